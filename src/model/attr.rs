@@ -1,0 +1,167 @@
+//! Attributes of operators: NodeDef attributes and TFLite options under one roof.
+
+use bytes::Bytes;
+
+use super::Name;
+use super::data::TensorData;
+use super::dtype::DType;
+use super::shape::Shape;
+
+#[derive(Debug, Clone)]
+pub enum Attr {
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    /// Text or bytes; TensorFlow has one type for both.
+    Bytes(Bytes),
+    Type(DType),
+    Shape(Shape),
+    Tensor {
+        dtype: DType,
+        shape: Shape,
+        data: TensorData,
+    },
+    /// A function by name, with the attributes bound in the call.
+    Func {
+        name: Name,
+        attrs: Attrs,
+    },
+    /// A value of a schema's enum: `SAME` = 0.
+    Enum {
+        name: Name,
+        value: i64,
+    },
+    List(Vec<Attr>),
+    /// Something that is kept as it is and only shown.
+    Opaque(Name),
+}
+
+/// Attributes in the order of their names.
+#[derive(Debug, Clone, Default)]
+pub struct Attrs(Vec<(Name, Attr)>);
+
+impl Attrs {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn set(&mut self, name: impl Into<Name>, value: Attr) {
+        let name = name.into();
+        match self.0.binary_search_by(|(n, _)| n.cmp(&name)) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (name, value)),
+        }
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Name>, value: Attr) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    pub fn remove(&mut self, name: &str) -> Option<Attr> {
+        let at = self.0.iter().position(|(n, _)| &**n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Attr> {
+        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Attr)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn int(&self, name: &str) -> Option<i64> {
+        match self.get(name)? {
+            Attr::Int(v) | Attr::Enum { value: v, .. } => Some(*v),
+            Attr::Bool(v) => Some(i64::from(*v)),
+            _ => None,
+        }
+    }
+
+    pub fn float(&self, name: &str) -> Option<f64> {
+        match self.get(name)? {
+            Attr::Float(v) => Some(*v),
+            Attr::Int(v) => Some(*v as f64),
+            _ => None,
+        }
+    }
+
+    pub fn bool(&self, name: &str) -> Option<bool> {
+        match self.get(name)? {
+            Attr::Bool(v) => Some(*v),
+            Attr::Int(v) => Some(*v != 0),
+            _ => None,
+        }
+    }
+
+    /// A text attribute or the name of an enum value.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Attr::Bytes(v) => std::str::from_utf8(v).ok(),
+            Attr::Enum { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    pub fn dtype(&self, name: &str) -> Option<DType> {
+        match self.get(name)? {
+            Attr::Type(v) => Some(*v),
+            _ => None,
+        }
+    }
+
+    pub fn shape(&self, name: &str) -> Option<&Shape> {
+        match self.get(name)? {
+            Attr::Shape(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    pub fn func(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Attr::Func { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    pub fn list(&self, name: &str) -> Option<&[Attr]> {
+        match self.get(name)? {
+            Attr::List(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// A list of whole numbers; other elements are left out.
+    pub fn ints(&self, name: &str) -> Option<Vec<i64>> {
+        Some(
+            self.list(name)?
+                .iter()
+                .filter_map(|v| match v {
+                    Attr::Int(v) => Some(*v),
+                    _ => None,
+                })
+                .collect(),
+        )
+    }
+}
+
+impl FromIterator<(Name, Attr)> for Attrs {
+    fn from_iter<I: IntoIterator<Item = (Name, Attr)>>(iter: I) -> Self {
+        let mut attrs = Attrs::new();
+        for (name, value) in iter {
+            attrs.set(name, value);
+        }
+        attrs
+    }
+}

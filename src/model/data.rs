@@ -1,0 +1,161 @@
+//! Handles on stored values. Holding one reads nothing; asking for a [`Tensor`] does.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::dtype::DType;
+use super::shape::element_count;
+use super::tensor::Tensor;
+use crate::error::{Error, Result};
+
+/// Where the values of a constant or a variable are.
+#[derive(Debug, Clone)]
+pub enum TensorData {
+    /// Row-major little-endian bytes as the file has them: a slice of a memory map or owned.
+    /// Sub-byte types are packed when `packed` (low bits first), else one byte per element.
+    Bytes { bytes: Bytes, packed: bool },
+    /// `values` hold the first elements, the last of them repeats up to the element count; empty = zeros.
+    /// Little-endian, one element after another.
+    Repeated(Bytes),
+    /// String elements; the last repeats as above.
+    Strings(Arc<[Bytes]>),
+    /// The values should be there and are not, or can't be read; the reason for people.
+    Missing(Arc<str>),
+}
+
+impl TensorData {
+    pub fn plain(bytes: impl Into<Bytes>) -> Self {
+        TensorData::Bytes {
+            bytes: bytes.into(),
+            packed: false,
+        }
+    }
+
+    /// Of a tensor's values, copied.
+    pub fn of(tensor: &Tensor) -> Self {
+        match tensor.strings() {
+            Some(strings) => {
+                TensorData::Strings(strings.iter().map(|s| Bytes::copy_from_slice(s)).collect())
+            }
+            None => Self::plain(tensor.bytes().unwrap_or_default().to_vec()),
+        }
+    }
+
+    /// Bytes that the values take in the file.
+    pub fn stored_bytes(&self) -> usize {
+        match self {
+            TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes) => bytes.len(),
+            TensorData::Strings(strings) => strings.iter().map(Bytes::len).sum(),
+            TensorData::Missing(_) => 0,
+        }
+    }
+
+    /// Reads the values. Allocates for `shape` only when the file holds that many values, or when a repeated
+    /// value of at most `REPEAT_LIMIT` bytes in all stands for them.
+    pub fn read(&self, dtype: DType, shape: &[usize]) -> Result<Tensor> {
+        let count = element_count(shape).ok_or_else(|| {
+            Error::unreadable(format!("shape {shape:?} has more than 2^64 elements"))
+        })?;
+        match self {
+            TensorData::Missing(reason) => Err(Error::unreadable(reason.to_string())),
+            TensorData::Strings(strings) => {
+                repeat_limit(count, 1)?;
+                let last = strings.last().cloned().unwrap_or_default();
+                let all = (0..count)
+                    .map(|i| strings.get(i).unwrap_or(&last).to_vec())
+                    .collect();
+                Ok(Tensor::from_strings(shape, all))
+            }
+            TensorData::Bytes { bytes, packed } if *packed && dtype.bits() < 8 => {
+                unpack(dtype, shape, count, bytes)
+            }
+            TensorData::Bytes { bytes, .. } => {
+                Tensor::from_bytes(dtype, shape, bytes).map_err(|e| Error::unreadable(e.what()))
+            }
+            TensorData::Repeated(values) => {
+                let size = dtype.size().ok_or_else(|| {
+                    Error::unreadable(format!("a {dtype} constant has no plain values"))
+                })?;
+                repeat_limit(count, size)?;
+                let mut tensor = Tensor::zeros(dtype, shape)?;
+                if let Some(out) = tensor.bytes_mut() {
+                    let given = values.len().min(out.len());
+                    out[..given].copy_from_slice(&values[..given]);
+                    if values.len() >= size {
+                        let last = &values[values.len() - size..];
+                        for element in out[given..].chunks_exact_mut(size) {
+                            element.copy_from_slice(last);
+                        }
+                    }
+                }
+                Ok(tensor)
+            }
+        }
+    }
+}
+
+/// A file of a few bytes may claim any number of repeated values; past this many bytes that is no model.
+const REPEAT_LIMIT: usize = 1 << 31;
+
+fn repeat_limit(count: usize, size: usize) -> Result<()> {
+    match count.checked_mul(size) {
+        Some(bytes) if bytes <= REPEAT_LIMIT => Ok(()),
+        _ => Err(Error::unreadable(format!(
+            "a repeated value stands for {count} elements, more than 2 GiB"
+        ))),
+    }
+}
+
+fn unpack(dtype: DType, shape: &[usize], count: usize, bytes: &[u8]) -> Result<Tensor> {
+    let bits = dtype.bits();
+    if dtype.packed_bytes(count) != Some(bytes.len()) {
+        return Err(Error::unreadable(format!(
+            "{dtype} {shape:?} needs {} bytes, found {}",
+            dtype.packed_bytes(count).unwrap_or(usize::MAX),
+            bytes.len()
+        )));
+    }
+    let per_byte = 8 / bits;
+    let signed = matches!(dtype, DType::Int4 | DType::Int2);
+    let values: Vec<u8> = (0..count)
+        .map(|i| {
+            let raw = (bytes[i / per_byte] >> (i % per_byte * bits)) & ((1 << bits) - 1);
+            if signed {
+                let shift = 8 - bits as u32;
+                (((raw << shift) as i8) >> shift) as u8
+            } else {
+                raw
+            }
+        })
+        .collect();
+    Tensor::from_bytes(dtype, shape, &values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_value_repeats() {
+        let data = TensorData::Repeated(Bytes::copy_from_slice(bytemuck::cast_slice(&[1i32, 7])));
+        let tensor = data.read(DType::Int32, &[4]).unwrap();
+        assert_eq!(tensor.values::<i32>().unwrap(), [1, 7, 7, 7]);
+    }
+
+    #[test]
+    fn int4_is_low_nibble_first_and_signed() {
+        let data = TensorData::Bytes {
+            bytes: Bytes::from_static(&[0xe1, 0x73, 0x08]),
+            packed: true,
+        };
+        let tensor = data.read(DType::Int4, &[5]).unwrap();
+        assert_eq!(tensor.values::<i8>().unwrap(), [1, -2, 3, 7, -8]);
+    }
+
+    #[test]
+    fn a_claim_of_a_trillion_repeated_values_is_refused() {
+        let data = TensorData::Repeated(Bytes::from_static(&[0, 0, 0, 0]));
+        assert!(data.read(DType::Float32, &[1_000_000, 1_000_000]).is_err());
+    }
+}

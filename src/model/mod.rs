@@ -1,0 +1,233 @@
+//! One picture of a model. Every room but `format` works on [`Model`]; nothing here reads files.
+
+pub mod attr;
+pub mod data;
+pub mod dtype;
+pub mod graph;
+pub mod inline;
+pub mod objects;
+pub mod quantization;
+pub mod shape;
+pub mod signature;
+pub mod tensor;
+pub mod variable;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use attr::{Attr, Attrs};
+pub use data::TensorData;
+pub use dtype::DType;
+pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, Value, ValueId};
+pub use objects::{Object, ObjectGraph, ObjectKind};
+pub use quantization::{Quantization, QuantizationDetails, SparseDim, Sparsity};
+pub use shape::Shape;
+pub use signature::{Port, Signature};
+pub use tensor::{Element, Tensor};
+pub use variable::{Shard, Variable, VariableId, VariableRole, VariableSlice};
+
+use crate::error::{Error, Result};
+
+/// A shared, immutable piece of text.
+pub type Name = Arc<str>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    SavedModel,
+    Tflite,
+}
+
+/// Everything in one opened file or folder.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// For people: `digits_cnn/2`, `digits_cnn.int8.tflite`.
+    pub name: String,
+    /// What was opened: the folder of `saved_model.pb`, or the .tflite file. Empty for a model made in memory.
+    pub path: PathBuf,
+    pub format: Format,
+    /// Files that make up the model, with their sizes.
+    pub files: Vec<FileEntry>,
+    /// Numbered versions beside the one that was opened, and which it is.
+    pub versions: Vec<u64>,
+    pub version: Option<u64>,
+    /// MetaGraphs of a SavedModel in file order; exactly one for a .tflite, with its subgraphs as graphs.
+    pub meta_graphs: Vec<MetaGraph>,
+    /// Entries of the checkpoint bundle in key order, shared by all MetaGraphs.
+    pub variables: Vec<Variable>,
+    pub shards: Vec<Shard>,
+    pub metadata: Vec<Metadata>,
+    /// Files in the zip at the end of a .tflite, or under `assets/`.
+    pub attachments: Vec<Attachment>,
+    pub details: Details,
+    /// What is wrong with the file although it could be opened: missing shards, unknown tables, …
+    pub warnings: Vec<Error>,
+}
+
+/// What only one of the file kinds has.
+#[derive(Debug, Clone)]
+pub enum Details {
+    SavedModel(SavedModelDetails),
+    Tflite(TfliteDetails),
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct SavedModelDetails {
+    pub schema_version: i64,
+    /// Data files that the bundle's header names; 0 without variables.
+    pub shard_count: u32,
+    /// Read from `saved_model.pbtxt`.
+    pub text_format: bool,
+    pub fingerprint: Option<Fingerprint>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Fingerprint {
+    pub checksum: u64,
+    pub graph_hash: u64,
+    pub signature_hash: u64,
+    pub object_hash: u64,
+    pub checkpoint_hash: u64,
+    pub uuid: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct TfliteDetails {
+    pub schema_version: u32,
+    pub description: String,
+    pub min_runtime_version: Option<String>,
+    pub operator_codes: Vec<OperatorCode>,
+    /// Buffers in the file, those with data, and the sum of their bytes.
+    pub buffers: usize,
+    pub buffers_with_data: usize,
+    pub buffer_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorCode {
+    pub op: Name,
+    pub custom: Option<Name>,
+    pub version: i32,
+}
+
+#[derive(Debug, Clone)]
+pub struct FileEntry {
+    /// Path within the model.
+    pub path: String,
+    pub bytes: u64,
+}
+
+/// A named blob of a .tflite, or a side file of a SavedModel (`keras_metadata.pb`).
+#[derive(Debug, Clone)]
+pub struct Metadata {
+    pub name: String,
+    pub data: bytes::Bytes,
+    /// What it says, decoded as JSON or text where its format is known.
+    pub decoded: Option<String>,
+}
+
+/// A file that travels with the model: vocabulary, labels.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    pub name: String,
+    /// Unpacked size.
+    pub bytes: u64,
+    /// The unpacked bytes; empty when they were refused (a warning says why).
+    pub data: bytes::Bytes,
+}
+
+/// A graph with its functions and signatures: a MetaGraphDef, or all subgraphs of a .tflite.
+#[derive(Debug, Clone)]
+pub struct MetaGraph {
+    /// Sorted; empty for a .tflite.
+    pub tags: Vec<String>,
+    pub tensorflow_version: String,
+    /// Producer number of the graph's versions.
+    pub producer: i32,
+    pub dialect: Dialect,
+    /// SavedModel: the main graph, then functions in file order. Tflite: subgraphs.
+    pub graphs: Vec<Graph>,
+    /// In file order for a .tflite, by key for a SavedModel; without `__saved_model_init_op`.
+    pub signatures: Vec<Signature>,
+    pub objects: ObjectGraph,
+    pub assets: Vec<Asset>,
+    /// The operator to run before the first use (fills tables), in graph 0.
+    pub init: Option<NodeId>,
+    /// Names of the graph's collections and how many entries each has.
+    pub collections: Vec<(String, usize)>,
+}
+
+/// An AssetFileDef: the tensor that gets the path, and the file under `assets/`.
+#[derive(Debug, Clone)]
+pub struct Asset {
+    pub file: String,
+    pub tensor: String,
+}
+
+impl Model {
+    /// Bytes of all files of the model.
+    pub fn total_bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.bytes).sum()
+    }
+
+    pub fn variable(&self, id: VariableId) -> &Variable {
+        &self.variables[id.0 as usize]
+    }
+
+    /// The MetaGraph with exactly these tags; without tags the one tagged `serve`, else the first.
+    pub fn meta_graph(&self, tags: Option<&[String]>) -> Result<&MetaGraph> {
+        let found = match tags {
+            Some(tags) => {
+                let mut wanted = tags.to_vec();
+                wanted.sort();
+                self.meta_graphs.iter().find(|m| m.tags == wanted)
+            }
+            None => self
+                .meta_graphs
+                .iter()
+                .find(|m| m.tags == ["serve"])
+                .or(self.meta_graphs.first()),
+        };
+        found.ok_or_else(|| {
+            let known: Vec<_> = self.meta_graphs.iter().map(|m| m.tags.join(",")).collect();
+            Error::usage(format!(
+                "no MetaGraph with tags {:?}",
+                tags.unwrap_or_default().join(",")
+            ))
+            .in_file(&self.path)
+            .hint(format!("there are: {}", known.join("; ")))
+        })
+    }
+
+    /// The signature with this key; without a key `serving_default`, else the first that is there.
+    pub fn signature(
+        &self,
+        tags: Option<&[String]>,
+        key: Option<&str>,
+    ) -> Result<(&MetaGraph, &Signature)> {
+        let meta_graph = self.meta_graph(tags)?;
+        let signatures = &meta_graph.signatures;
+        let found = match key {
+            Some(key) => signatures.iter().find(|s| &*s.key == key),
+            None => signatures
+                .iter()
+                .find(|s| &*s.key == "serving_default")
+                .or(signatures.first()),
+        };
+        found.map(|s| (meta_graph, s)).ok_or_else(|| {
+            let known: Vec<_> = signatures.iter().map(|s| &*s.key).collect();
+            Error::usage(match key {
+                Some(key) => format!("no signature {key:?}"),
+                None => "the model has no signature".to_owned(),
+            })
+            .in_file(&self.path)
+            .hint(format!("there are: {}", known.join(", ")))
+        })
+    }
+}
+
+impl MetaGraph {
+    /// The function or subgraph with this name.
+    pub fn graph(&self, name: &str) -> Option<&Graph> {
+        self.graphs.iter().find(|g| &*g.name == name)
+    }
+}

@@ -1,0 +1,89 @@
+//! How stored integers stand for real numbers, and how sparse constants are packed.
+
+use super::graph::ValueId;
+
+/// real = scale × (q − zero point). One scale and zero point, or one of each per index of `dimension`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Quantization {
+    pub scale: Vec<f32>,
+    pub zero_point: Vec<i64>,
+    /// The axis of per-channel scales.
+    pub dimension: usize,
+    /// Ranges that a calibration left in the file; may be empty.
+    pub min: Vec<f32>,
+    pub max: Vec<f32>,
+    pub details: QuantizationDetails,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum QuantizationDetails {
+    #[default]
+    None,
+    Custom(Vec<u8>),
+    /// One scale per `block_size` elements of the last axis; scales are a constant of the same subgraph.
+    Blockwise {
+        scales: Option<ValueId>,
+        zero_points: Option<ValueId>,
+        block_size: i32,
+    },
+    MultiAxis {
+        scales: Option<ValueId>,
+        zero_points: Option<ValueId>,
+        block_size: i32,
+        dimensions: Vec<i32>,
+    },
+}
+
+impl Quantization {
+    pub fn per_tensor(scale: f32, zero_point: i64) -> Self {
+        Quantization {
+            scale: vec![scale],
+            zero_point: vec![zero_point],
+            ..Self::default()
+        }
+    }
+
+    pub fn per_channel(scale: Vec<f32>, dimension: usize) -> Self {
+        Quantization {
+            zero_point: vec![0; scale.len()],
+            scale,
+            dimension,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there are scales at all; a table with only min and max quantizes nothing.
+    pub fn is_active(&self) -> bool {
+        !self.scale.is_empty()
+            || matches!(
+                self.details,
+                QuantizationDetails::Blockwise { .. } | QuantizationDetails::MultiAxis { .. }
+            )
+    }
+
+    /// Scale and zero point of the whole tensor, if it has just one of each.
+    pub fn single(&self) -> Option<(f32, i64)> {
+        match (&*self.scale, &*self.zero_point) {
+            ([scale], [zero_point]) => Some((*scale, *zero_point)),
+            ([scale], []) => Some((*scale, 0)),
+            _ => None,
+        }
+    }
+}
+
+/// The packing of a sparse constant (facts of the format: schema's SparsityParameters).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sparsity {
+    pub traversal_order: Vec<i32>,
+    pub block_map: Vec<i32>,
+    pub dims: Vec<SparseDim>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum SparseDim {
+    Dense(i32),
+    Csr {
+        segments: Vec<i32>,
+        indices: Vec<i32>,
+    },
+}

@@ -1,0 +1,46 @@
+//! Signatures: the named ways into a model.
+
+use super::Name;
+use super::dtype::DType;
+use super::graph::ValueId;
+use super::quantization::Quantization;
+use super::shape::Shape;
+
+/// A SignatureDef of either file kind.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    pub key: Name,
+    /// `tensorflow/serving/predict`; empty in a .tflite.
+    pub method: Name,
+    /// Index into [`super::MetaGraph::graphs`].
+    pub graph: usize,
+    /// In the order of names.
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+    /// No SignatureDef in the file: made from a subgraph's own inputs and outputs, in its order.
+    pub implied: bool,
+}
+
+/// A named input or output of a signature.
+#[derive(Debug, Clone)]
+pub struct Port {
+    pub name: Name,
+    /// The tensor behind it as the file names it (`serving_default_x:0`); `None` for sparse and composite ones.
+    pub tensor: Option<Name>,
+    /// Its value in the signature's graph, if it was found.
+    pub value: Option<ValueId>,
+    pub dtype: DType,
+    pub reference: bool,
+    pub shape: Shape,
+    pub quantization: Option<Quantization>,
+}
+
+impl Signature {
+    pub fn input(&self, name: &str) -> Option<&Port> {
+        self.inputs.iter().find(|p| &*p.name == name)
+    }
+
+    pub fn output(&self, name: &str) -> Option<&Port> {
+        self.outputs.iter().find(|p| &*p.name == name)
+    }
+}

@@ -1,0 +1,321 @@
+//! A concrete n-dimensional array: what goes into and comes out of a run.
+
+use std::fmt;
+
+use bytemuck::{AnyBitPattern, NoUninit};
+
+use super::dtype::DType;
+use super::shape::element_count;
+use crate::error::{Error, Result};
+
+/// Row-major values with a type and sizes. Sub-byte integers take one byte each; bool is one byte, 0 or 1;
+/// float16 and bfloat16 are their bits; complex numbers are (re, im) pairs; strings are bytes.
+#[derive(Clone, PartialEq)]
+pub struct Tensor {
+    dtype: DType,
+    shape: Vec<usize>,
+    data: Data,
+}
+
+#[derive(Clone, PartialEq)]
+enum Data {
+    Bytes(AlignedBytes),
+    Strings(Vec<Vec<u8>>),
+}
+
+/// Bytes that begin on a 16-byte boundary, so that a view as any element type is sound.
+#[derive(Clone, Default)]
+pub struct AlignedBytes {
+    blocks: Vec<u128>,
+    len: usize,
+}
+
+impl AlignedBytes {
+    pub fn zeroed(len: usize) -> Self {
+        AlignedBytes {
+            blocks: vec![0; len.div_ceil(size_of::<u128>())],
+            len,
+        }
+    }
+
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        let mut new = Self::zeroed(bytes.len());
+        new.as_mut_slice().copy_from_slice(bytes);
+        new
+    }
+
+    pub fn as_slice(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.blocks)[..self.len]
+    }
+
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.blocks)[..self.len]
+    }
+}
+
+impl PartialEq for AlignedBytes {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+/// A Rust type that stands for the elements of some [`DType`]s.
+pub trait Element: NoUninit + AnyBitPattern {
+    /// Whether values of this type are how `dtype` is held.
+    fn holds(dtype: DType) -> bool;
+    /// The type that a new tensor of these elements gets.
+    const DTYPE: DType;
+}
+
+macro_rules! elements {
+    ($($ty:ty => $main:ident $(| $also:ident)*;)*) => {
+        $(impl Element for $ty {
+            fn holds(dtype: DType) -> bool { matches!(dtype, DType::$main $(| DType::$also)*) }
+            const DTYPE: DType = DType::$main;
+        })*
+    };
+}
+
+elements! {
+    f32 => Float32; f64 => Float64;
+    half::f16 => Float16; half::bf16 => BFloat16;
+    i8 => Int8 | QInt8 | Int4 | Int2; u8 => UInt8 | QUInt8 | UInt4 | UInt2 | Bool;
+    i16 => Int16 | QInt16; u16 => UInt16 | QUInt16;
+    i32 => Int32 | QInt32; u32 => UInt32;
+    i64 => Int64; u64 => UInt64;
+    [f32; 2] => Complex64; [f64; 2] => Complex128;
+}
+
+impl Tensor {
+    /// All zeros (empty strings). Fails when the type has no values or the size overflows.
+    pub fn zeros(dtype: DType, shape: &[usize]) -> Result<Self> {
+        let count = element_count(shape)
+            .ok_or_else(|| Error::usage(format!("shape {shape:?} has more than 2^64 elements")))?;
+        let data = match dtype {
+            DType::String => Data::Strings(vec![Vec::new(); count]),
+            _ => {
+                let bytes = dtype
+                    .size()
+                    .and_then(|size| size.checked_mul(count))
+                    .ok_or_else(|| {
+                        Error::usage(format!("a tensor of {dtype} {shape:?} can't be held"))
+                    })?;
+                Data::Bytes(AlignedBytes::zeroed(bytes))
+            }
+        };
+        Ok(Tensor {
+            dtype,
+            shape: shape.to_vec(),
+            data,
+        })
+    }
+
+    /// From row-major values; panics when their number is not the product of `shape` (a bug of the caller).
+    pub fn from_values<T: Element>(shape: &[usize], values: &[T]) -> Self {
+        Self::typed(T::DTYPE, shape, values)
+    }
+
+    /// As [`Tensor::from_values`] under a type that `T` also stands for (bool, int4, qint8, …).
+    pub fn typed<T: Element>(dtype: DType, shape: &[usize], values: &[T]) -> Self {
+        assert!(T::holds(dtype), "{dtype} is not held in this Rust type");
+        assert_eq!(
+            element_count(shape),
+            Some(values.len()),
+            "values of {shape:?}"
+        );
+        Tensor {
+            dtype,
+            shape: shape.to_vec(),
+            data: Data::Bytes(AlignedBytes::copy_of(bytemuck::cast_slice(values))),
+        }
+    }
+
+    /// From row-major little-endian bytes (one byte per sub-byte element).
+    pub fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Self> {
+        let expected = element_count(shape)
+            .zip(dtype.size())
+            .and_then(|(n, size)| n.checked_mul(size));
+        if expected != Some(bytes.len()) {
+            return Err(Error::usage(format!(
+                "{dtype} {shape:?} needs {} bytes, found {}",
+                expected.map_or("too many".to_owned(), |n| n.to_string()),
+                bytes.len()
+            )));
+        }
+        Ok(Tensor {
+            dtype,
+            shape: shape.to_vec(),
+            data: Data::Bytes(AlignedBytes::copy_of(bytes)),
+        })
+    }
+
+    pub fn from_strings(shape: &[usize], strings: Vec<Vec<u8>>) -> Self {
+        assert_eq!(
+            element_count(shape),
+            Some(strings.len()),
+            "strings of {shape:?}"
+        );
+        Tensor {
+            dtype: DType::String,
+            shape: shape.to_vec(),
+            data: Data::Strings(strings),
+        }
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same values under other sizes; panics when the counts differ (a bug of the caller).
+    #[must_use]
+    pub fn reshaped(mut self, shape: &[usize]) -> Self {
+        assert_eq!(element_count(shape), Some(self.len()));
+        self.shape = shape.to_vec();
+        self
+    }
+
+    /// The values as a slice, if `T` stands for this tensor's type.
+    pub fn values<T: Element>(&self) -> Option<&[T]> {
+        match &self.data {
+            Data::Bytes(bytes) if T::holds(self.dtype) => {
+                Some(bytemuck::cast_slice(bytes.as_slice()))
+            }
+            _ => None,
+        }
+    }
+
+    pub fn values_mut<T: Element>(&mut self) -> Option<&mut [T]> {
+        match &mut self.data {
+            Data::Bytes(bytes) if T::holds(self.dtype) => {
+                Some(bytemuck::cast_slice_mut(bytes.as_mut_slice()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The row-major bytes; `None` for strings.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.data {
+            Data::Bytes(bytes) => Some(bytes.as_slice()),
+            Data::Strings(_) => None,
+        }
+    }
+
+    pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        match &mut self.data {
+            Data::Bytes(bytes) => Some(bytes.as_mut_slice()),
+            Data::Strings(_) => None,
+        }
+    }
+
+    pub fn strings(&self) -> Option<&[Vec<u8>]> {
+        match &self.data {
+            Data::Strings(strings) => Some(strings),
+            Data::Bytes(_) => None,
+        }
+    }
+
+    /// Element `index` as a number: integers and bools exactly where f64 holds them, the real part of complex
+    /// numbers; `None` for strings and past the end.
+    pub fn number(&self, index: usize) -> Option<f64> {
+        macro_rules! first_that_fits {
+            ($($ty:ty => $f:expr),* $(,)?) => {
+                $(if let Some(v) = self.values::<$ty>() { return v.get(index).copied().map($f); })*
+            };
+        }
+        first_that_fits!(
+            f32 => f64::from, f64 => |v| v, half::f16 => f64::from, half::bf16 => f64::from,
+            i8 => f64::from, u8 => f64::from, i16 => f64::from, u16 => f64::from,
+            i32 => f64::from, u32 => f64::from, i64 => |v| v as f64, u64 => |v| v as f64,
+            [f32; 2] => |v| f64::from(v[0]), [f64; 2] => |v| v[0],
+        );
+        None
+    }
+
+    /// All elements as numbers, as [`Tensor::number`] reads them; empty for strings.
+    pub fn numbers(&self) -> Vec<f64> {
+        (0..self.len()).map_while(|i| self.number(i)).collect()
+    }
+
+    /// One element as a person reads it.
+    pub fn element_text(&self, index: usize) -> String {
+        if let Some(strings) = self.strings() {
+            return strings
+                .get(index)
+                .map(|s| format!("{:?}", String::from_utf8_lossy(s)))
+                .unwrap_or_default();
+        }
+        if self.dtype == DType::Bool {
+            return self
+                .number(index)
+                .map(|v| (v != 0.0).to_string())
+                .unwrap_or_default();
+        }
+        if let Some(v) = self.values::<[f32; 2]>().and_then(|v| v.get(index)) {
+            return format!("{}{:+}j", v[0], v[1]);
+        }
+        if let Some(v) = self.values::<[f64; 2]>().and_then(|v| v.get(index)) {
+            return format!("{}{:+}j", v[0], v[1]);
+        }
+        if let Some(v) = self.values::<f32>().and_then(|v| v.get(index)) {
+            return v.to_string();
+        }
+        if let Some(v) = self.values::<i64>().and_then(|v| v.get(index)) {
+            return v.to_string();
+        }
+        if let Some(v) = self.values::<u64>().and_then(|v| v.get(index)) {
+            return v.to_string();
+        }
+        self.number(index)
+            .map(|v| v.to_string())
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 16;
+        write!(f, "{} {:?} [", self.dtype, self.shape)?;
+        for index in 0..self.len().min(SHOWN) {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", self.element_text(index))?;
+        }
+        f.write_str(if self.len() > SHOWN { ", …]" } else { "]" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_seen_only_as_their_own_type() {
+        let tensor = Tensor::from_values(&[2, 2], &[1.5f32, 2.0, -3.0, 0.0]);
+        assert_eq!(tensor.values::<f32>().unwrap()[2], -3.0);
+        assert!(tensor.values::<i32>().is_none());
+        assert_eq!(tensor.numbers(), [1.5, 2.0, -3.0, 0.0]);
+    }
+
+    #[test]
+    fn bytes_of_another_length_are_refused() {
+        let error = Tensor::from_bytes(DType::Int16, &[3], &[0; 5]).unwrap_err();
+        assert!(error.to_string().contains("needs 6 bytes, found 5"));
+    }
+}

@@ -1,0 +1,69 @@
+//! Variables: entries of the checkpoint bundle, and the shards that hold them.
+
+use super::Name;
+use super::data::TensorData;
+use super::dtype::DType;
+use super::shape::Shape;
+
+/// Index into [`super::Model::variables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariableId(pub u32);
+
+/// What an entry of the bundle is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VariableRole {
+    /// Used by the model itself.
+    Weight,
+    /// Slots and hyperparameters of an optimizer.
+    Optimizer,
+    /// `_CHECKPOINTABLE_OBJECT_GRAPH`, `save_counter` and the like.
+    Bookkeeping,
+    /// Nothing in the graph names it.
+    Orphan,
+}
+
+/// An entry of `variables.index`.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// The key in the bundle: `dense/kernel/.ATTRIBUTES/VARIABLE_VALUE`.
+    pub key: Name,
+    /// For people: the variable's own name, else its path in the object graph, else the key.
+    pub name: Name,
+    pub dtype: DType,
+    pub shape: Shape,
+    pub shard: u32,
+    /// Bytes from the start of the shard.
+    pub offset: u64,
+    /// Bytes in the shard.
+    pub bytes: u64,
+    /// Unmasked CRC-32C of the stored bytes, if the entry has one.
+    pub crc32c: Option<u32>,
+    /// The parts of a partitioned variable: start and length per dimension, and where each is.
+    pub slices: Vec<VariableSlice>,
+    pub role: VariableRole,
+    pub trainable: Option<bool>,
+    /// Path in the object graph from the root: `layers/2/kernel`. Aliases of the same object are all listed.
+    pub owners: Vec<Name>,
+    pub data: TensorData,
+}
+
+#[derive(Debug, Clone)]
+pub struct VariableSlice {
+    /// Start and length per dimension.
+    pub extents: Vec<(u64, u64)>,
+    pub shard: u32,
+    pub offset: u64,
+    pub bytes: u64,
+    pub crc32c: Option<u32>,
+}
+
+/// A data file of the bundle.
+#[derive(Debug, Clone)]
+pub struct Shard {
+    /// File name within `variables/`.
+    pub file: String,
+    /// Bytes of the file; `None` when it is missing.
+    pub bytes: Option<u64>,
+    /// The mapped file, for checksums.
+    pub data: Option<bytes::Bytes>,
+}
