@@ -1,9 +1,13 @@
 //! Bytes to [`Model`] and back. The only room that sees protobuf messages and flatbuffer tables.
 
+mod archive;
+pub mod mapped;
 pub mod npy;
 pub mod saved_model;
 pub mod tflite;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -23,8 +27,49 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Model> {
     Err(Error::unreadable("not a model").in_file(path))
 }
 
-/// Writes `bytes` beside `path` and renames, so that a failure never loses an existing file.
+/// Writes `bytes` beside `path` and renames, so that a failure never loses an existing file. A link is followed.
+///
+/// # Errors
+/// The system's own words; the file beside is removed again.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let _ = bytes;
-    Err(Error::unreadable("can't write").in_file(path))
+    let io = |e: std::io::Error| Error::io(path, &e);
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if target.is_dir() {
+        return Err(Error::usage("is a folder, not a file to write").in_file(path));
+    }
+    let name = target
+        .file_name()
+        .ok_or_else(|| Error::usage("names no file").in_file(path))?;
+    let mut beside = std::ffi::OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}.part", std::process::id()));
+    let beside = target.with_file_name(beside);
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written
+        .and_then(|()| std::fs::rename(&beside, &target))
+        .map_err(|e| {
+            // The first failure is what the person needs; the rest may not exist at all.
+            let _ = std::fs::remove_file(&beside);
+            io(e)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_stays_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.bin");
+        write_file(&path, b"one").unwrap();
+        write_file(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(write_file(dir.path(), b"x").is_err());
+        assert!(write_file(&dir.path().join("none/a.bin"), b"x").is_err());
+    }
 }

@@ -1,0 +1,34 @@
+//! Files as bytes: small ones are copied, larger ones are memory-mapped.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+
+/// Files up to this many bytes are copied: cheaper than a map, and safe when the file is cut off later.
+const COPY_LIMIT: u64 = 64 * 1024;
+
+/// The content of a file. A slice of the result keeps the map alive.
+///
+/// # Errors
+/// The system's own words when the file can't be opened or mapped; folders are refused.
+pub fn map_file(path: &Path) -> Result<Bytes> {
+    let io = |e: std::io::Error| Error::io(path, &e);
+    let mut file = File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.is_dir() {
+        return Err(Error::unreadable("a folder where a file was expected").in_file(path));
+    }
+    if metadata.len() <= COPY_LIMIT || !metadata.is_file() {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io)?;
+        return Ok(bytes.into());
+    }
+    // SAFETY: the map is private and read-only. A program that rewrites the model in place while it is open can
+    // change what we read; every reader checks what it reads before use, and models are replaced, not edited.
+    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
+    Ok(Bytes::from_owner(map))
+}
