@@ -1,1 +1,5 @@
-//! ops
+//! Operators: names in both dialects, shapes, cost, and which kernel runs them.
+
+mod family;
+
+pub use family::{Family, family};
