@@ -1,6 +1,7 @@
 //! Bytes to [`Model`] and back. The only room that sees protobuf messages and flatbuffer tables.
 
 mod archive;
+mod detect;
 pub mod mapped;
 pub mod npy;
 pub mod saved_model;
@@ -22,9 +23,28 @@ pub struct OpenOptions {
 
 /// Opens a SavedModel folder, a folder of numbered versions, a `saved_model.pb[txt]`, or a `.tflite`.
 /// Reads structure and index only; weights stay on disk.
+///
+/// # Errors
+/// Nothing there, not a model (says what it seems to be instead), or damage that leaves nothing to show. Damage
+/// that leaves something to show is in [`Model::warnings`].
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Model> {
-    let _ = options;
-    Err(Error::unreadable("not a model").in_file(path))
+    match detect::detect(path, options)? {
+        detect::Found::Tflite(file) => tflite::read(&file),
+        detect::Found::SavedModel {
+            file,
+            versions,
+            version,
+            clash,
+        } => {
+            let mut model = saved_model::read(&file)?;
+            model.versions = versions;
+            model.version = version;
+            model
+                .warnings
+                .extend(clash.map(|c| Error::unreadable(c).in_file(path)));
+            Ok(model)
+        }
+    }
 }
 
 /// Writes `bytes` beside `path` and renames, so that a failure never loses an existing file. A link is followed.
