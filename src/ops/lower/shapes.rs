@@ -1,0 +1,1021 @@
+//! Types and shapes of the results of TFLite operators, with unknown sizes as -1.
+
+use super::axis_of;
+use crate::error::{Error, Result};
+use crate::model::{Attr, Attrs, DType, Shape};
+
+/// An operand as inference sees it.
+#[derive(Debug, Clone)]
+pub struct Arg {
+    pub dtype: DType,
+    pub shape: Shape,
+    /// Elements of integer operands as far as they are known.
+    pub known: Option<Vec<Option<i64>>>,
+}
+
+impl Arg {
+    fn all_known(&self) -> Option<Vec<i64>> {
+        self.known.as_ref()?.iter().copied().collect()
+    }
+
+    fn dims(&self) -> Option<&[i64]> {
+        self.shape.dims()
+    }
+}
+
+type Results = Vec<(DType, Shape)>;
+
+/// What `op` makes of its operands.
+///
+/// # Errors
+/// An operand is missing, shapes that don't fit together, or an operator that is not known here.
+pub fn infer(op: &str, args: &[Option<Arg>], attrs: &Attrs) -> Result<Results> {
+    let operands = Operands { op, args, attrs };
+    operands
+        .elementwise()
+        .or_else(|| operands.windows())
+        .or_else(|| operands.products())
+        .or_else(|| operands.reductions())
+        .or_else(|| operands.moves())
+        .or_else(|| operands.joins())
+        .or_else(|| operands.makers())
+        .unwrap_or_else(|| Err(Error::unsupported(format!("shape inference of {op}"))))
+}
+
+/// The shape that both broadcast to.
+pub fn broadcast(a: &Shape, b: &Shape) -> Result<Shape> {
+    let (Some(a), Some(b)) = (a.dims(), b.dims()) else {
+        return Ok(Shape::UNKNOWN);
+    };
+    let rank = a.len().max(b.len());
+    let at = |dims: &[i64], i: usize| match (i + dims.len()).checked_sub(rank) {
+        Some(i) => dims[i],
+        None => 1,
+    };
+    let dims = (0..rank).map(|i| match (at(a, i), at(b, i)) {
+        (x, y) if x == y => Ok(x),
+        (1, y) => Ok(y),
+        (x, 1) => Ok(x),
+        (-1, y) => Ok(y),
+        (x, -1) => Ok(x),
+        (x, y) => Err(Error::unreadable(format!(
+            "sizes {x} and {y} don't broadcast"
+        ))),
+    });
+    Ok(Shape(Some(dims.collect::<Result<_>>()?)))
+}
+
+/// Output size of a window: SAME or VALID padding, -1 for an unknown input size.
+pub fn window(size: i64, filter: i64, stride: i64, dilation: i64, same: bool) -> Result<i64> {
+    let stride = stride.max(1);
+    if size < 0 {
+        return Ok(-1);
+    }
+    let reach = filter.saturating_sub(1).saturating_mul(dilation.max(1)) + 1;
+    let out = if same {
+        size.saturating_add(stride - 1) / stride
+    } else {
+        (size.saturating_sub(reach)).div_euclid(stride) + 1
+    };
+    Ok(out.max(0))
+}
+
+struct Operands<'a> {
+    op: &'a str,
+    args: &'a [Option<Arg>],
+    attrs: &'a Attrs,
+}
+
+impl Operands<'_> {
+    fn arg(&self, index: usize) -> Result<&Arg> {
+        self.args
+            .get(index)
+            .and_then(Option::as_ref)
+            .ok_or_else(|| Error::unreadable(format!("{} lacks operand {index}", self.op)))
+    }
+
+    fn int(&self, name: &str, default: i64) -> i64 {
+        self.attrs.int(name).unwrap_or(default)
+    }
+
+    /// One result of operand 0's type.
+    fn like_first(&self, shape: Shape) -> Result<Results> {
+        Ok(vec![(self.arg(0)?.dtype, shape)])
+    }
+
+    /// A shape of operand 0's rank with every size unknown.
+    fn unknown_sizes(&self) -> Result<Shape> {
+        Ok(Shape(self.arg(0)?.shape.rank().map(|rank| vec![-1; rank])))
+    }
+
+    fn elementwise(&self) -> Option<Result<Results>> {
+        Some(match self.op {
+            "ABS"
+            | "CEIL"
+            | "COS"
+            | "ELU"
+            | "EXP"
+            | "FLOOR"
+            | "GELU"
+            | "HARD_SWISH"
+            | "LOG"
+            | "LOGISTIC"
+            | "LOGICAL_NOT"
+            | "LOG_SOFTMAX"
+            | "L2_NORMALIZATION"
+            | "LEAKY_RELU"
+            | "LOCAL_RESPONSE_NORMALIZATION"
+            | "NEG"
+            | "PRELU"
+            | "RELU"
+            | "RELU6"
+            | "RELU_N1_TO_1"
+            | "RELU_0_TO_1"
+            | "ROUND"
+            | "RSQRT"
+            | "SIGN"
+            | "SIN"
+            | "SOFTMAX"
+            | "SQRT"
+            | "SQUARE"
+            | "TANH"
+            | "ZEROS_LIKE"
+            | "CUMSUM"
+            | "REVERSE_V2"
+            | "REVERSE_SEQUENCE"
+            | "BITCAST"
+            | "MATRIX_SET_DIAG" => self.arg(0).and_then(|a| self.like_first(a.shape.clone())),
+            "ADD" | "SUB" | "MUL" | "DIV" | "POW" | "MAXIMUM" | "MINIMUM" | "FLOOR_DIV"
+            | "FLOOR_MOD" | "SQUARED_DIFFERENCE" | "LOGICAL_AND" | "LOGICAL_OR" | "ATAN2"
+            | "BITWISE_XOR" | "RIGHT_SHIFT" => self.both().and_then(|shape| self.like_first(shape)),
+            "EQUAL" | "NOT_EQUAL" | "LESS" | "LESS_EQUAL" | "GREATER" | "GREATER_EQUAL" => {
+                self.both().map(|shape| vec![(DType::Bool, shape)])
+            }
+            "ADD_N" => self.arg(0).and_then(|a| self.like_first(a.shape.clone())),
+            "SELECT" => self.arg(1).map(|a| vec![(a.dtype, a.shape.clone())]),
+            "SELECT_V2" => self.select(),
+            "CAST" => self.arg(0).map(|a| {
+                let to = self.attrs.dtype("out_data_type").unwrap_or(a.dtype);
+                vec![(to, a.shape.clone())]
+            }),
+            "QUANTIZE" | "DEQUANTIZE" => {
+                self.arg(0).map(|a| vec![(DType::Float32, a.shape.clone())])
+            }
+            _ => return None,
+        })
+    }
+
+    fn both(&self) -> Result<Shape> {
+        broadcast(&self.arg(0)?.shape, &self.arg(1)?.shape)
+    }
+
+    fn select(&self) -> Result<Results> {
+        let values = broadcast(&self.arg(1)?.shape, &self.arg(2)?.shape)?;
+        let shape = broadcast(&self.arg(0)?.shape, &values)?;
+        Ok(vec![(self.arg(1)?.dtype, shape)])
+    }
+
+    fn windows(&self) -> Option<Result<Results>> {
+        Some(match self.op {
+            "CONV_2D" => self.convolution(0),
+            "DEPTHWISE_CONV_2D" => self.convolution(3),
+            "MAX_POOL_2D" | "AVERAGE_POOL_2D" | "L2_POOL_2D" => self.pool(),
+            "TRANSPOSE_CONV" => self.transpose_conv(),
+            "CONV_3D" => self.convolution_3d(),
+            "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => self.resize(),
+            _ => return None,
+        })
+    }
+
+    fn spatial(&self, x: &[i64], filter: (i64, i64)) -> Result<(i64, i64)> {
+        let same = self.int("padding", 0) == 0;
+        let h = window(
+            x[1],
+            filter.0,
+            self.int("stride_h", 1),
+            self.int("dilation_h_factor", 1),
+            same,
+        )?;
+        let w = window(
+            x[2],
+            filter.1,
+            self.int("stride_w", 1),
+            self.int("dilation_w_factor", 1),
+            same,
+        )?;
+        Ok((h, w))
+    }
+
+    fn of_rank_4<'a>(&self, arg: &'a Arg) -> Result<Option<&'a [i64]>> {
+        match arg.dims() {
+            Some(dims) if dims.len() == 4 => Ok(Some(dims)),
+            None => Ok(None),
+            Some(dims) => Err(Error::unsupported(format!(
+                "{} takes 4 dimensions, found {}",
+                self.op,
+                dims.len()
+            ))),
+        }
+    }
+
+    fn convolution(&self, channel_axis: usize) -> Result<Results> {
+        let x = self.of_rank_4(self.arg(0)?)?;
+        let filter = self.of_rank_4(self.arg(1)?)?;
+        let shape = match (x, filter) {
+            (Some(x), Some(f)) => {
+                let (h, w) = self.spatial(x, (f[1], f[2]))?;
+                Shape(Some(vec![x[0], h, w, f[channel_axis]]))
+            }
+            _ => Shape(Some(vec![-1; 4])),
+        };
+        self.like_first(shape)
+    }
+
+    fn pool(&self) -> Result<Results> {
+        let shape = match self.of_rank_4(self.arg(0)?)? {
+            Some(x) => {
+                let filter = (self.int("filter_height", 1), self.int("filter_width", 1));
+                let (h, w) = self.spatial(x, filter)?;
+                Shape(Some(vec![x[0], h, w, x[3]]))
+            }
+            None => Shape(Some(vec![-1; 4])),
+        };
+        self.like_first(shape)
+    }
+
+    fn transpose_conv(&self) -> Result<Results> {
+        let sizes = self.arg(0)?.known.clone();
+        let dims = sizes.map_or(vec![-1; 4], |sizes| {
+            sizes.into_iter().map(|s| s.unwrap_or(-1)).collect()
+        });
+        Ok(vec![(self.arg(2)?.dtype, Shape(Some(dims)))])
+    }
+
+    fn convolution_3d(&self) -> Result<Results> {
+        let (x, f) = (self.arg(0)?.dims(), self.arg(1)?.dims());
+        let (Some([n, d, h, w, _]), Some([fd, fh, fw, _, out])) = (x, f) else {
+            return Ok(vec![(self.arg(0)?.dtype, Shape(Some(vec![-1; 5])))]);
+        };
+        let same = self.int("padding", 0) == 0;
+        let size = |size: i64, filter: i64, axis: &str| {
+            window(
+                size,
+                filter,
+                self.int(&format!("stride_{axis}"), 1),
+                self.int(&format!("dilation_{axis}_factor"), 1),
+                same,
+            )
+        };
+        let dims = vec![
+            *n,
+            size(*d, *fd, "d")?,
+            size(*h, *fh, "h")?,
+            size(*w, *fw, "w")?,
+            *out,
+        ];
+        self.like_first(Shape(Some(dims)))
+    }
+
+    fn resize(&self) -> Result<Results> {
+        let Some(x) = self.of_rank_4(self.arg(0)?)? else {
+            return self.like_first(Shape(Some(vec![-1; 4])));
+        };
+        let sizes = self.arg(1)?.known.clone().unwrap_or(vec![None; 2]);
+        let at = |i: usize| sizes.get(i).copied().flatten().unwrap_or(-1);
+        self.like_first(Shape(Some(vec![x[0], at(0), at(1), x[3]])))
+    }
+
+    fn products(&self) -> Option<Result<Results>> {
+        Some(match self.op {
+            "FULLY_CONNECTED" => self.fully_connected(),
+            "BATCH_MATMUL" => self.batch_matmul(),
+            "EMBEDDING_LOOKUP" => self.embedding(),
+            _ => return None,
+        })
+    }
+
+    fn fully_connected(&self) -> Result<Results> {
+        let out = self
+            .arg(1)?
+            .dims()
+            .map_or(-1, |d| d.first().copied().unwrap_or(-1));
+        let shape = match self.arg(0)?.dims() {
+            Some(x) if x.len() == 2 || self.attrs.bool("keep_num_dims") == Some(true) => {
+                let mut dims = x.to_vec();
+                if let Some(last) = dims.last_mut() {
+                    *last = out;
+                }
+                dims
+            }
+            _ => vec![-1, out],
+        };
+        self.like_first(Shape(Some(shape)))
+    }
+
+    fn batch_matmul(&self) -> Result<Results> {
+        let (Some(x), Some(y)) = (self.arg(0)?.dims(), self.arg(1)?.dims()) else {
+            return self.like_first(Shape::UNKNOWN);
+        };
+        let ([.., x_rows, x_cols], [.., y_rows, y_cols]) = (x, y) else {
+            return Err(Error::unreadable(
+                "BATCH_MATMUL takes at least 2 dimensions",
+            ));
+        };
+        let rows = if self.attrs.bool("adj_x") == Some(true) {
+            x_cols
+        } else {
+            x_rows
+        };
+        let cols = if self.attrs.bool("adj_y") == Some(true) {
+            y_rows
+        } else {
+            y_cols
+        };
+        let batch = |dims: &[i64]| Shape(Some(dims[..dims.len() - 2].to_vec()));
+        let mut dims = broadcast(&batch(x), &batch(y))?.0.unwrap_or_default();
+        dims.extend([*rows, *cols]);
+        self.like_first(Shape(Some(dims)))
+    }
+
+    fn embedding(&self) -> Result<Results> {
+        let (ids, table) = (self.arg(0)?, self.arg(1)?);
+        let dims = ids.dims().zip(table.dims()).map(|(ids, table)| {
+            let mut dims = ids.to_vec();
+            dims.extend_from_slice(table.get(1..).unwrap_or_default());
+            dims
+        });
+        Ok(vec![(table.dtype, Shape(dims))])
+    }
+
+    fn reductions(&self) -> Option<Result<Results>> {
+        Some(match self.op {
+            "MEAN" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" | "REDUCE_ALL"
+            | "REDUCE_ANY" => self.reduced().and_then(|shape| self.like_first(shape)),
+            "ARG_MAX" | "ARG_MIN" => self.arg_extreme(),
+            "TOPK_V2" => self.top_k(),
+            _ => return None,
+        })
+    }
+
+    fn reduced(&self) -> Result<Shape> {
+        let keep = self.attrs.bool("keep_dims") == Some(true);
+        let Some(x) = self.arg(0)?.dims() else {
+            return Ok(Shape::UNKNOWN);
+        };
+        let Some(axes) = self.arg(1)?.all_known() else {
+            return Ok(if keep {
+                self.unknown_sizes()?
+            } else {
+                Shape::UNKNOWN
+            });
+        };
+        let axes = axes
+            .iter()
+            .map(|&axis| axis_of(axis, x.len()))
+            .collect::<Result<Vec<_>>>()?;
+        let dims = x
+            .iter()
+            .enumerate()
+            .filter_map(|(i, &size)| match axes.contains(&i) {
+                false => Some(size),
+                true => keep.then_some(1),
+            })
+            .collect();
+        Ok(Shape(Some(dims)))
+    }
+
+    fn arg_extreme(&self) -> Result<Results> {
+        let dtype = self.attrs.dtype("output_type").unwrap_or(DType::Int64);
+        let shape = match (self.arg(0)?.dims(), self.arg(1)?.all_known().as_deref()) {
+            (Some(x), Some([axis])) => {
+                let mut dims = x.to_vec();
+                if !dims.is_empty() {
+                    dims.remove(axis_of(*axis, x.len())?);
+                }
+                Shape(Some(dims))
+            }
+            (Some(x), _) => Shape(Some(vec![-1; x.len().saturating_sub(1)])),
+            _ => Shape::UNKNOWN,
+        };
+        Ok(vec![(dtype, shape)])
+    }
+
+    fn top_k(&self) -> Result<Results> {
+        let mut shape = self.arg(0)?.shape.clone();
+        let k = self.arg(1)?.all_known().and_then(|k| k.first().copied());
+        if let Some(last) = shape.0.as_mut().and_then(|d| d.last_mut()) {
+            *last = k.unwrap_or(-1);
+        }
+        Ok(vec![
+            (self.arg(0)?.dtype, shape.clone()),
+            (DType::Int32, shape),
+        ])
+    }
+
+    /// Operators that move elements of one operand.
+    fn moves(&self) -> Option<Result<Results>> {
+        Some(match self.op {
+            "RESHAPE" => self.reshape(),
+            "SQUEEZE" => self.squeeze(),
+            "EXPAND_DIMS" => self.expand_dims(),
+            "TRANSPOSE" => self.transpose(),
+            "SLICE" => self.slice(),
+            "STRIDED_SLICE" => self.strided_slice(),
+            "PAD" | "PADV2" => self.pad(0),
+            "MIRROR_PAD" => self.pad(0),
+            "TILE" => self.tile(),
+            "SPACE_TO_DEPTH" => self.blocks(true),
+            "DEPTH_TO_SPACE" => self.blocks(false),
+            "SPACE_TO_BATCH_ND" => self.batch_blocks(true),
+            "BATCH_TO_SPACE_ND" => self.batch_blocks(false),
+            "MATRIX_DIAG" => self.arg(0).and_then(|a| {
+                let mut shape = a.shape.clone();
+                if let Some(dims) = &mut shape.0 {
+                    dims.extend(dims.last().copied());
+                }
+                self.like_first(shape)
+            }),
+            _ => return None,
+        })
+    }
+
+    fn reshape(&self) -> Result<Results> {
+        let x = self.arg(0)?;
+        let Some(mut dims) = known_sizes(self.arg(1)?) else {
+            return self.like_first(Shape::UNKNOWN);
+        };
+        let open: Vec<usize> = (0..dims.len()).filter(|&i| dims[i] < 0).collect();
+        if let ([open], Some(total)) = (&*open, x.shape.elements()) {
+            let rest: i64 = dims.iter().filter(|&&d| d >= 0).product();
+            if rest > 0 && total as i64 % rest == 0 {
+                dims[*open] = total as i64 / rest;
+            }
+        }
+        self.like_first(Shape(Some(dims)))
+    }
+
+    fn squeeze(&self) -> Result<Results> {
+        let Some(x) = self.arg(0)?.dims() else {
+            return self.like_first(Shape::UNKNOWN);
+        };
+        let axes = self.attrs.ints("squeeze_dims").unwrap_or_default();
+        let axes = axes
+            .iter()
+            .map(|&a| axis_of(a, x.len()))
+            .collect::<Result<Vec<_>>>()?;
+        if axes.is_empty() && x.contains(&-1) {
+            return self.like_first(Shape::UNKNOWN);
+        }
+        let keep = |i: usize, size: i64| match axes.is_empty() {
+            true => size != 1,
+            false => !axes.contains(&i),
+        };
+        let dims = x
+            .iter()
+            .enumerate()
+            .filter(|&(i, &s)| keep(i, s))
+            .map(|(_, &s)| s);
+        self.like_first(Shape(Some(dims.collect())))
+    }
+
+    fn expand_dims(&self) -> Result<Results> {
+        let axis = self.arg(1)?.all_known().and_then(|a| a.first().copied());
+        let shape = match (self.arg(0)?.dims(), axis) {
+            (Some(x), Some(axis)) => {
+                let mut dims = x.to_vec();
+                dims.insert(axis_of(axis, x.len() + 1)?, 1);
+                Shape(Some(dims))
+            }
+            (Some(x), None) => Shape(Some(vec![-1; x.len() + 1])),
+            _ => Shape::UNKNOWN,
+        };
+        self.like_first(shape)
+    }
+
+    fn transpose(&self) -> Result<Results> {
+        let shape = match (self.arg(0)?.dims(), self.arg(1)?.all_known()) {
+            (Some(x), Some(order)) if order.len() == x.len() => {
+                let dims = order.iter().map(|&a| Ok(x[axis_of(a, x.len())?]));
+                Shape(Some(dims.collect::<Result<_>>()?))
+            }
+            _ => self.unknown_sizes()?,
+        };
+        self.like_first(shape)
+    }
+
+    fn slice(&self) -> Result<Results> {
+        let (Some(x), Some(size)) = (self.arg(0)?.dims(), self.arg(2)?.known.clone()) else {
+            return self.like_first(self.unknown_sizes()?);
+        };
+        let begin = self.arg(1)?.known.clone().unwrap_or(vec![None; x.len()]);
+        let dims = x.iter().enumerate().map(|(i, &full)| {
+            match (
+                size.get(i).copied().flatten(),
+                begin.get(i).copied().flatten(),
+            ) {
+                (Some(-1), Some(begin)) if full >= 0 => (full - begin).max(0),
+                (Some(size), _) if size >= 0 => size,
+                _ => -1,
+            }
+        });
+        self.like_first(Shape(Some(dims.collect())))
+    }
+
+    fn strided_slice(&self) -> Result<Results> {
+        let Some(x) = self.arg(0)?.dims() else {
+            return self.like_first(Shape::UNKNOWN);
+        };
+        let count = match self.arg(1)?.dims() {
+            Some([n])
+                if *n >= 0
+                    && self.int("ellipsis_mask", 0) == 0
+                    && self.int("new_axis_mask", 0) == 0 =>
+            {
+                *n as usize
+            }
+            _ => return self.like_first(Shape::UNKNOWN),
+        };
+        let list = |i: usize| -> Result<Vec<Option<i64>>> {
+            Ok(self.arg(i)?.known.clone().unwrap_or(vec![None; count]))
+        };
+        let (begin, end, strides) = (list(1)?, list(2)?, list(3)?);
+        let at = |list: &[Option<i64>], i: usize| list.get(i).copied().flatten();
+        let bit = |mask: &str, i: usize| self.int(mask, 0) >> i.min(62) & 1 == 1;
+        let mut dims = Vec::new();
+        for (i, &size) in x.iter().enumerate() {
+            if i >= count {
+                dims.push(size);
+                continue;
+            }
+            if bit("shrink_axis_mask", i) {
+                continue;
+            }
+            let begin = if bit("begin_mask", i) {
+                Some(None)
+            } else {
+                at(&begin, i).map(Some)
+            };
+            let end = if bit("end_mask", i) {
+                Some(None)
+            } else {
+                at(&end, i).map(Some)
+            };
+            dims.push(match (begin, end, at(&strides, i)) {
+                (Some(begin), Some(end), Some(stride)) => slice_len(size, begin, end, stride),
+                _ => -1,
+            });
+        }
+        self.like_first(Shape(Some(dims)))
+    }
+
+    fn pad(&self, before: i64) -> Result<Results> {
+        let (Some(x), Some(pads)) = (self.arg(0)?.dims(), self.arg(1)?.known.clone()) else {
+            return self.like_first(self.unknown_sizes()?);
+        };
+        let at = |i: usize| pads.get(i).copied().flatten();
+        let dims = x
+            .iter()
+            .enumerate()
+            .map(|(i, &size)| match (at(2 * i), at(2 * i + 1)) {
+                (Some(a), Some(b)) if size >= 0 => size + a + b + before,
+                _ => -1,
+            });
+        self.like_first(Shape(Some(dims.collect())))
+    }
+
+    fn tile(&self) -> Result<Results> {
+        let (Some(x), Some(times)) = (self.arg(0)?.dims(), self.arg(1)?.known.clone()) else {
+            return self.like_first(self.unknown_sizes()?);
+        };
+        let dims = x
+            .iter()
+            .enumerate()
+            .map(|(i, &size)| match times.get(i).copied().flatten() {
+                Some(n) if size >= 0 => size.saturating_mul(n),
+                _ => -1,
+            });
+        self.like_first(Shape(Some(dims.collect())))
+    }
+
+    fn blocks(&self, to_depth: bool) -> Result<Results> {
+        let block = self.int("block_size", 1).max(1);
+        let Some(x) = self.of_rank_4(self.arg(0)?)? else {
+            return self.like_first(Shape(Some(vec![-1; 4])));
+        };
+        let grow = |size: i64, by: i64| {
+            if size < 0 {
+                -1
+            } else {
+                size.saturating_mul(by)
+            }
+        };
+        let shrink = |size: i64, by: i64| if size < 0 { -1 } else { size / by };
+        let dims = if to_depth {
+            vec![
+                x[0],
+                shrink(x[1], block),
+                shrink(x[2], block),
+                grow(x[3], block * block),
+            ]
+        } else {
+            vec![
+                x[0],
+                grow(x[1], block),
+                grow(x[2], block),
+                shrink(x[3], block * block),
+            ]
+        };
+        self.like_first(Shape(Some(dims)))
+    }
+
+    fn batch_blocks(&self, to_batch: bool) -> Result<Results> {
+        let (Some(x), Some(block), Some(edge)) = (
+            self.arg(0)?.dims(),
+            self.arg(1)?.all_known(),
+            self.arg(2)?.all_known(),
+        ) else {
+            return self.like_first(self.unknown_sizes()?);
+        };
+        let all: i64 = block.iter().product::<i64>().max(1);
+        let mut dims = x.to_vec();
+        if let Some(batch) = dims.first_mut().filter(|b| **b >= 0) {
+            *batch = if to_batch { *batch * all } else { *batch / all };
+        }
+        for (i, &b) in block.iter().enumerate() {
+            let (b, edge) = (
+                b.max(1),
+                edge.get(2 * i..2 * i + 2).map_or(0, |e| e[0] + e[1]),
+            );
+            if let Some(size) = dims.get_mut(i + 1).filter(|s| **s >= 0) {
+                *size = if to_batch {
+                    (*size + edge) / b
+                } else {
+                    *size * b - edge
+                };
+            }
+        }
+        self.like_first(Shape(Some(dims)))
+    }
+
+    /// Operators that put together or take apart.
+    fn joins(&self) -> Option<Result<Results>> {
+        Some(match self.op {
+            "CONCATENATION" => self.concatenation(),
+            "PACK" => self.pack(),
+            "UNPACK" => self.unpack(),
+            "SPLIT" => self.split(),
+            "SPLIT_V" => self.split_v(),
+            "GATHER" => self.gather(),
+            "GATHER_ND" => self.gather_nd(),
+            _ => return None,
+        })
+    }
+
+    fn concatenation(&self) -> Result<Results> {
+        let mut dims: Option<Vec<i64>> = None;
+        for arg in self.args.iter().flatten() {
+            let Some(next) = arg.dims() else {
+                continue;
+            };
+            let axis = axis_of(self.int("axis", 0), next.len())?;
+            let Some(dims) = &mut dims else {
+                dims = Some(next.to_vec());
+                continue;
+            };
+            if dims.len() != next.len() {
+                return Err(Error::unreadable("parts of different rank are joined"));
+            }
+            for (i, (a, &b)) in dims.iter_mut().zip(next).enumerate() {
+                *a = match (i == axis, *a, b) {
+                    (true, a, b) if a >= 0 && b >= 0 => a + b,
+                    (true, ..) => -1,
+                    (false, -1, b) => b,
+                    (false, a, _) => a,
+                };
+            }
+        }
+        if self.args.iter().flatten().any(|a| a.shape.rank().is_none()) {
+            if let Some(dims) = &mut dims {
+                let axis = axis_of(self.int("axis", 0), dims.len())?;
+                dims[axis] = -1;
+            }
+        }
+        self.like_first(Shape(dims))
+    }
+
+    fn pack(&self) -> Result<Results> {
+        let known = self.args.iter().flatten().find_map(|a| a.dims());
+        let shape = match known {
+            Some(x) => {
+                let mut dims = x.to_vec();
+                dims.insert(
+                    axis_of(self.int("axis", 0), x.len() + 1)?,
+                    self.args.len() as i64,
+                );
+                Shape(Some(dims))
+            }
+            None => Shape::UNKNOWN,
+        };
+        self.like_first(shape)
+    }
+
+    fn unpack(&self) -> Result<Results> {
+        let x = self.arg(0)?;
+        let shape = match x.dims() {
+            Some(dims) => {
+                let mut dims = dims.to_vec();
+                dims.remove(
+                    axis_of(self.int("axis", 0), dims.len())?.min(dims.len().saturating_sub(1)),
+                );
+                Shape(Some(dims))
+            }
+            None => Shape::UNKNOWN,
+        };
+        Ok(vec![(x.dtype, shape); self.count("num")?])
+    }
+
+    /// How many results an attribute claims.
+    fn count(&self, name: &str) -> Result<usize> {
+        usize::try_from(self.int(name, 0))
+            .ok()
+            .filter(|&n| n <= 1 << 16)
+            .ok_or_else(|| Error::unreadable(format!("{name} = {}", self.int(name, 0))))
+    }
+
+    fn split(&self) -> Result<Results> {
+        let x = self.arg(1)?;
+        let parts = self.count("num_splits")?;
+        let axis = self.arg(0)?.all_known().and_then(|a| a.first().copied());
+        let mut shape = x.shape.clone();
+        if let Some(dims) = &mut shape.0 {
+            match axis {
+                Some(axis) => {
+                    let axis = axis_of(axis, dims.len())?;
+                    if let Some(size) = dims.get_mut(axis).filter(|s| **s >= 0) {
+                        *size /= (parts as i64).max(1);
+                    }
+                }
+                None => dims.fill(-1),
+            }
+        }
+        Ok(vec![(x.dtype, shape); parts])
+    }
+
+    fn split_v(&self) -> Result<Results> {
+        let x = self.arg(0)?;
+        let parts = self.count("num_splits")?;
+        let sizes = self.arg(1)?.all_known();
+        let axis = self.arg(2)?.all_known().and_then(|a| a.first().copied());
+        (0..parts)
+            .map(|part| {
+                let mut shape = x.shape.clone();
+                if let Some(dims) = &mut shape.0 {
+                    match axis {
+                        Some(axis) => {
+                            let axis = axis_of(axis, dims.len())?;
+                            let size = sizes.as_ref().and_then(|s| s.get(part).copied());
+                            let rest: i64 = sizes.iter().flatten().filter(|s| **s >= 0).sum();
+                            if let Some(slot) = dims.get_mut(axis) {
+                                *slot = match size {
+                                    Some(-1) if *slot >= 0 => *slot - rest,
+                                    Some(size) => size,
+                                    None => -1,
+                                };
+                            }
+                        }
+                        None => dims.fill(-1),
+                    }
+                }
+                Ok((x.dtype, shape))
+            })
+            .collect()
+    }
+
+    fn gather(&self) -> Result<Results> {
+        let (Some(x), Some(at)) = (self.arg(0)?.dims(), self.arg(1)?.dims()) else {
+            return self.like_first(Shape::UNKNOWN);
+        };
+        let axis = axis_of(self.int("axis", 0), x.len())?;
+        let batch = axis_of(self.int("batch_dims", 0), at.len() + 1)?;
+        let mut dims = x.get(..axis).unwrap_or_default().to_vec();
+        dims.extend_from_slice(at.get(batch..).unwrap_or_default());
+        dims.extend_from_slice(x.get(axis + 1..).unwrap_or_default());
+        self.like_first(Shape(Some(dims)))
+    }
+
+    fn gather_nd(&self) -> Result<Results> {
+        let (Some(x), Some([at @ .., depth])) = (self.arg(0)?.dims(), self.arg(1)?.dims()) else {
+            return self.like_first(Shape::UNKNOWN);
+        };
+        let Ok(depth) = usize::try_from(*depth) else {
+            return self.like_first(Shape::UNKNOWN);
+        };
+        let mut dims = at.to_vec();
+        dims.extend_from_slice(x.get(depth..).unwrap_or_default());
+        self.like_first(Shape(Some(dims)))
+    }
+
+    /// Operators whose result has a shape of its own.
+    fn makers(&self) -> Option<Result<Results>> {
+        Some(match self.op {
+            "SHAPE" => self.arg(0).map(|a| {
+                let dtype = self.attrs.dtype("out_type").unwrap_or(DType::Int32);
+                let rank = a.shape.rank().map_or(-1, |r| r as i64);
+                vec![(dtype, Shape(Some(vec![rank])))]
+            }),
+            "RANK" => Ok(vec![(DType::Int32, Shape::scalar())]),
+            "FILL" => self.sized(0, 1),
+            "BROADCAST_TO" => self.sized(1, 0),
+            "SCATTER_ND" => self.sized(2, 1),
+            "RANDOM_UNIFORM" | "RANDOM_STANDARD_NORMAL" => {
+                self.arg(0).map(|a| vec![(DType::Float32, sizes_shape(a))])
+            }
+            "BROADCAST_ARGS" => self
+                .arg(0)
+                .and_then(|_| self.like_first(Shape(Some(vec![-1])))),
+            "RANGE" => self.range(),
+            "ONE_HOT" => self.one_hot(),
+            "WHERE" => self.arg(0).map(|a| {
+                let rank = a.shape.rank().map_or(-1, |r| r as i64);
+                vec![(DType::Int64, Shape(Some(vec![-1, rank])))]
+            }),
+            "UNIQUE" => self.arg(0).map(|a| {
+                let index = self.attrs.dtype("idx_out_type").unwrap_or(DType::Int32);
+                vec![(a.dtype, Shape(Some(vec![-1]))), (index, a.shape.clone())]
+            }),
+            "SEGMENT_SUM" => self.arg(0).and_then(|a| {
+                let mut shape = a.shape.clone();
+                if let Some(first) = shape.0.as_mut().and_then(|d| d.first_mut()) {
+                    *first = -1;
+                }
+                self.like_first(shape)
+            }),
+            "RFFT2D" => self.arg(0).map(|a| {
+                let shape = Shape(a.shape.rank().map(|r| vec![-1; r]));
+                vec![(DType::Complex64, shape)]
+            }),
+            "BUCKETIZE" => self.arg(0).map(|a| vec![(DType::Int32, a.shape.clone())]),
+            "REAL" | "IMAG" | "COMPLEX_ABS" => {
+                self.arg(0).map(|a| vec![(DType::Float32, a.shape.clone())])
+            }
+            _ => return None,
+        })
+    }
+
+    /// The sizes are operand `sizes`, the type is operand `like`'s.
+    fn sized(&self, sizes: usize, like: usize) -> Result<Results> {
+        Ok(vec![(self.arg(like)?.dtype, sizes_shape(self.arg(sizes)?))])
+    }
+
+    fn range(&self) -> Result<Results> {
+        let one = |i: usize| -> Result<Option<i64>> {
+            Ok(self.arg(i)?.all_known().and_then(|v| v.first().copied()))
+        };
+        let size = match (one(0)?, one(1)?, one(2)?) {
+            (Some(from), Some(to), Some(step)) if step != 0 => {
+                let span = if step > 0 { to - from } else { from - to };
+                (span + step.abs() - 1).div_euclid(step.abs()).max(0)
+            }
+            _ => -1,
+        };
+        self.like_first(Shape(Some(vec![size])))
+    }
+
+    fn one_hot(&self) -> Result<Results> {
+        let depth = self.arg(1)?.all_known().and_then(|d| d.first().copied());
+        let shape = match self.arg(0)?.dims() {
+            Some(x) => {
+                let mut dims = x.to_vec();
+                let axis = axis_of(self.int("axis", -1), x.len() + 1)?;
+                dims.insert(axis, depth.unwrap_or(-1));
+                Shape(Some(dims))
+            }
+            None => Shape::UNKNOWN,
+        };
+        Ok(vec![(self.arg(2)?.dtype, shape)])
+    }
+}
+
+/// Sizes that an operand lists, -1 where they are not known; `None` when not even their number is.
+fn known_sizes(arg: &Arg) -> Option<Vec<i64>> {
+    if let Some(known) = &arg.known {
+        return Some(known.iter().map(|s| s.unwrap_or(-1)).collect());
+    }
+    match arg.dims() {
+        Some([n]) => usize::try_from(*n)
+            .ok()
+            .filter(|n| *n <= 64)
+            .map(|n| vec![-1; n]),
+        _ => None,
+    }
+}
+
+fn sizes_shape(arg: &Arg) -> Shape {
+    Shape(known_sizes(arg))
+}
+
+/// Length of `x[begin:end:stride]` on an axis of `size`; bounds as NumPy takes them, `None` = open.
+fn slice_len(size: i64, begin: Option<i64>, end: Option<i64>, stride: i64) -> i64 {
+    if stride == 0 {
+        return -1;
+    }
+    if size < 0 {
+        // Both bounds from the same end say enough.
+        return match (begin, end) {
+            (Some(b), Some(e)) if stride > 0 && b < 0 && e < 0 => (e - b + stride - 1) / stride,
+            _ => -1,
+        };
+    }
+    let (low, high) = if stride > 0 {
+        (0, size)
+    } else {
+        (-1, size - 1)
+    };
+    let place = |bound: i64| {
+        (if bound < 0 {
+            bound.saturating_add(size)
+        } else {
+            bound
+        })
+        .clamp(low, high)
+    };
+    let begin = begin.map_or(if stride > 0 { 0 } else { size - 1 }, place);
+    let end = end.map_or(if stride > 0 { size } else { -1 }, place);
+    let span = if stride > 0 { end - begin } else { begin - end };
+    (span + stride.abs() - 1).div_euclid(stride.abs()).max(0)
+}
+
+/// `squeeze_dims` and the like as an attribute.
+pub fn int_list(values: &[i64]) -> Attr {
+    Attr::List(values.iter().map(|&v| Attr::Int(v)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arg(dims: &[i64]) -> Option<Arg> {
+        Some(Arg {
+            dtype: DType::Float32,
+            shape: Shape(Some(dims.to_vec())),
+            known: None,
+        })
+    }
+
+    fn ints(known: &[Option<i64>]) -> Option<Arg> {
+        Some(Arg {
+            dtype: DType::Int32,
+            shape: Shape(Some(vec![known.len() as i64])),
+            known: Some(known.to_vec()),
+        })
+    }
+
+    fn shape_of(op: &str, args: &[Option<Arg>], attrs: Attrs) -> String {
+        infer(op, args, &attrs).unwrap()[0].1.to_string()
+    }
+
+    #[test]
+    fn an_open_batch_stays_open() {
+        let attrs = Attrs::new()
+            .with("stride_h", Attr::Int(2))
+            .with("stride_w", Attr::Int(2));
+        assert_eq!(
+            shape_of(
+                "CONV_2D",
+                &[arg(&[-1, 9, 8, 3]), arg(&[16, 3, 3, 3])],
+                attrs
+            ),
+            "?×5×4×16"
+        );
+        assert_eq!(
+            shape_of(
+                "RESHAPE",
+                &[arg(&[-1, 2, 3]), ints(&[None, Some(6)])],
+                Attrs::new()
+            ),
+            "?×6"
+        );
+        assert_eq!(
+            shape_of(
+                "RESHAPE",
+                &[arg(&[4, 3]), ints(&[Some(-1), Some(6)])],
+                Attrs::new()
+            ),
+            "2×6"
+        );
+    }
+
+    #[test]
+    fn slices_count_as_numpy_does() {
+        assert_eq!(slice_len(10, Some(2), Some(-1), 3), 3);
+        assert_eq!(slice_len(10, None, None, -1), 10);
+        assert_eq!(slice_len(10, Some(-3), None, 1), 3);
+        assert_eq!(slice_len(10, Some(8), Some(20), 1), 2);
+        assert_eq!(slice_len(-1, Some(-3), Some(-1), 1), 2);
+    }
+
+    #[test]
+    fn sizes_that_do_not_broadcast_are_refused() {
+        assert!(infer("ADD", &[arg(&[2, 3]), arg(&[4])], &Attrs::new()).is_err());
+    }
+}
