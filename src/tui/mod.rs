@@ -1,1 +1,146 @@
-//! tui
+//! The terminal UI. `Event → Command → App::apply → render(&App)`: state changes only in `apply`, drawing only reads.
+
+pub mod app;
+pub mod command;
+pub mod config;
+pub mod family;
+pub mod focus;
+mod guard;
+pub mod jobs;
+pub mod keymap;
+pub mod overlay;
+pub mod panes;
+pub mod render;
+pub mod search;
+pub mod term;
+pub mod text;
+pub mod theme;
+pub mod widgets;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+pub use app::App;
+
+use self::guard::Screen;
+use self::panes::PaneId;
+use self::term::InputEvent;
+use crate::error::Result;
+use crate::format::OpenOptions;
+
+/// What can happen.
+pub enum Event {
+    Input(InputEvent),
+    Job(jobs::Finished),
+    /// A signal asked the program to end.
+    Terminate,
+}
+
+/// How the UI starts.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A theme by name; the config file's or a fitting one without it.
+    pub theme: Option<String>,
+    /// The pane to begin with.
+    pub pane: Option<PaneId>,
+    pub open: OpenOptions,
+    /// Where `config.toml` and `themes/` are; the usual folder without it.
+    pub config: Option<PathBuf>,
+}
+
+/// A small model is there before the first frame; a slow one gets a frame that says so.
+const FIRST_FRAME_WAITS: Duration = Duration::from_millis(30);
+/// While work runs, a frame this often shows how far it is.
+const TICK: Duration = Duration::from_millis(100);
+/// Events that wait are taken together before the next frame, but not more than this.
+const BATCH: usize = 64;
+
+/// Opens the models and runs until the person leaves.
+///
+/// # Errors
+/// A bad config file or theme, or a terminal that can't be used. A model that can't be opened is a card on the screen.
+pub fn run(paths: &[PathBuf], options: &Options) -> Result<()> {
+    let mut app = App::new(options)?;
+    for path in paths {
+        app.open(path.clone());
+    }
+    let begun = Instant::now();
+    while !app.jobs_idle() {
+        let left = FIRST_FRAME_WAITS.saturating_sub(begun.elapsed());
+        match app.receiver().recv_timeout(left) {
+            Ok(event) => app.event(event),
+            Err(_) => break,
+        }
+    }
+    let mut screen = Screen::take()?;
+    read_input(app.sender());
+    on_signals(app.sender());
+    let mut draw = true;
+    while !app.is_done() {
+        if std::mem::take(&mut draw) {
+            screen.draw(|frame| render::render(&app, frame))?;
+        }
+        let first = if app.jobs_idle() {
+            app.receiver()
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            app.receiver().recv_timeout(TICK)
+        };
+        match first {
+            Ok(event) => app.event(event),
+            Err(RecvTimeoutError::Timeout) => app.tick(),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        for _ in 1..BATCH {
+            match app.receiver().try_recv() {
+                Ok(event) => app.event(event),
+                Err(_) => break,
+            }
+        }
+        if let Some(text) = app.take_copied() {
+            screen.copy(&text)?;
+        }
+        if app.take_suspend() {
+            screen.suspend()?;
+            app.touch();
+        }
+        if app.take_redraw() {
+            screen.clear()?;
+            app.touch();
+        }
+        draw = app.take_changed();
+    }
+    Ok(())
+}
+
+/// Keys, mouse and size changes, from a thread that ends with the program.
+fn read_input(sender: Sender<Event>) {
+    std::thread::spawn(move || {
+        while let Ok(event) = ratatui::crossterm::event::read() {
+            if sender.send(Event::Input(event)).is_err() {
+                break;
+            }
+        }
+        let _ = sender.send(Event::Terminate);
+    });
+}
+
+#[cfg(unix)]
+fn on_signals(sender: Sender<Event>) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    // Without the handler the program still ends on a signal, only less politely.
+    if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+        std::thread::spawn(move || {
+            for _ in signals.forever() {
+                if sender.send(Event::Terminate).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+}
+
+#[cfg(not(unix))]
+fn on_signals(_sender: Sender<Event>) {}

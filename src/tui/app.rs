@@ -1,0 +1,869 @@
+//! The state of the program and every change to it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tui_input::Input;
+
+use super::command::{Command, TABLE};
+use super::config::{self, Config};
+use super::focus::{Focus, History, Spot, Thing};
+use super::jobs::{Finished, Jobs, Output, Slot};
+use super::keymap::{Key, Keymap};
+use super::overlay::{Act, Ask, Choice, Overlay, Picker, edit};
+use super::panes::{self, Context, Handled, Pane, PaneId, Request};
+use super::render::Hits;
+use super::term::{
+    InputEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
+    MouseEventKind, Position,
+};
+use super::theme::Theme;
+use super::{Event, Options, search};
+use crate::error::{Error, Result};
+use crate::format::OpenOptions;
+use crate::model::Model;
+
+/// An opened model with its panes, or the attempt at one.
+pub struct Desk {
+    pub id: u64,
+    pub path: PathBuf,
+    pub state: State,
+}
+
+pub enum State {
+    Opening,
+    Failed(Error),
+    Open(Box<Open>),
+}
+
+pub struct Open {
+    pub model: Arc<Model>,
+    pub focus: Focus,
+    pub pane: PaneId,
+    pub panes: Vec<Box<dyn Pane>>,
+    history: History,
+    hits: Vec<Thing>,
+    hit: usize,
+}
+
+/// All state of the UI.
+pub struct App {
+    pub(super) desks: Vec<Desk>,
+    pub(super) current: usize,
+    pub(super) models: Vec<Arc<Model>>,
+    pub(super) theme: Theme,
+    pub(super) keymap: Keymap,
+    pub(super) jobs: Jobs,
+    pub(super) overlay: Option<Overlay>,
+    /// A word in the footer until the next key.
+    pub(super) notice: Option<String>,
+    pub(super) tick: usize,
+    /// What the mouse can hit, left behind by the last frame.
+    pub(super) hits: std::cell::RefCell<Hits>,
+    open_options: OpenOptions,
+    first_pane: PaneId,
+    config_folder: Option<PathBuf>,
+    sender: Sender<Event>,
+    receiver: Receiver<Event>,
+    next_desk: u64,
+    /// Desks that wait for another to open, to be compared with it.
+    comparing: Vec<(u64, u64)>,
+    copied: Option<String>,
+    changed: bool,
+    suspend: bool,
+    redraw: bool,
+    done: bool,
+}
+
+impl App {
+    /// # Errors
+    /// A bad config file, theme or key.
+    pub fn new(options: &Options) -> Result<App> {
+        let folder = options.config.clone().or_else(config::folder);
+        let config = match &folder {
+            Some(folder) => Config::read(folder)?,
+            None => Config::default(),
+        };
+        let name = match options.theme.as_deref().or(config.theme.as_deref()) {
+            Some(name) => name,
+            None if config::no_color() => "mono",
+            None if config::is_light() => "light",
+            None => "dark",
+        };
+        let (sender, receiver) = channel();
+        Ok(App {
+            desks: Vec::new(),
+            current: 0,
+            models: Vec::new(),
+            theme: Theme::named(name, folder.as_deref())?,
+            keymap: Keymap::new(&config.keys)?,
+            jobs: Jobs::new(sender.clone()),
+            overlay: None,
+            notice: None,
+            tick: 0,
+            hits: Default::default(),
+            open_options: options.open.clone(),
+            first_pane: options.pane.unwrap_or(PaneId::Overview),
+            config_folder: folder,
+            sender,
+            receiver,
+            next_desk: 0,
+            comparing: Vec::new(),
+            copied: None,
+            changed: true,
+            suspend: false,
+            redraw: false,
+            done: false,
+        })
+    }
+
+    /// An app that already has its models; for tests.
+    ///
+    /// # Errors
+    /// As [`App::new`].
+    pub fn with_models(models: Vec<Model>, options: &Options) -> Result<App> {
+        let mut app = App::new(options)?;
+        for model in models {
+            let id = app.add_desk(model.path.clone());
+            app.opened(id, model);
+        }
+        app.current = 0;
+        Ok(app)
+    }
+
+    /// Opens a model in the background and shows it.
+    pub fn open(&mut self, path: PathBuf) -> u64 {
+        let id = self.add_desk(path.clone());
+        let slot = Slot {
+            desk: id,
+            pane: None,
+            what: "open",
+        };
+        let options = self.open_options.clone();
+        let label = format!("opening {}", name_of(&path));
+        self.jobs.start(
+            slot,
+            label,
+            Box::new(move |_| {
+                Ok(Output::Opened(Box::new(crate::format::open(
+                    &path, &options,
+                )?)))
+            }),
+        );
+        id
+    }
+
+    fn add_desk(&mut self, path: PathBuf) -> u64 {
+        let id = self.next_desk;
+        self.next_desk += 1;
+        self.desks.push(Desk {
+            id,
+            path,
+            state: State::Opening,
+        });
+        // Several paths on the command line: the first stays in front.
+        if self.desks.len() == 1 {
+            self.current = 0;
+        }
+        id
+    }
+
+    fn opened(&mut self, id: u64, model: Model) {
+        let model = Arc::new(model);
+        let Some(at) = self.desks.iter().position(|d| d.id == id) else {
+            return;
+        };
+        self.models.push(model.clone());
+        self.desks[at].state = State::Open(Box::new(Open {
+            focus: Focus::start(&model),
+            pane: self.first_pane,
+            panes: panes::all(&model),
+            history: History::default(),
+            hits: Vec::new(),
+            hit: 0,
+            model: model.clone(),
+        }));
+        self.on_desk(at, |pane, cx| pane.shown(cx));
+        let waiting: Vec<u64> = self
+            .comparing
+            .iter()
+            .filter(|(_, other)| *other == id)
+            .map(|(desk, _)| *desk)
+            .collect();
+        self.comparing.retain(|(_, other)| *other != id);
+        let index = self.models.len() - 1;
+        for desk in waiting {
+            if let Some(at) = self.desks.iter().position(|d| d.id == desk) {
+                self.current = at;
+                self.show(PaneId::Compare);
+                self.on_desk(at, |pane, cx| pane.text("other", &index.to_string(), cx));
+            }
+        }
+    }
+
+    /// The desk in front.
+    pub fn desk(&self) -> Option<&Desk> {
+        self.desks.get(self.current)
+    }
+
+    fn open_desk(&mut self) -> Option<&mut Open> {
+        match self.desks.get_mut(self.current).map(|d| &mut d.state) {
+            Some(State::Open(open)) => Some(open),
+            _ => None,
+        }
+    }
+
+    pub fn pane(&self) -> PaneId {
+        match self.desk().map(|d| &d.state) {
+            Some(State::Open(open)) => open.pane,
+            _ => PaneId::Overview,
+        }
+    }
+
+    /// Calls the front pane of desk `at` and does what it then asks for.
+    fn on_desk<R>(
+        &mut self,
+        at: usize,
+        f: impl FnOnce(&mut dyn Pane, &mut Context) -> R,
+    ) -> Option<R> {
+        let pane = match &self.desks.get(at)?.state {
+            State::Open(open) => open.pane,
+            _ => return None,
+        };
+        self.on_pane(at, pane, f)
+    }
+
+    fn on_pane<R>(
+        &mut self,
+        at: usize,
+        pane: PaneId,
+        f: impl FnOnce(&mut dyn Pane, &mut Context) -> R,
+    ) -> Option<R> {
+        let models = std::mem::take(&mut self.models);
+        let desk = self.desks.get_mut(at)?;
+        let id = desk.id;
+        let done = match &mut desk.state {
+            State::Open(open) => {
+                let mut cx = Context {
+                    model: &open.model,
+                    models: &models,
+                    focus: &mut open.focus,
+                    requests: Vec::new(),
+                };
+                let result = f(open.panes[pane as usize].as_mut(), &mut cx);
+                Some((result, cx.requests))
+            }
+            _ => None,
+        };
+        self.models = models;
+        let (result, requests) = done?;
+        for request in requests {
+            self.request(at, id, pane, request);
+        }
+        self.changed = true;
+        Some(result)
+    }
+
+    fn request(&mut self, at: usize, desk: u64, pane: PaneId, request: Request) {
+        match request {
+            Request::Go(pane, thing) if at == self.current => self.go(pane, thing),
+            Request::Go(..) => {}
+            Request::Say(text) => self.notice = Some(text),
+            Request::Fail(error) if error.is_cancelled() => {
+                self.notice = Some("stopped".to_owned())
+            }
+            Request::Fail(error) => self.overlay = Some(Overlay::Card(error)),
+            Request::Copy(text) => self.copy(text),
+            Request::Ask {
+                tag,
+                title,
+                initial,
+                live,
+            } => {
+                self.overlay = Some(Overlay::Ask(Ask {
+                    tag,
+                    title,
+                    input: Input::new(initial),
+                    live,
+                }));
+            }
+            Request::Pick {
+                tag,
+                title,
+                choices,
+            } => {
+                let choices = choices
+                    .into_iter()
+                    .map(|(label, detail)| Choice {
+                        act: Act::Text(tag, label.clone()),
+                        label,
+                        detail,
+                    })
+                    .collect();
+                self.overlay = Some(Overlay::Picker(Picker::new(title, choices)));
+            }
+            Request::Job { what, label, work } => {
+                self.jobs.start(
+                    Slot {
+                        desk,
+                        pane: Some(pane),
+                        what,
+                    },
+                    label,
+                    work,
+                );
+            }
+            Request::Stop(what) => {
+                self.jobs.cancel(Slot {
+                    desk,
+                    pane: Some(pane),
+                    what,
+                });
+            }
+            Request::Open { path, compare } => {
+                let opened = self.open(path);
+                if compare {
+                    self.comparing.push((desk, opened));
+                } else {
+                    self.current = self.desks.len() - 1;
+                }
+            }
+        }
+    }
+
+    fn copy(&mut self, text: String) {
+        let shown = super::text::fit(&super::text::clean(&text), 40);
+        self.notice = Some(format!("copied {shown}"));
+        self.copied = Some(text);
+    }
+
+    /// Everything that happens comes in here.
+    pub fn event(&mut self, event: Event) {
+        match event {
+            Event::Input(InputEvent::Key(key)) if key.kind != KeyEventKind::Release => {
+                self.changed = true;
+                self.key(&key);
+            }
+            Event::Input(InputEvent::Mouse(mouse)) => self.mouse(mouse),
+            Event::Input(InputEvent::Paste(text)) => self.paste(&text),
+            Event::Input(InputEvent::Resize(..)) => self.changed = true,
+            Event::Input(_) => {}
+            Event::Job(finished) => self.finished(finished),
+            Event::Terminate => self.done = true,
+        }
+    }
+
+    fn key(&mut self, key: &KeyEvent) {
+        self.notice = None;
+        if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
+            self.done = true;
+            return;
+        }
+        if self.overlay.is_some() {
+            self.overlay_key(key);
+        } else if let Some(command) = self.keymap.command(self.pane(), Key::of(key)) {
+            self.apply(command);
+        }
+    }
+
+    /// Does a command: the overlay's moves, the pane's own, then the program's.
+    pub fn apply(&mut self, command: Command) {
+        self.changed = true;
+        if !command.entry().place.holds(self.pane()) {
+            return;
+        }
+        if self.on_desk(self.current, |pane, cx| pane.handle(command, cx)) == Some(Handled::Yes) {
+            return;
+        }
+        if let Some(pane) = command.pane() {
+            self.show(pane);
+            return;
+        }
+        match command {
+            Command::Back => self.travel(History::back),
+            Command::Forward => self.travel(History::forward),
+            Command::Cancel => self.cancel(),
+            Command::Copy => self.copy_chosen(),
+            Command::Search => self.search(),
+            Command::NextHit => self.next_hit(1),
+            Command::PrevHit => self.next_hit(-1),
+            Command::Palette => self.palette(),
+            Command::Models => self.list_models(),
+            Command::CycleTheme => self.cycle_theme(),
+            Command::Help => self.overlay = Some(Overlay::Help { scroll: 0 }),
+            Command::Redraw => self.redraw = true,
+            Command::Suspend => self.suspend = true,
+            Command::Quit => self.done = true,
+            _ => {}
+        }
+    }
+
+    /// Brings a pane to the front; a step of the history.
+    pub fn show(&mut self, pane: PaneId) {
+        if let Some(open) = self.open_desk() {
+            let spot = Spot {
+                pane: open.pane,
+                focus: open.focus,
+            };
+            if open.pane != pane {
+                open.history.leave(spot);
+                open.pane = pane;
+            }
+        }
+        self.on_desk(self.current, |pane, cx| pane.shown(cx));
+    }
+
+    fn go(&mut self, pane: PaneId, thing: Thing) {
+        if let Some(open) = self.open_desk() {
+            let spot = Spot {
+                pane: open.pane,
+                focus: open.focus,
+            };
+            open.history.leave(spot);
+            open.pane = pane;
+            open.focus.thing = thing;
+        }
+        self.on_desk(self.current, |pane, cx| pane.shown(cx));
+    }
+
+    fn travel(&mut self, way: impl FnOnce(&mut History, Spot) -> Option<Spot>) {
+        if let Some(open) = self.open_desk() {
+            let now = Spot {
+                pane: open.pane,
+                focus: open.focus,
+            };
+            if let Some(spot) = way(&mut open.history, now) {
+                open.pane = spot.pane;
+                open.focus = spot.focus;
+            }
+        }
+        self.on_desk(self.current, |pane, cx| pane.shown(cx));
+    }
+
+    /// Esc: the work of the front pane stops first, then any other of this model.
+    fn cancel(&mut self) {
+        let Some(desk) = self.desk().map(|d| d.id) else {
+            return;
+        };
+        let front = Some(self.pane());
+        let stopped = self
+            .jobs
+            .cancel_where(|s| s.desk == desk && s.pane == front)
+            || self
+                .jobs
+                .cancel_where(|s| s.desk == desk && s.pane.is_some());
+        if stopped {
+            self.notice = Some("stopped".to_owned());
+        }
+    }
+
+    fn copy_chosen(&mut self) {
+        let at = self.current;
+        let text = self.on_desk(at, |pane, cx| {
+            pane.copied().or_else(|| cx.focus.name(cx.model))
+        });
+        match text.flatten() {
+            Some(text) => self.copy(text),
+            None => self.notice = Some("nothing chosen to copy".to_owned()),
+        }
+    }
+
+    fn search(&mut self) {
+        if let Some(open) = self.open_desk() {
+            let mut picker = Picker::new("search", search::index(&open.model, &open.focus));
+            picker.is_search = true;
+            self.overlay = Some(Overlay::Picker(picker));
+        }
+    }
+
+    fn next_hit(&mut self, step: isize) {
+        let Some(open) = self.open_desk() else { return };
+        let hits = open.hits.len() as isize;
+        if hits == 0 {
+            self.notice = Some("nothing searched yet".to_owned());
+            return;
+        }
+        open.hit = (open.hit as isize + step).rem_euclid(hits) as usize;
+        let (thing, at) = (open.hits[open.hit], open.hit);
+        let pane = search::home(thing, open.pane);
+        self.go(pane, thing);
+        self.notice = Some(format!("hit {} of {hits}", at + 1));
+    }
+
+    fn palette(&mut self) {
+        let pane = self.pane();
+        let choices = TABLE
+            .iter()
+            .filter(|e| e.place.holds(pane) && e.command != Command::Palette)
+            .map(|e| Choice {
+                label: e.id.to_owned(),
+                detail: format!("{}  {}", e.says, self.keymap.key(e.command))
+                    .trim_end()
+                    .to_owned(),
+                act: Act::Command(e.command),
+            })
+            .collect();
+        self.overlay = Some(Overlay::Picker(Picker::new("commands", choices)));
+    }
+
+    fn list_models(&mut self) {
+        let mut choices: Vec<Choice> = self
+            .desks
+            .iter()
+            .enumerate()
+            .map(|(at, desk)| {
+                let (label, detail) = match &desk.state {
+                    State::Open(open) => (
+                        open.model.name.clone(),
+                        super::text::bytes(open.model.total_bytes()),
+                    ),
+                    State::Opening => (name_of(&desk.path), "opening".to_owned()),
+                    State::Failed(_) => (name_of(&desk.path), "could not be opened".to_owned()),
+                };
+                Choice {
+                    label,
+                    detail,
+                    act: Act::Desk(at),
+                }
+            })
+            .collect();
+        choices.push(Choice {
+            label: "open another…".to_owned(),
+            detail: "type a path".to_owned(),
+            act: Act::OpenOther,
+        });
+        let mut picker = Picker::new("models", choices);
+        picker.at = self.current;
+        self.overlay = Some(Overlay::Picker(picker));
+    }
+
+    fn cycle_theme(&mut self) {
+        let names: Vec<_> = Theme::names().collect();
+        let at = names
+            .iter()
+            .position(|n| *n == self.theme.name)
+            .unwrap_or(0);
+        let next = names[(at + 1) % names.len()];
+        match Theme::named(next, self.config_folder.as_deref()) {
+            Ok(theme) => {
+                self.notice = Some(format!("theme {next}"));
+                self.theme = theme;
+            }
+            Err(error) => self.overlay = Some(Overlay::Card(error)),
+        }
+    }
+
+    fn overlay_key(&mut self, key: &KeyEvent) {
+        let Some(mut overlay) = self.overlay.take() else {
+            return;
+        };
+        let keep = match &mut overlay {
+            Overlay::Help { scroll } => match key.code {
+                KeyCode::Down | KeyCode::Char('j') => {
+                    *scroll += 1;
+                    true
+                }
+                KeyCode::Up | KeyCode::Char('k') => {
+                    *scroll = scroll.saturating_sub(1);
+                    true
+                }
+                KeyCode::PageDown | KeyCode::Char(' ') => {
+                    *scroll += 10;
+                    true
+                }
+                KeyCode::PageUp => {
+                    *scroll = scroll.saturating_sub(10);
+                    true
+                }
+                _ => false,
+            },
+            Overlay::Card(_) => !matches!(
+                key.code,
+                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | ' ')
+            ),
+            Overlay::Ask(ask) => self.ask_key(ask, key),
+            Overlay::Picker(picker) => self.picker_key(picker, key),
+        };
+        // What was just done may have put up another.
+        if keep && self.overlay.is_none() {
+            self.overlay = Some(overlay);
+        }
+    }
+
+    fn ask_key(&mut self, ask: &mut Ask, key: &KeyEvent) -> bool {
+        let tag = ask.tag;
+        match key.code {
+            KeyCode::Esc => {
+                if ask.live {
+                    self.on_desk(self.current, |pane, cx| pane.text(tag, "", cx));
+                }
+                false
+            }
+            KeyCode::Enter => {
+                let text = ask.input.value().to_owned();
+                if tag == OPEN_TAG {
+                    if !text.trim().is_empty() {
+                        self.open(PathBuf::from(text.trim()));
+                        self.current = self.desks.len() - 1;
+                    }
+                } else {
+                    self.on_desk(self.current, |pane, cx| pane.text(tag, &text, cx));
+                }
+                false
+            }
+            _ => {
+                if edit(&mut ask.input, key) && ask.live {
+                    let text = ask.input.value().to_owned();
+                    self.on_desk(self.current, |pane, cx| pane.text(tag, &text, cx));
+                }
+                true
+            }
+        }
+    }
+
+    fn picker_key(&mut self, picker: &mut Picker, key: &KeyEvent) -> bool {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => return false,
+            KeyCode::Enter => {
+                self.choose(picker);
+                return false;
+            }
+            KeyCode::Down | KeyCode::Tab => picker.step(1),
+            KeyCode::Up | KeyCode::BackTab => picker.step(-1),
+            KeyCode::Char('n' | 'j') if control => picker.step(1),
+            KeyCode::Char('p' | 'k') if control => picker.step(-1),
+            KeyCode::PageDown => picker.step(10),
+            KeyCode::PageUp => picker.step(-10),
+            _ => {
+                if edit(&mut picker.input, key) {
+                    picker.narrow();
+                }
+            }
+        }
+        true
+    }
+
+    fn choose(&mut self, picker: &Picker) {
+        let Some(choice) = picker.chosen() else {
+            return;
+        };
+        if picker.is_search
+            && let Some(open) = self.open_desk()
+        {
+            open.hits = picker
+                .shown
+                .iter()
+                .filter_map(|&at| match picker.choices[at].act {
+                    Act::Thing(thing) => Some(thing),
+                    _ => None,
+                })
+                .collect();
+            open.hit = picker.at;
+        }
+        match choice.act.clone() {
+            Act::Command(command) => self.apply(command),
+            Act::Thing(thing) => self.go(search::home(thing, self.pane()), thing),
+            Act::Desk(at) => {
+                self.current = at.min(self.desks.len().saturating_sub(1));
+                self.on_desk(self.current, |pane, cx| pane.shown(cx));
+            }
+            Act::OpenOther => {
+                self.overlay = Some(Overlay::Ask(Ask {
+                    tag: OPEN_TAG,
+                    title: "open: a SavedModel folder or a .tflite file".to_owned(),
+                    input: Input::default(),
+                    live: false,
+                }));
+            }
+            Act::Text(tag, text) => {
+                self.on_desk(self.current, |pane, cx| pane.text(tag, &text, cx));
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.changed = true;
+        // A pasted line break is not an Enter: nothing runs because of a paste.
+        for letter in text.chars().filter(|c| !c.is_control()) {
+            if matches!(self.overlay, Some(Overlay::Ask(_) | Overlay::Picker(_))) {
+                self.overlay_key(&KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE));
+            }
+        }
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent) {
+        let at = Position::new(mouse.column, mouse.row);
+        let wheel = match mouse.kind {
+            MouseEventKind::ScrollDown => Some(Command::Down),
+            MouseEventKind::ScrollUp => Some(Command::Up),
+            _ => None,
+        };
+        match (&mut self.overlay, wheel) {
+            (Some(Overlay::Picker(picker)), Some(command)) => {
+                picker.step(if command == Command::Down { 1 } else { -1 });
+                self.changed = true;
+            }
+            (Some(Overlay::Help { scroll }), Some(command)) => {
+                *scroll = if command == Command::Down {
+                    *scroll + 3
+                } else {
+                    scroll.saturating_sub(3)
+                };
+                self.changed = true;
+            }
+            (Some(Overlay::Picker(_)), None)
+                if mouse.kind == MouseEventKind::Down(MouseButton::Left) =>
+            {
+                self.click_picker(at);
+            }
+            (Some(_), _) => {}
+            (None, Some(command)) => {
+                let handled = self.on_desk(self.current, |pane, cx| pane.mouse(mouse, cx));
+                if handled != Some(Handled::Yes) {
+                    for _ in 0..3 {
+                        self.apply(command);
+                    }
+                }
+            }
+            (None, None) => self.click(mouse, at),
+        }
+    }
+
+    fn click_picker(&mut self, at: Position) {
+        self.changed = true;
+        let row = self
+            .hits
+            .borrow()
+            .picker
+            .iter()
+            .find(|(area, _)| area.contains(at))
+            .map(|(_, row)| *row);
+        match (row, self.overlay.take()) {
+            (Some(row), Some(Overlay::Picker(mut picker))) => {
+                picker.at = row;
+                self.choose(&picker);
+            }
+            // A click beside the list closes it.
+            _ => {}
+        }
+    }
+
+    fn click(&mut self, mouse: MouseEvent, at: Position) {
+        if mouse.kind == MouseEventKind::Moved {
+            return;
+        }
+        let hit = self
+            .hits
+            .borrow()
+            .commands
+            .iter()
+            .find(|(area, _)| area.contains(at))
+            .map(|(_, c)| *c);
+        match (hit, mouse.kind) {
+            (Some(command), MouseEventKind::Down(MouseButton::Left)) => self.apply(command),
+            _ => {
+                self.on_desk(self.current, |pane, cx| pane.mouse(mouse, cx));
+            }
+        }
+    }
+
+    fn finished(&mut self, finished: Finished) {
+        self.changed = true;
+        let Some((slot, result)) = self.jobs.finish(finished) else {
+            return;
+        };
+        let Some(at) = self.desks.iter().position(|d| d.id == slot.desk) else {
+            return;
+        };
+        match (slot.pane, result) {
+            (None, Ok(Output::Opened(model))) => self.opened(slot.desk, *model),
+            (None, Ok(_)) => {}
+            (None, Err(error)) => {
+                self.comparing.retain(|(_, other)| *other != slot.desk);
+                self.desks[at].state = State::Failed(error);
+            }
+            (Some(pane), Ok(output)) => {
+                self.on_pane(at, pane, |pane, cx| pane.job(slot.what, output, cx));
+            }
+            (Some(pane), Err(error)) => {
+                self.on_pane(at, pane, |pane, cx| pane.job_failed(slot.what, error, cx));
+            }
+        }
+    }
+
+    /// Time passes while work runs.
+    pub fn tick(&mut self) {
+        self.tick += 1;
+        self.changed = true;
+    }
+
+    /// Waits until no work is left; for tests.
+    pub fn settle(&mut self) {
+        while !self.jobs.is_idle() {
+            match self.receiver.recv() {
+                Ok(event) => self.event(event),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Presses keys spelled as in the config file, separated by spaces; for tests.
+    ///
+    /// # Errors
+    /// A word that is no key.
+    pub fn press(&mut self, keys: &str) -> Result<()> {
+        for word in keys.split_whitespace() {
+            let key = Key::parse(word).ok_or_else(|| Error::usage(format!("no key {word:?}")))?;
+            self.event(Event::Input(InputEvent::Key(key.event())));
+        }
+        Ok(())
+    }
+
+    pub(super) fn receiver(&self) -> &Receiver<Event> {
+        &self.receiver
+    }
+
+    pub(super) fn sender(&self) -> Sender<Event> {
+        self.sender.clone()
+    }
+
+    pub fn jobs_idle(&self) -> bool {
+        self.jobs.is_idle()
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub(super) fn take_suspend(&mut self) -> bool {
+        std::mem::take(&mut self.suspend)
+    }
+
+    pub(super) fn take_redraw(&mut self) -> bool {
+        std::mem::take(&mut self.redraw)
+    }
+
+    pub(super) fn take_copied(&mut self) -> Option<String> {
+        self.copied.take()
+    }
+}
+
+/// The tag of the program's own question for a path.
+const OPEN_TAG: &str = "open a model";
+
+pub(super) fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
+}

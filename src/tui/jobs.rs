@@ -1,0 +1,225 @@
+//! Work that would hold up a frame: plain threads that report back with an event.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use super::Event;
+use super::panes::PaneId;
+use crate::compare::Comparison;
+use crate::convert::Blocker;
+use crate::error::{Error, Result};
+use crate::model::{Model, Tensor};
+use crate::progress::{Progress, Snapshot};
+
+/// What a job brings back.
+pub enum Output {
+    Opened(Box<Model>),
+    Tensor(Box<super::panes::tensors::Loaded>),
+    Verified(Vec<super::panes::variables::Check>),
+    Coloured(super::panes::source::Coloured),
+    Samples(Vec<(String, crate::feed::SampleSet)>),
+    Ran(Box<super::panes::run::Ran>),
+    Benched(Box<super::panes::run::Benched>),
+    Saved(std::path::PathBuf),
+    Preflight(Vec<Blocker>),
+    Converted(Box<super::panes::convert::Done>),
+    Compared(Box<Comparison>, Vec<Vec<(String, Tensor)>>),
+}
+
+/// What a job is for. A new job for the same slot stops and replaces the older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// The open model it belongs to.
+    pub desk: u64,
+    /// The pane that waits; `None` for opening the model itself.
+    pub pane: Option<PaneId>,
+    pub what: &'static str,
+}
+
+pub type Work = Box<dyn FnOnce(&Progress) -> Result<Output> + Send>;
+
+/// What comes back through the event channel.
+pub struct Finished {
+    id: u64,
+    pub slot: Slot,
+    pub result: Result<Output>,
+}
+
+struct Running {
+    id: u64,
+    slot: Slot,
+    label: String,
+    progress: Progress,
+    since: Instant,
+}
+
+/// All running jobs.
+pub struct Jobs {
+    sender: Sender<Event>,
+    running: Vec<Running>,
+    next: u64,
+}
+
+/// A running job as the screen shows it.
+pub struct Shown {
+    pub label: String,
+    pub snapshot: Snapshot,
+    pub since: Duration,
+}
+
+/// Deep graphs are walked by recursion in few places; threads get room for it.
+const STACK: usize = 16 << 20;
+
+/// Threads of jobs bear this name: the panic hook leaves the terminal alone for them.
+pub const THREAD: &str = "mexplore job";
+
+impl Jobs {
+    pub fn new(sender: Sender<Event>) -> Jobs {
+        Jobs {
+            sender,
+            running: Vec::new(),
+            next: 0,
+        }
+    }
+
+    pub fn start(&mut self, slot: Slot, label: impl Into<String>, work: Work) {
+        self.cancel(slot);
+        let id = self.next;
+        self.next += 1;
+        let progress = Progress::new();
+        self.running.push(Running {
+            id,
+            slot,
+            label: label.into(),
+            progress: progress.clone(),
+            since: Instant::now(),
+        });
+        let sender = self.sender.clone();
+        let spawned = std::thread::Builder::new()
+            .name(THREAD.to_owned())
+            .stack_size(STACK)
+            .spawn(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| work(&progress)))
+                    .unwrap_or_else(|panic| Err(broken(panic.as_ref())));
+                // The receiver is gone only when the program ends.
+                let _ = sender.send(Event::Job(Finished { id, slot, result }));
+            });
+        if let Err(error) = spawned {
+            let result = Err(Error::unsupported(format!("no thread: {error}")));
+            let _ = self.sender.send(Event::Job(Finished { id, slot, result }));
+        }
+    }
+
+    /// Takes a finished job off the list; `None` when a newer one has replaced it.
+    pub fn finish(&mut self, finished: Finished) -> Option<(Slot, Result<Output>)> {
+        let at = self.running.iter().position(|r| r.id == finished.id)?;
+        self.running.remove(at);
+        Some((finished.slot, finished.result))
+    }
+
+    /// Asks the job of this slot to stop and forgets it. Whether there was one.
+    pub fn cancel(&mut self, slot: Slot) -> bool {
+        self.cancel_where(|s| s == slot)
+    }
+
+    /// Stops all jobs whose slot fits.
+    pub fn cancel_where(&mut self, fits: impl Fn(Slot) -> bool) -> bool {
+        let before = self.running.len();
+        self.running.retain(|r| {
+            let stop = fits(r.slot);
+            if stop {
+                r.progress.cancel();
+            }
+            !stop
+        });
+        self.running.len() < before
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    pub fn shown(&self, slot: Slot) -> Option<Shown> {
+        self.running.iter().find(|r| r.slot == slot).map(show)
+    }
+
+    /// The job that has run longest, if it has run long enough to be worth a word.
+    pub fn oldest(&self) -> Option<Shown> {
+        self.running.first().map(show)
+    }
+}
+
+fn show(running: &Running) -> Shown {
+    Shown {
+        label: running.label.clone(),
+        snapshot: running.progress.snapshot(),
+        since: running.since.elapsed(),
+    }
+}
+
+fn broken(panic: &(dyn std::any::Any + Send)) -> Error {
+    let what = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown reason");
+    Error::unsupported(format!("a fault in mexplore itself: {what}"))
+        .hint("please report it with the model, if you may share it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    const SLOT: Slot = Slot {
+        desk: 0,
+        pane: None,
+        what: "test",
+    };
+
+    fn finished(event: Event) -> Finished {
+        match event {
+            Event::Job(finished) => finished,
+            _ => unreachable!("only jobs send here"),
+        }
+    }
+
+    #[test]
+    fn the_newest_job_makes_the_older_stale() {
+        let (sender, receiver) = channel();
+        let mut jobs = Jobs::new(sender);
+        jobs.start(
+            SLOT,
+            "first",
+            Box::new(|p| {
+                loop {
+                    p.check()?;
+                    std::thread::yield_now();
+                }
+            }),
+        );
+        jobs.start(
+            SLOT,
+            "second",
+            Box::new(|_| Ok(Output::Verified(Vec::new()))),
+        );
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            kept.extend(jobs.finish(finished(receiver.recv().unwrap())));
+        }
+        assert_eq!(kept.len(), 1);
+        assert!(kept[0].1.is_ok());
+        assert!(jobs.is_idle());
+    }
+
+    #[test]
+    fn a_fault_in_a_job_becomes_an_error() {
+        let (sender, receiver) = channel();
+        let mut jobs = Jobs::new(sender);
+        jobs.start(SLOT, "fault", Box::new(|_| panic!("index 3")));
+        let (_, result) = jobs.finish(finished(receiver.recv().unwrap())).unwrap();
+        assert!(result.err().unwrap().to_string().contains("index 3"));
+    }
+}

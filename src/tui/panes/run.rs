@@ -1,0 +1,38 @@
+//! The Run pane.
+
+use std::sync::Arc;
+
+use super::{Context, Handled, Pane, View};
+use crate::model::Model;
+use crate::tui::command::Command;
+use crate::tui::term::{Buffer, Rect};
+use crate::tui::widgets::panel;
+
+/// State of the pane.
+pub struct RunPane {}
+
+impl RunPane {
+    pub fn new(_model: &Arc<Model>) -> RunPane {
+        RunPane {}
+    }
+}
+
+impl Pane for RunPane {
+    fn footer(&self) -> &'static [Command] {
+        &[Command::Search]
+    }
+
+    fn handle(&mut self, _command: Command, _cx: &mut Context) -> Handled {
+        Handled::No
+    }
+
+    fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        panel("Run", area, buf, view.theme, true);
+    }
+}
+
+/// What a run gave.
+pub struct Ran {}
+
+/// What a bench gave.
+pub struct Benched {}

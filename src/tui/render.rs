@@ -1,0 +1,456 @@
+//! The state as a picture: header, tabs, the front pane, footer, and what lies on top.
+
+use super::app::{App, State, name_of};
+use super::command::{Command, TABLE};
+use super::overlay::{Ask, Overlay, Picker};
+use super::panes::{PaneId, View};
+use super::term::{
+    Buffer, Clear, Frame, Line, Paragraph, Position, Rect, Span, Widget, Wrap, width,
+};
+use super::text;
+use super::theme::{Role, Theme};
+use super::widgets::{self, panel, put};
+use crate::model::{Format, Model};
+
+/// What the mouse can hit in the last frame.
+#[derive(Debug, Default)]
+pub struct Hits {
+    pub commands: Vec<(Rect, Command)>,
+    /// Rows of an open list.
+    pub picker: Vec<(Rect, usize)>,
+}
+
+/// Work shorter than this needs no word in the header.
+const QUIET_MS: u128 = 50;
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const FOOTER_KEYS: usize = 8;
+
+/// Draws everything; where the cursor of a text field is shown.
+pub fn render(app: &App, frame: &mut Frame) {
+    let area = frame.area();
+    if let Some(cursor) = draw(app, area, frame.buffer_mut()) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    *app.hits.borrow_mut() = Hits::default();
+    buf.set_style(area, app.theme[Role::Screen]);
+    let row = |y: u16| Rect {
+        y: area.y + y,
+        height: 1.min(area.height.saturating_sub(y)),
+        ..area
+    };
+    header(app, row(0), buf);
+    tabs(app, row(1), buf);
+    let body = Rect {
+        y: area.y + 2.min(area.height),
+        height: area.height.saturating_sub(3),
+        ..area
+    };
+    if body.height > 0 && body.width > 0 {
+        front(app, body, buf);
+    }
+    if area.height > 2 {
+        footer(app, row(area.height - 1), buf);
+    }
+    match &app.overlay {
+        None => None,
+        Some(Overlay::Help { scroll }) => {
+            help(app, *scroll, area, buf);
+            None
+        }
+        Some(Overlay::Card(error)) => {
+            let lines = widgets::card_lines(error, &app.theme);
+            let inner = floating(
+                "it did not work",
+                area,
+                76,
+                lines.len() as u16 + 4,
+                buf,
+                &app.theme,
+            );
+            Paragraph::new(lines)
+                .wrap(Wrap { trim: false })
+                .render(inner, buf);
+            None
+        }
+        Some(Overlay::Ask(ask)) => Some(draw_ask(ask, area, buf, &app.theme)),
+        Some(Overlay::Picker(picker)) => Some(draw_picker(app, picker, area, buf)),
+    }
+}
+
+fn header(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let mut spans = vec![
+        Span::styled(" mexplore", theme[Role::Brand]),
+        Span::raw("   "),
+    ];
+    match app.desk().map(|d| (&d.state, &d.path)) {
+        Some((State::Open(open), _)) => {
+            let more = if app.desks.len() > 1 {
+                format!(" ▾ {}/{}", app.current + 1, app.desks.len())
+            } else {
+                String::new()
+            };
+            spans.push(Span::styled(
+                text::clean(&open.model.name),
+                theme[Role::Strong],
+            ));
+            spans.push(Span::styled(more, theme[Role::Accent]));
+            spans.push(Span::styled(
+                format!("   {}", about(&open.model)),
+                theme[Role::Header],
+            ));
+        }
+        Some((_, path)) => spans.push(Span::styled(name_of(path), theme[Role::Strong])),
+        None => spans.push(Span::styled("no model", theme[Role::Header])),
+    }
+    let line = Line::from(spans);
+    let used = line.width() as u16;
+    line.render(area, buf);
+    if let Some(job) = app
+        .jobs
+        .oldest()
+        .filter(|j| j.since.as_millis() >= QUIET_MS)
+    {
+        let done = job
+            .snapshot
+            .fraction()
+            .map(|f| format!(" {:.0} %", f * 100.0))
+            .unwrap_or_default();
+        let words = format!("{} {}{done} ", SPINNER[app.tick % SPINNER.len()], job.label);
+        let room = area.width.saturating_sub(used.min(area.width / 2) + 1);
+        let words = text::fit(&words, room as usize);
+        let wide = width(&words) as u16;
+        let at = area.right().saturating_sub(wide);
+        buf.set_string(at, area.y, words, theme[Role::Accent]);
+    }
+}
+
+/// `SavedModel · TensorFlow 2.21.0 · 412 KB`
+fn about(model: &Model) -> String {
+    let mut words = vec![match model.format {
+        Format::SavedModel => "SavedModel".to_owned(),
+        Format::Tflite => "TFLite".to_owned(),
+    }];
+    if let Some(meta) = model
+        .meta_graphs
+        .first()
+        .filter(|m| !m.tensorflow_version.is_empty())
+    {
+        words.push(format!("TensorFlow {}", meta.tensorflow_version));
+    }
+    words.push(text::bytes(model.total_bytes()));
+    words.join(" · ")
+}
+
+fn tabs(app: &App, area: Rect, buf: &mut Buffer) {
+    if area.height == 0 {
+        return;
+    }
+    let theme = &app.theme;
+    let front = app.pane();
+    let full: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
+    let mut x = area.x + 1;
+    for (number, pane) in PaneId::ALL.into_iter().enumerate() {
+        let active = pane == front;
+        // On a narrow screen only the front pane has its name.
+        let label = if active || full <= area.width as usize {
+            format!("{} {}", number + 1, pane.title())
+        } else {
+            format!("{}", number + 1)
+        };
+        let wide = label.len() as u16;
+        if x + wide > area.right() {
+            break;
+        }
+        let style = theme[if active { Role::TabActive } else { Role::Tab }];
+        buf.set_string(x, area.y, &label, style);
+        app.hits
+            .borrow_mut()
+            .commands
+            .push((Rect::new(x, area.y, wide, 1), pane.command()));
+        x += wide + 2;
+    }
+}
+
+fn front(app: &App, body: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    match app.desk().map(|d| (&d.state, d)) {
+        Some((State::Open(open), desk)) => {
+            let view = View {
+                model: &open.model,
+                models: &app.models,
+                focus: open.focus,
+                theme,
+                jobs: &app.jobs,
+                desk: desk.id,
+                pane: open.pane,
+                tick: app.tick,
+            };
+            open.panes[open.pane as usize].render(body, buf, &view);
+        }
+        Some((State::Opening, desk)) => {
+            let words = format!("opening {}", desk.path.display());
+            widgets::message(body, &[&words], buf, theme);
+        }
+        Some((State::Failed(error), _)) => {
+            let inner = panel("this can't be opened", body, buf, theme, false);
+            let inner = Rect {
+                y: inner.y + 1,
+                height: inner.height.saturating_sub(1),
+                ..inner
+            };
+            widgets::card(error, buf, inner, theme);
+        }
+        None => widgets::message(
+            body,
+            &[
+                "Nothing is open.",
+                "",
+                "m   open a SavedModel folder or a .tflite file",
+                "q   leave",
+            ],
+            buf,
+            theme,
+        ),
+    }
+}
+
+/// The keys that matter here; or a word about what just happened.
+fn footer(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    if let Some(notice) = &app.notice {
+        put(
+            area,
+            0,
+            Line::styled(
+                format!(" {}", text::fit(notice, area.width as usize)),
+                theme[Role::Accent],
+            ),
+            buf,
+        );
+        return;
+    }
+    let own: &[Command] = match app.desk().map(|d| &d.state) {
+        Some(State::Open(open)) => open.panes[open.pane as usize].footer(),
+        _ => &[Command::Models],
+    };
+    let always = [Command::Palette, Command::Help, Command::Quit];
+    let piece = |command: &Command| {
+        let key = app.keymap.key(*command);
+        (*command, key, command.entry().short)
+    };
+    let wide = |p: &(Command, String, &str)| (width(&p.1) + 1 + p.2.len() + 3) as u16;
+    let last: Vec<_> = always.iter().map(piece).collect();
+    let mut room = area
+        .width
+        .saturating_sub(1 + last.iter().map(wide).sum::<u16>());
+    let mut pieces = Vec::new();
+    for piece in own.iter().take(FOOTER_KEYS - always.len()).map(piece) {
+        if wide(&piece) > room {
+            break;
+        }
+        room -= wide(&piece);
+        pieces.push(piece);
+    }
+    let mut x = area.x + 1;
+    for (command, key, short) in pieces.into_iter().chain(last) {
+        let used = (width(&key) + 1 + short.len()) as u16;
+        if x + used > area.right() {
+            break;
+        }
+        buf.set_string(x, area.y, &key, theme[Role::Key]);
+        buf.set_string(
+            x + width(&key) as u16 + 1,
+            area.y,
+            short,
+            theme[Role::Footer],
+        );
+        app.hits
+            .borrow_mut()
+            .commands
+            .push((Rect::new(x, area.y, used, 1), command));
+        x += used + 3;
+    }
+}
+
+/// A box over the middle of the screen, cleared; returns its inside.
+fn floating(
+    title: &str,
+    screen: Rect,
+    wide: u16,
+    high: u16,
+    buf: &mut Buffer,
+    theme: &Theme,
+) -> Rect {
+    let wide = wide.min(screen.width);
+    let high = high.min(screen.height);
+    let area = Rect {
+        x: screen.x + (screen.width - wide) / 2,
+        y: screen.y + (screen.height - high) / 3,
+        width: wide,
+        height: high,
+    };
+    Clear.render(area, buf);
+    buf.set_style(area, theme[Role::Screen]);
+    panel(title, area, buf, theme, true)
+}
+
+fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
+    let theme = &app.theme;
+    let pane = app.pane();
+    let mut lines = Vec::new();
+    let mut section = |title: String, here: bool| {
+        let rows: Vec<_> = TABLE
+            .iter()
+            .filter(|e| {
+                e.place.holds(pane) && (e.place == super::command::Place::Everywhere) != here
+            })
+            .filter(|e| !app.keymap.keys(e.command).is_empty())
+            .collect();
+        if rows.is_empty() {
+            return;
+        }
+        if !lines.is_empty() {
+            lines.push(Line::raw(""));
+        }
+        lines.push(Line::styled(title, theme[Role::Title]));
+        for entry in rows {
+            let keys: Vec<_> = app
+                .keymap
+                .keys(entry.command)
+                .iter()
+                .map(|k| k.to_string())
+                .collect();
+            lines.push(Line::from(vec![
+                Span::styled(text::left(&keys.join(" "), 16), theme[Role::Key]),
+                Span::styled(entry.says, theme[Role::Text]),
+            ]));
+        }
+    };
+    section(format!("In {}", pane.title()), true);
+    section("Everywhere".to_owned(), false);
+    let inner = floating(
+        "help",
+        area,
+        76,
+        area.height.saturating_sub(2).max(6),
+        buf,
+        theme,
+    );
+    let most = lines.len().saturating_sub(inner.height as usize);
+    for (row, line) in lines
+        .into_iter()
+        .skip(scroll.min(most))
+        .take(inner.height as usize)
+        .enumerate()
+    {
+        put(inner, row as u16, line, buf);
+    }
+}
+
+fn draw_ask(ask: &Ask, area: Rect, buf: &mut Buffer, theme: &Theme) -> Position {
+    // A filter must not hide what it filters: it lies over the last rows.
+    let inner = if ask.live {
+        let strip = Rect {
+            y: area.bottom().saturating_sub(4).max(area.y),
+            height: 3.min(area.height),
+            ..area
+        };
+        Clear.render(strip, buf);
+        buf.set_style(strip, theme[Role::Screen]);
+        panel(ask.title.as_str(), strip, buf, theme, true)
+    } else {
+        floating(&ask.title, area, 76, 3, buf, theme)
+    };
+    field(&ask.input, "", inner, buf, theme)
+}
+
+/// One line of text being typed; returns where the cursor stands.
+fn field(
+    input: &tui_input::Input,
+    prompt: &str,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: &Theme,
+) -> Position {
+    let start = width(prompt);
+    let room = (area.width as usize).saturating_sub(start + 1).max(1);
+    let scroll = input.visual_scroll(room);
+    let shown: String = input.value().chars().skip(scroll).collect();
+    put(
+        area,
+        0,
+        Line::from(vec![
+            Span::styled(prompt.to_owned(), theme[Role::Accent]),
+            Span::styled(text::fit(&shown, room), theme[Role::Strong]),
+        ]),
+        buf,
+    );
+    let column = start + input.visual_cursor().saturating_sub(scroll);
+    Position::new(
+        (area.x + column as u16).min(area.right().saturating_sub(1)),
+        area.y,
+    )
+}
+
+fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Position {
+    let theme = &app.theme;
+    let high = (picker.choices.len() as u16)
+        .saturating_add(4)
+        .min(area.height.saturating_sub(4))
+        .max(6);
+    let inner = floating(
+        &picker.title,
+        area,
+        90.min(area.width.saturating_sub(4).max(30)),
+        high,
+        buf,
+        theme,
+    );
+    let cursor = field(&picker.input, "› ", inner, buf, theme);
+    let list = Rect {
+        y: inner.y + 1,
+        height: inner.height.saturating_sub(1),
+        ..inner
+    };
+    let rows = list.height as usize;
+    let from = picker.at.saturating_sub(rows.saturating_sub(1));
+    let name_room = (list.width as usize * 55 / 100).max(12);
+    let longest = picker
+        .choices
+        .iter()
+        .take(2000)
+        .map(|c| width(&c.label))
+        .max()
+        .unwrap_or(0);
+    let name_room = name_room.min(longest + 2);
+    for (row, &at) in picker.shown.iter().enumerate().skip(from).take(rows) {
+        let choice = &picker.choices[at];
+        let line = Rect {
+            y: list.y + (row - from) as u16,
+            height: 1,
+            ..list
+        };
+        let label = text::left(
+            &text::fit_end(&choice.label, name_room.saturating_sub(2)),
+            name_room,
+        );
+        let rest = (list.width as usize).saturating_sub(name_room);
+        Line::from(vec![
+            Span::styled(label, theme[Role::Text]),
+            Span::styled(text::fit(&choice.detail, rest), theme[Role::Dim]),
+        ])
+        .render(line, buf);
+        if row == picker.at {
+            buf.set_style(line, theme[Role::Selected]);
+        }
+        app.hits.borrow_mut().picker.push((line, row));
+    }
+    if picker.shown.is_empty() {
+        put(list, 0, Line::styled("nothing fits", theme[Role::Dim]), buf);
+    }
+    cursor
+}

@@ -1,0 +1,220 @@
+//! Numbers, names and bars as a person reads them.
+
+use super::term::width;
+
+/// `412 KB`, `1.42 MB`; powers of 1000, three digits.
+pub fn bytes(n: u64) -> String {
+    scaled(n as f64, &["B", "KB", "MB", "GB", "TB"], 1000.0, n < 1000)
+}
+
+/// `98,442`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `320`, `18.5k`, `1.18M`.
+pub fn short(n: u64) -> String {
+    scaled(n as f64, &["", "k", "M", "G", "T"], 1000.0, n < 1000).replace(' ', "")
+}
+
+fn scaled(mut n: f64, units: &[&str], step: f64, whole: bool) -> String {
+    let mut unit = 0;
+    while n >= step * 0.9995 && unit + 1 < units.len() {
+        n /= step;
+        unit += 1;
+    }
+    let digits = match n {
+        _ if whole => 0,
+        n if n < 9.995 => 2,
+        n if n < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{n:.digits$} {}", units[unit])
+}
+
+/// `0.034 ms`, `2.05 ms`, `1.30 s`.
+pub fn duration(nanos: f64) -> String {
+    let ms = nanos / 1e6;
+    match ms {
+        ms if ms < 1.0 => format!("{ms:.3} ms"),
+        ms if ms < 10.0 => format!("{ms:.2} ms"),
+        ms if ms < 1000.0 => format!("{ms:.1} ms"),
+        ms => format!("{:.2} s", ms / 1e3),
+    }
+}
+
+/// `47.6%`.
+pub fn percent(fraction: f64) -> String {
+    format!("{:.1}%", fraction * 100.0)
+}
+
+/// A number in at most `width` columns: as many digits as fit, in powers of ten when it must be.
+pub fn number(value: f64, width: usize) -> String {
+    let plain = if value == value.trunc() && value.abs() < 1e15 {
+        format!("{value}")
+    } else {
+        String::new()
+    };
+    if !plain.is_empty() && plain.len() <= width {
+        return plain;
+    }
+    if value.is_finite() && value.abs() >= 1e-3 && value.abs() < 1e6 {
+        for digits in (1..=4).rev() {
+            let text = format!("{value:.digits$}");
+            if text.len() <= width {
+                return text;
+            }
+        }
+    }
+    for digits in (0..=2).rev() {
+        let text = format!("{value:.digits$e}");
+        if text.len() <= width || digits == 0 {
+            return text;
+        }
+    }
+    String::new()
+}
+
+/// `text` in at most `room` columns, the beginning cut: `…/block_3/expand/kernel`.
+pub fn fit_end(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for letter in text.chars().rev() {
+        used += width(letter.encode_utf8(&mut [0; 4]));
+        if used > room {
+            break;
+        }
+        kept.insert(0, letter);
+    }
+    if let Some(slash) = kept.find('/').filter(|&at| at < kept.len() / 2) {
+        kept.drain(..slash);
+    }
+    if room == 0 {
+        String::new()
+    } else {
+        format!("…{kept}")
+    }
+}
+
+/// `text` in at most `room` columns, the end cut.
+pub fn fit(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut used = 1;
+    for letter in text.chars() {
+        used += width(letter.encode_utf8(&mut [0; 4]));
+        if used > room {
+            break;
+        }
+        kept.push(letter);
+    }
+    if room > 0 {
+        kept.push('…');
+    }
+    kept
+}
+
+/// `text` cut or filled to exactly `room` columns.
+pub fn left(text: &str, room: usize) -> String {
+    let text = fit(text, room);
+    let fill = room.saturating_sub(width(&text));
+    text + &" ".repeat(fill)
+}
+
+/// As [`left`], filled before the text.
+pub fn right(text: &str, room: usize) -> String {
+    let text = fit(text, room);
+    " ".repeat(room.saturating_sub(width(&text))) + &text
+}
+
+/// A bar of `fraction` of `room` columns in eighths; anything above zero shows.
+pub fn bar(fraction: f64, room: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let fraction = if fraction.is_finite() {
+        fraction.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let mut eighths = (fraction * room as f64 * 8.0).round() as usize;
+    if fraction > 0.0 {
+        eighths = eighths.max(1);
+    }
+    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
+}
+
+/// One column per value, from nothing to the full height, scaled to the largest.
+pub fn spark(values: &[f64]) -> String {
+    const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = values.iter().copied().fold(0.0, f64::max);
+    values
+        .iter()
+        .map(|&v| {
+            let level = if most > 0.0 {
+                (v / most * 8.0).ceil()
+            } else {
+                0.0
+            };
+            LEVELS[(level as usize).min(8)]
+        })
+        .collect()
+}
+
+/// Text from a file, made safe for the screen: control characters become spaces.
+pub fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_easily() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(412_345), "412 KB");
+        assert_eq!(bytes(1_423_000), "1.42 MB");
+        assert_eq!(bytes(999_999), "1.00 MB");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(short(18_496), "18.5k");
+        assert_eq!(duration(34_000.0), "0.034 ms");
+        assert_eq!(number(-0.123456, 8), "-0.1235");
+        assert_eq!(number(1.5e-9, 8), "1.50e-9");
+        assert_eq!(number(3.0, 8), "3");
+    }
+
+    #[test]
+    fn names_lose_their_beginning() {
+        assert_eq!(
+            fit_end("model/block_3/expand/kernel", 18),
+            "…/expand/kernel"
+        );
+        assert_eq!(fit_end("short", 9), "short");
+        assert_eq!(fit("abcdef", 4), "abc…");
+        assert_eq!(left("ab", 4), "ab  ");
+        assert_eq!(right("ab", 4), "  ab");
+    }
+
+    #[test]
+    fn bars_are_in_eighths() {
+        assert_eq!(bar(0.5, 4), "██");
+        assert_eq!(bar(0.0001, 4), "▏");
+        assert_eq!(bar(0.0, 4), "");
+        assert_eq!(bar(f64::NAN, 4), "");
+        assert_eq!(spark(&[0.0, 1.0, 8.0]), " ▁█");
+    }
+}

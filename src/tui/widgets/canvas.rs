@@ -1,0 +1,1 @@
+//! Box-drawing canvas of the graph pane.

@@ -1,0 +1,215 @@
+//! Pieces that several panes draw with.
+
+pub mod canvas;
+pub mod facts;
+pub mod rows;
+pub mod table;
+
+pub use rows::Rows;
+
+use super::command::Command;
+use super::jobs::Shown;
+use super::panes::Handled;
+use super::term::{
+    Block, BorderType, Borders, Buffer, Line, Paragraph, Rect, Span, Style, Widget, Wrap,
+};
+use super::text;
+use super::theme::{Role, Theme};
+use crate::error::Error;
+
+/// A quiet box with a title; returns its inside.
+pub fn panel(
+    title: impl Into<String>,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: &Theme,
+    focused: bool,
+) -> Rect {
+    let title = text::fit(&title.into(), area.width.saturating_sub(4) as usize);
+    let border = if focused {
+        Role::BorderFocused
+    } else {
+        Role::Border
+    };
+    let mut block = Block::new()
+        .borders(Borders::ALL)
+        .border_type(BorderType::Rounded)
+        .border_style(theme[border]);
+    if !title.is_empty() {
+        block = block.title(Line::styled(format!(" {title} "), theme[Role::Title]));
+    }
+    let inner = block.inner(area);
+    block.render(area, buf);
+    // A column of air on both sides.
+    if inner.width > 4 {
+        Rect {
+            x: inner.x + 1,
+            width: inner.width - 2,
+            ..inner
+        }
+    } else {
+        inner
+    }
+}
+
+/// A word at the right end of a box's upper border.
+pub fn panel_note(note: &str, area: Rect, buf: &mut Buffer, style: Style) {
+    let room = text::fit(note, area.width.saturating_sub(6) as usize);
+    let wide = super::term::width(&room) as u16;
+    if wide > 0 && area.height > 0 && area.width > wide + 4 {
+        buf.set_string(area.right() - wide - 3, area.y, format!(" {room} "), style);
+    }
+}
+
+/// Writes `line` into row `row` of `area`; rows outside are left out.
+pub fn put(area: Rect, row: u16, line: impl Into<Line<'static>>, buf: &mut Buffer) {
+    if row < area.height {
+        line.into().render(
+            Rect {
+                y: area.y + row,
+                height: 1,
+                ..area
+            },
+            buf,
+        );
+    }
+}
+
+/// Sentences in the middle of an empty pane.
+pub fn message(area: Rect, lines: &[&str], buf: &mut Buffer, theme: &Theme) {
+    let height = (lines.len() as u16).min(area.height);
+    let top = area.y + (area.height - height) / 2;
+    let text: Vec<Line> = lines
+        .iter()
+        .map(|l| Line::styled((*l).to_owned(), theme[Role::Dim]).centered())
+        .collect();
+    Paragraph::new(text).wrap(Wrap { trim: true }).render(
+        Rect {
+            y: top,
+            height: area.bottom() - top,
+            ..area
+        },
+        buf,
+    );
+}
+
+/// What a running job has done and what is left.
+pub fn gauge(area: Rect, job: &Shown, buf: &mut Buffer, theme: &Theme) {
+    let snapshot = &job.snapshot;
+    let message = if snapshot.message.is_empty() {
+        &job.label
+    } else {
+        &snapshot.message
+    };
+    let wide = (area.width as usize).min(60);
+    put(
+        area,
+        0,
+        Line::styled(text::fit(message, wide), theme[Role::Text]),
+        buf,
+    );
+    let line = match snapshot.fraction() {
+        Some(fraction) => {
+            let room = wide.saturating_sub(7);
+            let bar = text::bar(fraction, room);
+            let rest = room.saturating_sub(super::term::width(&bar));
+            Line::from(vec![
+                Span::styled(bar, theme[Role::Bar]),
+                Span::styled("░".repeat(rest), theme[Role::BarRest]),
+                Span::styled(
+                    format!(" {:>5}", text::percent(fraction)),
+                    theme[Role::Number],
+                ),
+            ])
+        }
+        None => Line::styled(
+            format!("{:.1} s", job.since.as_secs_f64()),
+            theme[Role::Dim],
+        ),
+    };
+    put(area, 1, line, buf);
+}
+
+/// What happened, where, and what to do, for a pane that can't show what it should.
+pub fn card(error: &Error, buf: &mut Buffer, area: Rect, theme: &Theme) {
+    let lines = card_lines(error, theme);
+    Paragraph::new(lines)
+        .wrap(Wrap { trim: false })
+        .render(area, buf);
+}
+
+/// The lines of an error card.
+pub fn card_lines(error: &Error, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::from(vec![
+        Span::styled("✘ ", theme[Role::Bad]),
+        Span::styled(error.what().to_owned(), theme[Role::Text]),
+    ])];
+    let mut place = |what: &str, text: String| {
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {what:<6}"), theme[Role::Dim]),
+            Span::styled(text, theme[Role::Text]),
+        ]));
+    };
+    if let Some(file) = error.file() {
+        place("file", file.display().to_string());
+    }
+    if let Some(at) = error.place() {
+        place("at", at.to_owned());
+    }
+    if let Some(advice) = error.advice() {
+        lines.push(Line::raw(""));
+        lines.push(Line::styled(advice.to_owned(), theme[Role::Accent]));
+    }
+    lines
+}
+
+/// A list on the left and its detail on the right; on a small screen only the focused one of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Split {
+    pub detail: bool,
+}
+
+impl Split {
+    /// The two areas, one empty when there is no room for both. `share` is the list's part in percent.
+    pub fn areas(self, area: Rect, share: u16) -> (Rect, Rect) {
+        if is_small(area) {
+            return if self.detail {
+                (Rect::ZERO, area)
+            } else {
+                (area, Rect::ZERO)
+            };
+        }
+        let wide = (u32::from(area.width) * u32::from(share) / 100) as u16;
+        (
+            Rect {
+                width: wide,
+                ..area
+            },
+            Rect {
+                x: area.x + wide,
+                width: area.width - wide,
+                ..area
+            },
+        )
+    }
+
+    pub fn handle(&mut self, command: Command) -> Handled {
+        match command {
+            Command::NextFocus | Command::PrevFocus => {
+                self.detail = !self.detail;
+                Handled::Yes
+            }
+            _ => Handled::No,
+        }
+    }
+}
+
+/// Whether an area of a pane belongs to a screen below 80×24, where one part is shown at a time.
+pub fn is_small(area: Rect) -> bool {
+    area.width < 80 || area.height < 16
+}
+
+/// Where one of `names` has been drawn, for the mouse.
+pub fn inside(area: Rect, column: u16, row: u16) -> bool {
+    area.contains(super::term::Position::new(column, row))
+}

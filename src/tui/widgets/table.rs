@@ -1,0 +1,202 @@
+//! A table whose columns give way on a narrow screen.
+
+use super::Rows;
+use crate::tui::term::{Buffer, Line, Rect, Span, Style};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+
+/// How a column is set.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    pub title: &'static str,
+    /// Columns on the screen; 0 takes what is left (one such column a table).
+    pub width: u16,
+    pub right: bool,
+    /// Columns with the highest number give way first; 0 stays.
+    pub gives_way: u8,
+}
+
+impl Column {
+    pub const fn left(title: &'static str, width: u16, gives_way: u8) -> Column {
+        Column {
+            title,
+            width,
+            right: false,
+            gives_way,
+        }
+    }
+
+    pub const fn right(title: &'static str, width: u16, gives_way: u8) -> Column {
+        Column {
+            title,
+            width,
+            right: true,
+            gives_way,
+        }
+    }
+}
+
+/// What a cell holds.
+pub enum Cell {
+    Text(String, Style),
+    /// Cut at its beginning when it does not fit.
+    Name(String, Style),
+    Bar(f64),
+    /// Several pieces; not cut.
+    Spans(Vec<Span<'static>>),
+}
+
+/// The least width for the column that takes what is left.
+const FLEXIBLE: u16 = 14;
+const GAP: u16 = 2;
+
+/// Columns that fit into `wide`, with their widths.
+fn fitting(columns: &[Column], wide: u16) -> Vec<(usize, u16)> {
+    let mut kept: Vec<usize> = (0..columns.len()).collect();
+    let need = |kept: &[usize]| -> u16 {
+        let own: u16 = kept
+            .iter()
+            .map(|&c| {
+                if columns[c].width == 0 {
+                    FLEXIBLE
+                } else {
+                    columns[c].width
+                }
+            })
+            .sum();
+        own + GAP * (kept.len() as u16).saturating_sub(1)
+    };
+    while need(&kept) > wide {
+        let most = kept
+            .iter()
+            .copied()
+            .filter(|&c| columns[c].gives_way > 0)
+            .max_by_key(|&c| columns[c].gives_way);
+        match most {
+            Some(go) => kept.retain(|&c| c != go),
+            None => break,
+        }
+    }
+    let spare = wide.saturating_sub(need(&kept));
+    kept.into_iter()
+        .map(|c| {
+            (
+                c,
+                if columns[c].width == 0 {
+                    FLEXIBLE + spare
+                } else {
+                    columns[c].width
+                },
+            )
+        })
+        .collect()
+}
+
+/// Draws the titles and the rows that fit; `sorted` is the column whose title is marked.
+pub fn render(
+    area: Rect,
+    buf: &mut Buffer,
+    theme: &Theme,
+    columns: &[Column],
+    (rows, len, focused): (&Rows, usize, bool),
+    sorted: Option<usize>,
+    mut cells: impl FnMut(usize) -> Vec<Cell>,
+) {
+    if area.height == 0 || area.width == 0 {
+        return;
+    }
+    let fit = fitting(columns, area.width);
+    let mut head = Vec::new();
+    for (at, &(c, wide)) in fit.iter().enumerate() {
+        let mark = if sorted == Some(c) { "▾" } else { "" };
+        let title = format!("{}{mark}", columns[c].title);
+        let title = set(&title, wide as usize, columns[c].right);
+        head.push(Span::styled(title, theme[Role::Column]));
+        if at + 1 < fit.len() {
+            head.push(Span::raw(" ".repeat(GAP as usize)));
+        }
+    }
+    super::put(area, 0, Line::from(head), buf);
+    let body = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
+    for (line, row) in rows.window(len, body).enumerate() {
+        let mut all: Vec<Option<Cell>> = cells(row).into_iter().map(Some).collect();
+        let mut spans = Vec::new();
+        for (at, &(c, wide)) in fit.iter().enumerate() {
+            if let Some(cell) = all.get_mut(c).and_then(Option::take) {
+                draw(cell, wide as usize, columns[c].right, theme, &mut spans);
+            }
+            if at + 1 < fit.len() {
+                spans.push(Span::raw(" ".repeat(GAP as usize)));
+            }
+        }
+        super::put(body, line as u16, Line::from(spans), buf);
+        if row == rows.at {
+            let style = if focused {
+                theme[Role::Selected]
+            } else {
+                theme[Role::SelectedDim]
+            };
+            let row = Rect {
+                y: body.y + line as u16,
+                height: 1,
+                ..body
+            };
+            buf.set_style(row, Style { fg: None, ..style });
+        }
+    }
+}
+
+fn set(title: &str, wide: usize, right: bool) -> String {
+    if right {
+        text::right(title, wide)
+    } else {
+        text::left(title, wide)
+    }
+}
+
+fn draw(cell: Cell, wide: usize, right: bool, theme: &Theme, spans: &mut Vec<Span<'static>>) {
+    match cell {
+        Cell::Text(words, style) => spans.push(Span::styled(set(&words, wide, right), style)),
+        Cell::Name(name, style) => spans.push(Span::styled(
+            text::left(&text::fit_end(&name, wide), wide),
+            style,
+        )),
+        Cell::Bar(fraction) => spans.push(Span::styled(
+            text::left(&text::bar(fraction, wide), wide),
+            theme[Role::Bar],
+        )),
+        Cell::Spans(pieces) => {
+            let used: usize = pieces.iter().map(Span::width).sum();
+            spans.extend(pieces);
+            spans.push(Span::raw(" ".repeat(wide.saturating_sub(used))));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_give_way_in_their_order() {
+        let columns = [
+            Column::left("name", 0, 0),
+            Column::left("dtype", 8, 2),
+            Column::right("bytes", 8, 1),
+        ];
+        let kept = |wide| {
+            fitting(&columns, wide)
+                .into_iter()
+                .map(|(c, w)| (c, w))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(kept(50), [(0, 30), (1, 8), (2, 8)]);
+        assert_eq!(kept(30), [(0, 20), (2, 8)]);
+        assert_eq!(kept(20), [(0, 20)]);
+        assert_eq!(kept(5), [(0, 14)]);
+    }
+}
