@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod keymap;
 pub mod overlay;
 pub mod panes;
+pub mod picture;
 pub mod render;
 pub mod search;
 pub mod term;
@@ -26,7 +27,7 @@ pub use app::App;
 use self::guard::Screen;
 use self::panes::PaneId;
 use self::term::InputEvent;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::OpenOptions;
 
 /// What can happen.
@@ -113,6 +114,40 @@ pub fn run(paths: &[PathBuf], options: &Options) -> Result<()> {
         draw = app.take_changed();
     }
     Ok(())
+}
+
+/// The screen after `keys` (as [`App::press`] reads them) as an SVG picture of `columns` by `rows` cells. Needs no
+/// terminal; waits for the work that the keys start.
+///
+/// # Errors
+/// As [`run`], a key that is none, or a size of nothing.
+pub fn picture(
+    paths: &[PathBuf],
+    options: &Options,
+    keys: &str,
+    (columns, rows): (u16, u16),
+) -> Result<String> {
+    let mut app = App::new(options)?;
+    for path in paths {
+        app.open(path.clone());
+    }
+    app.settle();
+    let mut terminal = term::Terminal::new(term::TestBackend::new(columns, rows))
+        .map_err(|e| Error::usage(e.to_string()))?;
+    // Drawn before each key too: some keys go by what is on the screen.
+    for key in std::iter::once("").chain(keys.split_whitespace()) {
+        app.press(key)?;
+        app.settle();
+        terminal
+            .draw(|frame| render::render(&app, frame))
+            .map_err(|e| Error::usage(e.to_string()))?;
+    }
+    let (foreground, background) = picture::base_colours(app.theme.style(theme::Role::Screen));
+    Ok(picture::svg(
+        terminal.backend().buffer(),
+        foreground,
+        background,
+    ))
 }
 
 /// Keys, mouse and size changes, from a thread that ends with the program.

@@ -3,7 +3,7 @@
 pub use ratatui::Frame;
 pub use ratatui::Terminal;
 pub use ratatui::backend::{Backend, CrosstermBackend, TestBackend};
-pub use ratatui::buffer::Buffer;
+pub use ratatui::buffer::{Buffer, Cell};
 pub use ratatui::crossterm::event::{
     Event as InputEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
     MouseEventKind,

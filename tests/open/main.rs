@@ -6,7 +6,9 @@ use mexplore::format::{self, OpenOptions};
 use mexplore::model::{DType, Format, Model, VariableRole};
 
 fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("samples")
+        .join(name)
 }
 
 fn open(name: &str) -> Model {
@@ -76,7 +78,11 @@ fn every_variable_is_found_through_the_index_whatever_the_shard() {
         let shape = variable.shape.fixed().unwrap();
         let tensor = variable.data.read(variable.dtype, &shape).unwrap();
         assert_eq!(tensor.dtype(), DType::Float32);
-        assert!(tensor.numbers().iter().all(|v| v.is_finite()), "{}", variable.key);
+        assert!(
+            tensor.numbers().iter().all(|v| v.is_finite()),
+            "{}",
+            variable.key
+        );
     }
 }
 
@@ -96,7 +102,11 @@ fn tensorflow_1_variables_have_no_object_graph_and_are_linked_all_the_same() {
 fn assets_and_packed_files_come_with_the_model() {
     let text = open("text_classifier");
     assert_eq!(text.meta_graphs[0].assets[0].file, "vocabulary.txt");
-    assert!(text.attachments.iter().any(|a| a.name.ends_with("vocabulary.txt") && a.bytes == 130));
+    assert!(
+        text.attachments
+            .iter()
+            .any(|a| a.name.ends_with("vocabulary.txt") && a.bytes == 130)
+    );
     let packed = open("digits_metadata.tflite");
     assert_eq!(packed.attachments[0].name, "labels.txt");
     assert!(packed.attachments[0].data.starts_with(b"zero\none\n"));
@@ -106,7 +116,10 @@ fn assets_and_packed_files_come_with_the_model() {
         .find(|m| m.name == "TFLITE_METADATA")
         .and_then(|m| m.decoded.as_deref())
         .unwrap();
-    assert!(metadata.contains("Reads one handwritten digit."), "{metadata}");
+    assert!(
+        metadata.contains("Reads one handwritten digit."),
+        "{metadata}"
+    );
 }
 
 #[test]

@@ -8,7 +8,9 @@ use mexplore::progress::Progress;
 use mexplore::runtime::{KernelChoice, RunOptions, Session};
 
 fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("samples")
+        .join(name)
 }
 
 fn open(name: &str) -> Model {
@@ -48,7 +50,12 @@ fn check(name: &str, signature: Option<&str>, stem: &str, tolerance: f64) {
         assert_eq!(outputs.len(), expected.len(), "{name}");
         for (key, tensor) in &outputs {
             let (_, truth) = expected.iter().find(|(k, _)| k == key).unwrap();
-            assert_close(&format!("{name} {key} {kernels:?}"), tensor, truth, tolerance);
+            assert_close(
+                &format!("{name} {key} {kernels:?}"),
+                tensor,
+                truth,
+                tolerance,
+            );
         }
     }
 }
@@ -66,7 +73,12 @@ fn saved_models_give_tensorflows_answers() {
 fn signatures_of_ones_own_run_by_their_key() {
     check("custom_layer", Some("score"), "custom_layer.score", 1e-5);
     for key in ["encode", "decode", "loss"] {
-        check("autoencoder", Some(key), &format!("autoencoder.{key}"), 1e-5);
+        check(
+            "autoencoder",
+            Some(key),
+            &format!("autoencoder.{key}"),
+            1e-5,
+        );
     }
 }
 
