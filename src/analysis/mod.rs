@@ -1,1 +1,18 @@
-//! analysis
+//! A model to facts: sizes, cost, histogram of operators, health, statistics of values.
+//!
+//! Everything but [`weights_health`] and [`statistics`] looks at structure only and reads no weights.
+
+mod health;
+mod operators;
+mod sizes;
+mod statistics;
+mod usage;
+
+pub use health::{Finding, Severity, health, weights_health};
+pub use operators::{OpCounts, all_op_counts, op_counts};
+pub use sizes::{
+    ByteEntry, Group, Parameters, Place, TensorRow, by_dtype, by_operator, by_scope, parameters,
+    read, tensors, where_bytes,
+};
+pub use statistics::{Statistics, statistics};
+pub use usage::{Use, uses};

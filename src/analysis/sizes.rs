@@ -1,0 +1,330 @@
+//! Where the bytes of a model are.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::usage::uses;
+use crate::error::{Error, Result};
+use crate::model::{
+    DType, Format, Model, Name, Quantization, QuantizationDetails, Shape, Tensor, ValueId,
+    VariableId, VariableRole,
+};
+
+/// What bytes belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    Variable(VariableId),
+    /// A Const node or a constant of a .tflite: indices of the MetaGraph, of its graph, and of the value.
+    Constant {
+        meta_graph: usize,
+        graph: usize,
+        value: ValueId,
+    },
+    /// A file that travels with the model: vocabulary, labels.
+    Attachment(String),
+    /// Metadata of a .tflite.
+    Metadata(String),
+    /// A file, or what is left of it when the tensors in it are counted apart: nodes, names, shapes.
+    File(String),
+}
+
+impl Place {
+    /// `variable`, `constant`, `attachment`, `metadata`, `file`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Place::Variable(_) => "variable",
+            Place::Constant { .. } => "constant",
+            Place::Attachment(_) => "attachment",
+            Place::Metadata(_) => "metadata",
+            Place::File(_) => "file",
+        }
+    }
+}
+
+/// A stored tensor: a variable or a constant.
+#[derive(Debug, Clone)]
+pub struct TensorRow {
+    pub name: Name,
+    pub dtype: DType,
+    pub shape: Shape,
+    /// Bytes in the file; 0 where another row already counts them (`shared`).
+    pub bytes: u64,
+    /// Of all bytes of the model, 0 to 1.
+    pub share: f64,
+    pub place: Place,
+    /// The same buffer as a row before.
+    pub shared: bool,
+    /// `scale 0.0078 zero 3`, `16 scales, axis 0`; `None` for plain values.
+    pub quantization: Option<String>,
+    pub sparse: bool,
+}
+
+/// A named part of the model's bytes.
+#[derive(Debug, Clone)]
+pub struct ByteEntry {
+    pub name: Name,
+    pub place: Place,
+    pub bytes: u64,
+    /// Of all bytes of the model, 0 to 1.
+    pub share: f64,
+}
+
+/// Tensors that have something in common.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Group {
+    pub name: String,
+    pub tensors: usize,
+    /// Elements of those with a known shape.
+    pub elements: u64,
+    pub bytes: u64,
+}
+
+/// Trained numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Parameters {
+    pub total: u64,
+    /// `None` where the file does not say.
+    pub trainable: Option<u64>,
+}
+
+/// Every variable and constant, largest first. Optimizer slots and bookkeeping entries of a bundle are in it too.
+pub fn tensors(model: &Model) -> Vec<TensorRow> {
+    let total = model.total_bytes().max(1) as f64;
+    let mut rows: Vec<TensorRow> = Vec::new();
+    for (index, variable) in model.variables.iter().enumerate() {
+        rows.push(TensorRow {
+            name: variable.name.clone(),
+            dtype: variable.dtype,
+            shape: variable.shape.clone(),
+            bytes: variable.bytes,
+            share: variable.bytes as f64 / total,
+            place: Place::Variable(VariableId(index as u32)),
+            shared: false,
+            quantization: None,
+            sparse: false,
+        });
+    }
+    for (meta_index, meta_graph) in model.meta_graphs.iter().enumerate() {
+        // Tensors of a .tflite may share a buffer; number 0 stands for none.
+        let mut buffers = HashSet::new();
+        for (graph_index, graph) in meta_graph.graphs.iter().enumerate() {
+            for id in graph.value_ids() {
+                let value = graph.value(id);
+                let Some(data) = &value.data else { continue };
+                let shared = value.buffer != 0 && !buffers.insert(value.buffer);
+                let bytes = if shared {
+                    0
+                } else {
+                    data.stored_bytes() as u64
+                };
+                rows.push(TensorRow {
+                    name: value.name.clone(),
+                    dtype: value.dtype,
+                    shape: value.stored_shape.clone(),
+                    bytes,
+                    share: bytes as f64 / total,
+                    place: Place::Constant {
+                        meta_graph: meta_index,
+                        graph: graph_index,
+                        value: id,
+                    },
+                    shared,
+                    quantization: value.quantization.as_ref().and_then(quantization_text),
+                    sparse: value.sparsity.is_some(),
+                });
+            }
+        }
+    }
+    rows.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    rows
+}
+
+/// How a tensor is quantized, in a few words.
+fn quantization_text(quantization: &Quantization) -> Option<String> {
+    if let QuantizationDetails::Blockwise { block_size, .. } = quantization.details {
+        return Some(format!("blocks of {block_size}"));
+    }
+    if let Some((scale, zero)) = quantization.single() {
+        return Some(format!("scale {scale} zero {zero}"));
+    }
+    match quantization.scale.len() {
+        0 => None,
+        n => Some(format!("{n} scales, axis {}", quantization.dimension)),
+    }
+}
+
+/// The whole model cut into parts, largest first; the parts add up to all bytes of its files.
+pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
+    let mut parts: Vec<(Name, Place, u64)> = Vec::new();
+    let (mut in_variables, mut in_graph) = (0, 0);
+    for row in tensors(model).into_iter().filter(|row| row.bytes > 0) {
+        match row.place {
+            Place::Variable(_) => in_variables += row.bytes,
+            _ => in_graph += row.bytes,
+        }
+        parts.push((row.name, row.place, row.bytes));
+    }
+    let tflite = model.format == Format::Tflite;
+    if tflite {
+        for metadata in &model.metadata {
+            in_graph += metadata.data.len() as u64;
+            let place = Place::Metadata(metadata.name.clone());
+            parts.push((
+                metadata.name.as_str().into(),
+                place,
+                metadata.data.len() as u64,
+            ));
+        }
+    }
+    for file in &model.files {
+        let is_shard = file.path.contains("variables.data-");
+        let is_graph = tflite || file.path.ends_with(".pb") || file.path.ends_with(".pbtxt");
+        let apart = match (is_shard, is_graph) {
+            (true, _) => &mut in_variables,
+            (_, true) => &mut in_graph,
+            _ => &mut 0,
+        };
+        let taken = file.bytes.min(*apart);
+        *apart -= taken;
+        let place = match file.path.starts_with("assets/") {
+            true => Place::Attachment(file.path.clone()),
+            false => Place::File(file.path.clone()),
+        };
+        parts.push((file.path.as_str().into(), place, file.bytes - taken));
+    }
+    let total = model.total_bytes().max(1) as f64;
+    let mut entries: Vec<ByteEntry> = parts
+        .into_iter()
+        .filter(|(_, _, bytes)| *bytes > 0)
+        .map(|(name, place, bytes)| ByteEntry {
+            name,
+            place,
+            bytes,
+            share: bytes as f64 / total,
+        })
+        .collect();
+    entries.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    entries
+}
+
+fn grouped<'a>(
+    rows: impl IntoIterator<Item = &'a TensorRow>,
+    name: impl Fn(&TensorRow) -> String,
+) -> Vec<Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for row in rows {
+        let key = name(row);
+        let group = groups.entry(key.clone()).or_insert(Group {
+            name: key,
+            tensors: 0,
+            elements: 0,
+            bytes: 0,
+        });
+        group.tensors += 1;
+        group.bytes += row.bytes;
+        group.elements = group
+            .elements
+            .saturating_add(row.shape.elements().unwrap_or(0) as u64);
+    }
+    let mut groups: Vec<Group> = groups.into_values().collect();
+    groups.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    groups
+}
+
+/// Stored tensors by element type, most bytes first.
+pub fn by_dtype(rows: &[TensorRow]) -> Vec<Group> {
+    grouped(rows, |row| row.dtype.to_string())
+}
+
+/// Stored tensors by the scope they are named under (`block_1/conv`), most bytes first.
+pub fn by_scope(rows: &[TensorRow]) -> Vec<Group> {
+    grouped(rows, |row| {
+        // A fused constant of a .tflite lists all it came from.
+        let first = row.name.split(';').next().unwrap_or_default();
+        match first.rsplit_once('/') {
+            Some((scope, _)) => scope.to_owned(),
+            None => first.to_owned(),
+        }
+    })
+}
+
+/// Stored tensors by the operator that takes them, most bytes first; `–` for those that nothing takes.
+pub fn by_operator(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
+    let uses = uses(model);
+    grouped(rows, |row| {
+        let first = uses.get(&row.place).and_then(|uses| uses.first());
+        first.map_or("–".to_owned(), |u| u.op.to_string())
+    })
+}
+
+/// The numbers that training made: weights in the bundle; without a bundle the float and quantized constants.
+pub fn parameters(model: &Model) -> Parameters {
+    let weights = || {
+        model
+            .variables
+            .iter()
+            .filter(|v| v.role == VariableRole::Weight)
+    };
+    let elements = |shape: &Shape| shape.elements().unwrap_or(0) as u64;
+    if weights().next().is_some() {
+        let trainable = weights().any(|v| v.trainable.is_some()).then(|| {
+            weights()
+                .filter(|v| v.trainable == Some(true))
+                .map(|v| elements(&v.shape))
+                .sum()
+        });
+        return Parameters {
+            total: weights().map(|v| elements(&v.shape)).sum(),
+            trainable,
+        };
+    }
+    let trained = |row: &&TensorRow| {
+        matches!(row.place, Place::Constant { .. })
+            && !row.shared
+            && (row.dtype.is_float() || row.quantization.is_some())
+    };
+    Parameters {
+        total: tensors(model)
+            .iter()
+            .filter(trained)
+            .map(|row| elements(&row.shape))
+            .sum(),
+        trainable: None,
+    }
+}
+
+/// The values at `place`.
+///
+/// # Errors
+/// Damaged or missing data; a place without values.
+pub fn read(model: &Model, place: &Place) -> Result<Tensor> {
+    match place {
+        Place::Variable(id) => {
+            let variable = model
+                .variables
+                .get(id.0 as usize)
+                .ok_or_else(|| Error::usage("no such variable"))?;
+            let shape = variable.shape.fixed().ok_or_else(|| {
+                Error::unreadable(format!("a variable of shape {}", variable.shape))
+            });
+            shape
+                .and_then(|shape| variable.data.read(variable.dtype, &shape))
+                .map_err(|e| {
+                    e.at(format_args!("variable {:?}", variable.name))
+                        .in_file(&model.path)
+                })
+        }
+        Place::Constant {
+            meta_graph,
+            graph,
+            value,
+        } => model
+            .meta_graphs
+            .get(*meta_graph)
+            .and_then(|m| m.graphs.get(*graph))
+            .and_then(|g| g.values.get(value.index()))
+            .and_then(|v| v.read())
+            .unwrap_or_else(|| Err(Error::usage("no such constant")))
+            .map_err(|e| e.in_file(&model.path)),
+        _ => Err(Error::usage("only variables and constants have values")),
+    }
+}

@@ -1,0 +1,361 @@
+//! Names and flags of every command, as clap needs them.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::Result;
+use crate::format::{self, OpenOptions};
+use crate::model::Model;
+use crate::quantize::{Io, Mode};
+use crate::runtime::{KernelChoice, RunOptions};
+
+/// Look at, run, convert and compare TensorFlow SavedModels and .tflite files.
+///
+/// Without a command: the terminal UI on PATH; where stdout is no terminal, the same as `show`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mexplore",
+    disable_version_flag = true,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 fine; 1 the answer is no; 2 wrong usage; 3 the model can't be read; \
+                  4 the model can't be run or converted as asked."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// SavedModel folder, folder of numbered versions, saved_model.pb[txt], or .tflite; several to go through them
+    paths: Vec<PathBuf>,
+    /// Alone: print the program's version. With a number: which version of a folder of numbered versions to open
+    #[arg(short = 'V', long, value_name = "N")]
+    version: Option<Option<u64>>,
+    /// Colours of the terminal UI: a name that `mexplore themes` lists, or a .toml file
+    #[arg(long, value_name = "NAME")]
+    theme: Option<String>,
+}
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub enum Action {
+    Command(Command),
+    Ui(Start),
+}
+
+/// How to start the terminal UI.
+#[derive(Debug, Clone)]
+pub struct Start {
+    pub paths: Vec<PathBuf>,
+    pub version: Option<u64>,
+    pub theme: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything at a glance: signatures, graphs, weights, files
+    Show(ShowArgs),
+    /// Signatures with names, types and shapes of their inputs and outputs
+    Signatures(ReportArgs),
+    /// Operators and how often each is used
+    Ops(ReportArgs),
+    /// Weights and constants by size
+    Tensors(ReportArgs),
+    /// Variables with their shards, offsets and owners
+    Variables(ReportArgs),
+    /// Files that travel with the model
+    Assets(ReportArgs),
+    /// Run a signature once
+    Run(RunArgs),
+    /// Make a .tflite, quantized if asked
+    Convert(ConvertArgs),
+    /// Print a completion script for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page (roff)
+    Man,
+    #[command(skip)]
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// SavedModel folder, folder of numbered versions, saved_model.pb[txt], or .tflite
+    #[arg(value_name = "MODEL")]
+    pub path: PathBuf,
+    /// Which of the numbered versions to open; the newest without it
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Models to show, one after the other
+    #[arg(value_name = "MODEL", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Which of the numbered versions to open; the newest without it
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+    /// Print one JSON object per model
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum GraphFormat {
+    Dot,
+    Svg,
+    Json,
+    Text,
+}
+
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: GraphFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Name of a function or subgraph; the default signature's graph without it
+    #[arg(long, value_name = "NAME")]
+    pub graph: Option<String>,
+}
+
+/// Which way into the model, and how to run it.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// Key of the signature; serving_default or the first without it
+    #[arg(long, value_name = "KEY")]
+    pub signature: Option<String>,
+    /// Tags of the MetaGraph, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub tag_set: Option<Vec<String>>,
+    /// Threads to use; 0 is one per core
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Fast kernels, or the plain ones that repeat TensorFlow Lite's reference bit for bit
+    #[arg(long, value_name = "KIND", default_value = "auto",
+          value_parser = PossibleValuesParser::new(["auto", "reference"]).map(|s| kernels(&s)))]
+    pub kernels: KernelChoice,
+    /// An input: NAME or #0, and zeros, ones, random[:SEED], range, a literal ([[1, 2]], 0.5, "text"), FILE.npy, FILE.npz:KEY[:INDEX]
+    #[arg(long = "input", value_name = "NAME=SPEC", value_parser = named_spec)]
+    pub input: Vec<(String, String)>,
+    /// Inputs by name (or #0, #1, …) from a NumPy archive
+    #[arg(long, value_name = "FILE.npz")]
+    pub inputs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    /// Write the outputs by name to a NumPy archive
+    #[arg(long, value_name = "FILE.npz")]
+    pub outputs: Option<PathBuf>,
+    /// Labels for the last axis of the outputs, one a line; a model's own are found
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// How many of the largest values to name
+    #[arg(long, value_name = "K")]
+    pub top: Option<usize>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    /// How many runs to time after the first
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub runs: usize,
+    /// Time every operator too
+    #[arg(long)]
+    pub per_op: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The file to write
+    #[arg(
+        short,
+        long,
+        value_name = "OUT.tflite",
+        required_unless_present = "preflight"
+    )]
+    pub output: Option<PathBuf>,
+    /// Signatures to keep; the default one without it
+    #[arg(long = "signature", value_name = "KEY")]
+    pub signatures: Vec<String>,
+    /// Tags of the MetaGraph, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub tag_set: Option<Vec<String>>,
+    /// How to make it smaller
+    #[arg(long, value_name = "MODE",
+          value_parser = PossibleValuesParser::new(MODES.iter().map(|(name, _)| *name)).try_map(|s| mode(&s)))]
+    pub quantize: Option<Mode>,
+    /// Sample inputs: an .npz keyed like the inputs, or a folder of such files
+    #[arg(long, value_name = "DATA")]
+    pub calibration: Option<PathBuf>,
+    /// Type of inputs and outputs of an integer model
+    #[arg(long, value_name = "TYPE", default_value = "float",
+          value_parser = PossibleValuesParser::new(["float", "int"]).map(|s| if s == "int" { Io::Int } else { Io::Float }))]
+    pub io: Io,
+    /// Keep TensorFlow operators that TFLite has no equal for (needs the Flex delegate to run)
+    #[arg(long)]
+    pub allow_flex: bool,
+    /// Write unknown operators as custom operators
+    #[arg(long)]
+    pub allow_custom: bool,
+    /// Only say what stands in the way
+    #[arg(long)]
+    pub preflight: bool,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The model before
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// The model after
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Inputs by name from an .npz, one sample or samples stacked along a first axis of their own; or a folder of such files
+    #[arg(long, value_name = "DATA")]
+    pub inputs: Option<PathBuf>,
+    /// Compare inner values too
+    #[arg(long)]
+    pub per_layer: bool,
+    /// Exit with 1 if an output differs by more than this, absolutely
+    #[arg(long, value_name = "F")]
+    pub tolerance: Option<f64>,
+    /// Runs of each side for the latency, taken in turn; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub runs: usize,
+    /// Threads to use; 0 is one per core
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Names of the quantization modes on the command line.
+const MODES: [(&str, Mode); 6] = [
+    ("dynamic", Mode::Dynamic),
+    ("float16", Mode::Float16),
+    ("int8", Mode::Int8),
+    ("int16x8", Mode::Int16x8),
+    ("weights-int8", Mode::WeightsInt8),
+    ("weights-int4", Mode::WeightsInt4),
+];
+
+fn mode(text: &str) -> std::result::Result<Mode, String> {
+    MODES
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, mode)| *mode)
+        .ok_or_else(|| format!("no mode {text:?}"))
+}
+
+fn kernels(text: &str) -> KernelChoice {
+    match text {
+        "reference" => KernelChoice::Reference,
+        _ => KernelChoice::Auto,
+    }
+}
+
+fn named_spec(text: &str) -> std::result::Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, spec)| (name.to_owned(), spec.to_owned()))
+        .ok_or_else(|| "expected NAME=SPEC, as in x=random or x=[[1, 2]]".to_owned())
+}
+
+impl Cli {
+    /// The command, or the terminal UI if there is a terminal for it.
+    pub fn action(self) -> Action {
+        if let Some(command) = self.command {
+            return Action::Command(command);
+        }
+        if self.version == Some(None) {
+            return Action::Command(Command::Version);
+        }
+        let start = Start {
+            paths: self.paths,
+            version: self.version.flatten(),
+            theme: self.theme,
+        };
+        if std::io::stdout().is_terminal() {
+            Action::Ui(start)
+        } else {
+            Action::Command(Command::show(start))
+        }
+    }
+}
+
+impl Command {
+    /// What there is for a request of the terminal UI where no terminal is.
+    pub fn show(start: Start) -> Self {
+        Command::Show(ShowArgs {
+            paths: start.paths,
+            version: start.version,
+            json: false,
+        })
+    }
+}
+
+impl ModelArgs {
+    pub fn open(&self) -> Result<Model> {
+        open(&self.path, self.version)
+    }
+}
+
+pub fn open(path: &Path, version: Option<u64>) -> Result<Model> {
+    format::open(path, &OpenOptions { version })
+}
+
+/// Tags as the model lists them: `--tag-set ""` asks for a MetaGraph without tags.
+pub fn tags(given: Option<&Vec<String>>) -> Option<Vec<String>> {
+    given.map(|tags| tags.iter().filter(|t| !t.is_empty()).cloned().collect())
+}
+
+impl SessionArgs {
+    pub fn options(&self) -> RunOptions {
+        RunOptions {
+            signature: self.signature.clone(),
+            tags: tags(self.tag_set.as_ref()),
+            threads: self.threads,
+            kernels: self.kernels,
+        }
+    }
+}

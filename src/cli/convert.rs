@@ -1,0 +1,77 @@
+//! `mexplore convert`
+
+use std::path::Path;
+
+use super::args::{self, ConvertArgs};
+use super::{Answer, bars, output};
+use crate::convert::{self, ConvertOptions};
+use crate::error::{Error, Result};
+use crate::format;
+use crate::model::Model;
+use crate::quantize::Calibration;
+use crate::report::convert as report;
+
+pub fn execute(args: &ConvertArgs) -> Result<Answer> {
+    if let Some(path) = args
+        .output
+        .as_deref()
+        .filter(|p| p.exists() && !args.force && !args.preflight)
+    {
+        return Err(Error::usage("the file is already there")
+            .in_file(path)
+            .hint("give --force to overwrite it, or another name"));
+    }
+    let model = args.model.open()?;
+    let options = options(args, &model)?;
+    match &args.output {
+        Some(path) if !args.preflight => convert_to(path, args, &model, &options),
+        _ => preflight(args, &model, &options),
+    }
+}
+
+fn options(args: &ConvertArgs, model: &Model) -> Result<ConvertOptions> {
+    let signature = args.signatures.first().map(String::as_str);
+    let calibration = match &args.calibration {
+        Some(path) => Some(Calibration::read(path, model, signature)?),
+        None => None,
+    };
+    Ok(ConvertOptions {
+        signatures: args.signatures.clone(),
+        tags: args::tags(args.tag_set.as_ref()),
+        mode: args.quantize,
+        io: args.io,
+        calibration,
+        allow_flex: args.allow_flex,
+        allow_custom: args.allow_custom,
+    })
+}
+
+fn preflight(args: &ConvertArgs, model: &Model, options: &ConvertOptions) -> Result<Answer> {
+    let blockers = convert::preflight(model, options)?;
+    if args.json {
+        output::json(&serde_json::json!({ "blockers": blockers }))?;
+    } else {
+        output::text(&report::preflight_text(&blockers, output::style()))?;
+    }
+    Ok(if blockers.is_empty() {
+        Answer::Yes
+    } else {
+        Answer::No
+    })
+}
+
+fn convert_to(
+    path: &Path,
+    args: &ConvertArgs,
+    model: &Model,
+    options: &ConvertOptions,
+) -> Result<Answer> {
+    let conversion = bars::with_bar(|progress| convert::convert(model, options, progress))?;
+    format::write_file(path, &conversion.bytes)?;
+    if args.json {
+        output::json(&report::json(path, &conversion.report))?;
+    } else {
+        output::text(&report::text(path, &conversion.report, output::style()))?;
+    }
+    Ok(Answer::Yes)
+}

@@ -1,0 +1,19 @@
+//! `mexplore show`
+
+use super::args::{self, ShowArgs};
+use super::{Answer, output};
+use crate::error::Result;
+use crate::report::{facts, show};
+
+pub fn execute(args: &ShowArgs) -> Result<Answer> {
+    for (index, path) in args.paths.iter().enumerate() {
+        let model = args::open(path, args.version)?;
+        if args.json {
+            output::json(&facts::json(&model))?;
+        } else {
+            let gap = if index > 0 { "\n" } else { "" };
+            output::text(&format!("{gap}{}", show::text(&model, output::style())))?;
+        }
+    }
+    Ok(Answer::Yes)
+}

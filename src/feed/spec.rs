@@ -1,0 +1,163 @@
+//! What a person types for an input.
+
+use std::path::Path;
+
+use super::element::build;
+use super::{fit, generate, literal};
+use crate::error::{Error, Result};
+use crate::format::npy;
+use crate::model::{DType, Port, Tensor};
+
+/// A tensor for `port` from what a person typed: `zeros`, `ones`, `random`, `random:SEED`, `range`,
+/// a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, or `FILE.npz:KEY[:INDEX]`.
+/// Unknown sizes become 1 unless the value says more; one number fills the whole shape.
+pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
+    let spec = spec.trim();
+    match spec {
+        "zeros" => return generate::filled(port, 0),
+        "ones" => return generate::filled(port, 1),
+        "range" => return generate::range(port),
+        "random" => return generate::random(port, 0),
+        _ => {}
+    }
+    if let Some(seed) = spec.strip_prefix("random:") {
+        let seed = seed.parse().map_err(|_| {
+            Error::usage(format!("random:{seed}: the seed is a whole number from 0"))
+        })?;
+        return generate::random(port, seed);
+    }
+    if spec.ends_with(".npy") {
+        let path = Path::new(spec);
+        return fit::fit(npy::read_npy(path)?, port).map_err(|e| e.in_file(path));
+    }
+    if let Some((path, place)) = split_archive(spec) {
+        return from_archive(Path::new(path), place, port);
+    }
+    if literal::looks_like_one(spec) {
+        return from_literal(spec, port);
+    }
+    // A bare word is a text where a text is wanted.
+    if port.dtype == DType::String && !spec.is_empty() {
+        return from_literal(&format!("{spec:?}"), port);
+    }
+    Err(Error::usage(format!("can't read {spec:?} as a tensor")).hint(
+        "give zeros, ones, random[:SEED], range, a literal such as [[1, 2]], FILE.npy or FILE.npz:KEY[:INDEX]",
+    ))
+}
+
+fn from_literal(text: &str, port: &Port) -> Result<Tensor> {
+    let literal = literal::parse(text)?;
+    let quantization = port.quantization.as_ref();
+    if literal.shape.is_empty()
+        && let [value] = &literal.elements[..]
+    {
+        let sizes = generate::sizes(port);
+        return build(port.dtype, quantization, &sizes, |_| value.clone());
+    }
+    let mut elements = literal.elements.into_iter();
+    let tensor = build(port.dtype, quantization, &literal.shape, |_| {
+        elements
+            .next()
+            .unwrap_or(super::element::Scalar::Bool(false))
+    })?;
+    fit::fit(tensor, port)
+}
+
+/// `FILE.npz` and what follows the colon after it.
+fn split_archive(spec: &str) -> Option<(&str, &str)> {
+    let at = spec.find(".npz")? + ".npz".len();
+    let (path, rest) = spec.split_at_checked(at)?;
+    match rest.strip_prefix(':') {
+        Some(place) => Some((path, place)),
+        None => rest.is_empty().then_some((path, "")),
+    }
+}
+
+fn from_archive(path: &Path, place: &str, port: &Port) -> Result<Tensor> {
+    let mut arrays = npy::read_npz(path)?;
+    let known = arrays
+        .iter()
+        .map(|(key, _)| key.clone())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let mut find = |key: &str| {
+        let at = arrays.iter().position(|(k, _)| k == key)?;
+        Some(arrays.swap_remove(at).1)
+    };
+    let (tensor, index) = if place.is_empty() {
+        let key = if known.contains(", ") {
+            &*port.name
+        } else {
+            &*known
+        };
+        (find(key), None)
+    } else {
+        // A key may hold colons itself (`x:0`), so the whole place is tried first.
+        let indexed = || {
+            let (key, index) = place.rsplit_once(':')?;
+            Some((key, index.parse::<usize>().ok()?))
+        };
+        match find(place) {
+            Some(tensor) => (Some(tensor), None),
+            None => match indexed() {
+                Some((key, index)) => (find(key), Some(index)),
+                None => (None, None),
+            },
+        }
+    };
+    let tensor = tensor.ok_or_else(|| {
+        Error::usage(format!("no array {place:?}"))
+            .in_file(path)
+            .hint(format!("there are: {known}"))
+    })?;
+    let tensor = match index {
+        Some(index) => fit::slice(&tensor, index),
+        None => Ok(tensor),
+    };
+    tensor
+        .and_then(|t| fit::fit(t, port))
+        .map_err(|e| e.in_file(path))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::Shape;
+
+    pub fn port(dtype: DType, dims: &[i64]) -> Port {
+        Port {
+            name: "x".into(),
+            tensor: None,
+            value: None,
+            dtype,
+            reference: false,
+            shape: Shape(Some(dims.to_vec())),
+            quantization: None,
+        }
+    }
+
+    #[test]
+    fn one_number_fills_and_a_row_gets_its_batch() {
+        let port = port(DType::Float32, &[-1, 3]);
+        assert_eq!(parse("0.5", &port).unwrap().numbers(), [0.5; 3]);
+        let row = parse("[1, 2, 3]", &port).unwrap();
+        assert_eq!(row.shape(), [1, 3]);
+        assert_eq!(parse("[[1,2,3],[4,5,6]]", &port).unwrap().shape(), [2, 3]);
+        assert_eq!(parse("ones", &port).unwrap().numbers(), [1.0; 3]);
+    }
+
+    #[test]
+    fn a_word_is_text_where_text_is_wanted() {
+        let text = parse("good film", &port(DType::String, &[-1])).unwrap();
+        assert_eq!(text.strings().unwrap(), [b"good film".to_vec()]);
+        let error = parse("good", &port(DType::Float32, &[-1])).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn archives_split_at_their_colon() {
+        assert_eq!(split_archive("a/b.npz:k:3"), Some(("a/b.npz", "k:3")));
+        assert_eq!(split_archive("b.npz"), Some(("b.npz", "")));
+        assert_eq!(split_archive("b.npzx"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! Files that travel with a model.
+
+use serde_json::{Value as Json, json};
+
+use super::table::{Align, Table};
+use super::{Style, human};
+use crate::model::Model;
+
+pub fn json(model: &Model) -> Json {
+    let files: Vec<Json> = model
+        .attachments
+        .iter()
+        .map(|a| json!({ "file": a.name, "bytes": a.bytes, "tensors": tensors(model, &a.name) }))
+        .collect();
+    let metadata: Vec<Json> = model
+        .metadata
+        .iter()
+        .map(|m| json!({ "name": m.name, "bytes": m.data.len(), "decoded": m.decoded }))
+        .collect();
+    json!({ "assets": files, "metadata": metadata })
+}
+
+/// The tensors that get the path of this file.
+fn tensors(model: &Model, file: &str) -> Vec<String> {
+    model
+        .meta_graphs
+        .iter()
+        .flat_map(|m| &m.assets)
+        .filter(|a| a.file == file)
+        .map(|a| a.tensor.clone())
+        .collect()
+}
+
+pub fn text(model: &Model, style: Style) -> String {
+    let columns = [
+        ("file", Align::Left),
+        ("bytes", Align::Right),
+        ("", Align::Left),
+    ];
+    let mut files = Table::new(&columns);
+    for a in &model.attachments {
+        let lines = std::str::from_utf8(&a.data).ok().map(|t| t.lines().count());
+        let what = match (&tensors(model, &a.name)[..], lines) {
+            ([], Some(n)) if n > 0 => format!("{n} lines"),
+            ([], _) => String::new(),
+            (tensors, Some(n)) => format!("{n} lines, {}", tensors.join(", ")),
+            (tensors, None) => tensors.join(", "),
+        };
+        files.row([a.name.clone(), human::bytes(a.bytes), what]);
+    }
+    let mut metadata = Table::new(&[
+        ("metadata", Align::Left),
+        ("bytes", Align::Right),
+        ("", Align::Left),
+    ]);
+    for m in &model.metadata {
+        let decoded = m.decoded.as_deref().unwrap_or_default();
+        let first = decoded.lines().next().unwrap_or_default();
+        let short: String = first.chars().take(60).collect();
+        metadata.row([m.name.clone(), human::bytes(m.data.len() as u64), short]);
+    }
+    let tables: Vec<String> = [files, metadata]
+        .iter()
+        .filter(|t| !t.is_empty())
+        .map(|t| t.text(style))
+        .collect();
+    match tables.is_empty() {
+        true => "no assets\n".to_owned(),
+        false => tables.join("\n"),
+    }
+}

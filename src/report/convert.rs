@@ -1,0 +1,113 @@
+//! What a conversion did, or what stands in its way.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use super::table::{Align, Table};
+use super::{Style, human};
+use crate::convert::{Blocker, ConvertReport};
+
+pub fn json(path: &Path, report: &ConvertReport) -> Json {
+    let mut json = json!(report);
+    if let Json::Object(fields) = &mut json {
+        fields.insert("output".into(), json!(path.to_string_lossy()));
+    }
+    json
+}
+
+pub fn text(path: &Path, report: &ConvertReport, style: Style) -> String {
+    let mut out = format!("{}\n", style.heading(&path.display().to_string()));
+    let mut sizes = Table::new(&[
+        ("", Align::Left),
+        ("before", Align::Right),
+        ("after", Align::Right),
+        ("", Align::Right),
+    ]);
+    sizes.row([
+        "bytes".to_owned(),
+        human::bytes(report.bytes_before),
+        human::bytes(report.bytes_after),
+        human::change(report.bytes_before as f64, report.bytes_after as f64),
+    ]);
+    sizes.row([
+        "operators".to_owned(),
+        human::exact(report.operators_before as u64),
+        human::exact(report.operators_after as u64),
+        human::change(
+            report.operators_before as f64,
+            report.operators_after as f64,
+        ),
+    ]);
+    out.push_str(&sizes.text(style));
+    let mut passes = Table::new(&[("pass", Align::Left), ("changes", Align::Right)]);
+    for pass in report.passes.iter().filter(|p| p.changes > 0) {
+        passes.row([pass.name.to_owned(), human::exact(pass.changes as u64)]);
+    }
+    if !passes.is_empty() {
+        let _ = write!(out, "\n{}", passes.text(style));
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "  ! {note}");
+    }
+    out
+}
+
+pub fn preflight_text(blockers: &[Blocker], style: Style) -> String {
+    if blockers.is_empty() {
+        return "nothing stands in the way\n".to_owned();
+    }
+    let mut table = Table::new(&[
+        ("operator", Align::Left),
+        ("node", Align::Left),
+        ("function", Align::Left),
+        ("why", Align::Left),
+    ]);
+    for b in blockers {
+        table.row([
+            b.op.clone(),
+            human::tail(&b.node, 48),
+            human::tail(&b.function, 32),
+            b.reason.clone(),
+        ]);
+    }
+    table.text(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::PassReport;
+
+    #[test]
+    fn says_what_became_smaller() {
+        let report = ConvertReport {
+            bytes_before: 412_000,
+            bytes_after: 104_000,
+            operators_before: 214,
+            operators_after: 12,
+            passes: vec![
+                PassReport {
+                    name: "fold-batch-norm",
+                    changes: 3,
+                },
+                PassReport {
+                    name: "fuse-bias",
+                    changes: 0,
+                },
+            ],
+            notes: vec!["softmax stays in float".into()],
+        };
+        insta::assert_snapshot!(text(Path::new("out.tflite"), &report, Style::PLAIN), @r"
+        out.tflite
+                      before   after
+          bytes       412 KB  104 KB  −74.8 %
+          operators      214      12  −94.4 %
+
+          pass             changes
+          fold-batch-norm        3
+          ! softmax stays in float
+        ");
+    }
+}

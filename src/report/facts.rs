@@ -1,0 +1,283 @@
+//! `show --json`: everything that is in a file, in the words that scripts rely on.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::analysis::{self, all_op_counts, op_counts};
+use crate::model::{
+    Details, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization, QuantizationDetails,
+    SavedModelDetails, Shape, TfliteDetails, Value, ValueId,
+};
+
+/// One object that describes the model.
+pub fn json(model: &Model) -> Json {
+    let mut facts = match &model.details {
+        Details::SavedModel(details) => saved_model(model, details),
+        Details::Tflite(details) => tflite(model, details),
+    };
+    let warnings: Vec<String> = model.warnings.iter().map(ToString::to_string).collect();
+    let files: Vec<Json> = model
+        .files
+        .iter()
+        .map(|f| json!({ "file": f.path, "bytes": f.bytes }))
+        .collect();
+    facts.insert("name".into(), json!(model.name));
+    facts.insert("path".into(), json!(model.path.to_string_lossy()));
+    facts.insert("version".into(), json!(model.version));
+    facts.insert("files".into(), json!(files));
+    facts.insert("parameters".into(), json!(analysis::parameters(model)));
+    facts.insert("health".into(), json!(analysis::health(model)));
+    facts.insert("warnings".into(), json!(warnings));
+    Json::Object(facts)
+}
+
+/// A list with -1 for an unknown size, `null` for an unknown rank.
+pub(super) fn shape(shape: &Shape) -> Json {
+    json!(shape.dims())
+}
+
+fn counts(counts: &BTreeMap<Name, usize>) -> Json {
+    let map: Map<String, Json> = counts
+        .iter()
+        .map(|(name, n)| (name.to_string(), json!(n)))
+        .collect();
+    Json::Object(map)
+}
+
+fn port_dtype(port: &Port) -> String {
+    match port.reference {
+        true => format!("{}_ref", port.dtype),
+        false => port.dtype.to_string(),
+    }
+}
+
+fn saved_model(model: &Model, details: &SavedModelDetails) -> Map<String, Json> {
+    let variables: Vec<Json> = model
+        .variables
+        .iter()
+        .map(|v| {
+            json!({
+                "name": &*v.key, "dtype": v.dtype.to_string(), "shape": shape(&v.shape),
+                "shard": v.shard, "offset": v.offset, "bytes": v.bytes,
+            })
+        })
+        .collect();
+    let assets: Vec<Json> = model
+        .attachments
+        .iter()
+        .map(|a| json!({ "file": a.name, "bytes": a.bytes }))
+        .collect();
+    let meta_graphs: Vec<Json> = model.meta_graphs.iter().map(meta_graph).collect();
+    let facts = json!({
+        "format": "saved_model",
+        "schema_version": details.schema_version,
+        "meta_graphs": meta_graphs,
+        "shards": details.shard_count,
+        "variables": variables,
+        "asset_files": assets,
+    });
+    object(facts)
+}
+
+fn object(value: Json) -> Map<String, Json> {
+    match value {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn meta_graph(meta_graph: &MetaGraph) -> Json {
+    let functions = || {
+        meta_graph
+            .graphs
+            .iter()
+            .filter(|g| g.kind == GraphKind::Function)
+    };
+    let graph_nodes: usize = meta_graph
+        .graphs
+        .iter()
+        .filter(|g| g.kind == GraphKind::Main)
+        .map(|g| g.nodes.len())
+        .sum();
+    let mut signatures: Vec<_> = meta_graph
+        .signatures
+        .iter()
+        .filter(|s| !s.implied)
+        .collect();
+    signatures.sort_by(|a, b| a.key.cmp(&b.key));
+    let signatures: Vec<Json> = signatures
+        .into_iter()
+        .map(|s| {
+            json!({
+                "key": &*s.key, "method": &*s.method,
+                "inputs": ports(&s.inputs), "outputs": ports(&s.outputs),
+            })
+        })
+        .collect();
+    let assets: Vec<Json> = meta_graph
+        .assets
+        .iter()
+        .map(|a| json!({ "file": a.file, "tensor": a.tensor }))
+        .collect();
+    json!({
+        "tags": meta_graph.tags,
+        "tensorflow_version": meta_graph.tensorflow_version,
+        "producer": meta_graph.producer,
+        "graph_nodes": graph_nodes,
+        "functions": functions().count(),
+        "function_nodes": functions().map(|g| g.nodes.len()).sum::<usize>(),
+        "ops": counts(&all_op_counts(meta_graph).total()),
+        "object_nodes": meta_graph.objects.nodes.len(),
+        "signatures": signatures,
+        "assets": assets,
+    })
+}
+
+/// Ports of a SavedModel's signature by name.
+pub(super) fn ports(ports: &[Port]) -> Vec<Json> {
+    let mut sorted: Vec<&Port> = ports.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    sorted
+        .into_iter()
+        .map(|p| {
+            json!({
+                "name": &*p.name, "tensor": p.tensor.as_deref(),
+                "dtype": port_dtype(p), "shape": shape(&p.shape),
+            })
+        })
+        .collect()
+}
+
+fn tflite(model: &Model, details: &TfliteDetails) -> Map<String, Json> {
+    let codes: Vec<Json> = details
+        .operator_codes
+        .iter()
+        .map(|c| json!({ "op": &*c.op, "custom": c.custom.as_deref(), "version": c.version }))
+        .collect();
+    let metadata: Vec<Json> = model
+        .metadata
+        .iter()
+        .map(|m| json!({ "name": m.name, "bytes": m.data.len() }))
+        .collect();
+    let packed: Vec<Json> = model
+        .attachments
+        .iter()
+        .map(|a| json!({ "name": a.name, "bytes": a.bytes }))
+        .collect();
+    let meta_graphs = || model.meta_graphs.iter();
+    let (mut ops, mut custom) = (BTreeMap::new(), BTreeMap::new());
+    for found in meta_graphs().map(all_op_counts) {
+        ops.extend(found.graph);
+        custom.extend(found.custom);
+    }
+    let subgraphs: Vec<Json> = meta_graphs()
+        .flat_map(|m| &m.graphs)
+        .map(subgraph)
+        .collect();
+    let signatures: Vec<Json> = meta_graphs().flat_map(tflite_signatures).collect();
+    object(json!({
+        "format": "tflite",
+        "file_bytes": model.total_bytes(),
+        "schema_version": details.schema_version,
+        "description": details.description,
+        "min_runtime_version": details.min_runtime_version,
+        "operator_codes": codes,
+        "ops": counts(&ops),
+        "custom_ops": counts(&custom),
+        "buffers": {
+            "count": details.buffers, "non_empty": details.buffers_with_data, "bytes": details.buffer_bytes,
+        },
+        "metadata": metadata,
+        "packed_files": packed,
+        "subgraphs": subgraphs,
+        "signatures": signatures,
+    }))
+}
+
+fn tflite_signatures(meta_graph: &MetaGraph) -> Vec<Json> {
+    let ports = |graph: Option<&Graph>, ports: &[Port]| -> Vec<Json> {
+        let mut sorted: Vec<&Port> = ports.iter().collect();
+        sorted.sort_by(|a, b| a.name.cmp(&b.name));
+        let json = |p: &Port| {
+            let value = p.value.and_then(|id| graph?.values.get(id.index()));
+            let sizes = value.map_or(&p.shape, |v| &v.stored_shape);
+            json!({ "name": &*p.name, "dtype": port_dtype(p), "shape": shape(sizes) })
+        };
+        sorted.into_iter().map(json).collect()
+    };
+    meta_graph
+        .signatures
+        .iter()
+        .filter(|s| !s.implied)
+        .map(|s| {
+            let graph = meta_graph.graphs.get(s.graph);
+            json!({
+                "key": &*s.key, "subgraph": s.graph,
+                "inputs": ports(graph, &s.inputs), "outputs": ports(graph, &s.outputs),
+            })
+        })
+        .collect()
+}
+
+fn subgraph(graph: &Graph) -> Json {
+    let count = |is: fn(&Value) -> bool| graph.values.iter().filter(|v| is(v)).count();
+    let mut dtypes: BTreeMap<Name, usize> = BTreeMap::new();
+    for value in &graph.values {
+        *dtypes.entry(value.dtype.to_string().into()).or_default() += 1;
+    }
+    let ends = |ids: &[Option<ValueId>]| -> Vec<Json> {
+        ids.iter()
+            .map(|id| {
+                id.and_then(|id| graph.values.get(id.index()))
+                    .map_or(Json::Null, end)
+            })
+            .collect()
+    };
+    json!({
+        "name": &*graph.name,
+        "operators": graph.nodes.len(),
+        "tensors": graph.values.len(),
+        "constants": count(|v| v.data.is_some()),
+        "sparse_tensors": count(|v| v.sparsity.is_some()),
+        "variable_tensors": count(|v| v.is_variable),
+        "ops": counts(&op_counts(graph)),
+        "dtypes": counts(&dtypes),
+        "inputs": ends(&graph.inputs),
+        "outputs": ends(&graph.outputs),
+    })
+}
+
+/// An input or output of a subgraph.
+fn end(value: &Value) -> Json {
+    let mut json = object(json!({
+        "name": &*value.name, "dtype": value.dtype.to_string(),
+        "shape": shape(&value.stored_shape), "shape_signature": shape(&value.shape),
+    }));
+    if let Some(q) = value.quantization.as_ref().and_then(quantization) {
+        json.insert("quantization".into(), q);
+    }
+    Json::Object(json)
+}
+
+/// Only where there are scales or zero points, or a blockwise scheme.
+fn quantization(q: &Quantization) -> Option<Json> {
+    let blockwise = matches!(q.details, QuantizationDetails::Blockwise { .. });
+    if q.scale.is_empty() && q.zero_point.is_empty() && !blockwise {
+        return None;
+    }
+    let mut json = object(json!({ "scales": q.scale.len(), "zero_points": q.zero_point.len() }));
+    if let [scale] = q.scale[..] {
+        json.insert("scale".into(), json!(scale));
+    }
+    if let [zero_point] = q.zero_point[..] {
+        json.insert("zero_point".into(), json!(zero_point));
+    }
+    if q.scale.len() > 1 {
+        json.insert("dimension".into(), json!(q.dimension));
+    }
+    if blockwise {
+        json.insert("blockwise".into(), json!(true));
+    }
+    Some(Json::Object(json))
+}

@@ -1,0 +1,162 @@
+//! Stored tensors by size, and variables with their places in the shards.
+
+use serde_json::{Value as Json, json};
+
+use super::table::{Align, Table};
+use super::{Style, facts, human};
+use crate::analysis::{self, Place, TensorRow};
+use crate::model::{Model, VariableRole};
+
+/// Cells that a name may take in a table.
+const NAME: usize = 60;
+
+pub fn tensors_json(model: &Model) -> Json {
+    let rows = analysis::tensors(model);
+    let list: Vec<Json> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "name": &*row.name, "dtype": row.dtype.to_string(), "shape": facts::shape(&row.shape),
+                "bytes": row.bytes, "share": row.share, "kind": row.place.kind(), "graph": graph_name(model, row),
+                "shared": row.shared, "quantization": row.quantization, "sparse": row.sparse,
+            })
+        })
+        .collect();
+    json!({
+        "tensors": list,
+        "by_dtype": analysis::by_dtype(&rows),
+        "by_scope": analysis::by_scope(&rows),
+        "by_operator": analysis::by_operator(model, &rows),
+    })
+}
+
+fn graph_name(model: &Model, row: &TensorRow) -> Option<String> {
+    match row.place {
+        Place::Constant {
+            meta_graph, graph, ..
+        } => {
+            let graph = model.meta_graphs.get(meta_graph)?.graphs.get(graph)?;
+            Some(graph.name.to_string())
+        }
+        _ => None,
+    }
+}
+
+pub fn tensors_text(model: &Model, style: Style) -> String {
+    let rows = analysis::tensors(model);
+    let mut table = Table::new(&[
+        ("name", Align::Left),
+        ("dtype", Align::Left),
+        ("shape", Align::Left),
+        ("bytes", Align::Right),
+        ("share", Align::Right),
+        ("where", Align::Left),
+        ("quantized", Align::Left),
+    ]);
+    for row in &rows {
+        table.row([
+            human::tail(&row.name, NAME),
+            row.dtype.to_string(),
+            row.shape.to_string(),
+            if row.shared {
+                "shared".to_owned()
+            } else {
+                human::bytes(row.bytes)
+            },
+            human::percent(row.share),
+            row.place.kind().to_owned(),
+            row.quantization.clone().unwrap_or_default(),
+        ]);
+    }
+    if table.is_empty() {
+        return "no stored tensors\n".to_owned();
+    }
+    let mut groups = Table::new(&[
+        ("dtype", Align::Left),
+        ("tensors", Align::Right),
+        ("elements", Align::Right),
+        ("bytes", Align::Right),
+    ]);
+    for group in analysis::by_dtype(&rows) {
+        groups.row([
+            group.name,
+            human::exact(group.tensors as u64),
+            human::exact(group.elements),
+            human::bytes(group.bytes),
+        ]);
+    }
+    format!("{}\n{}", table.text(style), groups.text(style))
+}
+
+pub fn variables_json(model: &Model) -> Json {
+    let list: Vec<Json> = model
+        .variables
+        .iter()
+        .map(|v| {
+            let owners: Vec<&str> = v.owners.iter().map(|o| &**o).collect();
+            json!({
+                "key": &*v.key, "name": &*v.name, "dtype": v.dtype.to_string(), "shape": facts::shape(&v.shape),
+                "shard": v.shard, "offset": v.offset, "bytes": v.bytes, "crc32c": v.crc32c,
+                "slices": v.slices.len(), "role": role(v.role), "trainable": v.trainable, "owners": owners,
+            })
+        })
+        .collect();
+    let shards: Vec<Json> = model
+        .shards
+        .iter()
+        .map(|s| json!({ "file": s.file, "bytes": s.bytes }))
+        .collect();
+    json!({ "shards": shards, "variables": list })
+}
+
+fn role(role: VariableRole) -> &'static str {
+    match role {
+        VariableRole::Weight => "weight",
+        VariableRole::Optimizer => "optimizer",
+        VariableRole::Bookkeeping => "bookkeeping",
+        VariableRole::Orphan => "orphan",
+    }
+}
+
+pub fn variables_text(model: &Model, style: Style) -> String {
+    let mut table = Table::new(&[
+        ("name", Align::Left),
+        ("dtype", Align::Left),
+        ("shape", Align::Left),
+        ("bytes", Align::Right),
+        ("shard", Align::Right),
+        ("offset", Align::Right),
+        ("role", Align::Left),
+        ("owner", Align::Left),
+    ]);
+    for v in &model.variables {
+        let role = match (v.role, v.trainable) {
+            (VariableRole::Weight, Some(false)) => "frozen weight",
+            (other, _) => role(other),
+        };
+        let owner = v.owners.first().map_or("", |o| &**o);
+        let more = match v.owners.len() {
+            0 | 1 => String::new(),
+            n => format!(" +{}", n - 1),
+        };
+        table.row([
+            human::tail(&v.name, NAME),
+            v.dtype.to_string(),
+            v.shape.to_string(),
+            human::bytes(v.bytes),
+            v.shard.to_string(),
+            human::exact(v.offset),
+            role.to_owned(),
+            format!("{}{more}", human::tail(owner, NAME)),
+        ]);
+    }
+    if table.is_empty() {
+        return "no variables\n".to_owned();
+    }
+    let mut shards = Table::new(&[("shard", Align::Left), ("bytes", Align::Right)]);
+    for shard in &model.shards {
+        let bytes = shard.bytes.map_or(style.bad("missing"), human::bytes);
+        shards.row([shard.file.clone(), bytes]);
+    }
+    format!("{}\n{}", table.text(style), shards.text(style))
+}
