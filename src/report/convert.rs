@@ -101,9 +101,9 @@ mod tests {
         };
         insta::assert_snapshot!(text(Path::new("out.tflite"), &report, Style::PLAIN), @r"
         out.tflite
-                      before   after
-          bytes       412 KB  104 KB  −74.8 %
-          operators      214      12  −94.4 %
+                     before   after
+          bytes      412 KB  104 KB  −74.8 %
+          operators     214      12  −94.4 %
 
           pass             changes
           fold-batch-norm        3
