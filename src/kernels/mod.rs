@@ -1,1 +1,25 @@
-//! kernels
+//! Arithmetic on slices and strides, nothing else.
+//!
+//! Every kernel writes into a slice that the caller gives, allocates nothing and takes sizes as `&[usize]` or a
+//! small parameter struct. Whoever calls has checked the shapes: a slice of the wrong length is a bug of the caller and
+//! panics. What depends on *values* (an index outside the table, a division by zero) is an [`crate::error::Error`].
+//!
+//! - [`reference`]: plain kernels that read like the definition and repeat TensorFlow Lite's reference kernels;
+//! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
+//! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
+//! - [`fixed`] and [`requant`]: the integer arithmetic under the quantized ones.
+
+pub mod cpu;
+pub mod elementwise;
+pub mod fast;
+pub mod fixed;
+pub mod movement;
+pub mod params;
+pub mod reference;
+pub mod requant;
+pub mod strides;
+pub mod threads;
+
+pub use params::{Clamp, Conv2d, Pool2d, Rules};
+pub use requant::{Quantized, Requant};
+pub use threads::Threads;

@@ -1,0 +1,295 @@
+//! Arithmetic of two operands.
+
+use super::number::Number;
+use super::zip;
+use crate::error::{Error, Result};
+use crate::kernels::params::Rules;
+
+/// Operators of two numbers of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    /// Integers truncate toward zero.
+    Div,
+    /// `x / y`, but 0 where `y` is 0.
+    DivNoNan,
+    /// `x * y`, but 0 where `y` is 0.
+    MulNoNan,
+    Maximum,
+    Minimum,
+    SquaredDifference,
+    Pow,
+    FloorDiv,
+    FloorMod,
+    /// The remainder with the dividend's sign.
+    TruncateMod,
+    Atan2,
+    /// `x * ln(y)`, 0 where `x` is 0.
+    Xlogy,
+    /// `x / y`, 0 where `x` is 0.
+    Xdivy,
+    /// `x * ln(1 + y)`, 0 where `x` is 0.
+    Xlog1py,
+}
+
+/// Any of the operators on numbers, broadcasting both sides to `out_shape`. Integers wrap. `rules` decides what
+/// Maximum and Minimum make of NaN and whether a zero divisor of a float FloorDiv is an error.
+///
+/// Errors: an integer division by 0; under TensorFlow Lite's rules a float FloorDiv by 0 and an integer Pow with a
+/// negative exponent.
+pub fn binary<T: Number>(
+    op: BinaryOp,
+    rules: Rules,
+    a: (&[T], &[usize]),
+    b: (&[T], &[usize]),
+    out: (&mut [T], &[usize]),
+) -> Result<()> {
+    use BinaryOp::*;
+    check_values(op, rules, b.0)?;
+    let nan_wins = rules == Rules::TensorFlow;
+    match op {
+        Add => zip(a, b, out, T::add),
+        Sub => zip(a, b, out, T::sub),
+        Mul => zip(a, b, out, T::mul),
+        Div => zip(a, b, out, T::div),
+        DivNoNan => zip(a, b, out, |x, y| unless_zero(y, T::ZERO, || x.div(y))),
+        MulNoNan => zip(a, b, out, |x, y| unless_zero(y, T::ZERO, || x.mul(y))),
+        Maximum => zip(a, b, out, |x, y| {
+            if x > y || (nan_wins && x.is_nan()) {
+                x
+            } else {
+                y
+            }
+        }),
+        Minimum => zip(a, b, out, |x, y| {
+            if x < y || (nan_wins && x.is_nan()) {
+                x
+            } else {
+                y
+            }
+        }),
+        SquaredDifference => zip(a, b, out, |x, y| {
+            let d = x.sub(y);
+            d.mul(d)
+        }),
+        Pow => zip(a, b, out, T::pow),
+        FloorDiv => zip(a, b, out, T::floor_div),
+        FloorMod => zip(a, b, out, T::floor_mod),
+        TruncateMod => zip(a, b, out, T::truncate_mod),
+        Atan2 => zip(a, b, out, T::atan2),
+        Xlogy => zip(a, b, out, |x, y| {
+            unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln()))
+        }),
+        Xdivy => zip(a, b, out, |x, y| unless_zero(x, x, || x.div(y))),
+        Xlog1py => zip(a, b, out, |x, y| {
+            unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln_1p()))
+        }),
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn unless_zero<T: Number>(tested: T, zero: T, f: impl Fn() -> T) -> T {
+    if tested == T::ZERO { zero } else { f() }
+}
+
+fn check_values<T: Number>(op: BinaryOp, rules: Rules, b: &[T]) -> Result<()> {
+    use BinaryOp::*;
+    let divides = match op {
+        Div | FloorMod | TruncateMod => T::INTEGER,
+        FloorDiv => T::INTEGER || rules == Rules::Tflite,
+        _ => false,
+    };
+    if divides && let Some(at) = b.iter().position(|&y| y == T::ZERO) {
+        return Err(Error::unsupported(format!(
+            "division by zero at element {at} of the divisor"
+        )));
+    }
+    let negative = |&y: &T| y < T::ZERO;
+    if op == Pow && T::INTEGER && b.iter().any(negative) {
+        return Err(Error::unsupported(
+            "an integer can't be raised to a negative power",
+        ));
+    }
+    Ok(())
+}
+
+/// Operators on complex numbers held as (re, im) pairs.
+pub fn binary_complex<F>(
+    op: BinaryOp,
+    a: (&[[F; 2]], &[usize]),
+    b: (&[[F; 2]], &[usize]),
+    out: (&mut [[F; 2]], &[usize]),
+) -> Result<()>
+where
+    F: num::Float,
+{
+    use BinaryOp::*;
+    let mul = |x: [F; 2], y: [F; 2]| [x[0] * y[0] - x[1] * y[1], x[0] * y[1] + x[1] * y[0]];
+    let div = |x: [F; 2], y: [F; 2]| {
+        let n = y[0] * y[0] + y[1] * y[1];
+        [
+            (x[0] * y[0] + x[1] * y[1]) / n,
+            (x[1] * y[0] - x[0] * y[1]) / n,
+        ]
+    };
+    let is_zero = |y: [F; 2]| y == [F::ZERO; 2];
+    match op {
+        Add => zip(a, b, out, |x, y| [x[0] + y[0], x[1] + y[1]]),
+        Sub => zip(a, b, out, |x, y| [x[0] - y[0], x[1] - y[1]]),
+        Mul => zip(a, b, out, mul),
+        Div => zip(a, b, out, div),
+        DivNoNan => zip(
+            a,
+            b,
+            out,
+            |x, y| {
+                if is_zero(y) { [F::ZERO; 2] } else { div(x, y) }
+            },
+        ),
+        MulNoNan => zip(
+            a,
+            b,
+            out,
+            |x, y| {
+                if is_zero(y) { [F::ZERO; 2] } else { mul(x, y) }
+            },
+        ),
+        // TensorFlow multiplies by the conjugate
+        SquaredDifference => zip(a, b, out, |x, y| {
+            let d = [x[0] - y[0], x[1] - y[1]];
+            mul(d, [d[0], F::ZERO - d[1]])
+        }),
+        _ => {
+            return Err(Error::unsupported(format!(
+                "{op:?} has no kernel for complex numbers"
+            )));
+        }
+    }
+    Ok(())
+}
+
+mod num {
+    use std::ops::{Add, Div, Mul, Sub};
+
+    /// The real type under a complex one.
+    pub trait Float:
+        Copy
+        + PartialEq
+        + Add<Output = Self>
+        + Sub<Output = Self>
+        + Mul<Output = Self>
+        + Div<Output = Self>
+    {
+        const ZERO: Self;
+    }
+
+    impl Float for f32 {
+        const ZERO: f32 = 0.0;
+    }
+
+    impl Float for f64 {
+        const ZERO: f64 = 0.0;
+    }
+}
+
+pub use num::Float;
+
+/// Operators on the bits of integers (and on bools held as 0 and 1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BitOp {
+    And,
+    Or,
+    Xor,
+    /// The amount is clamped to `[0, bits - 1]`.
+    LeftShift,
+    /// As LeftShift; arithmetic for signed types.
+    RightShift,
+}
+
+/// An integer type with bits.
+pub trait Bits: Copy {
+    fn bit(self, op: BitOp, o: Self) -> Self;
+}
+
+macro_rules! bits {
+    ($($t:ty)*) => { $(impl Bits for $t {
+        #[inline(always)]
+        #[allow(unused_comparisons, clippy::absurd_extreme_comparisons)]
+        fn bit(self, op: BitOp, o: Self) -> Self {
+            let amount = || if o < 0 { 0 } else { (o as u64).min(u64::from(<$t>::BITS) - 1) as u32 };
+            match op {
+                BitOp::And => self & o,
+                BitOp::Or => self | o,
+                BitOp::Xor => self ^ o,
+                BitOp::LeftShift => self << amount(),
+                BitOp::RightShift => self >> amount(),
+            }
+        }
+    })* };
+}
+
+bits! { i8 u8 i16 u16 i32 u32 i64 u64 }
+
+/// A bit operator, broadcasting. Bools are `u8` 0 and 1.
+pub fn bitwise<T: Bits>(
+    op: BitOp,
+    a: (&[T], &[usize]),
+    b: (&[T], &[usize]),
+    out: (&mut [T], &[usize]),
+) {
+    zip(a, b, out, |x, y| x.bit(op, y));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn f32s(op: BinaryOp, rules: Rules, a: &[f32], b: &[f32]) -> Result<Vec<f32>> {
+        let mut out = vec![0.0; a.len()];
+        binary(
+            op,
+            rules,
+            (a, &[a.len()]),
+            (b, &[b.len()]),
+            (&mut out, &[a.len()]),
+        )?;
+        Ok(out)
+    }
+
+    #[test]
+    fn nan_in_maximum_follows_the_dialect() {
+        let (a, b) = ([f32::NAN, 1.0], [1.0, f32::NAN]);
+        let lite = f32s(BinaryOp::Maximum, Rules::Tflite, &a, &b).unwrap();
+        assert!(lite[0] == 1.0 && lite[1].is_nan());
+        let tf = f32s(BinaryOp::Maximum, Rules::TensorFlow, &a, &b).unwrap();
+        assert!(tf.iter().all(|v| v.is_nan()));
+    }
+
+    #[test]
+    fn zero_divisors() {
+        assert!(f32s(BinaryOp::FloorDiv, Rules::Tflite, &[1.0], &[0.0]).is_err());
+        let tf = f32s(BinaryOp::FloorDiv, Rules::TensorFlow, &[1.0], &[0.0]).unwrap();
+        assert_eq!(tf, [f32::INFINITY]);
+        let safe = f32s(BinaryOp::DivNoNan, Rules::TensorFlow, &[f32::NAN], &[0.0]).unwrap();
+        assert_eq!(safe, [0.0]);
+        let mut out = [0];
+        let error = binary(
+            BinaryOp::Div,
+            Rules::Tflite,
+            (&[1], &[1]),
+            (&[0], &[1]),
+            (&mut out, &[1]),
+        );
+        assert!(error.is_err());
+    }
+
+    #[test]
+    fn shift_amounts_are_clamped() {
+        assert_eq!((-8i32).bit(BitOp::RightShift, 1), -4);
+        assert_eq!(8i32.bit(BitOp::RightShift, 40), 0);
+        assert_eq!(8i32.bit(BitOp::RightShift, -1), 8);
+    }
+}

@@ -1,0 +1,1 @@
+//! The same sums with packed weights and vector instructions.

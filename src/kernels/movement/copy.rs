@@ -1,0 +1,208 @@
+//! Copies along strides, and the operators that are nothing but one.
+
+use crate::kernels::strides::{MAX_RANK, Walk, broadcast_strides, row_major};
+
+/// One side of a copy: where it begins and how far apart neighbours are, in elements.
+#[derive(Debug, Clone, Copy)]
+pub struct Side {
+    pub start: usize,
+    pub strides: [isize; MAX_RANK],
+}
+
+impl Side {
+    /// A whole row-major array.
+    pub fn whole(shape: &[usize]) -> Self {
+        Side {
+            start: 0,
+            strides: row_major(shape),
+        }
+    }
+}
+
+/// Copies `sizes` elements of `size` bytes from one strided side to another.
+pub fn copy_strided(
+    size: usize,
+    sizes: &[usize],
+    (src, from): (&[u8], Side),
+    (dst, to): (&mut [u8], Side),
+) {
+    match size {
+        1 => copy::<1>(1, sizes, (src, from), (dst, to)),
+        2 => copy::<2>(2, sizes, (src, from), (dst, to)),
+        4 => copy::<4>(4, sizes, (src, from), (dst, to)),
+        8 => copy::<8>(8, sizes, (src, from), (dst, to)),
+        16 => copy::<16>(16, sizes, (src, from), (dst, to)),
+        _ => copy::<0>(size, sizes, (src, from), (dst, to)),
+    }
+}
+
+/// `N` is `size` where it is known when compiling, else 0.
+fn copy<const N: usize>(
+    size: usize,
+    sizes: &[usize],
+    (src, from): (&[u8], Side),
+    (dst, to): (&mut [u8], Side),
+) {
+    let size = if N > 0 { N } else { size };
+    let walk = Walk::new(sizes, [from.strides, to.strides]);
+    walk.for_each([from.start, to.start], |run| {
+        let [mut s, mut d] = run.at;
+        if run.step == [1, 1] || run.len == 1 {
+            let bytes = run.len * size;
+            dst[d * size..d * size + bytes].copy_from_slice(&src[s * size..s * size + bytes]);
+            return;
+        }
+        for _ in 0..run.len {
+            dst[d * size..(d + 1) * size].copy_from_slice(&src[s * size..(s + 1) * size]);
+            s = s.wrapping_add_signed(run.step[0]);
+            d = d.wrapping_add_signed(run.step[1]);
+        }
+    });
+}
+
+/// Output axis `i` is input axis `perm[i]`.
+pub fn transpose(size: usize, src: &[u8], shape: &[usize], perm: &[usize], dst: &mut [u8]) {
+    assert_eq!(perm.len(), shape.len());
+    let own = row_major(shape);
+    let mut strides = [0; MAX_RANK];
+    let mut out = [1; MAX_RANK];
+    for (axis, &from) in perm.iter().enumerate() {
+        strides[axis] = own[from];
+        out[axis] = shape[from];
+    }
+    let out = &out[..perm.len()];
+    assert_eq!(dst.len(), out.iter().product::<usize>() * size);
+    copy_strided(
+        size,
+        out,
+        (src, Side { start: 0, strides }),
+        (dst, Side::whole(out)),
+    );
+}
+
+/// Repeats axes of size 1 (and puts axes in front) up to `out_shape`.
+pub fn broadcast_to(size: usize, src: &[u8], shape: &[usize], dst: &mut [u8], out_shape: &[usize]) {
+    assert_eq!(dst.len(), out_shape.iter().product::<usize>() * size);
+    let from = Side {
+        start: 0,
+        strides: broadcast_strides(shape, out_shape),
+    };
+    copy_strided(size, out_shape, (src, from), (dst, Side::whole(out_shape)));
+}
+
+/// The input `multiples[i]` times along axis `i`; each at most half of [`MAX_RANK`] axes.
+pub fn tile(size: usize, src: &[u8], shape: &[usize], multiples: &[usize], dst: &mut [u8]) {
+    assert_eq!(multiples.len(), shape.len());
+    let own = row_major(shape);
+    // each axis becomes (copies, size), the copies with stride 0
+    let mut sizes = [1; MAX_RANK];
+    let mut strides = [0; MAX_RANK];
+    let mut rank = 0;
+    for (axis, (&length, &copies)) in shape.iter().zip(multiples).enumerate() {
+        for (length, stride) in [(copies, 0), (length, own[axis])] {
+            if length != 1 {
+                sizes[rank] = length;
+                strides[rank] = stride;
+                rank += 1;
+            }
+        }
+    }
+    let sizes = &sizes[..rank];
+    assert_eq!(dst.len(), sizes.iter().product::<usize>() * size);
+    copy_strided(
+        size,
+        sizes,
+        (src, Side { start: 0, strides }),
+        (dst, Side::whole(sizes)),
+    );
+}
+
+/// Turns the axes where `reversed` is true around.
+pub fn reverse(size: usize, src: &[u8], shape: &[usize], reversed: &[bool], dst: &mut [u8]) {
+    assert_eq!(reversed.len(), shape.len());
+    assert_eq!(src.len(), dst.len());
+    let mut from = Side::whole(shape);
+    for (axis, &length) in shape.iter().enumerate() {
+        if reversed[axis] && length > 0 {
+            from.start += (length - 1) * from.strides[axis] as usize;
+            from.strides[axis] = -from.strides[axis];
+        }
+    }
+    copy_strided(size, shape, (src, from), (dst, Side::whole(shape)));
+}
+
+/// Turns the first `lengths[b]` steps along `seq_axis` of batch entry `b` around and copies the rest.
+/// Lengths are at most the axis.
+pub fn reverse_sequence(
+    size: usize,
+    src: &[u8],
+    shape: &[usize],
+    (seq_axis, batch_axis): (usize, usize),
+    lengths: &[usize],
+    dst: &mut [u8],
+) {
+    assert_eq!(src.len(), dst.len());
+    assert_eq!(lengths.len(), shape[batch_axis]);
+    let strides = row_major(shape);
+    let mut sizes = [1; MAX_RANK];
+    sizes[..shape.len()].copy_from_slice(shape);
+    sizes[batch_axis] = 1;
+    let sizes = &mut sizes[..shape.len()];
+    for (b, &length) in lengths.iter().enumerate() {
+        let base = b * strides[batch_axis] as usize;
+        let step = strides[seq_axis];
+        let mut turned = strides;
+        turned[seq_axis] = -step;
+        sizes[seq_axis] = length;
+        let first = base + length.saturating_sub(1) * step as usize;
+        let side = |start, strides| Side { start, strides };
+        copy_strided(
+            size,
+            sizes,
+            (src, side(first, turned)),
+            (dst, side(base, strides)),
+        );
+        sizes[seq_axis] = shape[seq_axis] - length;
+        let rest = side(base + length * step as usize, strides);
+        copy_strided(size, sizes, (src, rest), (dst, rest));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_change_places() {
+        let src = [1, 2, 3, 4, 5, 6];
+        let mut dst = [0; 6];
+        transpose(1, &src, &[2, 3], &[1, 0], &mut dst);
+        assert_eq!(dst, [1, 4, 2, 5, 3, 6]);
+        let mut dst = [0; 12];
+        let src: Vec<u8> = (0..12).collect();
+        transpose(2, &src, &[2, 3], &[1, 0], &mut dst);
+        assert_eq!(dst, [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
+    }
+
+    #[test]
+    fn tiles_and_broadcasts() {
+        let mut dst = [0; 8];
+        tile(1, &[1, 2], &[1, 2], &[2, 2], &mut dst);
+        assert_eq!(dst, [1, 2, 1, 2, 1, 2, 1, 2]);
+        let mut dst = [0; 6];
+        broadcast_to(1, &[1, 2], &[2, 1], &mut dst, &[2, 3]);
+        assert_eq!(dst, [1, 1, 1, 2, 2, 2]);
+        tile(1, &[1, 2], &[2], &[0], &mut []);
+    }
+
+    #[test]
+    fn reverses() {
+        let mut dst = [0; 6];
+        reverse(1, &[1, 2, 3, 4, 5, 6], &[2, 3], &[true, true], &mut dst);
+        assert_eq!(dst, [6, 5, 4, 3, 2, 1]);
+        reverse_sequence(1, &[1, 2, 3, 4, 5, 6], &[2, 3], (1, 0), &[2, 3], &mut dst);
+        assert_eq!(dst, [2, 1, 3, 6, 5, 4]);
+        reverse_sequence(1, &[1, 2, 3, 4, 5, 6], &[2, 3], (1, 0), &[0, 1], &mut dst);
+        assert_eq!(dst, [1, 2, 3, 4, 5, 6]);
+    }
+}

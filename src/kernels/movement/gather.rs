@@ -1,0 +1,209 @@
+//! GATHER, GATHER_ND, SCATTER_ND, ONE_HOT.
+
+use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
+
+fn index(value: i64, length: usize, at: usize) -> Result<usize> {
+    usize::try_from(value)
+        .ok()
+        .filter(|&i| i < length)
+        .ok_or_else(|| {
+            Error::unsupported(format!(
+                "index {value} at element {at} of the indices is outside [0, {length})"
+            ))
+        })
+}
+
+/// Takes slices along `axis`; the first `batch_dims` axes of `src` and of the indices go together.
+/// The output is `shape[..axis] + indices_shape[batch_dims..] + shape[axis + 1..]`.
+/// Fails on an index outside the axis.
+pub fn gather<I: Copy + Into<i64>>(
+    size: usize,
+    (src, shape): (&[u8], &[usize]),
+    (indices, indices_shape): (&[I], &[usize]),
+    axis: usize,
+    batch_dims: usize,
+    dst: &mut [u8],
+) -> Result<()> {
+    let batch: usize = shape[..batch_dims].iter().product();
+    let outer: usize = shape[batch_dims..axis].iter().product();
+    let inner = shape[axis + 1..].iter().product::<usize>() * size;
+    let length = shape[axis];
+    let per_batch: usize = indices_shape[batch_dims..].iter().product();
+    assert_eq!(indices.len(), batch * per_batch);
+    assert_eq!(dst.len(), batch * outer * per_batch * inner);
+    let mut to = 0;
+    for b in 0..batch {
+        for o in 0..outer {
+            for i in 0..per_batch {
+                let at = b * per_batch + i;
+                let pick = index(indices[at].into(), length, at)?;
+                let from = ((b * outer + o) * length + pick) * inner;
+                dst[to..to + inner].copy_from_slice(&src[from..from + inner]);
+                to += inner;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Offsets, in elements, of the slices that rows of `indices` (`depth` numbers each) name in an array of `shape`.
+fn offsets<'a, I: Copy + Into<i64>>(
+    indices: &'a [I],
+    depth: usize,
+    shape: &'a [usize],
+) -> impl Iterator<Item = Result<usize>> + 'a {
+    let strides = crate::kernels::strides::row_major(shape);
+    let rows = indices.len().checked_div(depth).unwrap_or(1);
+    (0..rows).map(move |row| {
+        let mut offset = 0;
+        for axis in 0..depth {
+            let at = row * depth + axis;
+            offset += index(indices[at].into(), shape[axis], at)? * strides[axis] as usize;
+        }
+        Ok(offset)
+    })
+}
+
+/// Takes one slice `shape[batch_dims + depth..]` per row of `depth` indices; the first `batch_dims` axes of both go together.
+pub fn gather_nd<I: Copy + Into<i64>>(
+    size: usize,
+    (src, shape): (&[u8], &[usize]),
+    (indices, depth): (&[I], usize),
+    batch_dims: usize,
+    dst: &mut [u8],
+) -> Result<()> {
+    let batch: usize = shape[..batch_dims].iter().product();
+    let rest = &shape[batch_dims..];
+    let inner = rest[depth..].iter().product::<usize>() * size;
+    let source = rest.iter().product::<usize>() * size;
+    if batch == 0 || dst.is_empty() {
+        return Ok(());
+    }
+    let rows = dst.len() / batch;
+    let per_batch = indices.len() / batch;
+    for b in 0..batch {
+        let own = &indices[b * per_batch..(b + 1) * per_batch];
+        let src = &src[b * source..(b + 1) * source];
+        let dst = &mut dst[b * rows..(b + 1) * rows];
+        if depth == 0 {
+            dst.chunks_exact_mut(source)
+                .for_each(|row| row.copy_from_slice(src));
+            continue;
+        }
+        for (row, offset) in dst
+            .chunks_exact_mut(inner.max(1))
+            .zip(offsets(own, depth, rest))
+        {
+            let from = offset? * size;
+            row.copy_from_slice(&src[from..from + inner]);
+        }
+    }
+    Ok(())
+}
+
+/// Writes a slice of `updates` at each row of indices into `dst` of `shape`; the last of equals wins.
+pub fn scatter_nd_update<I: Copy + Into<i64>>(
+    size: usize,
+    (dst, shape): (&mut [u8], &[usize]),
+    (indices, depth): (&[I], usize),
+    updates: &[u8],
+) -> Result<()> {
+    let inner = shape[depth..].iter().product::<usize>() * size;
+    for (row, offset) in updates
+        .chunks_exact(inner.max(1))
+        .zip(offsets(indices, depth, shape))
+    {
+        let to = offset? * size;
+        dst[to..to + inner].copy_from_slice(row);
+    }
+    Ok(())
+}
+
+/// Combines slices of `updates` into `dst` with `f(old, update)`, in order.
+pub fn scatter_nd_with<T: Copy, I: Copy + Into<i64>>(
+    (dst, shape): (&mut [T], &[usize]),
+    (indices, depth): (&[I], usize),
+    updates: &[T],
+    f: impl Fn(T, T) -> T,
+) -> Result<()> {
+    let inner = shape[depth..].iter().product::<usize>();
+    for (row, offset) in updates
+        .chunks_exact(inner.max(1))
+        .zip(offsets(indices, depth, shape))
+    {
+        let to = offset?;
+        for (old, &new) in dst[to..to + inner].iter_mut().zip(row) {
+            *old = f(*old, new);
+        }
+    }
+    Ok(())
+}
+
+/// Adds slices of `updates` into `dst`: SCATTER_ND after `dst` was filled with zeros. Duplicates add up.
+pub fn scatter_nd_add<T: Number, I: Copy + Into<i64>>(
+    dst: (&mut [T], &[usize]),
+    indices: (&[I], usize),
+    updates: &[T],
+) -> Result<()> {
+    scatter_nd_with(dst, indices, updates, T::add)
+}
+
+/// Rows of `depth` off-values with one on-value each, the new axis in front of the last `inner` indices:
+/// output `[outer, depth, inner]` for indices `[outer, inner]`. Indices outside give rows of off-values.
+pub fn one_hot<T: Copy, I: Copy + Into<i64>>(
+    indices: &[I],
+    depth: usize,
+    inner: usize,
+    (on, off): (T, T),
+    out: &mut [T],
+) {
+    assert_eq!(out.len(), indices.len() * depth);
+    out.fill(off);
+    let inner = inner.max(1);
+    for (at, &value) in indices.iter().enumerate() {
+        let (o, i) = (at / inner, at % inner);
+        if let Ok(pick) = index(value.into(), depth, at) {
+            out[(o * depth + pick) * inner + i] = on;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gathers_along_an_axis_and_in_batches() {
+        let src = [1, 2, 3, 4, 5, 6];
+        let mut dst = [0; 4];
+        gather(1, (&src, &[2, 3]), (&[2, 0], &[2]), 1, 0, &mut dst).unwrap();
+        assert_eq!(dst, [3, 1, 6, 4]);
+        let mut dst = [0; 2];
+        gather(1, (&src, &[2, 3]), (&[2, 0], &[2, 1]), 1, 1, &mut dst).unwrap();
+        assert_eq!(dst, [3, 4]);
+        let error = gather(1, (&src, &[2, 3]), (&[-1], &[1]), 1, 0, &mut dst).unwrap_err();
+        assert!(error.to_string().contains("index -1"));
+    }
+
+    #[test]
+    fn gathers_and_scatters_by_rows_of_indices() {
+        let src = [1, 2, 3, 4, 5, 6];
+        let mut dst = [0; 2];
+        gather_nd(1, (&src, &[2, 3]), (&[1, 0, 0, 2], 2), 0, &mut dst).unwrap();
+        assert_eq!(dst, [4, 3]);
+        let mut sums = [0i32; 3];
+        scatter_nd_add((&mut sums, &[3]), (&[1, 1, 0], 1), &[5, 6, 7]).unwrap();
+        assert_eq!(sums, [7, 11, 0]);
+        assert!(scatter_nd_add((&mut sums, &[3]), (&[3], 1), &[5]).is_err());
+    }
+
+    #[test]
+    fn one_hot_axes() {
+        let mut out = [0; 6];
+        one_hot(&[1, 9], 3, 1, (5, 1), &mut out);
+        assert_eq!(out, [1, 5, 1, 1, 1, 1]);
+        one_hot(&[1, 0], 3, 2, (5, 1), &mut out);
+        assert_eq!(out, [1, 5, 5, 1, 1, 1]);
+    }
+}

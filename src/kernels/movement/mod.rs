@@ -1,0 +1,18 @@
+//! Bytes from place to place. Elements are `size` bytes each, shapes count elements.
+//!
+//! To move values that are not plain bytes (strings), move a tensor of element numbers the same way and look the
+//! elements up afterwards.
+
+pub mod blocks;
+pub mod concat;
+pub mod copy;
+pub mod gather;
+pub mod pad;
+pub mod slice;
+
+pub use blocks::{batch_to_space, depth_to_space, space_to_batch, space_to_depth};
+pub use concat::{concat, split};
+pub use copy::{broadcast_to, copy_strided, reverse, reverse_sequence, tile, transpose};
+pub use gather::{gather, gather_nd, one_hot, scatter_nd_add, scatter_nd_update};
+pub use pad::{Mirror, mirror_pad, pad};
+pub use slice::{StridedSlice, dynamic_update_slice, slice, strided_slice};

@@ -1,0 +1,131 @@
+//! Batch normalization at inference, bias, L2 normalization, local response normalization.
+
+/// `(x - mean[c]) * scale[c] / sqrt(variance[c] + epsilon) + offset[c]` over the last axis.
+pub fn batch_norm_f32(
+    input: &[f32],
+    scale: &[f32],
+    offset: &[f32],
+    mean: &[f32],
+    variance: &[f32],
+    epsilon: f32,
+    output: &mut [f32],
+) {
+    let channels = scale.len().max(1);
+    assert_eq!(input.len(), output.len());
+    assert!(
+        [offset, mean, variance]
+            .iter()
+            .all(|v| v.len() == scale.len())
+    );
+    for (x, out) in input
+        .chunks_exact(channels)
+        .zip(output.chunks_exact_mut(channels))
+    {
+        for c in 0..channels {
+            let factor = scale[c] / (variance[c] + epsilon).sqrt();
+            out[c] = (x[c] - mean[c]) * factor + offset[c];
+        }
+    }
+}
+
+/// L2_NORMALIZATION over the last axis: `x / max(sqrt(sum x^2), 1e-6)`.
+pub fn l2_normalize_f32(depth: usize, input: &[f32], output: &mut [f32]) {
+    assert_eq!(input.len(), output.len());
+    let depth = depth.max(1);
+    for (x, out) in input
+        .chunks_exact(depth)
+        .zip(output.chunks_exact_mut(depth))
+    {
+        let norm = x.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
+        for (o, v) in out.iter_mut().zip(x) {
+            *o = v / norm;
+        }
+    }
+}
+
+/// L2_NORMALIZATION of `i8` with input zero point `zero`; the output has scale 1/128 and zero point 0.
+pub fn l2_normalize_i8(depth: usize, zero: i32, input: &[i8], output: &mut [i8]) {
+    use crate::kernels::fixed::{inv_sqrt, mbqm};
+    assert_eq!(input.len(), output.len());
+    let depth = depth.max(1);
+    for (x, out) in input
+        .chunks_exact(depth)
+        .zip(output.chunks_exact_mut(depth))
+    {
+        let square = |&v: &i8| (i32::from(v) - zero).pow(2);
+        let inverse = inv_sqrt(x.iter().map(square).sum());
+        for (o, &v) in out.iter_mut().zip(x) {
+            let scaled = mbqm(i32::from(v) - zero, inverse.m, inverse.shift + 7);
+            *o = scaled.clamp(-128, 127) as i8;
+        }
+    }
+}
+
+/// Local response normalization over the last axis: `x / (bias + alpha * sum of squares in the window)^beta`.
+/// The window is `[c - radius, c + radius]`; TensorFlow Lite's reference kernel leaves the upper end out
+/// (`upper_end` false).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalResponseNorm {
+    pub depth: usize,
+    pub radius: usize,
+    pub bias: f32,
+    pub alpha: f32,
+    pub beta: f32,
+    pub upper_end: bool,
+}
+
+impl LocalResponseNorm {
+    pub fn run(&self, input: &[f32], output: &mut [f32]) {
+        assert_eq!(input.len(), output.len());
+        let depth = self.depth.max(1);
+        for (x, out) in input
+            .chunks_exact(depth)
+            .zip(output.chunks_exact_mut(depth))
+        {
+            for c in 0..depth {
+                let end = (c + self.radius + usize::from(self.upper_end)).min(depth);
+                let window = &x[c.saturating_sub(self.radius)..end];
+                let sum: f32 = window.iter().map(|v| v * v).sum();
+                out[c] = x[c] * (self.bias + self.alpha * sum).powf(-self.beta);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalizes_each_channel() {
+        let mut out = [0.0; 4];
+        batch_norm_f32(
+            &[1.0, 10.0, 3.0, 20.0],
+            &[1.0, 2.0],
+            &[0.0, 1.0],
+            &[1.0, 10.0],
+            &[4.0, 1.0],
+            0.0,
+            &mut out,
+        );
+        assert_eq!(out, [0.0, 1.0, 1.0, 21.0]);
+    }
+
+    #[test]
+    fn response_windows_with_and_without_their_upper_end() {
+        let mut norm = LocalResponseNorm {
+            depth: 4,
+            radius: 1,
+            bias: 1.0,
+            alpha: 1.0,
+            beta: 0.5,
+            upper_end: true,
+        };
+        let mut out = [0.0; 4];
+        norm.run(&[1.0, 2.0, 3.0, 4.0], &mut out);
+        assert!((out[0] - 0.4082).abs() < 1e-4 && (out[3] - 0.7845).abs() < 1e-4);
+        norm.upper_end = false;
+        norm.run(&[1.0, 2.0, 3.0, 4.0], &mut out);
+        assert!((out[0] - 0.7071).abs() < 1e-4 && (out[1] - 0.8165).abs() < 1e-4);
+    }
+}

@@ -1,0 +1,9 @@
+//! Kernels that read like their definition: the truth that the fast ones are held against.
+
+pub mod batch_norm;
+pub mod conv;
+pub mod fully_connected;
+pub mod matmul;
+pub mod pool;
+pub mod reduce;
+pub mod softmax;

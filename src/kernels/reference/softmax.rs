@@ -1,0 +1,155 @@
+//! SOFTMAX and LOG_SOFTMAX over the last axis, `depth` long.
+
+use crate::kernels::fixed::{Multiplier, exp_on_negative, one_over_one_plus, rdpot, srdhm};
+use crate::kernels::requant::Quantized;
+
+/// `exp(beta * (x - max))`, divided by its sum.
+pub fn softmax_f32(depth: usize, beta: f32, input: &[f32], output: &mut [f32]) {
+    assert_eq!(input.len(), output.len());
+    for (x, out) in rows(depth, input, output) {
+        let max = x.iter().copied().fold(f32::MIN, f32::max);
+        let mut sum = 0.0f32;
+        for (o, &v) in out.iter_mut().zip(x) {
+            *o = ((v - max) * beta).exp();
+            sum += *o;
+        }
+        for o in out {
+            *o /= sum;
+        }
+    }
+}
+
+/// `x - max - ln(sum of exp(x - max))`.
+pub fn log_softmax_f32(depth: usize, input: &[f32], output: &mut [f32]) {
+    assert_eq!(input.len(), output.len());
+    for (x, out) in rows(depth, input, output) {
+        let max = x.iter().copied().fold(f32::MIN, f32::max);
+        let sum: f32 = x.iter().map(|v| (v - max).exp()).sum();
+        let log = sum.ln();
+        for (o, &v) in out.iter_mut().zip(x) {
+            *o = v - max - log;
+        }
+    }
+}
+
+fn rows<'a, X, O>(
+    depth: usize,
+    input: &'a [X],
+    output: &'a mut [O],
+) -> impl Iterator<Item = (&'a [X], &'a mut [O])> {
+    let depth = depth.max(1);
+    input
+        .chunks_exact(depth)
+        .zip(output.chunks_exact_mut(depth))
+}
+
+/// The constants of an 8-bit softmax, made once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SoftmaxScale {
+    multiplier: i32,
+    left_shift: i32,
+    /// Differences to the maximum below this are zero.
+    smallest: i32,
+}
+
+impl SoftmaxScale {
+    pub fn new(beta: f32, input_scale: f32) -> Self {
+        let real = (f64::from(beta) * f64::from(input_scale) * f64::from(1 << 26))
+            .min((1u64 << 31) as f64 - 1.0);
+        let Multiplier { m, shift } = Multiplier::new(real);
+        let range = 31.0 * 2f64.powi(26) / 2f64.powi(shift);
+        SoftmaxScale {
+            multiplier: m,
+            left_shift: shift,
+            smallest: -(range.floor() as i32),
+        }
+    }
+
+    /// `e^(beta * scale * difference)` in Q0.31.
+    fn exp(&self, difference: i32) -> i32 {
+        let scaled = srdhm(
+            difference.wrapping_shl(self.left_shift as u32),
+            self.multiplier,
+        );
+        exp_on_negative(scaled)
+    }
+}
+
+/// SOFTMAX on `i8` or `u8`: Q5.26 differences, Q12.19 sum. The output's scale is 1/256, its zero point `O::LO`;
+/// an `i16` output has scale 1/32768 and zero point 0 in files, here it begins at -32768.
+pub fn softmax_quantized<T: Quantized, O: Quantized>(
+    depth: usize,
+    scale: SoftmaxScale,
+    input: &[T],
+    output: &mut [O],
+) {
+    assert_eq!(input.len(), output.len());
+    let output_bits = if O::HI > 255 { 16 } else { 8 };
+    for (x, out) in rows(depth, input, output) {
+        let max = x.iter().map(|&v| v.into()).max().unwrap_or(0);
+        let mut sum = 0i32;
+        for &v in x {
+            let difference = v.into() - max;
+            if difference >= scale.smallest {
+                sum = sum.wrapping_add(rdpot(scale.exp(difference), 12));
+            }
+        }
+        let headroom = sum.leading_zeros() as i32;
+        let shifted = ((sum as u32) << headroom).wrapping_sub(1 << 31) as i32;
+        let inverse = one_over_one_plus(shifted);
+        let shift = 12 - headroom + 31 - output_bits;
+        for (o, &v) in out.iter_mut().zip(x) {
+            let difference = v.into() - max;
+            *o = if difference >= scale.smallest {
+                let unsat = rdpot(srdhm(inverse, scale.exp(difference)), shift);
+                O::from_i32(unsat.saturating_add(O::LO).clamp(O::LO, O::HI))
+            } else {
+                O::from_i32(O::LO)
+            };
+        }
+    }
+}
+
+/// The same sum over any axes, and for f64: callers move the axis to the end first.
+pub fn softmax_f64(depth: usize, input: &[f64], output: &mut [f64]) {
+    for (x, out) in rows(depth, input, output) {
+        let max = x.iter().copied().fold(f64::MIN, f64::max);
+        let sum: f64 = x.iter().map(|v| (v - max).exp()).sum();
+        for (o, &v) in out.iter_mut().zip(x) {
+            *o = (v - max).exp() / sum;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_add_up_to_one() {
+        let mut out = [0.0; 6];
+        softmax_f32(3, 1.0, &[1.0, 2.0, 3.0, 0.0, 0.0, 0.0], &mut out);
+        assert!((out[2] - 0.665_240_94).abs() < 1e-6);
+        assert!((out[3..].iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        softmax_f32(
+            3,
+            1.0,
+            &[f32::NAN, 0.0, 0.0, f32::INFINITY, 0.0, 0.0],
+            &mut out,
+        );
+        assert!(out.iter().all(|v| v.is_nan()));
+    }
+
+    #[test]
+    fn int8_is_within_a_step_of_float() {
+        let x: Vec<i8> = (0..64).map(|i| (i * 37 % 256 - 128) as i8).collect();
+        let mut q = vec![0i8; 64];
+        softmax_quantized(16, SoftmaxScale::new(1.0, 0.05), &x, &mut q);
+        let real: Vec<f32> = x.iter().map(|&v| f32::from(v) * 0.05).collect();
+        let mut out = vec![0.0; 64];
+        softmax_f32(16, 1.0, &real, &mut out);
+        for (q, f) in q.iter().zip(&out) {
+            assert!((f32::from(*q) + 128.0 - f * 256.0).abs() <= 1.0, "{q} {f}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! A small pool that splits one kernel's work. Answers never depend on the number of threads: a task's work and
+//! the order inside it are the same whoever runs it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// How often an idle worker looks for work before it sleeps; about 50 microseconds, what waking one costs.
+const SPINS: usize = 2_000;
+
+/// Workers that wait for kernels. Cheap to share by reference; one kernel at a time uses the workers, others that
+/// come meanwhile run on their own thread.
+pub struct Threads {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+    /// Held by the kernel that uses the workers.
+    turn: Mutex<()>,
+}
+
+type Task = dyn Fn(usize) + Sync;
+
+#[derive(Default)]
+struct Shared {
+    /// Grows by one with each job, so that a spinning worker sees it without the lock.
+    epoch: AtomicUsize,
+    stop: AtomicBool,
+    next: AtomicUsize,
+    panicked: AtomicBool,
+    board: Mutex<Board>,
+    wake: Condvar,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct Board {
+    job: Option<Job>,
+    /// Workers that hold a copy of `job`.
+    inside: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Job {
+    task: *const Task,
+    total: usize,
+}
+
+// SAFETY: the pointer is only followed between `inside += 1` and `inside -= 1` under the board's lock, and
+// `Threads::run` does not return (so the closure lives) before `job` is taken down and `inside` is 0; the closure is Sync.
+unsafe impl Send for Job {}
+
+impl Shared {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes numbers until none are left.
+    fn work(&self, total: usize, task: &Task) {
+        loop {
+            let index = self.next.fetch_add(1, Relaxed);
+            if index >= total {
+                return;
+            }
+            task(index);
+        }
+    }
+
+    fn worker(&self) {
+        let mut seen = 0;
+        while self.wait_for_job(&mut seen) {
+            let job = {
+                let mut board = self.board();
+                let job = board.job;
+                board.inside += usize::from(job.is_some());
+                job
+            };
+            let Some(job) = job else { continue };
+            // SAFETY: see `Job`; `inside` was raised while the job was on the board.
+            let task = unsafe { &*job.task };
+            if catch_unwind(AssertUnwindSafe(|| self.work(job.total, task))).is_err() {
+                self.panicked.store(true, Relaxed);
+            }
+            let mut board = self.board();
+            board.inside -= 1;
+            if board.inside == 0 {
+                self.done.notify_all();
+            }
+        }
+    }
+
+    /// Spins a while, then sleeps; false at the end of the pool.
+    fn wait_for_job(&self, seen: &mut usize) -> bool {
+        for _ in 0..SPINS {
+            if self.epoch.load(Acquire) != *seen {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        let mut board = self.board();
+        while self.epoch.load(Acquire) == *seen && !self.stop.load(Acquire) {
+            board = self
+                .wake
+                .wait(board)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *seen = self.epoch.load(Acquire);
+        !self.stop.load(Acquire)
+    }
+}
+
+/// Takes the job off the board and waits for the workers, also when the caller's own part panics.
+struct Closing<'a>(&'a Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.next.store(usize::MAX / 2, Relaxed);
+        let mut board = self.0.board();
+        board.job = None;
+        while board.inside > 0 {
+            board = self
+                .0
+                .done
+                .wait(board)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Threads {
+    /// `count` threads, the calling one among them; 0 means one per core.
+    pub fn new(count: usize) -> Self {
+        let count = match count {
+            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            n => n,
+        };
+        let shared = Arc::new(Shared::default());
+        let workers = (1..count)
+            .map_while(|i| {
+                let shared = Arc::clone(&shared);
+                std::thread::Builder::new()
+                    .name(format!("kernel-{i}"))
+                    .spawn(move || shared.worker())
+                    .ok()
+            })
+            .collect();
+        Threads {
+            shared,
+            workers,
+            turn: Mutex::new(()),
+        }
+    }
+
+    /// One thread: the caller's.
+    pub fn single() -> Self {
+        Self::new(1)
+    }
+
+    pub fn count(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `task(0)`, …, `task(total - 1)`, each once, and returns when all are done.
+    pub fn run(&self, total: usize, task: &(dyn Fn(usize) + Sync)) {
+        let turn = self.turn.try_lock();
+        if self.workers.is_empty() || total <= 1 || turn.is_err() {
+            (0..total).for_each(task);
+            return;
+        }
+        // SAFETY: only the lifetime is changed; `Closing` below keeps this call from ending while a worker uses it.
+        let task: *const Task =
+            unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const Task>(task) };
+        self.shared.panicked.store(false, Relaxed);
+        {
+            let mut board = self.shared.board();
+            self.shared.next.store(0, Relaxed);
+            board.job = Some(Job { task, total });
+            self.shared.epoch.fetch_add(1, Release);
+            self.shared.wake.notify_all();
+        }
+        let closing = Closing(&self.shared);
+        // SAFETY: `task` came from a reference that is still alive.
+        self.shared.work(total, unsafe { &*task });
+        drop(closing);
+        assert!(
+            !self.shared.panicked.load(Relaxed),
+            "a kernel task panicked"
+        );
+    }
+
+    /// Cuts `out` into pieces of `piece` elements (the last may be shorter) and calls `f(index, piece)` for each.
+    pub fn pieces<T: Send>(&self, out: &mut [T], piece: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+        if out.is_empty() {
+            return;
+        }
+        let piece = piece.max(1);
+        let len = out.len();
+        let base = SendPtr(out.as_mut_ptr());
+        self.run(len.div_ceil(piece), &|index| {
+            let start = index * piece;
+            let count = piece.min(len - start);
+            // SAFETY: pieces of different indices don't overlap, each index is given out once, and start + count <= len.
+            let part = unsafe { std::slice::from_raw_parts_mut(base.get().add(start), count) };
+            f(index, part);
+        });
+    }
+
+    /// Splits `out`, rows of `row` elements, into about four pieces per thread, each a multiple of `grain` rows;
+    /// `f(first_row, rows)`. One piece when there is a single thread.
+    pub fn rows<T: Send>(
+        &self,
+        out: &mut [T],
+        row: usize,
+        grain: usize,
+        f: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        let row = row.max(1);
+        let rows = out.len() / row;
+        let wanted = if self.count() == 1 {
+            rows
+        } else {
+            rows.div_ceil(self.count() * 4)
+        };
+        let per_piece = wanted.next_multiple_of(grain.max(1)).max(1);
+        self.pieces(out, per_piece * row, |index, part| {
+            f(index * per_piece, part);
+        });
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        {
+            let _board = self.shared.board();
+            self.shared.stop.store(true, Release);
+            self.shared.epoch.fetch_add(1, Release);
+            self.shared.wake.notify_all();
+        }
+        for worker in self.workers.drain(..) {
+            let _ = worker.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Threads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Threads({})", self.count())
+    }
+}
+
+struct SendPtr<T>(*mut T);
+
+impl<T> SendPtr<T> {
+    fn get(&self) -> *mut T {
+        self.0
+    }
+}
+
+// SAFETY: used by `pieces` alone, which hands disjoint parts of one `&mut [T]` to threads; T is Send there.
+unsafe impl<T: Send> Sync for SendPtr<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_written_once() {
+        for count in [1, 2, 4] {
+            let threads = Threads::new(count);
+            for _ in 0..200 {
+                let mut out = vec![0u32; 1003];
+                threads.pieces(&mut out, 10, |index, part| {
+                    for v in part {
+                        *v += index as u32 + 1;
+                    }
+                });
+                assert!(out.iter().enumerate().all(|(i, &v)| v == i as u32 / 10 + 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_kernel_inside_a_kernel_runs_on_its_own_thread() {
+        let threads = Threads::new(2);
+        let sum = AtomicUsize::new(0);
+        threads.run(4, &|_| {
+            threads.run(4, &|i| {
+                sum.fetch_add(i, Relaxed);
+            })
+        });
+        assert_eq!(sum.into_inner(), 24);
+    }
+
+    #[test]
+    fn a_panic_in_a_task_reaches_the_caller_and_the_pool_lives_on() {
+        let threads = Threads::new(3);
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            threads.run(8, &|i| assert!(i != 3, "on purpose"));
+        }));
+        assert!(caught.is_err());
+        let sum = AtomicUsize::new(0);
+        threads.run(3, &|i| {
+            sum.fetch_add(i, Relaxed);
+        });
+        assert_eq!(sum.into_inner(), 3);
+    }
+}
