@@ -1,5 +1,7 @@
 //! TensorFlow graphs to TFLite graphs, as a list of passes.
 
+pub mod passes;
+
 use crate::error::{Error, Result};
 use crate::model::{Model, Name};
 use crate::progress::Progress;
