@@ -360,7 +360,9 @@ impl Graph {
             .filter_map(|id| nodes[id.index()].take())
             .collect();
         let new = |id: &mut NodeId| *id = place[id.index()];
-        self.nodes.iter_mut().for_each(|n| n.control.iter_mut().for_each(new));
+        self.nodes
+            .iter_mut()
+            .for_each(|n| n.control.iter_mut().for_each(new));
         self.control_outputs.iter_mut().for_each(new);
         for (producer, _) in self.values.iter_mut().filter_map(|v| v.producer.as_mut()) {
             *producer = place[producer.index()];

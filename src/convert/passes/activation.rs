@@ -9,8 +9,16 @@ use crate::ops::lower::activation;
 const CLAMPS: &[&str] = &["RELU", "RELU6", "RELU_N1_TO_1"];
 
 const FUSING: &[&str] = &[
-    "ADD", "SUB", "MUL", "DIV", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED",
-    "MAX_POOL_2D", "AVERAGE_POOL_2D",
+    "ADD",
+    "SUB",
+    "MUL",
+    "DIV",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
+    "FULLY_CONNECTED",
+    "MAX_POOL_2D",
+    "AVERAGE_POOL_2D",
 ];
 
 pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
@@ -63,6 +71,9 @@ mod tests {
         let (mut graph, x) = convolution(&[1., 2.], &[2, 1, 1, 1]);
         let y = unary(&mut graph, "RELU", x);
         graph.outputs = vec![Some(y), Some(x)];
-        assert_eq!(run(&mut graph, &Surroundings { variables: &[] }).unwrap(), 0);
+        assert_eq!(
+            run(&mut graph, &Surroundings { variables: &[] }).unwrap(),
+            0
+        );
     }
 }

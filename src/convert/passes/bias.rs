@@ -10,9 +10,9 @@ pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
     let mut changes = 0;
     loop {
         let uses = Uses::of(graph);
-        let found = graph
-            .node_ids()
-            .find(|&id| matches!(&*graph.node(id).op, "ADD" | "SUB") && fuse(graph, &uses, id).is_some());
+        let found = graph.node_ids().find(|&id| {
+            matches!(&*graph.node(id).op, "ADD" | "SUB") && fuse(graph, &uses, id).is_some()
+        });
         match found {
             Some(_) => changes += 1,
             None => return Ok(changes),
@@ -79,7 +79,10 @@ mod tests {
 
     #[test]
     fn vectors_and_scalars_fuse() {
-        assert_eq!(bias_after("ADD", &[1, 1, 1, 2], &[5., 6.]), Some(vec![5., 6.]));
+        assert_eq!(
+            bias_after("ADD", &[1, 1, 1, 2], &[5., 6.]),
+            Some(vec![5., 6.])
+        );
         assert_eq!(bias_after("SUB", &[], &[5.]), Some(vec![-5., -5.]));
     }
 

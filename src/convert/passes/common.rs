@@ -35,7 +35,12 @@ pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
             None => group.push(id),
         }
     }
-    for slot in graph.nodes.iter_mut().flat_map(|n| n.inputs.iter_mut()).flatten() {
+    for slot in graph
+        .nodes
+        .iter_mut()
+        .flat_map(|n| n.inputs.iter_mut())
+        .flatten()
+    {
         *slot = target[slot.index()];
     }
     Ok(changes)

@@ -20,9 +20,23 @@ fn is_pure(node: &Node) -> bool {
         && !op.contains("TensorArray")
         && !matches!(
             op,
-            "Const" | "Placeholder" | "While" | "If" | "Case" | "StatelessWhile" | "StatelessIf" | "MULTINOMIAL"
-                | "Multinomial" | "PyFunc" | "EagerPyFunc" | "Switch" | "Merge" | "Enter" | "Exit"
-                | "NextIteration" | "LoopCond"
+            "Const"
+                | "Placeholder"
+                | "While"
+                | "If"
+                | "Case"
+                | "StatelessWhile"
+                | "StatelessIf"
+                | "MULTINOMIAL"
+                | "Multinomial"
+                | "PyFunc"
+                | "EagerPyFunc"
+                | "Switch"
+                | "Merge"
+                | "Enter"
+                | "Exit"
+                | "NextIteration"
+                | "LoopCond"
         )
 }
 

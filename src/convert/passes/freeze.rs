@@ -59,7 +59,11 @@ fn assigned(graph: &Graph) -> HashSet<VariableId> {
     graph
         .nodes
         .iter()
-        .filter(|n| n.op.contains("Assign") || n.op.starts_with("Scatter") || n.op.starts_with("ResourceScatter"))
+        .filter(|n| {
+            n.op.contains("Assign")
+                || n.op.starts_with("Scatter")
+                || n.op.starts_with("ResourceScatter")
+        })
         .filter_map(|n| handle(graph, n.input(0)?))
         .collect()
 }

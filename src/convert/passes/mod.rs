@@ -35,10 +35,7 @@ pub struct Pass {
     pub run: fn(&mut Graph, &Surroundings<'_>) -> Result<usize>,
 }
 
-const fn pass(
-    name: &'static str,
-    run: fn(&mut Graph, &Surroundings<'_>) -> Result<usize>,
-) -> Pass {
+const fn pass(name: &'static str, run: fn(&mut Graph, &Surroundings<'_>) -> Result<usize>) -> Pass {
     Pass { name, run }
 }
 

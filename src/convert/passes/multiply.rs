@@ -20,16 +20,20 @@ pub fn weighted(op: &str) -> Option<Weighted> {
         "TRANSPOSE_CONV" => (1, 3, 0),
         _ => return None,
     };
-    Some(Weighted { weights, bias, axis })
+    Some(Weighted {
+        weights,
+        bias,
+        axis,
+    })
 }
 
 pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
     let mut changes = 0;
     loop {
         let uses = Uses::of(graph);
-        let found = graph
-            .node_ids()
-            .find(|&id| &*graph.node(id).op == "MUL" && is_live(graph, id) && fold(graph, &uses, id));
+        let found = graph.node_ids().find(|&id| {
+            &*graph.node(id).op == "MUL" && is_live(graph, id) && fold(graph, &uses, id)
+        });
         match found {
             Some(_) => changes += 1,
             None => return Ok(changes),
@@ -102,7 +106,10 @@ fn into_consumer(graph: &mut Graph, uses: &Uses, mul: NodeId) -> Option<()> {
     };
     let output = *graph.node(mul).outputs.first()?;
     let node = graph.node(mul);
-    if uses.is_result(output) || !edit::has_no_activation(node) || graph.value(output).shape.rank() != graph.value(x).shape.rank() {
+    if uses.is_result(output)
+        || !edit::has_no_activation(node)
+        || graph.value(output).shape.rank() != graph.value(x).shape.rank()
+    {
         return None;
     }
     let consumers = uses.consumers(output).to_vec();
@@ -111,7 +118,11 @@ fn into_consumer(graph: &mut Graph, uses: &Uses, mul: NodeId) -> Option<()> {
     for &id in &consumers {
         let consumer = graph.node(id);
         let place = weighted(&consumer.op)?;
-        let used = consumer.inputs.iter().filter(|v| **v == Some(output)).count();
+        let used = consumer
+            .inputs
+            .iter()
+            .filter(|v| **v == Some(output))
+            .count();
         if consumer.input(data(consumer)) != Some(output) || used != 1 {
             return None;
         }
@@ -138,7 +149,12 @@ fn into_consumer(graph: &mut Graph, uses: &Uses, mul: NodeId) -> Option<()> {
 
 fn scale_axis(tensor: &Tensor, axis: usize, factors: &[f32]) -> Tensor {
     let mut out = tensor.clone();
-    let inner: usize = tensor.shape().get(axis + 1..).unwrap_or_default().iter().product();
+    let inner: usize = tensor
+        .shape()
+        .get(axis + 1..)
+        .unwrap_or_default()
+        .iter()
+        .product();
     if let Some(values) = out.values_mut::<f32>() {
         for (run, values) in values.chunks_exact_mut(inner.max(1)).enumerate() {
             let factor = factors[run % factors.len()];
@@ -171,6 +187,9 @@ mod tests {
         let (mut graph, x) = convolution(&[1., 2., 3., 4.], &[2, 1, 1, 2]);
         let y = elementwise(&mut graph, "MUL", x, &[1, 2, 1, 1], &[10., 100.]);
         graph.outputs = vec![Some(y)];
-        assert_eq!(run(&mut graph, &Surroundings { variables: &[] }).unwrap(), 0);
+        assert_eq!(
+            run(&mut graph, &Surroundings { variables: &[] }).unwrap(),
+            0
+        );
     }
 }

@@ -29,7 +29,10 @@ fn reciprocal(graph: &mut Graph, id: NodeId) -> Option<()> {
         return None;
     }
     let mut tensor = edit::floats(graph, divisor)?;
-    tensor.values_mut::<f32>()?.iter_mut().for_each(|v| *v = 1.0 / *v);
+    tensor
+        .values_mut::<f32>()?
+        .iter_mut()
+        .for_each(|v| *v = 1.0 / *v);
     if !tensor.values::<f32>()?.iter().all(|v| v.is_finite()) {
         return None;
     }
@@ -75,7 +78,11 @@ fn clamp(graph: &mut Graph, uses: &Uses, id: NodeId) -> Option<()> {
     }
     let inner = graph
         .producer(x)
-        .filter(|inner| uses.single(x) && matches!(&*inner.op, "MAXIMUM" | "MINIMUM" | "RELU") && &*inner.op != outer)
+        .filter(|inner| {
+            uses.single(x)
+                && matches!(&*inner.op, "MAXIMUM" | "MINIMUM" | "RELU")
+                && &*inner.op != outer
+        })
         .and_then(|inner| {
             if &*inner.op == "RELU" {
                 return Some((inner.input(0)?, 0.0));

@@ -42,7 +42,11 @@ fn transposed(graph: &Graph, value: ValueId) -> Option<(ValueId, Vec<usize>)> {
     let rank = order.len();
     let order: Option<Vec<usize>> = order
         .iter()
-        .map(|&a| usize::try_from(if a < 0 { a + rank as i64 } else { a }).ok().filter(|a| *a < rank))
+        .map(|&a| {
+            usize::try_from(if a < 0 { a + rank as i64 } else { a })
+                .ok()
+                .filter(|a| *a < rank)
+        })
         .collect();
     Some((node.input(0)?, order?))
 }
@@ -63,7 +67,10 @@ fn join(graph: &mut Graph, id: NodeId) -> Option<()> {
         return Some(());
     }
     let (x, inner) = transposed(graph, middle)?;
-    let order: Vec<usize> = outer.iter().map(|&a| inner.get(a).copied()).collect::<Option<_>>()?;
+    let order: Vec<usize> = outer
+        .iter()
+        .map(|&a| inner.get(a).copied())
+        .collect::<Option<_>>()?;
     let order = order_tensor(&order)?;
     let old = graph.node(id).input(1)?;
     let order = edit::constant_like(graph, old, &order);
@@ -77,16 +84,57 @@ fn is_identity(order: &[usize]) -> bool {
 }
 
 const UNARY: &[&str] = &[
-    "ABS", "CAST", "CEIL", "COS", "ELU", "EXP", "FLOOR", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOG", "LOGISTIC",
-    "NEG", "RELU", "RELU6", "RELU_N1_TO_1", "ROUND", "RSQRT", "SIGN", "SIN", "SQRT", "SQUARE", "TANH",
+    "ABS",
+    "CAST",
+    "CEIL",
+    "COS",
+    "ELU",
+    "EXP",
+    "FLOOR",
+    "GELU",
+    "HARD_SWISH",
+    "LEAKY_RELU",
+    "LOG",
+    "LOGISTIC",
+    "NEG",
+    "RELU",
+    "RELU6",
+    "RELU_N1_TO_1",
+    "ROUND",
+    "RSQRT",
+    "SIGN",
+    "SIN",
+    "SQRT",
+    "SQUARE",
+    "TANH",
 ];
 
 const BINARY: &[&str] = &[
-    "ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "POW", "SQUARED_DIFFERENCE", "PRELU",
+    "ADD",
+    "SUB",
+    "MUL",
+    "DIV",
+    "MAXIMUM",
+    "MINIMUM",
+    "POW",
+    "SQUARED_DIFFERENCE",
+    "PRELU",
 ];
 
 fn is_transparent(op: &str) -> bool {
-    UNARY.contains(&op) || BINARY.contains(&op) || matches!(op, "CONCATENATION" | "PAD" | "PADV2" | "MEAN" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN" | "TRANSPOSE")
+    UNARY.contains(&op)
+        || BINARY.contains(&op)
+        || matches!(
+            op,
+            "CONCATENATION"
+                | "PAD"
+                | "PADV2"
+                | "MEAN"
+                | "SUM"
+                | "REDUCE_MAX"
+                | "REDUCE_MIN"
+                | "TRANSPOSE"
+        )
 }
 
 /// `op(transpose(x))` is `transpose(op(x))`.
@@ -103,7 +151,10 @@ fn sink(graph: &mut Graph, uses: &Uses, id: NodeId) -> Option<()> {
         .copied()
         .find(|&v| transposed(graph, v).is_some())?;
     let (_, order) = transposed(graph, first)?;
-    let goes_along = uses.consumers(first).iter().all(|&c| is_transparent(&graph.node(c).op));
+    let goes_along = uses
+        .consumers(first)
+        .iter()
+        .all(|&c| is_transparent(&graph.node(c).op));
     if uses.is_result(first) || !goes_along {
         return None;
     }
@@ -119,11 +170,20 @@ fn sink(graph: &mut Graph, uses: &Uses, id: NodeId) -> Option<()> {
 }
 
 /// Makes `id` work on `inputs`, its result transposed by `order` afterwards.
-fn rebuild(graph: &mut Graph, id: NodeId, inputs: Vec<Option<ValueId>>, order: &[usize]) -> Option<()> {
+fn rebuild(
+    graph: &mut Graph,
+    id: NodeId,
+    inputs: Vec<Option<ValueId>>,
+    order: &[usize],
+) -> Option<()> {
     let old = *graph.node(id).outputs.first()?;
     let tensor = order_tensor(order)?;
     let value = graph.value(old);
-    let mut inner = Value::new(value.name.clone(), value.dtype, before(&value.shape, order)?);
+    let mut inner = Value::new(
+        value.name.clone(),
+        value.dtype,
+        before(&value.shape, order)?,
+    );
     inner.stored_shape = inner.shape.clone();
     let inner = graph.add_value(inner);
     graph.node_mut(id).inputs = inputs;
@@ -180,7 +240,11 @@ fn constant_before(graph: &mut Graph, value: ValueId, order: &[usize]) -> Option
         *inverse.get_mut(axis)? = i as i32;
     }
     let inverse = Tensor::from_values(&[inverse.len()], &inverse);
-    let turned = evaluate("TRANSPOSE", &[Some(tensor.reshaped(&dims)), Some(inverse)], &Attrs::new())?;
+    let turned = evaluate(
+        "TRANSPOSE",
+        &[Some(tensor.reshaped(&dims)), Some(inverse)],
+        &Attrs::new(),
+    )?;
     Some(edit::constant_like(graph, value, &turned))
 }
 
@@ -190,12 +254,19 @@ fn concatenation(graph: &mut Graph, id: NodeId, order: &[usize]) -> Option<()> {
     let inputs: Option<Vec<_>> = node
         .inputs
         .iter()
-        .map(|v| transposed(graph, (*v)?).filter(|(_, own)| own == order).map(|(x, _)| Some(x)))
+        .map(|v| {
+            transposed(graph, (*v)?)
+                .filter(|(_, own)| own == order)
+                .map(|(x, _)| Some(x))
+        })
         .collect();
     let inputs = inputs?;
     let moved = *order.get(axis)? as i64;
     rebuild(graph, id, inputs, order)?;
-    graph.node_mut(id).attrs.set("axis", crate::model::Attr::Int(moved));
+    graph
+        .node_mut(id)
+        .attrs
+        .set("axis", crate::model::Attr::Int(moved));
     Some(())
 }
 
@@ -226,7 +297,11 @@ fn reduction(graph: &mut Graph, id: NodeId, order: &[usize]) -> Option<()> {
     let rank = order.len();
     let axes: Option<Vec<usize>> = edit::ints(graph, old)?
         .iter()
-        .map(|&a| usize::try_from(if a < 0 { a + rank as i64 } else { a }).ok().filter(|a| *a < rank))
+        .map(|&a| {
+            usize::try_from(if a < 0 { a + rank as i64 } else { a })
+                .ok()
+                .filter(|a| *a < rank)
+        })
         .collect();
     let axes = axes?;
     if own != order {
@@ -241,10 +316,16 @@ fn reduction(graph: &mut Graph, id: NodeId, order: &[usize]) -> Option<()> {
         return rebuild(graph, id, inputs, order);
     }
     // The axes that stay, numbered as they stand in front of the transpose.
-    let rest: Vec<usize> = (0..rank).filter(|i| !axes.contains(i)).map(|i| order[i]).collect();
+    let rest: Vec<usize> = (0..rank)
+        .filter(|i| !axes.contains(i))
+        .map(|i| order[i])
+        .collect();
     let mut sorted = rest.clone();
     sorted.sort_unstable();
-    let after: Vec<usize> = rest.iter().filter_map(|a| sorted.iter().position(|s| s == a)).collect();
+    let after: Vec<usize> = rest
+        .iter()
+        .filter_map(|a| sorted.iter().position(|s| s == a))
+        .collect();
     if is_identity(&after) {
         graph.node_mut(id).inputs = inputs;
         return Some(());
@@ -257,7 +338,11 @@ fn as_reshape(graph: &mut Graph, id: NodeId) -> Option<()> {
     let output = *graph.node(id).outputs.first()?;
     let (x, order) = transposed(graph, output)?;
     let dims = graph.value(x).shape.dims()?.to_vec();
-    let moving: Vec<usize> = order.iter().copied().filter(|&a| dims.get(a) != Some(&1)).collect();
+    let moving: Vec<usize> = order
+        .iter()
+        .copied()
+        .filter(|&a| dims.get(a) != Some(&1))
+        .collect();
     let to = graph.value(output).shape.dims()?;
     if moving.windows(2).any(|w| w[0] > w[1]) || to.iter().filter(|d| **d < 0).count() > 1 {
         return None;
@@ -280,10 +365,15 @@ fn into_product(graph: &mut Graph, uses: &Uses, id: NodeId) -> Option<()> {
     let (flat, middle) = (*node.outputs.first()?, node.input(0)?);
     let (x, order) = transposed(graph, middle)?;
     let dims = graph.value(middle).shape.dims()?.to_vec();
-    let inner: Option<Vec<usize>> = dims.get(1..)?.iter().map(|&d| usize::try_from(d).ok()).collect();
+    let inner: Option<Vec<usize>> = dims
+        .get(1..)?
+        .iter()
+        .map(|&d| usize::try_from(d).ok())
+        .collect();
     let inner = inner?;
     let count = inner.iter().product::<usize>();
-    let flattens = matches!(graph.value(flat).shape.dims()?, [n, c] if *n == dims[0] && *c == count as i64);
+    let flattens =
+        matches!(graph.value(flat).shape.dims()?, [n, c] if *n == dims[0] && *c == count as i64);
     if !flattens || order.first() != Some(&0) || uses.is_result(flat) {
         return None;
     }
@@ -292,7 +382,8 @@ fn into_product(graph: &mut Graph, uses: &Uses, id: NodeId) -> Option<()> {
     for &id in &consumers {
         let consumer = graph.node(id);
         let weights = consumer.input(1)?;
-        if &*consumer.op != "FULLY_CONNECTED" || consumer.input(0) != Some(flat) || weights == flat {
+        if &*consumer.op != "FULLY_CONNECTED" || consumer.input(0) != Some(flat) || weights == flat
+        {
             return None;
         }
         let tensor = edit::floats(graph, weights)?;
@@ -309,7 +400,11 @@ fn into_product(graph: &mut Graph, uses: &Uses, id: NodeId) -> Option<()> {
             *inverse.get_mut(axis)? = i as i32;
         }
         let inverse = Tensor::from_values(&[inverse.len()], &inverse);
-        let turned = evaluate("TRANSPOSE", &[Some(tensor.reshaped(&shape)), Some(inverse)], &Attrs::new())?;
+        let turned = evaluate(
+            "TRANSPOSE",
+            &[Some(tensor.reshaped(&shape)), Some(inverse)],
+            &Attrs::new(),
+        )?;
         edits.push((id, weights, turned.reshaped(&[rows, columns])));
     }
     if edits.is_empty() {
