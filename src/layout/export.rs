@@ -5,11 +5,11 @@ use std::fmt::Write;
 use serde_json::{Value as Json, json};
 
 use super::label::{family_of, label};
-use super::scene::{self, Detail, Scene};
+use super::scene::{self, Detail};
 use super::scope::{Hierarchy, Item, Open, ScopeId};
 use super::weights::Origin;
 use crate::model::Graph;
-use crate::ops::family::Family;
+use crate::ops::Family;
 
 /// How much of the graph is exported.
 #[derive(Debug, Clone, Default)]
@@ -139,7 +139,11 @@ fn quoted(text: &str) -> String {
 pub fn json(graph: &Graph, options: &Options) -> String {
     let (hierarchy, open) = options.see(graph);
     let scene = scene::build(graph, &hierarchy, &open, options.detail);
-    let places: Vec<Json> = scene.places.iter().map(|p| place(graph, &hierarchy, p)).collect();
+    let places: Vec<Json> = scene
+        .places
+        .iter()
+        .map(|p| place(graph, &hierarchy, p))
+        .collect();
     let edges: Vec<Json> = hierarchy
         .shown_flows(&open)
         .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::scope::{Hierarchy, Item, node_path};
 use crate::model::{Dialect, Graph, Node, NodeId, Value, ValueId};
-use crate::ops::family::{Family, family};
+use crate::ops::{Family, family};
 
 /// What stands on a box, in parts that are drawn differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +62,10 @@ fn node(graph: &Graph, hierarchy: &Hierarchy, id: NodeId) -> Label {
     Label {
         head: plain(node.op_label()),
         tail: plain(tail),
-        sub: node.outputs.first().map_or(String::new(), |v| {
-            plain(&value_text(graph.value(*v)))
-        }),
+        sub: node
+            .outputs
+            .first()
+            .map_or(String::new(), |v| plain(&value_text(graph.value(*v)))),
         family: family_of(graph.dialect, node),
     }
 }
@@ -92,9 +93,7 @@ fn scope(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
     for (at, node) in hierarchy.nodes(item).enumerate() {
         let node = graph.node(node);
         ops.entry(node.op_label()).or_insert((0, at)).0 += 1;
-        *families
-            .entry(family_of(graph.dialect, node))
-            .or_default() += 1;
+        *families.entry(family_of(graph.dialect, node)).or_default() += 1;
     }
     let mut by_count: Vec<(&str, (usize, usize))> = ops.into_iter().collect();
     by_count.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
@@ -129,7 +128,7 @@ fn port(graph: &Graph, value: Option<&Option<ValueId>>, name: Option<&str>) -> L
     Label {
         head: plain(name.unwrap_or(own.rsplit('/').next().unwrap_or(own))),
         tail: value.map_or(String::new(), |v| v.shape.to_string()),
-        sub: value.map_or(String::new(), value_text),
+        sub: value.map_or(String::new(), |v| v.dtype.to_string()),
         family: Family::Other,
     }
 }

@@ -13,3 +13,8 @@ pub mod scope;
 pub mod svg;
 pub mod text;
 pub mod weights;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

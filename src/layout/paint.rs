@@ -1,5 +1,6 @@
 //! A part of a scene as characters, each with what it stands for. Only what is in sight is looked at closely.
 
+use super::label::cut_end;
 use super::layered::Rect;
 use super::scene::{Detail, Line, Place, Scene};
 use super::scope::Item;
@@ -82,8 +83,7 @@ pub fn paint(scene: &Scene, sight: Rect, chosen: Option<Item>) -> Picture {
             cells: vec![(' ', Ink::Blank); width * height],
         },
     };
-    let is_chosen =
-        |line: &Line| chosen.is_some_and(|c| line.from == c || line.to.contains(&c));
+    let is_chosen = |line: &Line| chosen.is_some_and(|c| line.from == c || line.to.contains(&c));
     let visible: Vec<&Line> = scene
         .lines
         .iter()
@@ -182,7 +182,7 @@ impl Painter<'_> {
     fn stroke(&mut self, x: i32, y: i32, sides: u8, line: &Line, chosen: bool) {
         let Some(at) = self.index(x, y) else { return };
         let old = self.strokes[at];
-        let crosses = |a: u8, b: u8| a & (LEFT | RIGHT) == 0 && b & (UP | DOWN) == 0;
+        let crosses = |a: u8, b: u8| a == UP | DOWN && b == LEFT | RIGHT;
         let other = old.sides != 0 && old.net != line.net;
         let sides = match other {
             true if chosen && (crosses(sides, old.sides) || crosses(old.sides, sides)) => sides,
@@ -304,19 +304,29 @@ impl Painter<'_> {
     fn frame(&mut self, index: usize, place: &Place) {
         let rect = place.rect;
         self.border(rect, index);
-        let title = format!(" ▾ {} ", place.label.head);
-        let at = self.write(rect.x + 1, rect.y, &title, rect.width - 2, Ink::Head(index));
-        let tail = format!("{} ", place.label.tail);
-        self.write(at, rect.y, &tail, rect.right() - 1 - at, Ink::Tail(index));
-        // Edges that pass under the title stay in sight.
-        for x in rect.x + 1..rect.right() - 1 {
-            if let Some(cell) = self.index(x, rect.y)
-                && self.strokes[cell].sides & (UP | DOWN) != 0
-            {
-                let stroke = self.strokes[cell];
-                let set = if stroke.chosen { &HEAVY } else { &LIGHT };
-                self.put(x, rect.y, set[15], Ink::Border(index));
+        // The title stands in the widest free piece of the border: edges may pass anywhere.
+        let passes = |x: i32| {
+            let at = self.index(x, rect.y);
+            at.is_some_and(|at| self.strokes[at].sides & (UP | DOWN) != 0)
+        };
+        let mut ends: Vec<i32> = (rect.x + 1..rect.right() - 1)
+            .filter(|x| passes(*x))
+            .collect();
+        ends.push(rect.right() - 1);
+        let mut free = (rect.x, 0);
+        let mut from = rect.x;
+        for end in ends {
+            if end - from > free.1 {
+                free = (from, end - from);
             }
+            from = end;
+        }
+        let (x, room) = (free.0 + 1, free.1 - 1);
+        let title = cut_end(&format!(" ▾ {} ", place.label.head), room.max(0) as usize);
+        let at = self.write(x, rect.y, &title, room, Ink::Head(index));
+        let tail = format!("{} ", place.label.tail);
+        if (tail.chars().count() as i32) < room - (at - x) {
+            self.write(at, rect.y, &tail, room, Ink::Tail(index));
         }
     }
 }

@@ -160,7 +160,13 @@ fn wires(hierarchy: &Hierarchy, open: &Open) -> HashMap<ScopeId, Vec<Wire>> {
             None => ScopeId::ROOT,
         };
         let common = scope_above(&from, shared);
-        add(common, End::Child(from[shared]), End::Child(to[shared]), a, b);
+        add(
+            common,
+            End::Child(from[shared]),
+            End::Child(to[shared]),
+            a,
+            b,
+        );
         for depth in shared + 1..from.len() {
             let scope = scope_above(&from, depth);
             add(scope, End::Child(from[depth]), End::Out(a), a, b);
@@ -180,7 +186,7 @@ impl Builder<'_> {
         let mut sizes: Vec<Size> = Vec::new();
         let mut labels: Vec<Option<Label>> = Vec::new();
         let mut inners: HashMap<usize, Inner> = HashMap::new();
-        for &child in &self.hierarchy.scope(scope).children {
+        for child in self.hierarchy.in_order(scope) {
             let label = label(self.graph, self.hierarchy, child);
             let (mut width, mut height) = self.size(&label, child);
             if let Item::Scope(id) = child

@@ -256,6 +256,13 @@ impl Hierarchy {
         }
     }
 
+    /// The children of a scope in the order in which data flows.
+    pub fn in_order(&self, scope: ScopeId) -> Vec<Item> {
+        let mut children = self.scope(scope).children.clone();
+        children.sort_by_cached_key(|item| (self.position_of(*item), *item));
+        children
+    }
+
     fn position_of(&self, item: Item) -> (u8, u32) {
         match item {
             Item::Input(_) => (0, 0),

@@ -66,7 +66,11 @@ fn draw(svg: &mut String, detail: Detail, place: &Place) {
     let _ = writeln!(
         svg,
         "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" stroke=\"{colour}\"{}/>",
-        if place.open { " fill-opacity=\"0.4\"" } else { "" }
+        if place.open {
+            " fill-opacity=\"0.4\""
+        } else {
+            ""
+        }
     );
     if detail == Detail::Dot && !place.open {
         return;

@@ -99,8 +99,7 @@ impl Weights {
         for (index, input) in graph.inputs.iter().enumerate() {
             if let Some(id) = input {
                 let resource = graph.value(*id).dtype == DType::Resource;
-                weights.value[id.index()] |=
-                    resource || bound.get(index).copied().unwrap_or(false);
+                weights.value[id.index()] |= resource || bound.get(index).copied().unwrap_or(false);
             }
         }
         let order = graph

@@ -197,7 +197,14 @@ pub fn lay_out(boxes: &[Size], links: &[Link], spacing: Spacing) -> Drawing {
             lay_out_one(&sizes, &own, spacing)
         })
         .collect();
-    pack(boxes.len(), links.len(), &parts, &part_links, drawings, spacing)
+    pack(
+        boxes.len(),
+        links.len(),
+        &parts,
+        &part_links,
+        drawings,
+        spacing,
+    )
 }
 
 /// Sets of boxes that edges join, in the order of their first boxes.

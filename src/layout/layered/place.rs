@@ -3,7 +3,7 @@
 //! Four extreme alignments, each with long edges straight, are averaged. Where an edge has a fixed place on a box,
 //! the blocks are shifted so that the places, not the middles, come to stand above one another.
 
-use super::{Layers, Segment, Spacing};
+use super::{Layers, Spacing};
 
 /// The middle column of every cell; the leftmost cell of the drawing is column 0.
 pub(super) fn columns(layers: &Layers, spacing: Spacing) -> Vec<i32> {
@@ -67,7 +67,8 @@ fn keep_apart(layers: &Layers, spacing: Spacing, x: &mut [i32]) {
     }
 }
 
-/// Segments that cross the inside of a long edge and so must not be made straight.
+/// Segments that must not be made straight: they cross the inside of a long edge, or they are ends of a long edge at a
+/// box that goes on straight to another box.
 fn conflicts(layers: &Layers) -> Vec<bool> {
     let mut marked = vec![false; layers.segments.len()];
     let mut position = vec![0; layers.cells.len()];
@@ -80,8 +81,7 @@ fn conflicts(layers: &Layers) -> Vec<bool> {
         if layers.cells[cell].real {
             return None;
         }
-        let upper = layers
-            .above[cell]
+        let upper = layers.above[cell]
             .first()
             .map(|&s| layers.segments[s].upper)?;
         (!layers.cells[upper].real).then_some(upper)
@@ -109,7 +109,24 @@ fn conflicts(layers: &Layers) -> Vec<bool> {
             low = high;
         }
     }
+    beside_boxes(layers, &mut marked);
     marked
+}
+
+fn beside_boxes(layers: &Layers, marked: &mut [bool]) {
+    let real = |cell: usize| layers.cells[cell].real;
+    let mut trunk_above = vec![false; layers.cells.len()];
+    let mut trunk_below = vec![false; layers.cells.len()];
+    for segment in &layers.segments {
+        let both = real(segment.upper) && real(segment.lower);
+        trunk_below[segment.upper] |= both;
+        trunk_above[segment.lower] |= both;
+    }
+    for (marked, segment) in marked.iter_mut().zip(&layers.segments) {
+        let leaves = !real(segment.lower) && trunk_below[segment.upper];
+        let enters = !real(segment.upper) && trunk_above[segment.lower];
+        *marked |= leaves || enters;
+    }
 }
 
 /// Blocks of aligned cells: each cell's root, and how far right of the root's middle its own middle is.
@@ -173,13 +190,13 @@ fn align(
     for rank in ranks {
         let mut taken: Option<usize> = None;
         for &cell in &order[rank] {
-            let around = neighbours(layers, &position, cell, down);
+            let around = neighbours(layers, conflicts, &position, cell, down);
             if around.is_empty() {
                 continue;
             }
             let middle = [(around.len() - 1) / 2, around.len() / 2];
             for (segment, other) in middle.map(|m| around[m]) {
-                if conflicts[segment] || taken.is_some_and(|t| position[other] <= t) {
+                if taken.is_some_and(|t| position[other] <= t) {
                     continue;
                 }
                 let s = &layers.segments[segment];
@@ -189,8 +206,8 @@ fn align(
                     (s.upper_at, s.lower_at)
                 };
                 blocks.root[cell] = blocks.root[other];
-                blocks.shift[cell] = blocks.shift[other]
-                    + mirror * (others.unwrap_or(0) - own.unwrap_or(0));
+                blocks.shift[cell] =
+                    blocks.shift[other] + mirror * (others.unwrap_or(0) - own.unwrap_or(0));
                 taken = Some(position[other]);
                 break;
             }
@@ -203,6 +220,7 @@ fn align(
 /// straight and the long edges beside it give way.
 fn neighbours(
     layers: &Layers,
+    conflicts: &[bool],
     position: &[usize],
     cell: usize,
     down: bool,
@@ -212,22 +230,9 @@ fn neighbours(
     } else {
         &layers.below[cell]
     };
-    let beside_boxes = |from: usize, to: usize, segments: &[usize], below: bool| {
-        let real = |c: usize| layers.cells[c].real;
-        real(from)
-            && !real(to)
-            && segments.iter().any(|&s| {
-                let segment = &layers.segments[s];
-                real(if below { segment.lower } else { segment.upper })
-            })
-    };
     let mut all: Vec<(usize, usize)> = around
         .iter()
-        .filter(|&&s| {
-            let Segment { upper, lower, .. } = layers.segments[s];
-            !beside_boxes(upper, lower, &layers.below[upper], true)
-                && !beside_boxes(lower, upper, &layers.above[lower], false)
-        })
+        .filter(|&&s| !conflicts[s])
         .map(|&s| {
             let segment = &layers.segments[s];
             (s, if down { segment.upper } else { segment.lower })
@@ -271,7 +276,11 @@ fn compact(layers: &Layers, spacing: Spacing, order: &[Vec<usize>], blocks: &Blo
         }
     }
     for &block in sorted.iter().rev() {
-        if let Some(room) = after[block].iter().map(|(right, gap)| x[*right] - gap).min() {
+        if let Some(room) = after[block]
+            .iter()
+            .map(|(right, gap)| x[*right] - gap)
+            .min()
+        {
             x[block] = x[block].max(room);
         }
     }

@@ -2,7 +2,7 @@
 
 use petgraph::algo::{greedy_feedback_arc_set, kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::EdgeRef;
+use petgraph::visit::{EdgeRef, IntoEdgeReferences};
 
 use super::{Link, Pin, Size};
 
@@ -70,7 +70,8 @@ fn turn(graph: &mut DiGraph<(), usize, usize>, links: &[Link], back: &[bool]) {
     }
 }
 
-/// Within each strongly connected set the edges against a greedy order are turned.
+/// Within each strongly connected set edges are turned: those against the order in which the boxes were given, or
+/// those against a greedy order where they are fewer.
 fn break_cycles(graph: &mut DiGraph<(), usize, usize>, links: &[Link], back: &mut [bool]) {
     let mut turned = vec![false; links.len()];
     for set in kosaraju_scc(&*graph).iter().filter(|set| set.len() > 1) {
@@ -88,8 +89,21 @@ fn break_cycles(graph: &mut DiGraph<(), usize, usize>, links: &[Link], back: &mu
                 }
             }
         }
-        for edge in greedy_feedback_arc_set(&inner) {
-            turned[*edge.weight()] = true;
+        let backward: Vec<usize> = inner
+            .edge_references()
+            .filter(|e| e.source() > e.target())
+            .map(|e| *e.weight())
+            .collect();
+        let greedy: Vec<usize> = greedy_feedback_arc_set(&inner)
+            .map(|e| *e.weight())
+            .collect();
+        let fewer = if greedy.len() < backward.len() {
+            greedy
+        } else {
+            backward
+        };
+        for link in fewer {
+            turned[link] = true;
         }
     }
     for (back, turned) in back.iter_mut().zip(&turned) {

@@ -52,7 +52,12 @@ pub(super) fn draw(layers: &Layers, boxes: usize, x: &[i32], spacing: Spacing) -
         });
         drawing.width = drawing.width.max(column + size.half() + 1);
     }
-    drawing.width = x.iter().map(|x| x + 1).max().unwrap_or(0).max(drawing.width);
+    drawing.width = x
+        .iter()
+        .map(|x| x + 1)
+        .max()
+        .unwrap_or(0)
+        .max(drawing.width);
     let tracks = track_of(layers, &channels);
     drawing.edges = (0..layers.chains.len())
         .map(|link| {
@@ -288,8 +293,7 @@ fn share_tracks(channel: &mut [Bundle]) -> i32 {
     let mut tracks: Vec<Vec<(i32, i32)>> = Vec::new();
     for &index in &bent {
         let (left, right) = (channel[index].left, channel[index].right);
-        let meets =
-            |taken: &Vec<(i32, i32)>| taken.iter().any(|(l, r)| *l <= right && left <= *r);
+        let meets = |taken: &Vec<(i32, i32)>| taken.iter().any(|(l, r)| *l <= right && left <= *r);
         let track = tracks.iter().rposition(meets).map_or(0, |t| t + 1);
         if track == tracks.len() {
             tracks.push(Vec::new());
