@@ -82,77 +82,109 @@ impl Attrs {
     }
 
     pub fn int(&self, name: &str) -> Option<i64> {
-        match self.get(name)? {
+        self.get(name)?.as_int()
+    }
+
+    pub fn float(&self, name: &str) -> Option<f64> {
+        self.get(name)?.as_float()
+    }
+
+    pub fn bool(&self, name: &str) -> Option<bool> {
+        self.get(name)?.as_bool()
+    }
+
+    /// A text attribute or the name of an enum value.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_text()
+    }
+
+    pub fn dtype(&self, name: &str) -> Option<DType> {
+        self.get(name)?.as_dtype()
+    }
+
+    pub fn shape(&self, name: &str) -> Option<&Shape> {
+        self.get(name)?.as_shape()
+    }
+
+    pub fn func(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_func()
+    }
+
+    pub fn list(&self, name: &str) -> Option<&[Attr]> {
+        self.get(name)?.as_list()
+    }
+
+    /// A list of whole numbers; other elements are left out.
+    pub fn ints(&self, name: &str) -> Option<Vec<i64>> {
+        self.get(name)?.as_ints()
+    }
+}
+
+impl Attr {
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
             Attr::Int(v) | Attr::Enum { value: v, .. } => Some(*v),
             Attr::Bool(v) => Some(i64::from(*v)),
             _ => None,
         }
     }
 
-    pub fn float(&self, name: &str) -> Option<f64> {
-        match self.get(name)? {
+    pub fn as_float(&self) -> Option<f64> {
+        match self {
             Attr::Float(v) => Some(*v),
             Attr::Int(v) => Some(*v as f64),
             _ => None,
         }
     }
 
-    pub fn bool(&self, name: &str) -> Option<bool> {
-        match self.get(name)? {
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
             Attr::Bool(v) => Some(*v),
             Attr::Int(v) => Some(*v != 0),
             _ => None,
         }
     }
 
-    /// A text attribute or the name of an enum value.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        match self.get(name)? {
+    /// Text, or the name of an enum value.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
             Attr::Bytes(v) => std::str::from_utf8(v).ok(),
             Attr::Enum { name, .. } => Some(name),
             _ => None,
         }
     }
 
-    pub fn dtype(&self, name: &str) -> Option<DType> {
-        match self.get(name)? {
+    pub fn as_dtype(&self) -> Option<DType> {
+        match self {
             Attr::Type(v) => Some(*v),
             _ => None,
         }
     }
 
-    pub fn shape(&self, name: &str) -> Option<&Shape> {
-        match self.get(name)? {
+    pub fn as_shape(&self) -> Option<&Shape> {
+        match self {
             Attr::Shape(v) => Some(v),
             _ => None,
         }
     }
 
-    pub fn func(&self, name: &str) -> Option<&str> {
-        match self.get(name)? {
+    pub fn as_func(&self) -> Option<&str> {
+        match self {
             Attr::Func { name, .. } => Some(name),
             _ => None,
         }
     }
 
-    pub fn list(&self, name: &str) -> Option<&[Attr]> {
-        match self.get(name)? {
+    pub fn as_list(&self) -> Option<&[Attr]> {
+        match self {
             Attr::List(v) => Some(v),
             _ => None,
         }
     }
 
-    /// A list of whole numbers; other elements are left out.
-    pub fn ints(&self, name: &str) -> Option<Vec<i64>> {
-        Some(
-            self.list(name)?
-                .iter()
-                .filter_map(|v| match v {
-                    Attr::Int(v) => Some(*v),
-                    _ => None,
-                })
-                .collect(),
-        )
+    /// The whole numbers of a list; other elements are left out.
+    pub fn as_ints(&self) -> Option<Vec<i64>> {
+        Some(self.as_list()?.iter().filter_map(Attr::as_int).collect())
     }
 }
 

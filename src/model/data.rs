@@ -20,8 +20,18 @@ pub enum TensorData {
     Repeated(Bytes),
     /// String elements; the last repeats as above.
     Strings(Arc<[Bytes]>),
+    /// A partitioned tensor: blocks that tile it, joined when the values are read.
+    Parts(Arc<[Part]>),
     /// The values should be there and are not, or can't be read; the reason for people.
     Missing(Arc<str>),
+}
+
+/// One block of a partitioned tensor.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Where the block begins and how long it is, per dimension.
+    pub extents: Vec<(usize, usize)>,
+    pub data: TensorData,
 }
 
 impl TensorData {
@@ -47,6 +57,7 @@ impl TensorData {
         match self {
             TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes) => bytes.len(),
             TensorData::Strings(strings) => strings.iter().map(Bytes::len).sum(),
+            TensorData::Parts(parts) => parts.iter().map(|p| p.data.stored_bytes()).sum(),
             TensorData::Missing(_) => 0,
         }
     }
@@ -59,6 +70,7 @@ impl TensorData {
         })?;
         match self {
             TensorData::Missing(reason) => Err(Error::unreadable(reason.to_string())),
+            TensorData::Parts(parts) => join(parts, dtype, shape, count),
             TensorData::Strings(strings) => {
                 repeat_limit(count, 1)?;
                 let last = strings.last().cloned().unwrap_or_default();
@@ -107,6 +119,29 @@ fn repeat_limit(count: usize, size: usize) -> Result<()> {
     }
 }
 
+/// The tensor that `parts` tile. Their element counts have to add up, so that nothing is allocated that is not stored.
+fn join(parts: &[Part], dtype: DType, shape: &[usize], count: usize) -> Result<Tensor> {
+    let sizes = |part: &Part| -> Vec<usize> { part.extents.iter().map(|e| e.1).collect() };
+    let stored = parts.iter().try_fold(0usize, |sum, part| {
+        sum.checked_add(element_count(&sizes(part))?)
+    });
+    if stored != Some(count) {
+        return Err(Error::unreadable(format!(
+            "the parts of a tensor of shape {shape:?} don't add up to it"
+        )));
+    }
+    let blocks: Vec<(&Part, Tensor)> = parts
+        .iter()
+        .map(|part| Ok((part, part.data.read(dtype, &sizes(part))?)))
+        .collect::<Result<_>>()?;
+    let mut whole = Tensor::zeros(dtype, shape)?;
+    for (part, block) in &blocks {
+        let start: Vec<usize> = part.extents.iter().map(|e| e.0).collect();
+        whole.paste(block, &start)?;
+    }
+    Ok(whole)
+}
+
 fn unpack(dtype: DType, shape: &[usize], count: usize, bytes: &[u8]) -> Result<Tensor> {
     let bits = dtype.bits();
     if dtype.packed_bytes(count) != Some(bytes.len()) {
@@ -151,6 +186,21 @@ mod tests {
         };
         let tensor = data.read(DType::Int4, &[5]).unwrap();
         assert_eq!(tensor.values::<i8>().unwrap(), [1, -2, 3, 7, -8]);
+    }
+
+    #[test]
+    fn parts_are_joined_where_they_belong() {
+        let part = |start: usize, values: &[i16]| Part {
+            extents: vec![(0, 2), (start, values.len() / 2)],
+            data: TensorData::plain(bytemuck::cast_slice(values).to_vec()),
+        };
+        let data = TensorData::Parts([part(1, &[2, 3, 5, 6]), part(0, &[1, 4])].into());
+        let tensor = data.read(DType::Int16, &[2, 3]).unwrap();
+        assert_eq!(tensor.values::<i16>().unwrap(), [1, 2, 3, 4, 5, 6]);
+        assert!(data.read(DType::Int16, &[2, 4]).is_err());
+        assert!(data.read(DType::Int16, &[6]).is_err());
+        let part = tensor.cut(&[(1, 1), (0, 2)]).unwrap();
+        assert_eq!(part.values::<i16>().unwrap(), [4, 5]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Graphs: nodes, the values between them, and the edits that passes make.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Name;
-use super::attr::Attrs;
+use super::attr::{Attr, Attrs};
 use super::data::TensorData;
 use super::dtype::DType;
+use super::opdef;
 use super::quantization::{Quantization, Sparsity};
 use super::shape::Shape;
 use super::tensor::Tensor;
@@ -94,6 +96,9 @@ pub struct Node {
     pub intermediates: Vec<ValueId>,
     /// The stored variable behind a `VarHandleOp` or `VariableV2`, found by the reader.
     pub variable: Option<VariableId>,
+    /// The block of that variable which this node holds (start and length per dimension), for one part of a
+    /// partitioned variable; `None` = all of it.
+    pub variable_slice: Option<Arc<[(usize, usize)]>>,
 }
 
 /// What flows along edges: the result of a node, an argument, or a constant of a .tflite.
@@ -179,12 +184,20 @@ impl Node {
             version: 0,
             intermediates: Vec::new(),
             variable: None,
+            variable_slice: None,
         }
     }
 
     /// The name under which people know the operator: a custom operator's own name.
     pub fn op_label(&self) -> &str {
         self.custom.as_deref().unwrap_or(&self.op)
+    }
+
+    /// An attribute of a TensorFlow operator: the node's own, else the operator's default, which files leave out.
+    pub fn attr(&self, name: &str) -> Option<&Attr> {
+        self.attrs
+            .get(name)
+            .or_else(|| opdef::default_attr(&self.op, name))
     }
 
     /// Input `index`, if it is there.

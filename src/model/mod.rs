@@ -6,6 +6,7 @@ pub mod dtype;
 pub mod graph;
 pub mod inline;
 pub mod objects;
+pub mod opdef;
 pub mod quantization;
 pub mod shape;
 pub mod signature;
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use attr::{Attr, Attrs};
-pub use data::TensorData;
+pub use data::{Part, TensorData};
 pub use dtype::DType;
 pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, Value, ValueId};
 pub use objects::{Object, ObjectGraph, ObjectKind};
@@ -171,6 +172,20 @@ impl Model {
 
     pub fn variable(&self, id: VariableId) -> &Variable {
         &self.variables[id.0 as usize]
+    }
+
+    /// Reads the stored value behind a `VarHandleOp` or `VariableV2`; `None` when the reader found none for it.
+    pub fn variable_value(&self, node: &Node) -> Option<Result<Tensor>> {
+        let variable = self.variables.get(node.variable?.0 as usize)?;
+        let value = variable.read();
+        Some(match &node.variable_slice {
+            Some(extents) => value.and_then(|whole| {
+                whole.cut(extents).map_err(|e| {
+                    Error::unreadable(e.what()).at(format_args!("node {:?}", node.name))
+                })
+            }),
+            None => value,
+        })
     }
 
     /// The MetaGraph with exactly these tags; without tags the one tagged `serve`, else the first.

@@ -232,6 +232,56 @@ impl Tensor {
         }
     }
 
+    /// The block of `extents` (start and length per dimension).
+    ///
+    /// # Errors
+    /// The block leads outside the tensor.
+    pub fn cut(&self, extents: &[(usize, usize)]) -> Result<Tensor> {
+        let (start, sizes): (Vec<usize>, Vec<usize>) = extents.iter().copied().unzip();
+        let rows = block_rows(&sizes, &self.shape, &start)?;
+        let width = sizes.last().copied().unwrap_or(1);
+        let mut block = Tensor::zeros(self.dtype, &sizes)?;
+        for (to, &from) in rows.iter().enumerate() {
+            block.copy_run(to * width, self, from, width);
+        }
+        Ok(block)
+    }
+
+    /// Writes `block` into this tensor so that its first element lands at `start`.
+    ///
+    /// # Errors
+    /// The block leads outside, or has another element type.
+    pub fn paste(&mut self, block: &Tensor, start: &[usize]) -> Result<()> {
+        if block.dtype != self.dtype {
+            return Err(Error::usage(format!(
+                "a block of {} in a tensor of {}",
+                block.dtype, self.dtype
+            )));
+        }
+        let rows = block_rows(&block.shape, &self.shape, start)?;
+        let width = block.shape.last().copied().unwrap_or(1);
+        for (from, &to) in rows.iter().enumerate() {
+            self.copy_run(to, block, from * width, width);
+        }
+        Ok(())
+    }
+
+    /// `count` elements of `source` from element `from` to element `to` of this tensor.
+    fn copy_run(&mut self, to: usize, source: &Tensor, from: usize, count: usize) {
+        let size = self.dtype.size().unwrap_or(0);
+        match (&mut self.data, &source.data) {
+            (Data::Bytes(out), Data::Bytes(bytes)) => {
+                let bytes = &bytes.as_slice()[from * size..(from + count) * size];
+                out.as_mut_slice()[to * size..(to + count) * size].copy_from_slice(bytes);
+            }
+            (Data::Strings(out), Data::Strings(strings)) => {
+                out[to..to + count].clone_from_slice(&strings[from..from + count]);
+            }
+            // Tensors of one type have one sort of storage.
+            _ => {}
+        }
+    }
+
     /// Element `index` as a number: integers and bools exactly where f64 holds them, the real part of complex
     /// numbers; `None` for strings and past the end.
     pub fn number(&self, index: usize) -> Option<f64> {
@@ -287,6 +337,33 @@ impl Tensor {
             .map(|v| v.to_string())
             .unwrap_or_default()
     }
+}
+
+/// The flat index in a tensor of `shape` of each innermost row of the block of `sizes` at `start`, in row-major order.
+fn block_rows(sizes: &[usize], shape: &[usize], start: &[usize]) -> Result<Vec<usize>> {
+    let fits = sizes.len() == shape.len()
+        && start.len() == shape.len()
+        && (sizes.iter().zip(start).zip(shape)).all(|((&size, &start), &whole)| {
+            start.checked_add(size).is_some_and(|end| end <= whole)
+        });
+    if !fits {
+        return Err(Error::usage(format!(
+            "a block of {sizes:?} at {start:?} does not fit into {shape:?}"
+        )));
+    }
+    if sizes.contains(&0) {
+        return Ok(Vec::new());
+    }
+    let outer = sizes.len().saturating_sub(1);
+    let mut rows = vec![0];
+    for dim in 0..sizes.len() {
+        let count = if dim < outer { sizes[dim] } else { 1 };
+        rows = rows
+            .iter()
+            .flat_map(|row| (0..count).map(move |i| row * shape[dim] + start[dim] + i))
+            .collect();
+    }
+    Ok(rows)
 }
 
 impl fmt::Debug for Tensor {

@@ -4,6 +4,8 @@ use super::Name;
 use super::data::TensorData;
 use super::dtype::DType;
 use super::shape::Shape;
+use super::tensor::Tensor;
+use crate::error::{Error, Result};
 
 /// Index into [`super::Model::variables`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +47,22 @@ pub struct Variable {
     /// Path in the object graph from the root: `layers/2/kernel`. Aliases of the same object are all listed.
     pub owners: Vec<Name>,
     pub data: TensorData,
+}
+
+impl Variable {
+    /// Reads the values.
+    ///
+    /// # Errors
+    /// The shard is missing or cut short, or the type has no plain values (variants).
+    pub fn read(&self) -> Result<Tensor> {
+        let shape = self
+            .shape
+            .fixed()
+            .ok_or_else(|| Error::unreadable(format!("a stored value of shape {}", self.shape)));
+        shape
+            .and_then(|shape| self.data.read(self.dtype, &shape))
+            .map_err(|e| e.at(format_args!("variable {:?}", self.name)))
+    }
 }
 
 #[derive(Debug, Clone)]
