@@ -1,6 +1,8 @@
 //! The object graph of a TF2 SavedModel: Keras layers, tracked variables, functions.
 
 use super::Name;
+use super::dtype::DType;
+use super::shape::Shape;
 use super::variable::VariableId;
 
 /// SavedObjectGraph; node 0 is the root.
@@ -38,6 +40,8 @@ pub enum ObjectKind {
         name: Name,
         variable: Option<VariableId>,
         trainable: bool,
+        dtype: DType,
+        shape: Shape,
     },
     Constant {
         node: Name,

@@ -1,11 +1,161 @@
-//! SavedModel folders.
+//! SavedModel folders: the graph in `saved_model.pb` or `.pbtxt`, variables in a bundle, assets beside them.
+
+mod attrs;
+mod bundle;
+mod folder;
+mod graph;
+mod objects;
+mod pb;
+mod restore;
+mod signatures;
+mod tensor;
+mod variables;
 
 use std::path::Path;
 
+pub use bundle::{Checked, verify_variable};
+
+use super::mapped::map_file;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Details, Dialect, Format, MetaGraph, Model, ObjectGraph, SavedModelDetails};
+
+/// The limit of a protobuf message.
+const LARGEST_GRAPH: usize = i32::MAX as usize;
 
 /// Opens the SavedModel whose graph is in `file` (`saved_model.pb` or `saved_model.pbtxt`).
+///
+/// # Errors
+/// The graph can't be read. Damage to variables, assets and side files is in [`Model::warnings`].
 pub fn read(file: &Path) -> Result<Model> {
-    Err(Error::unsupported("reading a SavedModel").in_file(file))
+    let folder = match file.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("."),
+    };
+    let bytes = map_file(file)?;
+    let text_format = file.extension().is_some_and(|e| e == "pbtxt");
+    let size = bytes.len();
+    let proto = decode(bytes, text_format).map_err(|e| e.in_file(file))?;
+
+    let mut warnings = Vec::new();
+    let files = folder::files(folder);
+    let mut bundle = bundle::open(&folder.join("variables/variables"), &mut warnings);
+    variables::describe(&mut bundle);
+    let mut meta_graphs = Vec::with_capacity(proto.meta_graphs.len());
+    for (index, meta_graph) in proto.meta_graphs.into_iter().enumerate() {
+        let read = meta_graph_of(meta_graph, size, &files, &mut bundle, &mut warnings)
+            .map_err(|e| e.at(format_args!("MetaGraph {index}")).in_file(file))?;
+        meta_graphs.push(read);
+    }
+    Ok(Model {
+        name: name_of(folder),
+        path: folder.to_path_buf(),
+        format: Format::SavedModel,
+        versions: Vec::new(),
+        version: None,
+        meta_graphs,
+        metadata: folder::keras_metadata(folder, &mut warnings)
+            .into_iter()
+            .collect(),
+        attachments: folder::attachments(folder, &files, &mut warnings),
+        details: Details::SavedModel(SavedModelDetails {
+            schema_version: proto.saved_model_schema_version,
+            shard_count: bundle.shards.len() as u32,
+            text_format,
+            fingerprint: folder::fingerprint(folder, &mut warnings),
+        }),
+        files,
+        variables: bundle.variables,
+        shards: bundle.shards,
+        warnings,
+    })
+}
+
+fn decode(bytes: bytes::Bytes, text_format: bool) -> Result<pb::SavedModel> {
+    if text_format {
+        return Err(Error::unsupported("reading saved_model.pbtxt"));
+    }
+    if bytes.len() > LARGEST_GRAPH {
+        return Err(Error::unreadable(format!(
+            "{} bytes; a protobuf message has at most {LARGEST_GRAPH}",
+            bytes.len()
+        )));
+    }
+    let proto: pb::SavedModel = pb::decode(bytes, "SavedModel")?;
+    if proto.meta_graphs.is_empty() {
+        return Err(Error::unreadable("no graph in it")
+            .hint("the file is empty or cut off; export the model again"));
+    }
+    Ok(proto)
+}
+
+fn meta_graph_of(
+    mut proto: pb::MetaGraphDef,
+    size: usize,
+    files: &[crate::model::FileEntry],
+    bundle: &mut bundle::Bundle,
+    warnings: &mut Vec<Error>,
+) -> Result<MetaGraph> {
+    let graph_def = proto.graph_def.take().unwrap_or_default();
+    let library = graph_def.library.unwrap_or_default().function;
+    let mut builder = graph::Builder::new(&library, size);
+    let mut graphs = Vec::with_capacity(library.len() + 1);
+    graphs.push(builder.main(graph_def.node)?);
+    for function in library {
+        graphs.push(builder.function(function)?);
+    }
+    let info = proto.meta_info_def.take().unwrap_or_default();
+    let mut tags = info.tags;
+    tags.sort();
+    let nodes = graphs[0].nodes_by_name();
+    let init = signatures::init(&proto, &nodes);
+    let mut meta_graph = MetaGraph {
+        tags,
+        tensorflow_version: info.tensorflow_version,
+        producer: graph_def.versions.unwrap_or_default().producer,
+        dialect: Dialect::Tf,
+        signatures: signatures::signatures(proto.signature_def, &mut graphs[0], &nodes),
+        graphs,
+        objects: proto
+            .object_graph_def
+            .map_or_else(ObjectGraph::default, |o| objects::object_graph(o, warnings)),
+        assets: folder::assets(proto.asset_file_def, files, warnings),
+        init,
+        collections: collections(&proto.collection_def),
+    };
+    variables::link(&mut meta_graph, bundle);
+    variables::trainable_collections(&proto.collection_def, &meta_graph, &nodes, bundle);
+    Ok(meta_graph)
+}
+
+/// Names of collections and how many entries each has.
+fn collections(
+    protos: &std::collections::BTreeMap<String, pb::CollectionDef>,
+) -> Vec<(String, usize)> {
+    use pb::collection_def::Kind;
+    let count = |proto: &pb::CollectionDef| match &proto.kind {
+        Some(Kind::NodeList(l)) => l.value.len(),
+        Some(Kind::BytesList(l)) => l.value.len(),
+        Some(Kind::Int64List(l)) => l.value.len(),
+        Some(Kind::FloatList(l)) => l.value.len(),
+        Some(Kind::AnyList(l)) => l.value.len(),
+        None => 0,
+    };
+    protos
+        .iter()
+        .map(|(name, proto)| (name.clone(), count(proto)))
+        .collect()
+}
+
+/// The folder's name, with the one above it for a numbered version: `digits_cnn/2`.
+fn name_of(folder: &Path) -> String {
+    let folder = folder
+        .canonicalize()
+        .unwrap_or_else(|_| folder.to_path_buf());
+    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let own = name(&folder).unwrap_or_else(|| folder.display().to_string());
+    match folder.parent().and_then(name) {
+        Some(above) if own.bytes().all(|b| b.is_ascii_digit()) => format!("{above}/{own}"),
+        _ => own,
+    }
 }

@@ -1,0 +1,236 @@
+//! The checkpoint bundle: `variables.index` and its data files.
+
+mod index;
+mod shards;
+mod table;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::objects::Trackables;
+use super::{pb, tensor};
+use crate::error::{Error, Result};
+use crate::format::mapped::map_file;
+use crate::model::{
+    DType, Model, Name, Shape, Shard, TensorData, Variable, VariableId, VariableRole, VariableSlice,
+};
+use crate::progress::Progress;
+
+/// The key of the object graph.
+const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
+
+/// All entries, not yet linked to the graph.
+#[derive(Debug, Default)]
+pub struct Bundle {
+    pub variables: Vec<Variable>,
+    pub by_key: HashMap<Name, VariableId>,
+    pub shards: Vec<Shard>,
+    pub trackables: Trackables,
+}
+
+/// Opens the bundle with this prefix (`variables/variables`); an absent one is empty. Damage becomes warnings.
+pub fn open(prefix: &Path, warnings: &mut Vec<Error>) -> Bundle {
+    let file = prefix.with_extension("index");
+    if !file.exists() {
+        return Bundle::default();
+    }
+    let index = match map_file(&file).and_then(|bytes| index::read(&bytes)) {
+        Ok(index) => index,
+        Err(e) => {
+            warnings.push(e.in_file(file).hint("variables have no values"));
+            return Bundle::default();
+        }
+    };
+    let damage = index.damage.iter().map(|e| e.clone().in_file(&file));
+    warnings.extend(damage);
+    let shards = shards::open(prefix, index.shards);
+    let variables: Vec<Variable> = index
+        .tensors
+        .iter()
+        .map(|(key, entry)| variable(&index, &shards, key, entry))
+        .collect();
+    warn_of_missing(&variables, &shards, prefix, warnings);
+    let by_key = (0u32..)
+        .zip(&variables)
+        .map(|(id, v)| (v.key.clone(), VariableId(id)))
+        .collect();
+    Bundle {
+        trackables: trackables(&variables, warnings),
+        variables,
+        by_key,
+        shards,
+    }
+}
+
+fn variable(
+    index: &index::Index,
+    shards: &[Shard],
+    key: &str,
+    entry: &pb::BundleEntryProto,
+) -> Variable {
+    let slices = shards::slices(index, key, entry);
+    let name = Name::from(key);
+    Variable {
+        key: name.clone(),
+        name,
+        dtype: tensor::dtype(entry.dtype).0,
+        shape: tensor::shape_or_scalar(entry.shape.as_ref()),
+        shard: u32::try_from(entry.shard_id).unwrap_or(u32::MAX),
+        offset: u64::try_from(entry.offset).unwrap_or(u64::MAX),
+        bytes: match slices.is_empty() {
+            true => u64::try_from(entry.size).unwrap_or(0),
+            false => slices.iter().map(|s| s.bytes).sum(),
+        },
+        crc32c: entry.crc32c.map(table::unmask),
+        role: match key {
+            OBJECT_GRAPH => VariableRole::Bookkeeping,
+            _ => VariableRole::Orphan,
+        },
+        trainable: None,
+        owners: Vec::new(),
+        data: shards::values(index, shards, key, entry),
+        slices,
+    }
+}
+
+/// One warning per reason and shard, not one per tensor.
+fn warn_of_missing(
+    variables: &[Variable],
+    shards: &[Shard],
+    prefix: &Path,
+    warnings: &mut Vec<Error>,
+) {
+    let folder = prefix.parent().unwrap_or(prefix);
+    let mut by_shard: BTreeMap<u32, (usize, &Variable, &str)> = BTreeMap::new();
+    for variable in variables {
+        // Variants are complete, they just have no plain values.
+        if let (TensorData::Missing(reason), false) =
+            (&variable.data, variable.dtype == DType::Variant)
+        {
+            let first = by_shard
+                .entry(variable.shard)
+                .or_insert((0, variable, reason));
+            first.0 += 1;
+        }
+    }
+    for (shard, (count, first, reason)) in by_shard {
+        let file = shards.get(shard as usize);
+        let path = folder.join(file.map_or("variables.index", |s| s.file.as_str()));
+        let more = match count {
+            1 => String::new(),
+            n => format!(", and {} more", n - 1),
+        };
+        warnings.push(
+            Error::unreadable(format!("{reason}{more}"))
+                .at(format_args!("variable {:?}", first.key))
+                .in_file(path)
+                .hint("copy the data file again; everything else can be used"),
+        );
+    }
+}
+
+fn trackables(variables: &[Variable], warnings: &mut Vec<Error>) -> Trackables {
+    let stored = variables
+        .iter()
+        .find(|v| &*v.key == OBJECT_GRAPH)
+        .and_then(|v| match &v.data {
+            TensorData::Strings(strings) => strings.first().cloned(),
+            _ => None,
+        });
+    let decoded = stored.map(|bytes| pb::decode(bytes, OBJECT_GRAPH));
+    match decoded {
+        None => Trackables::default(),
+        Some(Ok(proto)) => Trackables::new(proto),
+        Some(Err(e)) => {
+            warnings.push(e);
+            Trackables::default()
+        }
+    }
+}
+
+/// What a checksum said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// The stored bytes have the stored checksum.
+    Intact,
+    /// The entry has no checksum.
+    Unchecked,
+}
+
+/// Compares the checksum of a variable's stored bytes (of each slice of a partitioned one) with the index.
+///
+/// # Errors
+/// Bytes that are missing or differ, naming shard and offset; or the work was cancelled.
+pub fn verify_variable(model: &Model, id: VariableId, progress: &Progress) -> Result<Checked> {
+    let variable = model
+        .variables
+        .get(id.0 as usize)
+        .ok_or_else(|| Error::usage(format!("no variable {}", id.0)))?;
+    let whole = VariableSlice {
+        extents: Vec::new(),
+        shard: variable.shard,
+        offset: variable.offset,
+        bytes: variable.bytes,
+        crc32c: variable.crc32c,
+    };
+    let mut checked = Checked::Intact;
+    let parts = match &variable.slices[..] {
+        [] => std::slice::from_ref(&whole),
+        slices => slices,
+    };
+    for part in parts {
+        let shape = match variable.slices.is_empty() {
+            true => variable.shape.clone(),
+            false => Shape(Some(part.extents.iter().map(|e| e.1 as i64).collect())),
+        };
+        match verify_part(model, variable, part, &shape) {
+            Ok(Checked::Intact) => {}
+            Ok(Checked::Unchecked) => checked = Checked::Unchecked,
+            Err(e) => return Err(e.at(format_args!("variable {:?}", variable.key))),
+        }
+        progress.step(part.bytes)?;
+    }
+    if matches!(variable.data, TensorData::Missing(_)) && variable.dtype != DType::Variant {
+        return Err(Error::unreadable("the values can't be read")
+            .at(format_args!("variable {:?}", variable.key)));
+    }
+    Ok(checked)
+}
+
+fn verify_part(
+    model: &Model,
+    variable: &Variable,
+    part: &VariableSlice,
+    shape: &Shape,
+) -> Result<Checked> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(-1);
+    let shard = i32::try_from(part.shard).unwrap_or(-1);
+    let bytes = shards::stored_bytes(
+        &model.shards,
+        shard,
+        number(part.offset),
+        number(part.bytes),
+    )
+    .map_err(Error::unreadable)?;
+    let Some(expected) = part.crc32c else {
+        return Ok(Checked::Unchecked);
+    };
+    let found = shards::checksum(variable.dtype, shape, &bytes)?;
+    if found == expected {
+        return Ok(Checked::Intact);
+    }
+    let file = model
+        .shards
+        .get(part.shard as usize)
+        .map_or("", |s| s.file.as_str());
+    Err(
+        Error::unreadable(format!("checksum {found:#010x}, expected {expected:#010x}"))
+            .at(format_args!(
+                "bytes {} to {}",
+                part.offset,
+                part.offset.saturating_add(part.bytes)
+            ))
+            .in_file(model.path.join("variables").join(file))
+            .hint("the file is damaged; copy it again"),
+    )
+}

@@ -1,0 +1,464 @@
+//! NodeDefs to a [`Graph`]: outputs from the operator's definition, inputs by name.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::attrs::{Names, attrs};
+use super::{pb, tensor};
+use crate::error::{Error, Result};
+use crate::model::opdef::{self, ArgDef, ArgType};
+use crate::model::{
+    Attr, Attrs, DType, Dialect, Graph, GraphKind, Name, Node, NodeId, Shape, Value, ValueId,
+};
+
+/// Builds the graphs of one MetaGraph.
+pub struct Builder {
+    pub names: Names,
+    /// Results of each function of the library; a function's name may stand as an operator.
+    functions: HashMap<String, Vec<ArgDef>>,
+    /// How many outputs beyond a few per node may still be made: one per byte of the file.
+    budget: usize,
+}
+
+/// The outputs of one node: each argument of its definition with the types of its tensors.
+struct Outputs(Vec<(Name, Vec<(DType, bool)>)>);
+
+/// A function body before its references are resolved.
+struct Body<'a> {
+    graph: &'a Graph,
+    nodes: &'a HashMap<Name, NodeId>,
+    arguments: &'a HashMap<Name, ValueId>,
+    outputs: &'a [Outputs],
+}
+
+impl Builder {
+    /// `file_bytes` bounds what the graphs may allocate.
+    pub fn new(library: &[pb::FunctionDef], file_bytes: usize) -> Self {
+        let functions = library
+            .iter()
+            .filter_map(|f| f.signature.as_ref())
+            .map(|s| (s.name.clone(), s.output_arg.iter().map(arg_def).collect()))
+            .collect();
+        Builder {
+            names: Names::default(),
+            functions,
+            budget: file_bytes,
+        }
+    }
+
+    /// The main graph.
+    pub fn main(&mut self, nodes: Vec<pb::NodeDef>) -> Result<Graph> {
+        let graph = Graph::new("main", GraphKind::Main, Dialect::Tf);
+        Ok(self.body(graph, nodes, &HashMap::new(), Vec::new())?.0)
+    }
+
+    pub fn function(&mut self, proto: pb::FunctionDef) -> Result<Graph> {
+        let signature = proto.signature.unwrap_or_default();
+        let mut graph = Graph::new(
+            self.names.get(&signature.name),
+            GraphKind::Function,
+            Dialect::Tf,
+        );
+        graph.attrs = attrs(proto.attr, &mut self.names);
+        let mut arguments = HashMap::new();
+        let mut arg_attr = proto.arg_attr;
+        for (index, arg) in signature.input_arg.iter().enumerate() {
+            let hints = arg_attr.remove(&(index as u32)).unwrap_or_default();
+            let shape = attrs(hints.attr, &mut self.names)
+                .list("_output_shapes")
+                .and_then(|shapes| shapes.first()?.as_shape().cloned())
+                .unwrap_or_default();
+            let (dtype, reference) = tensor::dtype(arg.r#type);
+            let mut value = Value::new(arg.name.as_str(), dtype, shape);
+            value.reference = reference || arg.is_ref;
+            let id = graph.add_value(value);
+            graph.inputs.push(Some(id));
+            arguments.insert(Name::from(arg.name.as_str()), id);
+        }
+        let results = Results {
+            order: signature
+                .output_arg
+                .iter()
+                .map(|a| a.name.clone())
+                .collect(),
+            ret: proto.ret,
+            control_order: signature.control_output,
+            control_ret: proto.control_ret,
+        };
+        let (mut graph, nodes, outputs) = self.body(
+            graph,
+            proto.node_def,
+            &arguments,
+            results.ret.values().cloned().collect(),
+        )?;
+        let body = Body {
+            graph: &graph,
+            nodes: &nodes,
+            arguments: &arguments,
+            outputs: &outputs,
+        };
+        let (values, control) = results.resolve(&body).map_err(|e| e.at(place(&graph)))?;
+        graph.outputs = values;
+        graph.output_names = results.order.iter().map(|n| self.names.get(n)).collect();
+        graph.control_outputs = control;
+        Ok(graph)
+    }
+
+    /// Nodes with all their outputs first, since they stand in no particular order; then their inputs.
+    #[allow(clippy::type_complexity)]
+    fn body(
+        &mut self,
+        mut graph: Graph,
+        protos: Vec<pb::NodeDef>,
+        arguments: &HashMap<Name, ValueId>,
+        results: Vec<String>,
+    ) -> Result<(Graph, HashMap<Name, NodeId>, Vec<Outputs>)> {
+        let mut by_name = HashMap::with_capacity(protos.len());
+        let mut all_outputs = Vec::with_capacity(protos.len());
+        let mut references = Vec::with_capacity(protos.len());
+        let mut opaque: HashMap<String, Outputs> = self.opaque_outputs(&protos, &results);
+        for proto in protos {
+            let mut node = Node::new(proto.name.as_str(), self.names.get(&proto.op));
+            node.device = self.names.get(&proto.device);
+            node.attrs = attrs(proto.attr, &mut self.names);
+            let outputs = match self.outputs(&node.op, &node.attrs) {
+                Some(outputs) => outputs,
+                None => opaque.remove(&proto.name).unwrap_or(Outputs(Vec::new())),
+            };
+            self.spend(&outputs, &node.name)
+                .map_err(|e| e.at(place(&graph)))?;
+            node.outputs = add_outputs(&mut graph, &node, &outputs);
+            let name = node.name.clone();
+            let id = graph.add_node(node);
+            if by_name.insert(name.clone(), id).is_some() {
+                return Err(
+                    Error::unreadable(format!("two nodes are named {name:?}")).at(place(&graph))
+                );
+            }
+            all_outputs.push(outputs);
+            references.push(proto.input);
+        }
+        for (index, inputs) in references.into_iter().enumerate() {
+            let body = Body {
+                graph: &graph,
+                nodes: &by_name,
+                arguments,
+                outputs: &all_outputs,
+            };
+            let resolved = body.inputs(&inputs).map_err(|e| {
+                let name = graph.nodes.get(index).map_or("", |n| &n.name);
+                e.at(format_args!("node {name:?}")).at(place(&graph))
+            })?;
+            if let Some(node) = graph.nodes.get_mut(index) {
+                (node.inputs, node.control) = resolved;
+            }
+        }
+        Ok((graph, by_name, all_outputs))
+    }
+
+    /// What a node of this operator gives; `None` when neither registry nor library knows.
+    fn outputs(&self, op: &str, attrs: &Attrs) -> Option<Outputs> {
+        let args = match self.functions.get(op) {
+            Some(args) => args,
+            None => &opdef::lookup(op)?.outputs,
+        };
+        let attr = |name: &str| attrs.get(name).or_else(|| opdef::default_attr(op, name));
+        args.iter()
+            .map(|arg| Some((arg.name.clone(), arg_types(arg, &attr, self.budget)?)))
+            .collect::<Option<_>>()
+            .map(Outputs)
+    }
+
+    /// For operators that nobody knows: as many outputs as others use, in the order in which they appear.
+    fn opaque_outputs(
+        &self,
+        protos: &[pb::NodeDef],
+        results: &[String],
+    ) -> HashMap<String, Outputs> {
+        let known =
+            |p: &pb::NodeDef| self.functions.contains_key(&p.op) || opdef::lookup(&p.op).is_some();
+        let mut opaque: HashMap<String, Outputs> = protos
+            .iter()
+            .filter(|p| !known(p) || !self.has_counts(p))
+            .map(|p| (p.name.clone(), Outputs(Vec::new())))
+            .collect();
+        if opaque.is_empty() {
+            return opaque;
+        }
+        const MOST_ARGUMENTS: usize = 1024;
+        let mut left = self.budget;
+        let inputs = protos.iter().flat_map(|p| &p.input).chain(results);
+        for reference in inputs {
+            let reference = Reference::parse(reference);
+            let Some(outputs) = opaque.get_mut(reference.node) else {
+                continue;
+            };
+            if outputs.0.len() >= MOST_ARGUMENTS {
+                continue;
+            }
+            let argument = reference.argument.unwrap_or("");
+            let at = match outputs.0.iter().position(|(name, _)| &**name == argument) {
+                Some(at) => at,
+                None => {
+                    outputs.0.push((Name::from(argument), Vec::new()));
+                    outputs.0.len() - 1
+                }
+            };
+            // A number past any sense is refused when the reference is resolved.
+            let types = &mut outputs.0[at].1;
+            let more = reference
+                .index
+                .saturating_add(1)
+                .saturating_sub(types.len());
+            if more <= left {
+                left -= more;
+                types.resize(types.len() + more, (DType::Invalid, false));
+            }
+        }
+        opaque
+    }
+
+    /// Whether the attributes that say how many outputs there are can be found.
+    fn has_counts(&self, proto: &pb::NodeDef) -> bool {
+        let args = match self.functions.get(&proto.op) {
+            Some(args) => args,
+            None => match opdef::lookup(&proto.op) {
+                Some(def) => &def.outputs,
+                None => return false,
+            },
+        };
+        let there = |name: &Name| {
+            proto.attr.contains_key(&**name) || opdef::default_attr(&proto.op, name).is_some()
+        };
+        args.iter().all(|arg| {
+            arg.number.as_ref().is_none_or(there)
+                && match &arg.dtype {
+                    ArgType::List(list) => there(list),
+                    _ => true,
+                }
+        })
+    }
+
+    fn spend(&mut self, outputs: &Outputs, node: &str) -> Result<()> {
+        const FREE: usize = 8;
+        let count: usize = outputs.0.iter().map(|(_, types)| types.len()).sum();
+        let cost = count.saturating_sub(FREE);
+        self.budget = self.budget.checked_sub(cost).ok_or_else(|| {
+            Error::unreadable(format!(
+                "node {node:?} claims {count} outputs, more than a file of this size can mean"
+            ))
+        })?;
+        Ok(())
+    }
+}
+
+/// Names of what a function gives back.
+struct Results {
+    order: Vec<String>,
+    ret: BTreeMap<String, String>,
+    control_order: Vec<String>,
+    control_ret: BTreeMap<String, String>,
+}
+
+impl Results {
+    fn resolve(&self, body: &Body) -> Result<(Vec<Option<ValueId>>, Vec<NodeId>)> {
+        let mut values = Vec::with_capacity(self.order.len());
+        for name in &self.order {
+            let reference = self
+                .ret
+                .get(name)
+                .ok_or_else(|| Error::unreadable(format!("result {name:?} comes from nowhere")))?;
+            let value = body
+                .value(reference)
+                .map_err(|e| e.at(format_args!("result {name:?}")))?;
+            values.push(Some(value));
+        }
+        let mut control = Vec::new();
+        for name in &self.control_order {
+            let node = self.control_ret.get(name).unwrap_or(name);
+            control.push(body.node(node)?);
+        }
+        Ok((values, control))
+    }
+}
+
+/// A reference to an output: `node`, `node:1` or `node:argument:1`.
+struct Reference<'a> {
+    node: &'a str,
+    argument: Option<&'a str>,
+    index: usize,
+}
+
+impl<'a> Reference<'a> {
+    fn parse(text: &'a str) -> Self {
+        let number = |text: &str| text.parse().unwrap_or(usize::MAX);
+        let mut parts = text.split(':');
+        let node = parts.next().unwrap_or(text);
+        let (argument, index) = match (parts.next(), parts.next()) {
+            (None, _) => (None, 0),
+            (Some(index), None) if index.bytes().all(|b| b.is_ascii_digit()) => {
+                (None, number(index))
+            }
+            (Some(argument), None) => (Some(argument), 0),
+            (Some(argument), Some(index)) => (Some(argument), number(index)),
+        };
+        Reference {
+            node,
+            argument,
+            index,
+        }
+    }
+}
+
+impl Body<'_> {
+    #[allow(clippy::type_complexity)]
+    fn inputs(&self, references: &[String]) -> Result<(Vec<Option<ValueId>>, Vec<NodeId>)> {
+        let mut inputs = Vec::new();
+        let mut control = Vec::new();
+        for reference in references {
+            match reference.strip_prefix('^') {
+                // An argument is always there before the body runs.
+                Some(name) if self.arguments.contains_key(name) => {}
+                Some(name) => control.push(self.node(name)?),
+                None => inputs.push(Some(self.value(reference)?)),
+            }
+        }
+        Ok((inputs, control))
+    }
+
+    fn node(&self, name: &str) -> Result<NodeId> {
+        self.nodes
+            .get(name)
+            .copied()
+            .ok_or_else(|| Error::unreadable(format!("refers to {name:?}; there is no such node")))
+    }
+
+    fn value(&self, text: &str) -> Result<ValueId> {
+        if let Some(&argument) = self.arguments.get(text) {
+            return Ok(argument);
+        }
+        let reference = Reference::parse(text);
+        let id = self.node(reference.node)?;
+        let node = self.graph.node(id);
+        let base = match reference.argument {
+            None => Some((0, node.outputs.len())),
+            Some(argument) => self.outputs[id.index()].span(argument),
+        };
+        base.filter(|&(_, count)| reference.index < count)
+            .and_then(|(start, _)| node.outputs.get(start + reference.index).copied())
+            .ok_or_else(|| {
+                Error::unreadable(format!(
+                    "refers to {text:?}; {:?} ({}) has {} outputs",
+                    node.name,
+                    node.op,
+                    node.outputs.len()
+                ))
+            })
+    }
+}
+
+impl Outputs {
+    /// Flat index of the first tensor of an output argument, and how many it has.
+    fn span(&self, argument: &str) -> Option<(usize, usize)> {
+        let mut start = 0;
+        for (name, types) in &self.0 {
+            if &**name == argument {
+                return Some((start, types.len()));
+            }
+            start += types.len();
+        }
+        None
+    }
+}
+
+fn add_outputs(graph: &mut Graph, node: &Node, outputs: &Outputs) -> Vec<ValueId> {
+    let hints = node.attrs.list("_output_shapes").unwrap_or_default();
+    let types = outputs.0.iter().flat_map(|(_, types)| types);
+    let mut ids = Vec::new();
+    for (index, &(dtype, reference)) in types.enumerate() {
+        let shape = hints
+            .get(index)
+            .and_then(|hint| hint.as_shape().cloned())
+            .filter(|shape| shape.rank().is_some())
+            .unwrap_or_else(|| shape_of(node));
+        let mut value = Value::new(format!("{}:{index}", node.name), dtype, shape);
+        value.reference = reference;
+        if let ("Const", Some(Attr::Tensor { dtype, shape, data })) =
+            (&*node.op, node.attrs.get("value"))
+        {
+            value.dtype = *dtype;
+            value.shape = shape.clone();
+            value.stored_shape = shape.clone();
+            value.data = Some(data.clone());
+        }
+        ids.push(graph.add_value(value));
+    }
+    ids
+}
+
+/// The shape that the operator itself states for its result.
+fn shape_of(node: &Node) -> Shape {
+    match &*node.op {
+        "Placeholder"
+        | "PlaceholderV2"
+        | "PlaceholderWithDefault"
+        | "VariableV2"
+        | "Variable"
+        | "TemporaryVariable"
+        | "ImmutableConst" => node.attrs.shape("shape").cloned().unwrap_or_default(),
+        "VarHandleOp" | "HashTableV2" | "MutableHashTableV2" => Shape::scalar(),
+        _ => Shape::UNKNOWN,
+    }
+}
+
+/// The types of the tensors that an argument stands for; `None` when that can't be said, or there are more than `most`.
+fn arg_types<'a>(
+    arg: &ArgDef,
+    attr: &impl Fn(&str) -> Option<&'a Attr>,
+    most: usize,
+) -> Option<Vec<(DType, bool)>> {
+    let one = match &arg.dtype {
+        ArgType::Fixed(dtype) => *dtype,
+        ArgType::Attr(name) => attr(name)
+            .and_then(Attr::as_dtype)
+            .unwrap_or(DType::Invalid),
+        ArgType::List(name) => {
+            let types = attr(name)?.as_list()?;
+            return Some(
+                types
+                    .iter()
+                    .map(|t| (t.as_dtype().unwrap_or(DType::Invalid), arg.reference))
+                    .collect(),
+            );
+        }
+    };
+    let count = match &arg.number {
+        Some(name) => usize::try_from(attr(name)?.as_int()?).unwrap_or(0),
+        None => 1,
+    };
+    (count <= most).then(|| vec![(one, arg.reference); count])
+}
+
+/// A function's result as the registry would state it.
+fn arg_def(proto: &pb::op_def::ArgDef) -> ArgDef {
+    let (dtype, reference) = tensor::dtype(proto.r#type);
+    let named = |name: &str| (!name.is_empty()).then(|| Name::from(name));
+    ArgDef {
+        name: Name::from(proto.name.as_str()),
+        dtype: if let Some(list) = named(&proto.type_list_attr) {
+            ArgType::List(list)
+        } else if let Some(attr) = named(&proto.type_attr) {
+            ArgType::Attr(attr)
+        } else {
+            ArgType::Fixed(dtype)
+        },
+        number: named(&proto.number_attr),
+        reference: reference || proto.is_ref,
+    }
+}
+
+fn place(graph: &Graph) -> String {
+    match graph.kind {
+        GraphKind::Function => format!("function {:?}", graph.name),
+        _ => "graph".to_owned(),
+    }
+}

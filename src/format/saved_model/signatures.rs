@@ -1,0 +1,108 @@
+//! SignatureDefs, and the operator to run first.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{pb, tensor};
+use crate::model::{Graph, Name, NodeId, Port, Signature, ValueId};
+
+/// The signature that stands for "run this operator first".
+const INIT: &str = "__saved_model_init_op";
+
+/// Signatures by key, without the one that only names the initializer.
+pub fn signatures(
+    protos: BTreeMap<String, pb::SignatureDef>,
+    graph: &mut Graph,
+    nodes: &HashMap<Name, NodeId>,
+) -> Vec<Signature> {
+    let mut ports = |infos: BTreeMap<String, pb::TensorInfo>| -> Vec<Port> {
+        infos
+            .into_iter()
+            .map(|(name, info)| port(name, info, graph, nodes))
+            .collect()
+    };
+    protos
+        .into_iter()
+        .filter(|(key, _)| key != INIT)
+        .map(|(key, proto)| Signature {
+            key: key.into(),
+            method: proto.method_name.into(),
+            graph: 0,
+            inputs: ports(proto.inputs),
+            outputs: ports(proto.outputs),
+            implied: false,
+        })
+        .collect()
+}
+
+/// The initializer: of the signature made for it, or of the collections that older files have.
+pub fn init(proto: &pb::MetaGraphDef, nodes: &HashMap<Name, NodeId>) -> Option<NodeId> {
+    use pb::collection_def::Kind;
+    use pb::tensor_info::Encoding;
+    let from_signature = proto.signature_def.get(INIT).and_then(|signature| {
+        match &signature.outputs.values().next()?.encoding {
+            Some(Encoding::Name(name)) => Some(name.as_str()),
+            _ => None,
+        }
+    });
+    let from_collection = |key: &str| match &proto.collection_def.get(key)?.kind {
+        Some(Kind::NodeList(list)) => list.value.first().map(String::as_str),
+        _ => None,
+    };
+    let name = from_signature
+        .or_else(|| from_collection("saved_model_main_op"))
+        .or_else(|| from_collection("legacy_init_op"))?;
+    nodes.get(split(name).0).copied()
+}
+
+fn port(
+    name: String,
+    info: pb::TensorInfo,
+    graph: &mut Graph,
+    nodes: &HashMap<Name, NodeId>,
+) -> Port {
+    let (dtype, reference) = tensor::dtype(info.dtype);
+    // Without a shape message nothing is said about the shape.
+    let shape = info
+        .tensor_shape
+        .as_ref()
+        .map(tensor::shape)
+        .unwrap_or_default();
+    let tensor = match info.encoding {
+        Some(pb::tensor_info::Encoding::Name(name)) => Some(name),
+        _ => None,
+    };
+    let value = tensor
+        .as_deref()
+        .and_then(|tensor| value_of(tensor, graph, nodes));
+    if let Some(value) = value {
+        let value = graph.value_mut(value);
+        if value.shape.rank().is_none() {
+            value.shape = shape.clone();
+            value.stored_shape = shape.clone();
+        }
+    }
+    Port {
+        name: name.into(),
+        tensor: tensor.map(Name::from),
+        value,
+        dtype,
+        reference,
+        shape,
+        quantization: None,
+    }
+}
+
+/// The value named `node:1` or `node`.
+pub fn value_of(tensor: &str, graph: &Graph, nodes: &HashMap<Name, NodeId>) -> Option<ValueId> {
+    let (node, index) = split(tensor);
+    let node = graph.node(*nodes.get(node)?);
+    node.outputs.get(index).copied()
+}
+
+/// Node and output index of `node:1`, `node`.
+pub fn split(tensor: &str) -> (&str, usize) {
+    match tensor.rsplit_once(':') {
+        Some((node, index)) => index.parse().map_or((tensor, 0), |index| (node, index)),
+        None => (tensor, 0),
+    }
+}
