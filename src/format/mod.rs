@@ -3,7 +3,6 @@
 mod archive;
 mod detect;
 pub mod mapped;
-mod names;
 pub mod npy;
 pub mod saved_model;
 pub mod tflite;

@@ -1,6 +1,162 @@
-//! Operators: names in both dialects, shapes, cost, and which kernel runs them.
+//! Operators: names in both dialects, shapes, cost, and which kernel runs them. One file per family; each has a table
+//! `OPERATORS`, and the registry here is those tables. To add an operator, add a line to its family's table.
 
+mod broadcast;
+mod constant;
+mod context;
+mod elementwise;
+mod fact;
 mod family;
+mod kernel;
 pub mod lower;
+mod matmul;
+mod quantized;
+mod shape;
+mod types;
+mod unary;
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+pub use context::{Context, Options};
+pub use fact::{Constant, Fact};
 pub use family::{Family, family};
+pub use kernel::{Compute, Content, Io, Kernel, Prepared, View};
+
+use crate::error::{Error, Result};
+use crate::model::{Dialect, Graph, Node, Variable};
+
+/// An operator that can run.
+pub struct Operator {
+    /// Names in TensorFlow and in TFLite.
+    pub tf: &'static [&'static str],
+    pub tflite: &'static [&'static str],
+    /// Types and sizes of the outputs, as far as the inputs tell them.
+    pub infer: fn(&Context) -> Result<Vec<Fact>>,
+    /// A kernel for inputs whose sizes are all known.
+    pub prepare: fn(&Context) -> Result<Prepared>,
+    /// Multiply-accumulates of one call with these inputs; 0 for operators that only move or map data.
+    pub macs: fn(&Context) -> u64,
+    /// The same inputs always give the same outputs, so constants can be computed ahead.
+    pub foldable: bool,
+}
+
+impl Operator {
+    pub const fn new(
+        tf: &'static [&'static str],
+        tflite: &'static [&'static str],
+        infer: fn(&Context) -> Result<Vec<Fact>>,
+        prepare: fn(&Context) -> Result<Prepared>,
+    ) -> Self {
+        Operator {
+            tf,
+            tflite,
+            infer,
+            prepare,
+            macs: |_| 0,
+            foldable: true,
+        }
+    }
+
+    /// Each call may answer otherwise, or changes something.
+    pub const fn stateful(mut self) -> Self {
+        self.foldable = false;
+        self
+    }
+
+    pub const fn with_macs(mut self, macs: fn(&Context) -> u64) -> Self {
+        self.macs = macs;
+        self
+    }
+}
+
+const FAMILIES: &[&[Operator]] = &[
+    constant::OPERATORS,
+    elementwise::OPERATORS,
+    matmul::OPERATORS,
+    shape::OPERATORS,
+    unary::OPERATORS,
+];
+
+type Table = HashMap<&'static str, &'static Operator>;
+
+static TF: LazyLock<Table> = LazyLock::new(|| table(|operator| operator.tf));
+static TFLITE: LazyLock<Table> = LazyLock::new(|| table(|operator| operator.tflite));
+
+fn table(names: fn(&'static Operator) -> &'static [&'static str]) -> Table {
+    FAMILIES
+        .iter()
+        .flat_map(|family| family.iter())
+        .flat_map(|operator| names(operator).iter().map(move |name| (*name, operator)))
+        .collect()
+}
+
+/// The operator of this name, if it can run at all.
+pub fn find(dialect: Dialect, op: &str) -> Option<&'static Operator> {
+    match dialect {
+        Dialect::Tf => TF.get(op).copied(),
+        Dialect::Tflite => TFLITE.get(op).copied(),
+    }
+}
+
+/// Every operator name of a dialect that can run, sorted.
+pub fn names(dialect: Dialect) -> Vec<&'static str> {
+    let table = match dialect {
+        Dialect::Tf => &TF,
+        Dialect::Tflite => &TFLITE,
+    };
+    let mut names: Vec<_> = table.keys().copied().collect();
+    names.sort_unstable();
+    names
+}
+
+/// Types and sizes of the outputs of `node`, as far as `inputs` tell them. Follows values through chains such as
+/// Shape, StridedSlice, Pack, Reshape where they are known.
+///
+/// # Errors
+/// Inputs that don't fit the operator, and operators that are not known here ([`find`]).
+pub fn infer(
+    graph: &Graph,
+    node: &Node,
+    inputs: &[Option<Fact>],
+    variables: &[Variable],
+) -> Result<Vec<Fact>> {
+    let context = Context {
+        graph,
+        node,
+        inputs,
+        variables,
+        options: Options::default(),
+    };
+    infer_in(&context)
+}
+
+pub(crate) fn infer_in(context: &Context) -> Result<Vec<Fact>> {
+    let (graph, node) = (context.graph, context.node);
+    let operator = find(graph.dialect, &node.op).ok_or_else(|| {
+        Error::unsupported(format!(
+            "{} is not an operator that runs here",
+            node.op_label()
+        ))
+    })?;
+    let mut facts = (operator.infer)(context)?;
+    facts.truncate(node.outputs.len());
+    for &output in &node.outputs[facts.len()..] {
+        let value = graph.value(output);
+        facts.push(Fact::new(value.dtype, crate::model::Shape::UNKNOWN));
+    }
+    Ok(facts)
+}
+
+/// Multiply-accumulates of one call of `node`; 0 where the sizes are not known.
+pub fn macs(graph: &Graph, node: &Node, inputs: &[Option<Fact>], variables: &[Variable]) -> u64 {
+    find(graph.dialect, &node.op).map_or(0, |operator| {
+        (operator.macs)(&Context {
+            graph,
+            node,
+            inputs,
+            variables,
+            options: Options::default(),
+        })
+    })
+}

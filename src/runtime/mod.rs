@@ -1,7 +1,23 @@
 //! Plans and executes a signature.
+//!
+//! [`Session::new`] flattens the signature's graph and checks that every operator can run. The first run with new input
+//! sizes plans: shapes, folded constants, packed weights, one arena. Later runs with the same sizes only execute.
 
-use crate::error::{Error, Result};
-use crate::model::{Model, Name, Port, Tensor};
+mod arena;
+mod execute;
+mod inputs;
+mod plan;
+mod problems;
+mod session;
+#[cfg(test)]
+mod tests;
+
+pub use session::Session;
+
+use std::time::Instant;
+
+use crate::error::Result;
+use crate::model::{Name, Tensor};
 use crate::progress::Progress;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,9 +37,6 @@ pub struct RunOptions {
     pub threads: usize,
     pub kernels: KernelChoice,
 }
-
-/// A signature made ready to run; runs share the model's weights.
-pub struct Session {}
 
 /// Time of one operator in the last profiled run.
 #[derive(Debug, Clone)]
@@ -69,60 +82,6 @@ pub struct ArenaBlock {
     pub last: usize,
 }
 
-impl Session {
-    /// Finds the signature and checks that every operator can run; names all that can't.
-    pub fn new(model: &Model, options: &RunOptions) -> Result<Self> {
-        let _ = (model, options);
-        Err(Error::unsupported("running"))
-    }
-
-    pub fn signature(&self) -> &str {
-        ""
-    }
-
-    /// Inputs in the order that `#0`, `#1`, … count.
-    pub fn inputs(&self) -> &[Port] {
-        &[]
-    }
-
-    pub fn outputs(&self) -> &[Port] {
-        &[]
-    }
-
-    /// Runs once. `inputs` by name (or `#0`…), all of them, in any order; outputs in the order of [`Session::outputs`].
-    pub fn run(
-        &mut self,
-        inputs: &[(String, Tensor)],
-        progress: &Progress,
-    ) -> Result<Vec<(String, Tensor)>> {
-        let _ = (inputs, progress);
-        Err(Error::unsupported("running"))
-    }
-
-    /// Times every operator in the runs that follow; costs nothing when off.
-    pub fn set_profiling(&mut self, on: bool) {
-        let _ = on;
-    }
-
-    pub fn profile(&self) -> &[OpTime] {
-        &[]
-    }
-
-    /// Keeps every intermediate value of the runs that follow.
-    pub fn set_keep_intermediates(&mut self, on: bool) {
-        let _ = on;
-    }
-
-    pub fn intermediates(&self) -> Vec<Intermediate> {
-        Vec::new()
-    }
-
-    /// After the first run.
-    pub fn arena(&self) -> ArenaReport {
-        ArenaReport::default()
-    }
-}
-
 /// Times of repeated runs.
 #[derive(Debug, Clone, Default)]
 pub struct Timings {
@@ -134,8 +93,14 @@ pub struct Timings {
 impl Timings {
     /// The `q`-quantile (0 to 1) of the runs after the first, in nanoseconds; the first run's time if it was the only one.
     pub fn quantile_ns(&self, q: f64) -> u64 {
-        let _ = q;
-        0
+        let mut sorted = self.runs_ns.clone();
+        sorted.sort_unstable();
+        let Some(last) = sorted.len().checked_sub(1) else {
+            return self.first_ns;
+        };
+        let at = q.clamp(0.0, 1.0) * last as f64;
+        let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+        (low as f64 + (high - low) as f64 * at.fract()).round() as u64
     }
 }
 
@@ -146,6 +111,22 @@ pub fn bench(
     runs: usize,
     progress: &Progress,
 ) -> Result<Timings> {
-    let _ = (session, inputs, runs, progress);
-    Err(Error::unsupported("running"))
+    let silent = Progress::new();
+    let time = |session: &mut Session| {
+        progress.check()?;
+        let start = Instant::now();
+        session.run(inputs, &silent)?;
+        Ok(start.elapsed().as_nanos() as u64)
+    };
+    progress.stage("timing", runs as u64);
+    let mut timings = Timings {
+        first_ns: time(session)?,
+        runs_ns: Vec::with_capacity(runs.saturating_sub(1)),
+    };
+    progress.step(1)?;
+    for _ in 1..runs {
+        timings.runs_ns.push(time(session)?);
+        progress.step(1)?;
+    }
+    Ok(timings)
 }

@@ -15,11 +15,8 @@ use crate::progress::{Progress, Snapshot};
 /// What a job brings back.
 pub enum Output {
     Opened(Box<Model>),
-    Summary(Box<super::panes::overview::Summary>),
-    Health(Vec<crate::analysis::Finding>),
-    Tensors(Box<super::panes::tensors::Listed>),
     Tensor(Box<super::panes::tensors::Loaded>),
-    Verified(Vec<crate::analysis::Check>),
+    Verified(Vec<super::panes::variables::Check>),
     Coloured(super::panes::source::Coloured),
     Samples(Vec<(String, crate::feed::SampleSet)>),
     Ran(Box<super::panes::run::Ran>),

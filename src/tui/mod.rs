@@ -3,6 +3,7 @@
 pub mod app;
 pub mod command;
 pub mod config;
+pub mod family;
 pub mod focus;
 mod guard;
 pub mod jobs;

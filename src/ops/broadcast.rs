@@ -1,0 +1,35 @@
+//! Shapes that spread over one another, numpy's way.
+
+use super::Context;
+use crate::error::Result;
+use crate::model::Shape;
+
+/// The shape that all of `shapes` spread to. Unknown sizes stay unknown, except beside one that is not 1.
+pub fn shape(cx: &Context, shapes: &[&Shape]) -> Result<Shape> {
+    let mut dims: Vec<&[i64]> = Vec::with_capacity(shapes.len());
+    for shape in shapes {
+        match shape.dims() {
+            Some(d) => dims.push(d),
+            None => return Ok(Shape::UNKNOWN),
+        }
+    }
+    let rank = dims.iter().map(|d| d.len()).max().unwrap_or(0);
+    let mut out = vec![1i64; rank];
+    for dims in &dims {
+        let lead = rank - dims.len();
+        for (slot, &size) in out[lead..].iter_mut().zip(*dims) {
+            *slot = match (*slot, size) {
+                (a, b) if a == b => a,
+                (1, b) => b,
+                (a, 1) => a,
+                (-1, b) => b,
+                (a, -1) => a,
+                _ => {
+                    let all: Vec<_> = shapes.iter().map(ToString::to_string).collect();
+                    return Err(cx.wrong(format!("shapes {} don't broadcast", all.join(" and "))));
+                }
+            };
+        }
+    }
+    Ok(Shape(Some(out)))
+}

@@ -1,0 +1,104 @@
+//! Constants, variables that are only read, and operators that hand values on.
+
+use super::{Constant, Context, Fact, Operator, Prepared};
+use crate::error::{Error, Result};
+use crate::model::{Attr, DType, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(&["Const"], &[], constant, nothing),
+    Operator::new(&["Placeholder"], &[], placeholder, nothing),
+    Operator::new(
+        &[
+            "Identity",
+            "StopGradient",
+            "PreventGradient",
+            "Snapshot",
+            "PlaceholderWithDefault",
+            "EnsureShape",
+            "CheckNumerics",
+            "DeepCopy",
+            "RefIdentity",
+        ],
+        &[],
+        forward,
+        |_| Ok(Prepared::Alias(0)),
+    ),
+    Operator::new(&["IdentityN"], &[], forward, |_| Ok(Prepared::Forward)),
+    Operator::new(
+        &["NoOp", "ControlTrigger"],
+        &[],
+        |_| Ok(Vec::new()),
+        nothing,
+    ),
+    Operator::new(
+        &["VarHandleOp", "VariableV2", "Variable"],
+        &[],
+        variable,
+        nothing,
+    ),
+    Operator::new(&["ReadVariableOp"], &[], read_variable, nothing),
+];
+
+fn nothing(_: &Context) -> Result<Prepared> {
+    Ok(Prepared::Nothing)
+}
+
+fn constant(cx: &Context) -> Result<Vec<Fact>> {
+    let Some(Attr::Tensor { dtype, shape, data }) = cx.attr("value") else {
+        return Err(Error::unreadable("a constant without a value"));
+    };
+    let sizes = shape
+        .fixed()
+        .ok_or_else(|| Error::unreadable(format!("a constant of shape {shape}")))?;
+    let constant = Constant::stored(*dtype, &sizes, data.clone());
+    Ok(vec![Fact::constant(constant)])
+}
+
+fn placeholder(cx: &Context) -> Result<Vec<Fact>> {
+    Err(cx.wrong("it is no input of the signature, so nothing feeds it"))
+}
+
+fn forward(cx: &Context) -> Result<Vec<Fact>> {
+    (0..cx.node.outputs.len())
+        .map(|i| cx.input(i).cloned())
+        .collect()
+}
+
+/// A handle; for the first kind of variables also its value.
+fn variable(cx: &Context) -> Result<Vec<Fact>> {
+    let Some(id) = cx.node.variable else {
+        return Err(Error::unsupported("no stored variable belongs to it"));
+    };
+    let mut fact = Fact::new(DType::Resource, Shape::scalar());
+    if &*cx.node.op != "VarHandleOp" {
+        fact = stored(cx, id)?;
+    }
+    fact.variable = Some(id);
+    Ok(vec![fact])
+}
+
+fn read_variable(cx: &Context) -> Result<Vec<Fact>> {
+    match cx.input(0)?.variable {
+        Some(id) => Ok(vec![stored(cx, id)?]),
+        None => Err(Error::unsupported("it reads a variable that is not stored")),
+    }
+}
+
+fn stored(cx: &Context, id: crate::model::VariableId) -> Result<Fact> {
+    let variable = cx
+        .variables
+        .get(id.0 as usize)
+        .ok_or_else(|| Error::unsupported("it names a variable that the model does not have"))?;
+    let sizes = variable.shape.fixed().ok_or_else(|| {
+        Error::unreadable(format!(
+            "the variable {:?} has the shape {}",
+            variable.key, variable.shape
+        ))
+    })?;
+    let data = variable.data.clone();
+    Ok(Fact::constant(Constant::stored(
+        variable.dtype,
+        &sizes,
+        data,
+    )))
+}

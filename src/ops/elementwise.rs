@@ -1,0 +1,444 @@
+//! Operators on pairs of elements: arithmetic, comparisons, logic, selection.
+
+use super::Fact;
+use super::types::{with_integer, with_number, with_type};
+use super::{Context, Io, Operator, Prepared, broadcast, quantized};
+use crate::error::Result;
+use crate::kernels::elementwise::binary::{self, BinaryOp, BitOp};
+use crate::kernels::elementwise::compare::{self, Comparison};
+use crate::kernels::elementwise::select::select;
+use crate::kernels::{Clamp, Rules};
+use crate::model::{DType, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &[
+            "Add",
+            "AddV2",
+            "Sub",
+            "Mul",
+            "RealDiv",
+            "Div",
+            "TruncateDiv",
+            "DivNoNan",
+            "MulNoNan",
+            "Maximum",
+            "Minimum",
+            "SquaredDifference",
+            "Pow",
+            "FloorDiv",
+            "FloorMod",
+            "Mod",
+            "TruncateMod",
+            "Atan2",
+            "Xlogy",
+            "Xdivy",
+            "Xlog1py",
+        ],
+        &[
+            "ADD",
+            "SUB",
+            "MUL",
+            "DIV",
+            "MAXIMUM",
+            "MINIMUM",
+            "SQUARED_DIFFERENCE",
+            "POW",
+            "FLOOR_DIV",
+            "FLOOR_MOD",
+            "ATAN2",
+            "STABLEHLO_ADD",
+            "STABLEHLO_MULTIPLY",
+            "STABLEHLO_MAXIMUM",
+            "STABLEHLO_MINIMUM",
+        ],
+        infer_binary,
+        prepare_binary,
+    ),
+    Operator::new(
+        &["BiasAdd", "BiasAddV1"],
+        &[],
+        infer_first,
+        prepare_bias_add,
+    ),
+    Operator::new(&["AddN"], &["ADD_N"], infer_add_n, prepare_add_n),
+    Operator::new(
+        &[
+            "Equal",
+            "NotEqual",
+            "Less",
+            "LessEqual",
+            "Greater",
+            "GreaterEqual",
+        ],
+        &[
+            "EQUAL",
+            "NOT_EQUAL",
+            "LESS",
+            "LESS_EQUAL",
+            "GREATER",
+            "GREATER_EQUAL",
+        ],
+        infer_comparison,
+        prepare_comparison,
+    ),
+    Operator::new(
+        &[
+            "LogicalAnd",
+            "LogicalOr",
+            "BitwiseAnd",
+            "BitwiseOr",
+            "BitwiseXor",
+            "LeftShift",
+            "RightShift",
+        ],
+        &[
+            "LOGICAL_AND",
+            "LOGICAL_OR",
+            "BITWISE_XOR",
+            "RIGHT_SHIFT",
+            "STABLEHLO_AND",
+            "STABLEHLO_SHIFT_LEFT",
+        ],
+        infer_binary,
+        prepare_bits,
+    ),
+    Operator::new(
+        &["Select", "SelectV2"],
+        &["SELECT", "SELECT_V2"],
+        infer_select,
+        prepare_select,
+    ),
+];
+
+pub(super) fn rules(cx: &Context) -> Rules {
+    if cx.tflite() {
+        Rules::Tflite
+    } else {
+        Rules::TensorFlow
+    }
+}
+
+fn infer_first(cx: &Context) -> Result<Vec<Fact>> {
+    let input = cx.input(0)?;
+    cx.one(input.dtype, input.shape.clone())
+}
+
+fn same_types(cx: &Context) -> Result<DType> {
+    let (a, b) = (cx.dtype(0)?, cx.dtype(1)?);
+    if a == b {
+        Ok(a)
+    } else {
+        Err(cx.wrong(format!("operands of {a} and {b}")))
+    }
+}
+
+fn infer_binary(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = same_types(cx)?;
+    cx.one(dtype, broadcast::shape(cx, &[cx.shape(0)?, cx.shape(1)?])?)
+}
+
+fn binary_op(name: &str) -> Option<BinaryOp> {
+    Some(match name {
+        "Add" | "AddV2" | "ADD" | "STABLEHLO_ADD" => BinaryOp::Add,
+        "Sub" | "SUB" => BinaryOp::Sub,
+        "Mul" | "MUL" | "STABLEHLO_MULTIPLY" => BinaryOp::Mul,
+        "RealDiv" | "Div" | "TruncateDiv" | "DIV" => BinaryOp::Div,
+        "DivNoNan" => BinaryOp::DivNoNan,
+        "MulNoNan" => BinaryOp::MulNoNan,
+        "Maximum" | "MAXIMUM" | "STABLEHLO_MAXIMUM" => BinaryOp::Maximum,
+        "Minimum" | "MINIMUM" | "STABLEHLO_MINIMUM" => BinaryOp::Minimum,
+        "SquaredDifference" | "SQUARED_DIFFERENCE" => BinaryOp::SquaredDifference,
+        "Pow" | "POW" => BinaryOp::Pow,
+        "FloorDiv" | "FLOOR_DIV" => BinaryOp::FloorDiv,
+        "FloorMod" | "Mod" | "FLOOR_MOD" => BinaryOp::FloorMod,
+        "TruncateMod" => BinaryOp::TruncateMod,
+        "Atan2" | "ATAN2" => BinaryOp::Atan2,
+        "Xlogy" => BinaryOp::Xlogy,
+        "Xdivy" => BinaryOp::Xdivy,
+        "Xlog1py" => BinaryOp::Xlog1py,
+        _ => return None,
+    })
+}
+
+fn prepare_binary(cx: &Context) -> Result<Prepared> {
+    let dtype = same_types(cx)?;
+    let op = binary_op(&cx.node.op).ok_or_else(|| cx.unsupported("no such arithmetic"))?;
+    let out = broadcast_sizes(cx)?;
+    let clamp = match op {
+        BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div => quantized::activation(cx)?,
+        _ => Clamp::NONE,
+    };
+    arithmetic(cx, op, dtype, (cx.sizes(0)?, cx.sizes(1)?, out), clamp)
+}
+
+fn broadcast_sizes(cx: &Context) -> Result<Vec<usize>> {
+    let shapes: Vec<&Shape> = (0..cx.node.inputs.len())
+        .map(|i| cx.shape(i))
+        .collect::<Result<_>>()?;
+    let shape = broadcast::shape(cx, &shapes)?;
+    shape
+        .fixed()
+        .ok_or_else(|| cx.wrong("an input of unknown shape"))
+}
+
+type Sizes3 = (Vec<usize>, Vec<usize>, Vec<usize>);
+
+fn arithmetic(
+    cx: &Context,
+    op: BinaryOp,
+    dtype: DType,
+    sizes: Sizes3,
+    clamp: Clamp,
+) -> Result<Prepared> {
+    let rules = rules(cx);
+    match dtype {
+        DType::Float32 => Prepared::function(move |io| {
+            let (a, b, out) = (
+                io.input::<f32>(0)?,
+                io.input::<f32>(1)?,
+                io.output::<f32>(0)?,
+            );
+            binary::binary(op, rules, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))?;
+            clamp.apply_all(out);
+            Ok(())
+        }),
+        DType::Complex64 => Prepared::function(move |io| {
+            let (a, b, out) = (io.input::<[f32; 2]>(0)?, io.input(1)?, io.output(0)?);
+            binary::binary_complex(op, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))
+        }),
+        DType::Complex128 => Prepared::function(move |io| {
+            let (a, b, out) = (io.input::<[f64; 2]>(0)?, io.input(1)?, io.output(0)?);
+            binary::binary_complex(op, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))
+        }),
+        _ => with_number!(dtype, T => Prepared::function(move |io| {
+            let (a, b, out) = (io.input::<T>(0)?, io.input::<T>(1)?, io.output::<T>(0)?);
+            binary::binary(op, rules, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))
+        }), else Err(cx.no_kernel(dtype))),
+    }
+}
+
+fn prepare_bias_add(cx: &Context) -> Result<Prepared> {
+    let dtype = same_types(cx)?;
+    let (value, bias) = (cx.sizes(0)?, cx.sizes(1)?);
+    let channels_first = cx
+        .node
+        .attrs
+        .text("data_format")
+        .is_some_and(|f| f.starts_with("NC"));
+    let axis = if channels_first {
+        1
+    } else {
+        value.len().saturating_sub(1)
+    };
+    if bias.len() != 1 || value.get(axis) != Some(&bias[0]) {
+        return Err(cx.wrong(format!("a bias of {bias:?} for {value:?}")));
+    }
+    let mut spread = vec![1; value.len() - axis];
+    spread[0] = bias[0];
+    arithmetic(
+        cx,
+        BinaryOp::Add,
+        dtype,
+        (value.clone(), spread, value),
+        Clamp::NONE,
+    )
+}
+
+fn infer_add_n(cx: &Context) -> Result<Vec<Fact>> {
+    let shapes: Vec<&Shape> = (0..cx.node.inputs.len())
+        .map(|i| cx.shape(i))
+        .collect::<Result<_>>()?;
+    cx.one(cx.dtype(0)?, broadcast::shape(cx, &shapes)?)
+}
+
+fn prepare_add_n(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    let count = cx.node.inputs.len();
+    let sizes = broadcast_sizes(cx)?;
+    if (0..count)
+        .any(|i| cx.sizes(i).ok().as_ref() != Some(&sizes) || cx.dtype(i).ok() != Some(dtype))
+    {
+        return Err(cx.wrong("its inputs differ in shape or type"));
+    }
+    with_number!(dtype, T => Prepared::function(move |io| {
+        use crate::kernels::elementwise::number::Number;
+        let out = io.output::<T>(0)?;
+        out.copy_from_slice(io.input::<T>(0)?);
+        for input in 1..count {
+            for (sum, &x) in out.iter_mut().zip(io.input::<T>(input)?) {
+                *sum = sum.add(x);
+            }
+        }
+        Ok(())
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+fn infer_comparison(cx: &Context) -> Result<Vec<Fact>> {
+    same_types(cx)?;
+    cx.one(
+        DType::Bool,
+        broadcast::shape(cx, &[cx.shape(0)?, cx.shape(1)?])?,
+    )
+}
+
+fn comparison_op(name: &str) -> Option<Comparison> {
+    Some(match name {
+        "Equal" | "EQUAL" => Comparison::Equal,
+        "NotEqual" | "NOT_EQUAL" => Comparison::NotEqual,
+        "Less" | "LESS" => Comparison::Less,
+        "LessEqual" | "LESS_EQUAL" => Comparison::LessEqual,
+        "Greater" | "GREATER" => Comparison::Greater,
+        "GreaterEqual" | "GREATER_EQUAL" => Comparison::GreaterEqual,
+        _ => return None,
+    })
+}
+
+fn prepare_comparison(cx: &Context) -> Result<Prepared> {
+    let dtype = same_types(cx)?;
+    let op = comparison_op(&cx.node.op).ok_or_else(|| cx.unsupported("no such comparison"))?;
+    let (a, b, out) = (cx.sizes(0)?, cx.sizes(1)?, broadcast_sizes(cx)?);
+    if cx.tflite() && cx.quantization(0).is_some() && cx.quantization(1).is_some() {
+        let (qa, qb) = (cx.scale(0)?, cx.scale(1)?);
+        return with_type!(dtype, T in [Int8: i8, UInt8: u8] => Prepared::function(move |io| {
+            let side = |values, shape, (scale, zero_point)| compare::QuantizedSide { values, shape, scale, zero_point };
+            let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
+            compare::compare_quantized(op, side(x, &*a, qa), side(y, &*b, qb), (io.output(0)?, &out));
+            Ok(())
+        }), else Err(cx.no_kernel(dtype)));
+    }
+    match dtype {
+        DType::Bool => Prepared::function(move |io| compared::<u8>(io, op, &a, &b, &out)),
+        DType::Complex64 => {
+            Prepared::function(move |io| compared::<[f32; 2]>(io, op, &a, &b, &out))
+        }
+        DType::Complex128 => {
+            Prepared::function(move |io| compared::<[f64; 2]>(io, op, &a, &b, &out))
+        }
+        DType::String => compare_strings(op, a, b, out),
+        _ => {
+            with_number!(dtype, T => Prepared::function(move |io| compared::<T>(io, op, &a, &b, &out)),
+            else Err(cx.no_kernel(dtype)))
+        }
+    }
+}
+
+fn compared<T: crate::model::Element + PartialOrd>(
+    io: &mut Io,
+    op: Comparison,
+    a: &[usize],
+    b: &[usize],
+    out: &[usize],
+) -> Result<()> {
+    let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
+    compare::compare(op, (x, a), (y, b), (io.output(0)?, out));
+    Ok(())
+}
+
+fn compare_strings(
+    op: Comparison,
+    a: Vec<usize>,
+    b: Vec<usize>,
+    out: Vec<usize>,
+) -> Result<Prepared> {
+    Prepared::compute(move |inputs| {
+        let strings = |i: usize| {
+            inputs
+                .get(i)
+                .copied()
+                .flatten()
+                .map(|v| v.strings())
+                .transpose()
+        };
+        let (Some(x), Some(y)) = (strings(0)?, strings(1)?) else {
+            return Ok(Vec::new());
+        };
+        let (x, y): (Vec<&[u8]>, Vec<&[u8]>) = (
+            x.iter().map(|s| &**s).collect(),
+            y.iter().map(|s| &**s).collect(),
+        );
+        let mut values = vec![0u8; out.iter().product()];
+        compare::compare(op, (&x, &a), (&y, &b), (&mut values, &out));
+        Ok(vec![crate::model::Tensor::typed(
+            DType::Bool,
+            &out,
+            &values,
+        )])
+    })
+}
+
+fn prepare_bits(cx: &Context) -> Result<Prepared> {
+    let dtype = same_types(cx)?;
+    let op = match &*cx.node.op {
+        "LogicalAnd" | "LOGICAL_AND" | "BitwiseAnd" | "STABLEHLO_AND" => BitOp::And,
+        "LogicalOr" | "LOGICAL_OR" | "BitwiseOr" => BitOp::Or,
+        "BitwiseXor" | "BITWISE_XOR" => BitOp::Xor,
+        "RightShift" | "RIGHT_SHIFT" => BitOp::RightShift,
+        _ => BitOp::LeftShift,
+    };
+    let (a, b, out) = (cx.sizes(0)?, cx.sizes(1)?, broadcast_sizes(cx)?);
+    let plain = if dtype == DType::Bool {
+        DType::UInt8
+    } else {
+        dtype
+    };
+    with_integer!(plain, T => Prepared::function(move |io| {
+        let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        binary::bitwise(op, (x, &a), (y, &b), (io.output(0)?, &out));
+        Ok(())
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+/// The condition's sizes as they spread: the old operator's rank-1 condition picks rows.
+fn condition(cx: &Context) -> Result<Shape> {
+    let (condition, values) = (cx.shape(0)?, cx.shape(1)?);
+    let old = matches!(&*cx.node.op, "Select" | "SELECT");
+    Ok(match (condition.dims(), values.rank()) {
+        (Some([n]), Some(rank)) if old && rank > 1 => {
+            let mut dims = vec![1; rank];
+            dims[0] = *n;
+            Shape(Some(dims))
+        }
+        _ => condition.clone(),
+    })
+}
+
+fn infer_select(cx: &Context) -> Result<Vec<Fact>> {
+    let condition = condition(cx)?;
+    if cx.dtype(1)? != cx.dtype(2)? {
+        return Err(cx.wrong(format!(
+            "it selects from {} and {}",
+            cx.dtype(1)?,
+            cx.dtype(2)?
+        )));
+    }
+    cx.one(
+        cx.dtype(1)?,
+        broadcast::shape(cx, &[&condition, cx.shape(1)?, cx.shape(2)?])?,
+    )
+}
+
+fn prepare_select(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(1)?;
+    let size = dtype.size().ok_or_else(|| cx.no_kernel(dtype))?;
+    let shape = condition(cx)?;
+    let out = broadcast::shape(cx, &[&shape, cx.shape(1)?, cx.shape(2)?])?.fixed();
+    let (Some(c), Some(out)) = (shape.fixed(), out) else {
+        return Err(cx.wrong("an input of unknown shape"));
+    };
+    let (a, b) = (cx.sizes(1)?, cx.sizes(2)?);
+    if cx.dtype(0)? != DType::Bool {
+        return Err(cx.wrong(format!("a condition of {}", cx.dtype(0)?)));
+    }
+    Prepared::function(move |io| {
+        let (x, y) = (io.view(1)?.bytes(), io.view(2)?.bytes());
+        select(
+            size,
+            (io.view(0)?.bytes(), &c),
+            (x, &a),
+            (y, &b),
+            (io.output_bytes(0)?, &out),
+        );
+        Ok(())
+    })
+}

@@ -1,0 +1,197 @@
+//! What an operator becomes once its shapes are known: something that runs on views of memory.
+
+use bytemuck::{cast_slice, cast_slice_mut};
+
+use crate::error::{Error, Result};
+use crate::kernels::Threads;
+use crate::model::{DType, Element, Tensor};
+
+/// An operator made ready for fixed shapes. Weights that never change are already packed inside.
+pub trait Kernel: Send + Sync {
+    /// Reads the inputs and fills every element of every output.
+    fn run(&self, io: &mut Io<'_, '_>) -> Result<()>;
+
+    /// Whether `run` looks at this input; packed weights need not be kept.
+    fn reads(&self, _input: usize) -> bool {
+        true
+    }
+}
+
+/// An operator whose output shapes depend on the values of its inputs.
+pub trait Compute: Send + Sync {
+    fn compute(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Tensor>>;
+}
+
+/// How the runtime has to execute an operator.
+pub enum Prepared {
+    Kernel(Box<dyn Kernel>),
+    /// Output 0 is the bytes of this input under other sizes.
+    Alias(usize),
+    /// Every output i is input i.
+    Forward,
+    /// Outputs come as tensors of their own.
+    Compute(Box<dyn Compute>),
+    /// There is nothing to do.
+    Nothing,
+}
+
+impl Prepared {
+    pub fn kernel(kernel: impl Kernel + 'static) -> Result<Self> {
+        Ok(Prepared::Kernel(Box::new(kernel)))
+    }
+
+    /// A kernel that is one function of its operands.
+    pub fn function(
+        run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Ok(Prepared::Kernel(Box::new(Function(run))))
+    }
+
+    /// The same with weights packed inside: these inputs are not read again.
+    pub fn packed(
+        packed: &'static [usize],
+        run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Ok(Prepared::Kernel(Box::new(Packed { packed, run })))
+    }
+
+    pub fn compute(
+        run: impl Fn(&[Option<View<'_>>]) -> Result<Vec<Tensor>> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Ok(Prepared::Compute(Box::new(Function(run))))
+    }
+}
+
+struct Function<F>(F);
+
+impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Function<F> {
+    fn run(&self, io: &mut Io<'_, '_>) -> Result<()> {
+        (self.0)(io)
+    }
+}
+
+struct Packed<F> {
+    packed: &'static [usize],
+    run: F,
+}
+
+impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Packed<F> {
+    fn run(&self, io: &mut Io<'_, '_>) -> Result<()> {
+        (self.run)(io)
+    }
+
+    fn reads(&self, input: usize) -> bool {
+        !self.packed.contains(&input)
+    }
+}
+
+impl<F: Fn(&[Option<View<'_>>]) -> Result<Vec<Tensor>> + Send + Sync> Compute for Function<F> {
+    fn compute(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Tensor>> {
+        (self.0)(inputs)
+    }
+}
+
+/// A value that a kernel reads.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub dtype: DType,
+    pub shape: &'a [usize],
+    pub data: Content<'a>,
+}
+
+#[derive(Clone, Copy)]
+pub enum Content<'a> {
+    Bytes(&'a [u8]),
+    Strings(&'a [Vec<u8>]),
+}
+
+impl<'a> View<'a> {
+    pub fn of(tensor: &'a Tensor) -> Self {
+        View {
+            dtype: tensor.dtype(),
+            shape: tensor.shape(),
+            data: match tensor.strings() {
+                Some(strings) => Content::Strings(strings),
+                None => Content::Bytes(tensor.bytes().unwrap_or_default()),
+            },
+        }
+    }
+
+    pub fn bytes(&self) -> &'a [u8] {
+        match self.data {
+            Content::Bytes(bytes) => bytes,
+            Content::Strings(_) => &[],
+        }
+    }
+
+    pub fn values<T: Element>(&self) -> Result<&'a [T]> {
+        match self.data {
+            Content::Bytes(bytes) if T::holds(self.dtype) => Ok(cast_slice(bytes)),
+            _ => Err(Error::unsupported(format!(
+                "an input is {}, expected {}",
+                self.dtype,
+                T::DTYPE
+            ))),
+        }
+    }
+
+    pub fn strings(&self) -> Result<&'a [Vec<u8>]> {
+        match self.data {
+            Content::Strings(strings) => Ok(strings),
+            Content::Bytes(_) => Err(Error::unsupported(format!(
+                "an input is {}, expected strings",
+                self.dtype
+            ))),
+        }
+    }
+
+    /// A copy with memory of its own.
+    pub fn to_tensor(&self) -> Result<Tensor> {
+        match self.data {
+            Content::Bytes(bytes) => Tensor::from_bytes(self.dtype, self.shape, bytes),
+            Content::Strings(strings) => Ok(Tensor::from_strings(self.shape, strings.to_vec())),
+        }
+    }
+}
+
+/// The operands of one call.
+pub struct Io<'s, 'a> {
+    pub inputs: &'s [Option<View<'a>>],
+    /// Row-major memory of each output, uninitialized in the sense that it holds old values.
+    pub outputs: &'s mut [Option<&'a mut [u8]>],
+    pub threads: &'s Threads,
+}
+
+impl<'a> Io<'_, 'a> {
+    pub fn view(&self, index: usize) -> Result<View<'a>> {
+        self.inputs
+            .get(index)
+            .copied()
+            .flatten()
+            .ok_or_else(|| Error::unsupported(format!("input {index} is missing")))
+    }
+
+    pub fn input<T: Element>(&self, index: usize) -> Result<&'a [T]> {
+        self.view(index)?.values()
+    }
+
+    /// `None` where an optional input is absent.
+    pub fn optional<T: Element>(&self, index: usize) -> Result<Option<&'a [T]>> {
+        match self.inputs.get(index).copied().flatten() {
+            Some(view) => view.values().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The memory of output `index`; can be taken once per call.
+    pub fn output_bytes(&mut self, index: usize) -> Result<&'a mut [u8]> {
+        self.outputs
+            .get_mut(index)
+            .and_then(Option::take)
+            .ok_or_else(|| Error::unsupported(format!("output {index} has no memory")))
+    }
+
+    pub fn output<T: Element>(&mut self, index: usize) -> Result<&'a mut [T]> {
+        Ok(cast_slice_mut(self.output_bytes(index)?))
+    }
+}

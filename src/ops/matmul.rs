@@ -1,0 +1,296 @@
+//! Products of matrices.
+
+use super::quantized::{self, Bias, Style, live_bias};
+use super::types::with_type;
+use super::{Context, Fact, Operator, Prepared, broadcast};
+use crate::error::Result;
+use crate::kernels::reference::fully_connected::{fully_connected_f32, fully_connected_quantized};
+use crate::kernels::reference::matmul::{
+    MatMul, batch_matmul, batch_matmul_i8_i32, batch_matmul_quantized,
+};
+use crate::kernels::{Clamp, Quantized, Requant};
+use crate::model::{DType, Element, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"],
+        &["BATCH_MATMUL"],
+        infer,
+        prepare,
+    )
+    .with_macs(macs),
+    Operator::new(
+        &[],
+        &["FULLY_CONNECTED"],
+        infer_fully_connected,
+        prepare_fully_connected,
+    )
+    .with_macs(macs_fully_connected),
+];
+
+/// Whether each side lies transposed.
+fn transposed(cx: &Context) -> (bool, bool) {
+    let either = |a: &str, b: &str| cx.attr_bool(a) || cx.attr_bool(b);
+    (
+        either("transpose_a", "adj_x"),
+        either("transpose_b", "adj_y"),
+    )
+}
+
+fn infer(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = match cx.node.attrs.dtype("Tout") {
+        Some(dtype) => dtype,
+        None if cx.tflite() => cx.out_dtype(0)?,
+        None => cx.dtype(0)?,
+    };
+    let (Some(x), Some(y)) = (cx.shape(0)?.dims(), cx.shape(1)?.dims()) else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    let misfit = || {
+        cx.wrong(format!(
+            "a product of {} and {}",
+            Shape(Some(x.to_vec())),
+            Shape(Some(y.to_vec()))
+        ))
+    };
+    if x.len() < 2 || y.len() < 2 {
+        return Err(misfit());
+    }
+    let (tx, ty) = transposed(cx);
+    let ends = |d: &[i64], t: bool| {
+        let (a, b) = (d[d.len() - 2], d[d.len() - 1]);
+        if t { (b, a) } else { (a, b) }
+    };
+    let ((m, k), (k2, n)) = (ends(x, tx), ends(y, ty));
+    if k >= 0 && k2 >= 0 && k != k2 {
+        return Err(misfit());
+    }
+    let batch = |d: &[i64]| Shape(Some(d[..d.len() - 2].to_vec()));
+    let mut dims = broadcast::shape(cx, &[&batch(x), &batch(y)])?
+        .0
+        .unwrap_or_default();
+    dims.extend([m, n]);
+    cx.one(dtype, Shape(Some(dims)))
+}
+
+struct Geometry {
+    p: MatMul,
+    x: Vec<usize>,
+    y: Vec<usize>,
+    out: Vec<usize>,
+}
+
+fn geometry(cx: &Context) -> Result<Geometry> {
+    let (x, y) = (cx.sizes(0)?, cx.sizes(1)?);
+    let out = infer(cx)?.pop().and_then(|f| f.shape.fixed());
+    let (Some(out), true) = (out, x.len() >= 2 && y.len() >= 2) else {
+        return Err(cx.wrong("a product of unknown shapes"));
+    };
+    let (adj_x, adj_y) = transposed(cx);
+    let k = x[x.len() - if adj_x { 2 } else { 1 }];
+    let p = MatMul {
+        m: out[out.len() - 2],
+        k,
+        n: out[out.len() - 1],
+        adj_x,
+        adj_y,
+    };
+    let batch = |d: &[usize]| d[..d.len() - 2].to_vec();
+    Ok(Geometry {
+        p,
+        x: batch(&x),
+        y: batch(&y),
+        out: batch(&out),
+    })
+}
+
+fn macs(cx: &Context) -> u64 {
+    geometry(cx).map_or(0, |g| {
+        let one = [g.p.m, g.p.k, g.p.n]
+            .iter()
+            .map(|&v| v as u64)
+            .product::<u64>();
+        g.out
+            .iter()
+            .map(|&v| v as u64)
+            .product::<u64>()
+            .saturating_mul(one)
+    })
+}
+
+fn prepare(cx: &Context) -> Result<Prepared> {
+    let g = geometry(cx)?;
+    let (a, b) = (cx.dtype(0)?, cx.dtype(1)?);
+    if cx.tflite() && cx.quantization(0).is_some() && a != DType::Float32 {
+        return match (a, b, cx.out_dtype(0)?) {
+            (DType::Int8, DType::Int8, DType::Int32) => Prepared::function(move |io| {
+                let (x, y) = (io.input::<i8>(0)?, io.input::<i8>(1)?);
+                batch_matmul_i8_i32(&g.p, (x, &g.x), (y, &g.y), (io.output(0)?, &g.out));
+                Ok(())
+            }),
+            (DType::Int8, DType::Int8, _) => quantized_product::<i8>(cx, g),
+            (DType::Int16, DType::Int16, _) => quantized_product::<i16>(cx, g),
+            _ => Err(cx.unsupported(format!("no kernel for {a} times {b}"))),
+        };
+    }
+    if a != b {
+        return Err(cx.unsupported(format!("no kernel for {a} times {b}")));
+    }
+    with_type!(a, T in [
+        Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Int32: i32, Int64: i64, Int16: i16,
+        Int8: i8, UInt8: u8, Complex64: [f32; 2], Complex128: [f64; 2],
+    ] => Prepared::function(move |io| {
+        let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        batch_matmul(&g.p, (x, &g.x), (y, &g.y), (io.output(0)?, &g.out));
+        Ok(())
+    }), else Err(cx.no_kernel(a)))
+}
+
+fn quantized_product<T: Quantized + Element>(cx: &Context, g: Geometry) -> Result<Prepared> {
+    let ((xs, xz), (ys, yz), (os, oz)) = (cx.scale(0)?, cx.scale(1)?, cx.out_scale(0)?);
+    let factor = Requant::per_tensor(xs, ys, os);
+    let requant = Requant::fixed(&[factor], oz, (T::LO, T::HI));
+    Prepared::function(move |io| {
+        let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        batch_matmul_quantized(
+            &g.p,
+            (x, &g.x, xz),
+            (y, &g.y, yz),
+            &requant,
+            (io.output(0)?, &g.out),
+        );
+        Ok(())
+    })
+}
+
+fn infer_fully_connected(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.out_dtype(0)?;
+    let filter = cx.shape(1)?;
+    let (units, depth) = match filter.dims() {
+        Some([units, depth]) => (*units, *depth),
+        _ => return Err(cx.wrong(format!("a filter of shape {filter}"))),
+    };
+    let Some(dims) = cx.shape(0)?.dims() else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    if cx.attr_bool("keep_num_dims") {
+        let mut dims = dims.to_vec();
+        match dims.last_mut() {
+            Some(last) if *last == depth || *last < 0 || depth < 0 => *last = units,
+            _ => {
+                return Err(cx.wrong(format!(
+                    "an input of {} for a filter of {filter}",
+                    cx.shape(0)?
+                )));
+            }
+        }
+        return cx.one(dtype, Shape(Some(dims)));
+    }
+    let batch = match (cx.shape(0)?.elements(), usize::try_from(depth)) {
+        (Some(count), Ok(depth)) if depth > 0 && count.is_multiple_of(depth) => {
+            (count / depth) as i64
+        }
+        (Some(_), Ok(_)) => {
+            return Err(cx.wrong(format!(
+                "an input of {} for a filter of {filter}",
+                cx.shape(0)?
+            )));
+        }
+        _ => -1,
+    };
+    cx.one(dtype, Shape(Some(vec![batch, units])))
+}
+
+fn macs_fully_connected(cx: &Context) -> u64 {
+    let (Ok(filter), Ok(input)) = (cx.sizes(1), cx.sizes(0)) else {
+        return 0;
+    };
+    let [units, _] = filter[..] else { return 0 };
+    input
+        .iter()
+        .map(|&v| v as u64)
+        .product::<u64>()
+        .saturating_mul(units as u64)
+}
+
+fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
+    let (input, filter) = (cx.sizes(0)?, cx.sizes(1)?);
+    let [units, depth] = filter[..] else {
+        return Err(cx.wrong(format!("a filter of {filter:?}")));
+    };
+    let count: usize = input.iter().product();
+    if depth == 0 || !count.is_multiple_of(depth) {
+        return Err(cx.wrong(format!("an input of {input:?} for a filter of {filter:?}")));
+    }
+    if cx.attr_int("weights_format", 0) != 0 {
+        return Err(cx.unsupported("shuffled weights"));
+    }
+    let clamp = quantized::activation(cx)?;
+    match (cx.dtype(0)?, cx.dtype(1)?) {
+        (DType::Float32, DType::Float32) => float_fully_connected(cx, depth, units, clamp),
+        (DType::Int8, DType::Int8 | DType::Int4 | DType::Int2) => {
+            integer_fully_connected::<i8, i8>(cx, depth, units, clamp)
+        }
+        (DType::UInt8, DType::UInt8) => integer_fully_connected::<u8, u8>(cx, depth, units, clamp),
+        (DType::Int16, DType::Int8 | DType::Int4) => {
+            integer_fully_connected::<i16, i8>(cx, depth, units, clamp)
+        }
+        (x, w) => Err(cx.unsupported(format!("no kernel for {x} with {w} weights"))),
+    }
+}
+
+fn float_fully_connected(
+    cx: &Context,
+    depth: usize,
+    units: usize,
+    clamp: Clamp,
+) -> Result<Prepared> {
+    if cx.has(2) && (cx.shape(2)?.elements() != Some(units) || cx.dtype(2)? != DType::Float32) {
+        return Err(cx.wrong(format!(
+            "a bias of {} {} for {units} units",
+            cx.dtype(2)?,
+            cx.shape(2)?
+        )));
+    }
+    Prepared::function(move |io| {
+        let (x, w, bias) = (io.input(0)?, io.input(1)?, io.optional(2)?);
+        fully_connected_f32(depth, x, w, bias, clamp, io.output(0)?);
+        Ok(())
+    })
+}
+
+fn integer_fully_connected<X: Quantized + Element, W: Quantized + Element>(
+    cx: &Context,
+    depth: usize,
+    units: usize,
+    clamp: Clamp,
+) -> Result<Prepared> {
+    if cx.out_dtype(0)? != X::DTYPE {
+        return Err(cx.unsupported(format!(
+            "no kernel for {} to {}",
+            X::DTYPE,
+            cx.out_dtype(0)?
+        )));
+    }
+    let product = quantized::product::<X>(cx, (0, 1, 2), units, Style::Double, clamp)?;
+    let packed: &[usize] = if matches!(product.bias, Bias::Ready(_)) {
+        &[2]
+    } else {
+        &[]
+    };
+    Prepared::packed(packed, move |io| {
+        let (x, w) = (io.input::<X>(0)?, io.input::<W>(1)?);
+        let mut room = Vec::new();
+        let bias = live_bias(&product.bias, io, &mut room)?;
+        fully_connected_quantized(
+            depth,
+            x,
+            w,
+            bias,
+            product.zero,
+            &product.requant,
+            io.output(0)?,
+        );
+        Ok(())
+    })
+}

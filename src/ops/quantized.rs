@@ -1,0 +1,169 @@
+//! Scales and zero points of quantized operators, as kernels take them.
+
+use std::sync::Arc;
+
+use super::Context;
+use crate::error::Result;
+use crate::kernels::reference::conv::ZeroPoints;
+use crate::kernels::requant::quantized_range;
+use crate::kernels::{Clamp, Quantized, Requant};
+use crate::model::{DType, Tensor};
+
+/// The bounds of `fused_activation_function`; in TFLite no activation still means finite numbers.
+pub fn activation(cx: &Context) -> Result<Clamp> {
+    if !cx.tflite() {
+        return Ok(Clamp::NONE);
+    }
+    match cx.attr_int("fused_activation_function", 0) {
+        0 => Ok(Clamp::FINITE),
+        1 => Ok(Clamp::RELU),
+        2 => Ok(Clamp::RELU_N1_TO_1),
+        3 => Ok(Clamp::RELU6),
+        other => {
+            let name = cx.node.attrs.text("fused_activation_function");
+            let other = name.map_or_else(|| other.to_string(), str::to_owned);
+            Err(cx.unsupported(format!("the fused activation {other}")))
+        }
+    }
+}
+
+/// The range of `T` that the bounds leave under the output's scale.
+pub fn range<T: Quantized>(cx: &Context, clamp: Clamp) -> Result<(i32, i32)> {
+    let (scale, zero) = cx.out_scale(0)?;
+    Ok(quantized_range::<T>((clamp.lo, clamp.hi), scale, zero))
+}
+
+/// Which arithmetic brings a sum to the output's scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Fixed point, as convolutions do.
+    Fixed,
+    /// In f64, as FULLY_CONNECTED does.
+    Double,
+}
+
+/// Everything between an integer product sum and the quantized output.
+pub struct Product {
+    pub zero: ZeroPoints,
+    pub requant: Requant,
+    pub bias: Bias,
+}
+
+/// A bias widened once, or read and widened in each call.
+pub enum Bias {
+    None,
+    Ready(Vec<i64>),
+    Input(usize),
+}
+
+impl Bias {
+    pub fn of(cx: &Context, input: usize, channels: usize) -> Result<Self> {
+        if !cx.has(input) {
+            return Ok(Bias::None);
+        }
+        if cx.shape(input)?.elements() != Some(channels) {
+            return Err(cx.wrong(format!(
+                "a bias of shape {} for {channels} channels",
+                cx.shape(input)?
+            )));
+        }
+        match cx.constant(input)? {
+            Some(tensor) => Ok(Bias::Ready(widen(cx, &tensor)?)),
+            None => Ok(Bias::Input(input)),
+        }
+    }
+}
+
+fn widen(cx: &Context, tensor: &Arc<Tensor>) -> Result<Vec<i64>> {
+    if let Some(values) = tensor.values::<i32>() {
+        return Ok(values.iter().map(|&v| i64::from(v)).collect());
+    }
+    let values = tensor.values::<i64>();
+    values
+        .map(<[i64]>::to_vec)
+        .ok_or_else(|| cx.no_kernel(tensor.dtype()))
+}
+
+/// For the operands `input`, `filter`, `bias` of a convolution or FULLY_CONNECTED with `channels` outputs.
+pub fn product<X: Quantized>(
+    cx: &Context,
+    (input, filter, bias): (usize, usize, usize),
+    channels: usize,
+    style: Style,
+    clamp: Clamp,
+) -> Result<Product> {
+    let (xs, xz) = cx.scale(input)?;
+    let (os, oz) = cx.out_scale(0)?;
+    let q = cx
+        .quantization(filter)
+        .ok_or_else(|| cx.wrong("the filter has no scale"))?;
+    let scales = &q.scale;
+    if scales.len() != 1 && scales.len() != channels {
+        return Err(cx.wrong(format!(
+            "{} filter scales for {channels} channels",
+            scales.len()
+        )));
+    }
+    if let Some(bad) = scales.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
+        return Err(cx.wrong(format!(
+            "a filter scale of {bad}, expected a positive number"
+        )));
+    }
+    let unsigned = cx.dtype(filter)? == DType::UInt8;
+    let zeros = &q.zero_point;
+    let zw = match (zeros.first(), style) {
+        (None, _) => 0,
+        (Some(&z), _) if unsigned || (style == Style::Double && scales.len() == 1) => {
+            i32::try_from(z).map_err(|_| cx.wrong(format!("the filter has the zero point {z}")))?
+        }
+        _ if zeros.iter().any(|&z| z != 0) => {
+            return Err(cx.wrong("a filter zero point that is not 0"));
+        }
+        _ => 0,
+    };
+    let factors = if unsigned && scales.len() == 1 && style == Style::Fixed {
+        vec![Requant::per_tensor(xs, scales[0], os)]
+    } else {
+        Requant::per_channel(xs, scales, os)
+    };
+    let range = quantized_range::<X>((clamp.lo, clamp.hi), os, oz);
+    let wide = cx.dtype(input)? == DType::Int16;
+    let narrow_bias = cx.has(bias) && cx.dtype(bias)? == DType::Int32;
+    let requant = match style {
+        Style::Double => Requant::double(&factors, oz, range),
+        Style::Fixed if wide && !narrow_bias => Requant::fixed64(&factors, oz, range),
+        Style::Fixed => Requant::fixed(&factors, oz, range),
+    };
+    Ok(Product {
+        zero: ZeroPoints {
+            input: xz,
+            filter: zw,
+        },
+        requant,
+        bias: Bias::of(cx, bias, channels)?,
+    })
+}
+
+/// The widened bias of a call.
+pub fn live_bias<'b>(
+    bias: &'b Bias,
+    io: &super::Io,
+    room: &'b mut Vec<i64>,
+) -> Result<Option<&'b [i64]>> {
+    match bias {
+        Bias::None => Ok(None),
+        Bias::Ready(values) => Ok(Some(values)),
+        Bias::Input(index) => {
+            let view = io.view(*index)?;
+            *room = match view.dtype {
+                DType::Int32 => view
+                    .values::<i32>()?
+                    .iter()
+                    .map(|&v| i64::from(v))
+                    .collect(),
+                _ => view.values::<i64>()?.to_vec(),
+            };
+            Ok(Some(room))
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Functions of one element, activations among them, and casts.
+
+use super::types::{with_float, with_integer, with_type};
+use super::{Context, Fact, Operator, Prepared, elementwise::rules};
+use crate::error::Result;
+use crate::kernels::Rules;
+use crate::kernels::elementwise::cast::{self, Bool, CastTarget, Castable};
+use crate::kernels::elementwise::map;
+use crate::kernels::elementwise::number::Number;
+use crate::kernels::elementwise::unary::{self, IntegerOp, UnaryOp};
+use crate::model::{DType, Element};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &[
+            "Abs",
+            "Neg",
+            "Sign",
+            "Square",
+            "Sqrt",
+            "Rsqrt",
+            "Reciprocal",
+            "Inv",
+            "Exp",
+            "Expm1",
+            "Log",
+            "Log1p",
+            "Sin",
+            "Cos",
+            "Tan",
+            "Asin",
+            "Acos",
+            "Atan",
+            "Sinh",
+            "Cosh",
+            "Asinh",
+            "Acosh",
+            "Atanh",
+            "Tanh",
+            "Sigmoid",
+            "Floor",
+            "Ceil",
+            "Round",
+            "Rint",
+            "Erf",
+            "Erfc",
+            "Relu",
+            "Relu6",
+            "LeakyRelu",
+            "Elu",
+            "Selu",
+            "Softplus",
+            "Softsign",
+            "Invert",
+        ],
+        &[
+            "ABS",
+            "NEG",
+            "SIGN",
+            "SQUARE",
+            "SQRT",
+            "RSQRT",
+            "EXP",
+            "LOG",
+            "SIN",
+            "COS",
+            "TANH",
+            "LOGISTIC",
+            "FLOOR",
+            "CEIL",
+            "ROUND",
+            "RELU",
+            "RELU6",
+            "RELU_N1_TO_1",
+            "RELU_0_TO_1",
+            "LEAKY_RELU",
+            "ELU",
+            "GELU",
+            "HARD_SWISH",
+        ],
+        infer_same,
+        prepare,
+    ),
+    Operator::new(
+        &["IsNan", "IsInf", "IsFinite"],
+        &[],
+        infer_test,
+        prepare_test,
+    ),
+    Operator::new(&["LogicalNot"], &["LOGICAL_NOT"], infer_same, prepare_not),
+    Operator::new(&[], &["PRELU"], infer_same, prepare_prelu),
+    Operator::new(&["Cast"], &["CAST"], infer_cast, prepare_cast),
+    Operator::new(&["Bitcast"], &["BITCAST"], infer_bitcast, |_| {
+        Ok(Prepared::Alias(0))
+    }),
+    Operator::new(
+        &["ZerosLike", "OnesLike"],
+        &["ZEROS_LIKE"],
+        infer_same,
+        prepare_like,
+    ),
+];
+
+fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
+    let input = cx.input(0)?;
+    cx.one(input.dtype, input.shape.clone())
+}
+
+fn function(cx: &Context) -> Option<UnaryOp> {
+    let alpha = || cx.attr_float("alpha", if cx.tflite() { 0.0 } else { 0.2 }) as f32;
+    Some(match &*cx.node.op {
+        "Abs" | "ABS" => UnaryOp::Abs,
+        "Neg" | "NEG" => UnaryOp::Neg,
+        "Sign" | "SIGN" => UnaryOp::Sign,
+        "Square" | "SQUARE" => UnaryOp::Square,
+        "Sqrt" | "SQRT" => UnaryOp::Sqrt,
+        "Rsqrt" | "RSQRT" => UnaryOp::Rsqrt,
+        "Reciprocal" | "Inv" => UnaryOp::Reciprocal,
+        "Exp" | "EXP" => UnaryOp::Exp,
+        "Expm1" => UnaryOp::Expm1,
+        "Log" | "LOG" => UnaryOp::Log,
+        "Log1p" => UnaryOp::Log1p,
+        "Sin" | "SIN" => UnaryOp::Sin,
+        "Cos" | "COS" => UnaryOp::Cos,
+        "Tan" => UnaryOp::Tan,
+        "Asin" => UnaryOp::Asin,
+        "Acos" => UnaryOp::Acos,
+        "Atan" => UnaryOp::Atan,
+        "Sinh" => UnaryOp::Sinh,
+        "Cosh" => UnaryOp::Cosh,
+        "Asinh" => UnaryOp::Asinh,
+        "Acosh" => UnaryOp::Acosh,
+        "Atanh" => UnaryOp::Atanh,
+        "Tanh" | "TANH" => UnaryOp::Tanh,
+        "Sigmoid" | "LOGISTIC" => UnaryOp::Logistic,
+        "Floor" | "FLOOR" => UnaryOp::Floor,
+        "Ceil" | "CEIL" => UnaryOp::Ceil,
+        "Round" | "Rint" | "ROUND" => UnaryOp::Round,
+        "Erf" => UnaryOp::Erf,
+        "Erfc" => UnaryOp::Erfc,
+        "Relu" | "RELU" => UnaryOp::Relu,
+        "Relu6" | "RELU6" => UnaryOp::Relu6,
+        "RELU_N1_TO_1" => UnaryOp::ReluN1To1,
+        "RELU_0_TO_1" => UnaryOp::Relu0To1,
+        "LeakyRelu" | "LEAKY_RELU" => UnaryOp::LeakyRelu { alpha: alpha() },
+        "Elu" | "ELU" => UnaryOp::Elu,
+        "Selu" => UnaryOp::Selu,
+        "Softplus" => UnaryOp::Softplus,
+        "Softsign" => UnaryOp::Softsign,
+        "GELU" if cx.attr_bool("approximate") => UnaryOp::GeluTanh,
+        "GELU" => UnaryOp::Gelu,
+        "HARD_SWISH" => UnaryOp::HardSwish,
+        _ => return None,
+    })
+}
+
+fn integer_function(cx: &Context) -> Option<IntegerOp> {
+    Some(match &*cx.node.op {
+        "Abs" | "ABS" => IntegerOp::Abs,
+        "Neg" | "NEG" => IntegerOp::Neg,
+        "Sign" | "SIGN" => IntegerOp::Sign,
+        "Square" | "SQUARE" => IntegerOp::Square,
+        "Invert" => IntegerOp::Invert,
+        "Relu" => IntegerOp::Relu,
+        "Relu6" => IntegerOp::Relu6,
+        // Rounding a whole number.
+        "Round" | "Rint" | "Floor" | "Ceil" => return None,
+        _ => return None,
+    })
+}
+
+fn prepare(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    if dtype.is_integer() {
+        let op = integer_function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
+        return with_integer!(dtype, T => Prepared::function(move |io| {
+            unary::unary_integer(op, io.input::<T>(0)?, io.output(0)?);
+            Ok(())
+        }), else Err(cx.no_kernel(dtype)));
+    }
+    let op = function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
+    with_float!(dtype, T => Prepared::function(move |io| {
+        unary::unary(op, io.input::<T>(0)?, io.output::<T>(0)?);
+        Ok(())
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+fn infer_test(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(DType::Bool, cx.shape(0)?.clone())
+}
+
+fn prepare_test(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    let test: fn(f64) -> bool = match &*cx.node.op {
+        "IsNan" => f64::is_nan,
+        "IsInf" => f64::is_infinite,
+        _ => f64::is_finite,
+    };
+    with_float!(dtype, T => Prepared::function(move |io| {
+        map(io.input::<T>(0)?, io.output::<u8>(0)?, |x| u8::from(test(f64::from(x))));
+        Ok(())
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+fn prepare_not(cx: &Context) -> Result<Prepared> {
+    match cx.dtype(0)? {
+        DType::Bool => Prepared::function(|io| {
+            unary::logical_not(io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
+        other => Err(cx.no_kernel(other)),
+    }
+}
+
+fn prepare_prelu(cx: &Context) -> Result<Prepared> {
+    let (x, alpha) = (cx.sizes(0)?, cx.sizes(1)?);
+    let spread = super::broadcast::shape(cx, &[cx.shape(0)?, cx.shape(1)?])?;
+    if spread.fixed().as_ref() != Some(&x) {
+        return Err(cx.wrong(format!("slopes of {alpha:?} for {x:?}")));
+    }
+    match cx.dtype(0)? {
+        DType::Float32 => Prepared::function(move |io| {
+            let (values, slopes) = (io.input(0)?, io.input(1)?);
+            unary::prelu_f32((values, &x), (slopes, &alpha), io.output(0)?);
+            Ok(())
+        }),
+        other => Err(cx.no_kernel(other)),
+    }
+}
+
+fn infer_cast(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = match cx.node.attrs.dtype("DstT") {
+        Some(dtype) => dtype,
+        None => cx.out_dtype(0)?,
+    };
+    cx.one(dtype, cx.shape(0)?.clone())
+}
+
+fn prepare_cast(cx: &Context) -> Result<Prepared> {
+    let to = infer_cast(cx)?.first().map_or(DType::Invalid, |f| f.dtype);
+    let from = cx.dtype(0)?;
+    let rules = rules(cx);
+    if from == to {
+        return Ok(Prepared::Alias(0));
+    }
+    match (from, to) {
+        (DType::Complex64, DType::Complex128) => {
+            return Prepared::function(|io| {
+                cast::cast_complex(io.input::<[f32; 2]>(0)?, io.output::<[f64; 2]>(0)?, |v| v);
+                Ok(())
+            });
+        }
+        (DType::Complex128, DType::Complex64) => {
+            return Prepared::function(|io| {
+                cast::cast_complex(io.input::<[f64; 2]>(0)?, io.output::<[f32; 2]>(0)?, |v| {
+                    v as f32
+                });
+                Ok(())
+            });
+        }
+        _ => {}
+    }
+    with_type!(from, T in [
+        Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Bool: u8, Int4: i8, Int2: i8, UInt4: u8,
+        Int8: i8, UInt8: u8, Int16: i16, UInt16: u16, Int32: i32, UInt32: u32, Int64: i64, UInt64: u64,
+        Complex64: [f32; 2], Complex128: [f64; 2],
+    ] => cast_from::<T>(cx, rules, to), else Err(cx.no_kernel(from)))
+}
+
+fn cast_from<X: Castable + Element + 'static>(
+    cx: &Context,
+    rules: Rules,
+    to: DType,
+) -> Result<Prepared> {
+    fn run<X: Castable + Element, O: CastTarget + bytemuck::Pod>(rules: Rules) -> Result<Prepared> {
+        Prepared::function(move |io| {
+            let x = io.input::<X>(0)?;
+            cast::cast(
+                rules,
+                x,
+                bytemuck::cast_slice_mut::<u8, O>(io.output_bytes(0)?),
+            );
+            Ok(())
+        })
+    }
+    with_type!(to, O in [
+        Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Bool: Bool,
+        Int8: i8, UInt8: u8, Int16: i16, UInt16: u16, Int32: i32, UInt32: u32, Int64: i64, UInt64: u64,
+        Complex64: [f32; 2], Complex128: [f64; 2],
+    ] => run::<X, O>(rules), else Err(cx.no_kernel(to)))
+}
+
+/// The bytes stay; a wider type takes the last axis in, a narrower one adds one.
+fn infer_bitcast(cx: &Context) -> Result<Vec<Fact>> {
+    let to = match cx.node.attrs.dtype("type") {
+        Some(dtype) => dtype,
+        None => cx.out_dtype(0)?,
+    };
+    let from = cx.dtype(0)?;
+    let (Some(a), Some(b)) = (from.size(), to.size()) else {
+        return Err(cx.unsupported(format!("bits of {from} as {to}")));
+    };
+    let Some(dims) = cx.shape(0)?.dims() else {
+        return cx.one(to, crate::model::Shape::UNKNOWN);
+    };
+    let mut dims = dims.to_vec();
+    if a > b {
+        dims.push((a / b) as i64);
+    } else if a < b
+        && dims
+            .pop()
+            .is_some_and(|last| last != (b / a) as i64 && last >= 0)
+    {
+        return Err(cx.wrong(format!(
+            "the last axis of {} is not one {to} long",
+            cx.shape(0)?
+        )));
+    }
+    cx.one(to, crate::model::Shape(Some(dims)))
+}
+
+fn prepare_like(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    let ones = &*cx.node.op == "OnesLike";
+    if !ones {
+        return Prepared::function(|io| {
+            io.output_bytes(0)?.fill(0);
+            Ok(())
+        });
+    }
+    super::types::with_number!(dtype, T => Prepared::function(move |io| {
+        io.output::<T>(0)?.fill(T::from_f64(1.0));
+        Ok(())
+    }), else Err(cx.no_kernel(dtype)))
+}

@@ -1,0 +1,589 @@
+//! From a flat graph and concrete input sizes to a list of steps with a place for every value.
+
+use std::sync::Arc;
+
+use super::arena::{self, Lifetime};
+use super::execute::{Memory, allocate, evaluate};
+use super::problems::Problems;
+use super::{ArenaBlock, ArenaReport};
+use crate::error::{Error, Kind, Result};
+use crate::kernels::Threads;
+use crate::model::{DType, Graph, NodeId, Shape, Tensor, ValueId, Variable};
+use crate::ops::{self, Constant, Context, Fact, Options, Prepared};
+use crate::progress::Progress;
+
+/// What a session knows before it knows any sizes.
+pub struct Setup {
+    pub graph: Graph,
+    pub variables: Vec<Variable>,
+    pub options: Options,
+    pub threads: Threads,
+    /// The values behind the signature's ports, in their order.
+    pub inputs: Vec<ValueId>,
+    pub outputs: Vec<ValueId>,
+    pub order: Vec<NodeId>,
+}
+
+impl Setup {
+    pub fn context<'g>(&'g self, node: NodeId, inputs: &'g [Option<Fact>]) -> Context<'g> {
+        Context {
+            graph: &self.graph,
+            node: self.graph.node(node),
+            inputs,
+            variables: &self.variables,
+            options: self.options,
+        }
+    }
+
+    /// An error of a node, with its name.
+    pub fn at_node(&self, node: NodeId, error: Error) -> Error {
+        let node = self.graph.node(node);
+        error.at(format_args!("{} {:?}", node.op_label(), node.name))
+    }
+}
+
+/// Where a value is while the plan runs.
+#[derive(Clone)]
+pub enum Place {
+    /// Nothing needs it.
+    Nowhere,
+    /// An input of the signature, read where the caller has it.
+    Input(usize),
+    Constant(Arc<Tensor>),
+    /// In the arena.
+    Arena {
+        offset: usize,
+        bytes: usize,
+    },
+    /// In a tensor of its own, made during the run, under this value's index.
+    Owned(usize),
+}
+
+pub enum Work {
+    Kernel(Box<dyn ops::Kernel>),
+    Compute(Box<dyn ops::Compute>),
+    /// Sizes are known only when the inputs are there: inferred, prepared and run in one go.
+    Dynamic,
+}
+
+pub struct Step {
+    pub node: NodeId,
+    pub work: Work,
+    pub inputs: Vec<Option<ValueId>>,
+    pub outputs: Vec<ValueId>,
+    /// The parts of the arena that the step touches, by offset, each once.
+    pub pieces: Vec<Piece>,
+    /// Values in tensors of their own that nothing needs after this step.
+    pub releases: Vec<usize>,
+    pub macs: u64,
+}
+
+pub struct Piece {
+    pub offset: usize,
+    pub bytes: usize,
+    /// The output it is for; `None` for inputs.
+    pub output: Option<usize>,
+}
+
+pub struct Plan {
+    pub input_sizes: Vec<Vec<usize>>,
+    pub steps: Vec<Step>,
+    pub places: Vec<Place>,
+    pub facts: Vec<Option<Fact>>,
+    /// Sizes of every value that are known before the run.
+    pub sizes: Vec<Option<Vec<usize>>>,
+    pub arena_bytes: usize,
+    pub report: ArenaReport,
+}
+
+/// Sizes at most this large are looked at when shapes are inferred from values during a run.
+const MAX_SHAPE_VALUES: usize = 4096;
+
+struct Builder<'s> {
+    setup: &'s Setup,
+    facts: Vec<Option<Fact>>,
+    /// Values that are the bytes of another value.
+    same_as: Vec<usize>,
+    steps: Vec<Step>,
+    problems: Problems,
+}
+
+impl Plan {
+    /// Plans for inputs of these sizes.
+    ///
+    /// # Errors
+    /// One error with every operator that can't run; else the first node whose inputs don't fit.
+    pub fn new(setup: &Setup, input_sizes: &[Vec<usize>], progress: &Progress) -> Result<Plan> {
+        let count = setup.graph.values.len();
+        let mut builder = Builder {
+            setup,
+            facts: vec![None; count],
+            same_as: (0..count).collect(),
+            steps: Vec::new(),
+            problems: Problems::default(),
+        };
+        builder.seed(input_sizes)?;
+        progress.stage("planning", setup.order.len() as u64);
+        for &node in &setup.order {
+            progress.step(1)?;
+            builder.node(node)?;
+        }
+        std::mem::take(&mut builder.problems).result(&setup.graph)?;
+        builder.finish(input_sizes)
+    }
+}
+
+impl Builder<'_> {
+    fn seed(&mut self, input_sizes: &[Vec<usize>]) -> Result<()> {
+        let graph = &self.setup.graph;
+        for (at, value) in graph.values.iter().enumerate() {
+            let Some(data) = &value.data else { continue };
+            let sizes = value.stored_shape.fixed().ok_or_else(|| {
+                Error::unreadable(format!("a constant of shape {}", value.stored_shape))
+                    .at(format_args!("tensor {:?}", value.name))
+            })?;
+            self.facts[at] = Some(Fact::constant(Constant::stored(
+                value.dtype,
+                &sizes,
+                data.clone(),
+            )));
+        }
+        for (&id, sizes) in self.setup.inputs.iter().zip(input_sizes) {
+            let dtype = graph.value(id).dtype;
+            self.facts[id.index()] = Some(Fact::fixed(dtype, sizes));
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, id: NodeId) -> Result<()> {
+        let setup = self.setup;
+        let node = setup.graph.node(id);
+        let known = |facts: &[Option<Fact>], value: &ValueId| facts[value.index()].is_some();
+        if !node.outputs.is_empty() && node.outputs.iter().all(|v| known(&self.facts, v)) {
+            return Ok(()); // constants and fed placeholders
+        }
+        let Some(operator) = ops::find(setup.graph.dialect, &node.op) else {
+            self.problems
+                .add(id, Error::unsupported("no such operator here"));
+            return Ok(());
+        };
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for input in &node.inputs {
+            match input {
+                None => inputs.push(None),
+                Some(value) => match &self.facts[value.index()] {
+                    Some(fact) => inputs.push(Some(fact.clone())),
+                    // Behind an operator that is a problem already.
+                    None if !self.problems.is_empty() => return Ok(()),
+                    None => {
+                        let name = &setup.graph.value(*value).name;
+                        return Err(setup.at_node(
+                            id,
+                            Error::usage(format!("its input {name:?} is never computed")),
+                        ));
+                    }
+                },
+            }
+        }
+        let context = setup.context(id, &inputs);
+        let macs = (operator.macs)(&context);
+        let planned =
+            ops::infer_in(&context).and_then(|outputs| self.choose(&context, operator, outputs));
+        match planned {
+            Ok((outputs, work)) => {
+                self.settle(id, outputs, work, macs);
+                Ok(())
+            }
+            Err(error) if error.kind() == Kind::Unsupported => {
+                self.problems.add(id, error);
+                Ok(())
+            }
+            Err(error) => Err(setup.at_node(id, error)),
+        }
+    }
+
+    fn choose(
+        &self,
+        context: &Context,
+        operator: &ops::Operator,
+        mut outputs: Vec<Fact>,
+    ) -> Result<(Vec<Fact>, Choice)> {
+        if !outputs.is_empty() && outputs.iter().all(|fact| fact.constant.is_some()) {
+            return Ok((outputs, Choice::Nothing));
+        }
+        let ready = context
+            .inputs
+            .iter()
+            .flatten()
+            .all(|fact| fact.shape.fixed().is_some());
+        if !ready {
+            return Ok((outputs, Choice::Step(Work::Dynamic)));
+        }
+        let prepared = (operator.prepare)(context)?;
+        let constant = context
+            .inputs
+            .iter()
+            .flatten()
+            .all(|fact| fact.constant.is_some());
+        let fixed = outputs.iter().all(|fact| fact.shape.fixed().is_some());
+        let choice = match prepared {
+            Prepared::Nothing => Choice::Nothing,
+            Prepared::Alias(input) if fixed => Choice::Same(vec![input]),
+            Prepared::Alias(_) => Choice::Step(Work::Dynamic),
+            Prepared::Forward => Choice::Same((0..outputs.len()).collect()),
+            prepared
+                if constant
+                    && operator.foldable
+                    && (fixed || matches!(prepared, Prepared::Compute(_))) =>
+            {
+                let mut tensors = Vec::new();
+                for fact in context.inputs {
+                    tensors.push(
+                        fact.as_ref()
+                            .and_then(|f| f.constant.as_ref())
+                            .map(Constant::read)
+                            .transpose()?,
+                    );
+                }
+                let values = evaluate(&prepared, &tensors, &outputs, &self.setup.threads)?;
+                outputs = values
+                    .into_iter()
+                    .map(|t| Fact::constant(Constant::ready(Arc::new(t))))
+                    .collect();
+                Choice::Nothing
+            }
+            Prepared::Kernel(kernel) if fixed => Choice::Step(Work::Kernel(kernel)),
+            Prepared::Kernel(_) => Choice::Step(Work::Dynamic),
+            Prepared::Compute(compute) => Choice::Step(Work::Compute(compute)),
+        };
+        Ok((outputs, choice))
+    }
+
+    fn settle(&mut self, id: NodeId, mut outputs: Vec<Fact>, choice: Choice, macs: u64) {
+        let node = self.setup.graph.node(id);
+        if let Choice::Same(inputs) = &choice {
+            for (slot, &input) in inputs.iter().enumerate() {
+                let (Some(&output), Some(source)) = (node.outputs.get(slot), node.input(input))
+                else {
+                    continue;
+                };
+                self.same_as[output.index()] = self.same_as[source.index()];
+                if let Some(fact) = &self.facts[source.index()] {
+                    outputs[slot].variable = fact.variable;
+                    outputs[slot].constant = reshaped(fact, &outputs[slot].shape);
+                }
+            }
+        }
+        for (&value, fact) in node.outputs.iter().zip(outputs) {
+            self.facts[value.index()] = Some(fact);
+        }
+        if let Choice::Step(work) = choice {
+            self.steps.push(Step {
+                node: id,
+                work,
+                inputs: node.inputs.clone(),
+                outputs: node.outputs.clone(),
+                pieces: Vec::new(),
+                releases: Vec::new(),
+                macs,
+            });
+        }
+    }
+
+    fn finish(mut self, input_sizes: &[Vec<usize>]) -> Result<Plan> {
+        for &output in &self.setup.outputs {
+            if self.facts[output.index()].is_none() {
+                let name = &self.setup.graph.value(output).name;
+                return Err(Error::unsupported(format!(
+                    "the output {name:?} is never computed"
+                )));
+            }
+        }
+        self.drop_unneeded();
+        let last_use = self.last_uses();
+        let mut places = self.places(&last_use)?;
+        let (arena_bytes, report) = self.arena(&mut places, &last_use)?;
+        for step in &mut self.steps {
+            let at = |value: &ValueId| places[value.index()].clone();
+            let mut pieces: Vec<Piece> = Vec::new();
+            for (slot, output) in step.outputs.iter().enumerate() {
+                if let Place::Arena { offset, bytes } = at(output) {
+                    pieces.push(Piece {
+                        offset,
+                        bytes,
+                        output: Some(slot),
+                    });
+                }
+            }
+            for input in step.inputs.iter().flatten() {
+                if let Place::Arena { offset, bytes } = at(input)
+                    && bytes > 0
+                    && !pieces.iter().any(|p| p.offset == offset && p.bytes > 0)
+                {
+                    pieces.push(Piece {
+                        offset,
+                        bytes,
+                        output: None,
+                    });
+                }
+            }
+            pieces.sort_by_key(|p| (p.offset, p.bytes));
+            step.pieces = pieces;
+        }
+        let sizes = self
+            .facts
+            .iter()
+            .map(|f| f.as_ref().and_then(|f| f.shape.fixed()))
+            .collect();
+        Ok(Plan {
+            input_sizes: input_sizes.to_vec(),
+            steps: self.steps,
+            places,
+            facts: self.facts,
+            sizes,
+            arena_bytes,
+            report,
+        })
+    }
+
+    /// Steps whose results nothing reads: what folding and packing left behind.
+    fn drop_unneeded(&mut self) {
+        let mut needed = vec![false; self.facts.len()];
+        for output in &self.setup.outputs {
+            needed[self.same_as[output.index()]] = true;
+        }
+        let mut keep = vec![false; self.steps.len()];
+        for (at, step) in self.steps.iter_mut().enumerate().rev() {
+            let effects = step.outputs.is_empty();
+            keep[at] = effects || step.outputs.iter().any(|v| needed[self.same_as[v.index()]]);
+            if !keep[at] {
+                continue;
+            }
+            for (slot, input) in step.inputs.iter_mut().enumerate() {
+                let unread = matches!(&step.work, Work::Kernel(kernel) if !kernel.reads(slot));
+                if unread {
+                    *input = None;
+                } else if let Some(value) = input {
+                    needed[self.same_as[value.index()]] = true;
+                }
+            }
+        }
+        let mut at = 0;
+        self.steps.retain(|_| {
+            at += 1;
+            keep[at - 1]
+        });
+    }
+
+    /// The last step that reads each value (by the value whose bytes it is); results of the graph live to the end.
+    fn last_uses(&self) -> Vec<Option<usize>> {
+        let mut last = vec![None; self.facts.len()];
+        for (at, step) in self.steps.iter().enumerate() {
+            for value in step.inputs.iter().flatten().chain(&step.outputs) {
+                last[self.same_as[value.index()]] = Some(at);
+            }
+        }
+        for output in &self.setup.outputs {
+            last[self.same_as[output.index()]] = Some(self.steps.len());
+        }
+        last
+    }
+
+    fn places(&mut self, last_use: &[Option<usize>]) -> Result<Vec<Place>> {
+        let mut places = vec![Place::Nowhere; self.facts.len()];
+        for step in &self.steps {
+            for value in &step.outputs {
+                places[value.index()] = match (&step.work, &self.facts[value.index()]) {
+                    (Work::Kernel(_), Some(fact)) => Place::Arena {
+                        offset: 0,
+                        bytes: bytes_of(fact)?,
+                    },
+                    _ => Place::Owned(value.index()),
+                };
+            }
+        }
+        for (at, id) in self.setup.inputs.iter().enumerate() {
+            places[id.index()] = Place::Input(at);
+        }
+        let read: Vec<bool> = {
+            let mut read = vec![false; self.facts.len()];
+            let used = self.steps.iter().flat_map(|s| s.inputs.iter().flatten());
+            for value in used.chain(&self.setup.outputs) {
+                read[value.index()] = true;
+            }
+            read
+        };
+        for at in 0..self.facts.len() {
+            let constant = self.facts[at].as_ref().and_then(|f| f.constant.as_ref());
+            if let (Some(constant), true) = (constant, read[at]) {
+                places[at] = Place::Constant(constant.read()?);
+            }
+        }
+        for (at, step) in self.steps.iter_mut().enumerate() {
+            for value in step.inputs.iter().flatten().chain(&step.outputs) {
+                let root = self.same_as[value.index()];
+                if matches!(places[root], Place::Owned(_))
+                    && last_use[root] == Some(at)
+                    && !step.releases.contains(&root)
+                {
+                    step.releases.push(root);
+                }
+            }
+        }
+        Ok(places)
+    }
+
+    fn arena(
+        &self,
+        places: &mut [Place],
+        last_use: &[Option<usize>],
+    ) -> Result<(usize, ArenaReport)> {
+        let mut owners = Vec::new();
+        let mut lifetimes = Vec::new();
+        for (first, step) in self.steps.iter().enumerate() {
+            for value in &step.outputs {
+                if let Place::Arena { bytes, .. } = places[value.index()] {
+                    owners.push(*value);
+                    lifetimes.push(Lifetime {
+                        bytes,
+                        first,
+                        last: last_use[value.index()].unwrap_or(first),
+                    });
+                }
+            }
+        }
+        let (offsets, size) = arena::assign(&lifetimes)?;
+        for (value, &at) in owners.iter().zip(&offsets) {
+            if let Place::Arena { offset, .. } = &mut places[value.index()] {
+                *offset = at;
+            }
+        }
+        for at in 0..places.len() {
+            let root = self.same_as[at];
+            if root != at && matches!(places[at], Place::Nowhere) {
+                places[at] = places[root].clone();
+            }
+        }
+        let blocks: Vec<ArenaBlock> = owners
+            .iter()
+            .zip(lifetimes.iter().zip(&offsets))
+            .map(|(value, (lifetime, &offset))| ArenaBlock {
+                value: self.setup.graph.value(*value).name.clone(),
+                offset,
+                bytes: lifetime.bytes,
+                first: lifetime.first,
+                last: lifetime.last.min(self.steps.len().saturating_sub(1)),
+            })
+            .collect();
+        let mut live = vec![0isize; self.steps.len() + 1];
+        for block in &blocks {
+            live[block.first] += block.bytes as isize;
+            live[block.last + 1] -= block.bytes as isize;
+        }
+        let mut sum = 0;
+        let peak = live
+            .iter()
+            .enumerate()
+            .map(|(at, change)| {
+                sum += change;
+                (sum, std::cmp::Reverse(at))
+            })
+            .max();
+        let peak_step = peak.map_or(0, |(_, at)| at.0);
+        let report = ArenaReport {
+            bytes: size,
+            peak_step,
+            peak_node: self
+                .steps
+                .get(peak_step)
+                .map(|s| self.setup.graph.node(s.node).name.to_string())
+                .unwrap_or_default(),
+            blocks,
+        };
+        Ok((size, report))
+    }
+}
+
+enum Choice {
+    Step(Work),
+    /// Output i is the bytes of this input.
+    Same(Vec<usize>),
+    /// Known already, or without values.
+    Nothing,
+}
+
+/// The constant of `fact` under other sizes.
+fn reshaped(fact: &Fact, shape: &Shape) -> Option<Constant> {
+    let constant = fact.constant.as_ref()?;
+    let sizes = shape.fixed()?;
+    if sizes == constant.shape() {
+        return Some(constant.clone());
+    }
+    if crate::model::shape::element_count(&sizes) != Some(constant.len()) {
+        return None;
+    }
+    constant.reshaped(&sizes)
+}
+
+fn bytes_of(fact: &Fact) -> Result<usize> {
+    fact.dtype
+        .size()
+        .and_then(|size| size.checked_mul(fact.shape.elements()?))
+        .ok_or_else(|| {
+            Error::unsupported(format!(
+                "a value of {} {} has no plain memory",
+                fact.dtype, fact.shape
+            ))
+        })
+}
+
+impl Plan {
+    /// Runs one dynamic step: infer, prepare, run.
+    pub fn dynamic(
+        &self,
+        setup: &Setup,
+        node: NodeId,
+        inputs: &[Option<Fact>],
+        tensors: &[Option<Arc<Tensor>>],
+        threads: &Threads,
+    ) -> Result<Vec<Tensor>> {
+        let context = setup.context(node, inputs);
+        let outputs = ops::infer_in(&context)?;
+        if !outputs.is_empty() && outputs.iter().all(|f| f.constant.is_some()) {
+            return outputs
+                .iter()
+                .filter_map(|f| f.constant.as_ref())
+                .map(|c| c.read().map(|t| (*t).clone()))
+                .collect();
+        }
+        let operator = ops::find(setup.graph.dialect, &context.node.op)
+            .ok_or_else(|| Error::unsupported("no such operator here"))?;
+        let prepared = (operator.prepare)(&context)?;
+        evaluate(&prepared, tensors, &outputs, threads)
+    }
+
+    /// Whether a value is small enough that shapes may depend on it.
+    pub fn may_shape(dtype: DType, count: usize) -> bool {
+        matches!(
+            dtype,
+            DType::Int32 | DType::Int64 | DType::Bool | DType::Int16
+        ) && count <= MAX_SHAPE_VALUES
+    }
+
+    pub fn memory(&self) -> Result<Memory> {
+        Memory::new(self.arena_bytes, self.places.len())
+    }
+}
+
+/// Zeroed output tensors for `facts`.
+pub fn allocate_all(facts: &[Fact]) -> Result<Vec<Tensor>> {
+    facts
+        .iter()
+        .map(|fact| {
+            let sizes = fact.shape.fixed().ok_or_else(|| {
+                Error::unsupported(format!("an output has the unknown shape {}", fact.shape))
+            })?;
+            allocate(fact.dtype, &sizes)
+        })
+        .collect()
+}

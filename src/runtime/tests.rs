@@ -1,0 +1,272 @@
+//! Whole graphs made in memory, through the session.
+
+use super::*;
+use crate::model::{
+    Attr, Attrs, DType, Details, Dialect, Format, Graph, GraphKind, MetaGraph, Model, Node,
+    ObjectGraph, Port, Quantization, Shape, Signature, TfliteDetails, Value, ValueId,
+};
+
+/// A graph under construction.
+struct Net(Graph);
+
+impl Net {
+    fn new(dialect: Dialect) -> Self {
+        Net(Graph::new("main", GraphKind::Subgraph, dialect))
+    }
+
+    fn input(&mut self, name: &str, dtype: DType, shape: &[i64]) -> ValueId {
+        let id = self
+            .0
+            .add_value(Value::new(name, dtype, Shape(Some(shape.to_vec()))));
+        self.0.inputs.push(Some(id));
+        id
+    }
+
+    fn constant(&mut self, tensor: &Tensor) -> ValueId {
+        self.0.add_value(Value::constant("", tensor))
+    }
+
+    fn op(&mut self, op: &str, inputs: &[ValueId], dtype: DType, attrs: Attrs) -> ValueId {
+        let out = self.0.add_value(Value::new(op, dtype, Shape::UNKNOWN));
+        let mut node = Node::new(op.to_lowercase(), op);
+        node.inputs = inputs.iter().copied().map(Some).collect();
+        node.outputs = vec![out];
+        node.attrs = attrs;
+        self.0.add_node(node);
+        out
+    }
+
+    fn finish(mut self, outputs: &[ValueId]) -> Model {
+        self.0.outputs = outputs.iter().copied().map(Some).collect();
+        let port = |id: &ValueId| {
+            let value = self.0.value(*id);
+            Port {
+                name: value.name.clone(),
+                tensor: Some(value.name.clone()),
+                value: Some(*id),
+                dtype: value.dtype,
+                reference: false,
+                shape: value.shape.clone(),
+                quantization: value.quantization.clone(),
+            }
+        };
+        let signature = Signature {
+            key: "serving_default".into(),
+            method: "".into(),
+            graph: 0,
+            inputs: self.0.inputs.iter().flatten().map(port).collect(),
+            outputs: outputs.iter().map(port).collect(),
+            implied: true,
+        };
+        Model {
+            name: "net".into(),
+            path: "net.tflite".into(),
+            format: Format::Tflite,
+            files: Vec::new(),
+            versions: Vec::new(),
+            version: None,
+            meta_graphs: vec![MetaGraph {
+                tags: Vec::new(),
+                tensorflow_version: String::new(),
+                producer: 0,
+                dialect: self.0.dialect,
+                graphs: vec![self.0],
+                signatures: vec![signature],
+                objects: ObjectGraph::default(),
+                assets: Vec::new(),
+                init: None,
+                collections: Vec::new(),
+            }],
+            variables: Vec::new(),
+            shards: Vec::new(),
+            metadata: Vec::new(),
+            attachments: Vec::new(),
+            details: Details::Tflite(TfliteDetails::default()),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+fn open(model: &Model) -> Result<Session> {
+    let options = RunOptions {
+        threads: 1,
+        ..RunOptions::default()
+    };
+    let meta_graph = &model.meta_graphs[0];
+    Session::of_graph(
+        model,
+        &meta_graph.signatures[0],
+        meta_graph.graphs[0].clone(),
+        &options,
+    )
+}
+
+fn session(model: &Model) -> Session {
+    open(model).unwrap()
+}
+
+fn one(model: &Model, inputs: &[Tensor]) -> Result<Tensor> {
+    let named: Vec<_> = inputs
+        .iter()
+        .enumerate()
+        .map(|(i, t)| (format!("#{i}"), t.clone()))
+        .collect();
+    let mut out = open(model)?.run(&named, &Progress::new())?;
+    Ok(out.remove(0).1)
+}
+
+fn dense() -> Model {
+    let mut net = Net::new(Dialect::Tflite);
+    let x = net.input("x", DType::Float32, &[-1, 2]);
+    let w = net.constant(&Tensor::from_values(
+        &[3, 2],
+        &[1.0f32, 0.0, 0.0, 1.0, 1.0, -1.0],
+    ));
+    let b = net.constant(&Tensor::from_values(&[3], &[0.0f32, 0.5, 0.0]));
+    let relu = Attrs::new().with(
+        "fused_activation_function",
+        Attr::Enum {
+            name: "RELU".into(),
+            value: 1,
+        },
+    );
+    let hidden = net.op("FULLY_CONNECTED", &[x, w, b], DType::Float32, relu);
+    let out = net.op("NEG", &[hidden], DType::Float32, Attrs::new());
+    net.finish(&[out])
+}
+
+#[test]
+fn a_dense_layer_answers_for_any_batch() {
+    let model = dense();
+    let out = one(&model, &[Tensor::from_values(&[1, 2], &[2.0f32, 3.0])]).unwrap();
+    assert_eq!(out.values::<f32>().unwrap(), [-2.0, -3.5, -0.0]);
+    let out = one(
+        &model,
+        &[Tensor::from_values(&[2, 2], &[1.0f32, 0.0, 0.0, 1.0])],
+    )
+    .unwrap();
+    assert_eq!(out.shape(), [2, 3]);
+    assert_eq!(
+        out.values::<f32>().unwrap(),
+        [-1.0, -0.5, -1.0, -0.0, -1.5, -0.0]
+    );
+}
+
+#[test]
+fn profile_intermediates_and_arena_tell_of_the_last_run() {
+    let mut session = session(&dense());
+    session.set_profiling(true);
+    session.set_keep_intermediates(true);
+    let x = Tensor::from_values(&[1, 2], &[2.0f32, 3.0]);
+    session.run(&[("x".into(), x)], &Progress::new()).unwrap();
+    let ops: Vec<_> = session.profile().iter().map(|t| (&*t.op, t.macs)).collect();
+    assert_eq!(ops, [("FULLY_CONNECTED", 6), ("NEG", 0)]);
+    assert_eq!(
+        session.intermediates()[0].tensor.values::<f32>().unwrap(),
+        [2.0, 3.5, 0.0]
+    );
+    assert_eq!(session.arena().bytes, 128);
+    assert_eq!(session.arena().blocks.len(), 2);
+}
+
+#[test]
+fn a_stop_is_heard_between_operators() {
+    let mut session = session(&dense());
+    let progress = Progress::new();
+    progress.cancel();
+    let x = Tensor::from_values(&[1, 2], &[2.0f32, 3.0]);
+    let error = session.run(&[("x".into(), x)], &progress).unwrap_err();
+    assert!(error.is_cancelled());
+}
+
+#[test]
+fn what_cannot_run_is_told_at_once() {
+    let mut net = Net::new(Dialect::Tflite);
+    let x = net.input("x", DType::Float32, &[2]);
+    let a = net.op("SVDF", &[x], DType::Float32, Attrs::new());
+    let b = net.op("NO_SUCH", &[a], DType::Float32, Attrs::new());
+    let error = open(&net.finish(&[b])).err().unwrap();
+    assert_eq!(error.exit_code(), 4);
+    assert!(
+        error.what().contains("SVDF") && error.what().contains("NO_SUCH"),
+        "{error}"
+    );
+}
+
+#[test]
+fn shapes_that_depend_on_shapes_are_known_before_the_run() {
+    let mut net = Net::new(Dialect::Tf);
+    let x = net.input("x", DType::Float32, &[-1, 2, 3]);
+    let shape = net.op("Shape", &[x], DType::Int32, Attrs::new());
+    let flat = net.constant(&Tensor::from_values(&[1], &[-1i32]));
+    let y = net.op("Reshape", &[x, flat], DType::Float32, Attrs::new());
+    let z = net.op("Reshape", &[y, shape], DType::Float32, Attrs::new());
+    let out = net.op("Neg", &[z], DType::Float32, Attrs::new());
+    let model = net.finish(&[out]);
+    let x = Tensor::from_values(&[1, 2, 3], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let mut session = session(&model);
+    let out = session.run(&[("x".into(), x)], &Progress::new()).unwrap();
+    assert_eq!(out[0].1.shape(), [1, 2, 3]);
+    assert_eq!(session.arena().blocks.len(), 1);
+}
+
+#[test]
+fn shapes_that_depend_on_values_are_found_in_the_run() {
+    let mut net = Net::new(Dialect::Tf);
+    let x = net.input("x", DType::Float32, &[6]);
+    let to = net.input("to", DType::Int32, &[2]);
+    let y = net.op("Reshape", &[x, to], DType::Float32, Attrs::new());
+    let out = net.op("Neg", &[y], DType::Float32, Attrs::new());
+    let model = net.finish(&[out]);
+    let x = Tensor::from_values(&[6], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let out = one(&model, &[x.clone(), Tensor::from_values(&[2], &[3i32, 2])]).unwrap();
+    assert_eq!((out.shape(), out.number(5)), (&[3, 2][..], Some(-6.0)));
+    assert!(one(&model, &[x, Tensor::from_values(&[2], &[4i32, 2])]).is_err());
+}
+
+#[test]
+fn an_int8_layer_equals_the_definition() {
+    let mut net = Net::new(Dialect::Tflite);
+    let x = net.input("x", DType::Int8, &[1, 2]);
+    net.0.value_mut(x).quantization = Some(Quantization::per_tensor(0.5, 1));
+    let w = net.constant(&Tensor::from_values(&[2, 2], &[2i8, 0, -1, 3]));
+    net.0.value_mut(w).quantization = Some(Quantization::per_channel(vec![0.25, 0.5], 0));
+    let b = net.constant(&Tensor::from_values(&[2], &[4i32, 0]));
+    let out = net.op("FULLY_CONNECTED", &[x, w, b], DType::Int8, Attrs::new());
+    net.0.value_mut(out).quantization = Some(Quantization::per_tensor(0.25, -3));
+    let model = net.finish(&[out]);
+    // (5-1)·2+4 = 12 → 12·0.125/0.25 - 3 = 3; -(5-1)+3·(3-1) = 2 → 2·0.25/0.25 - 3 = -1
+    let out = one(&model, &[Tensor::from_values(&[1, 2], &[5i8, 3])]).unwrap();
+    assert_eq!(out.values::<i8>().unwrap(), [3, -1]);
+}
+
+#[test]
+fn a_scale_of_zero_is_an_error() {
+    let mut net = Net::new(Dialect::Tflite);
+    let x = net.input("x", DType::Int8, &[1, 2]);
+    net.0.value_mut(x).quantization = Some(Quantization::per_tensor(0.0, 1));
+    let w = net.constant(&Tensor::from_values(&[1, 2], &[2i8, 0]));
+    net.0.value_mut(w).quantization = Some(Quantization::per_tensor(0.5, 0));
+    let out = net.op("FULLY_CONNECTED", &[x, w], DType::Int8, Attrs::new());
+    net.0.value_mut(out).quantization = Some(Quantization::per_tensor(0.25, -3));
+    assert!(open(&net.finish(&[out])).is_err());
+}
+
+#[test]
+fn quantiles_lie_between_the_runs() {
+    let timings = Timings {
+        first_ns: 99,
+        runs_ns: vec![40, 10, 20, 30],
+    };
+    assert_eq!(timings.quantile_ns(0.0), 10);
+    assert_eq!(timings.quantile_ns(0.5), 25);
+    assert_eq!(timings.quantile_ns(1.0), 40);
+    assert_eq!(
+        Timings {
+            first_ns: 7,
+            runs_ns: vec![]
+        }
+        .quantile_ns(0.5),
+        7
+    );
+}
