@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use color_eyre::config::HookBuilder;
-use mexplore::cli::{self, Action, Cli};
+use mexplore::cli::{self, Action, Answer, Cli};
+use mexplore::format::OpenOptions;
+use mexplore::tui;
 
 fn main() -> ExitCode {
     // A failing hook is no reason not to work.
@@ -14,6 +16,23 @@ fn main() -> ExitCode {
         .install();
     match Cli::parse().action() {
         Action::Command(command) => cli::execute(command),
-        Action::Ui(start) => cli::execute(cli::Command::show(start)),
+        Action::Themes => cli::finish(cli::list(
+            tui::theme::Theme::names().map(|name| [name.to_owned()]),
+        )),
+        Action::Keys => cli::finish(cli::list(
+            tui::command::TABLE
+                .iter()
+                .map(|e| [e.keys.join(" "), e.id.to_owned(), e.says.to_owned()]),
+        )),
+        Action::Ui(start) => {
+            let options = tui::Options {
+                theme: start.theme,
+                open: OpenOptions {
+                    version: start.version,
+                },
+                ..tui::Options::default()
+            };
+            cli::finish(tui::run(&start.paths, &options).map(|()| Answer::Yes))
+        }
     }
 }

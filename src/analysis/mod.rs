@@ -2,12 +2,14 @@
 //!
 //! Everything but [`weights_health`] and [`statistics`] looks at structure only and reads no weights.
 
+mod checksums;
 mod health;
 mod operators;
 mod sizes;
 mod statistics;
 mod usage;
 
+pub use checksums::{Check, checksums};
 pub use health::{Finding, Severity, health, weights_health};
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use sizes::{

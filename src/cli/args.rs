@@ -43,6 +43,9 @@ pub struct Cli {
 pub enum Action {
     Command(Command),
     Ui(Start),
+    /// List what the terminal UI has; the command line does not know it.
+    Themes,
+    Keys,
 }
 
 /// How to start the terminal UI.
@@ -69,12 +72,20 @@ pub enum Command {
     Assets(ReportArgs),
     /// Run a signature once
     Run(RunArgs),
+    /// Time repeated runs
+    Bench(BenchArgs),
     /// Make a .tflite, quantized if asked
     Convert(ConvertArgs),
+    /// Two models side by side: sizes, operators, outputs, latency
+    Compare(CompareArgs),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page (roff)
     Man,
+    /// List the themes of the terminal UI
+    Themes,
+    /// List every key of the terminal UI
+    Keys,
     #[command(skip)]
     Version,
 }
@@ -304,8 +315,11 @@ fn named_spec(text: &str) -> std::result::Result<(String, String), String> {
 impl Cli {
     /// The command, or the terminal UI if there is a terminal for it.
     pub fn action(self) -> Action {
-        if let Some(command) = self.command {
-            return Action::Command(command);
+        match self.command {
+            Some(Command::Themes) => return Action::Themes,
+            Some(Command::Keys) => return Action::Keys,
+            Some(command) => return Action::Command(command),
+            None => {}
         }
         if self.version == Some(None) {
             return Action::Command(Command::Version);
@@ -350,6 +364,14 @@ pub fn tags(given: Option<&Vec<String>>) -> Option<Vec<String>> {
 }
 
 impl SessionArgs {
+    /// How many threads `--threads` comes to on this machine.
+    pub fn threads_used(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
     pub fn options(&self) -> RunOptions {
         RunOptions {
             signature: self.signature.clone(),

@@ -3,6 +3,8 @@
 mod args;
 mod assets;
 mod bars;
+mod bench;
+mod compare;
 mod convert;
 mod inputs;
 mod manual;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 pub use args::{Action, Cli, Command, Start};
 
 use crate::error::Result;
+use crate::report::table::{Align, Table};
 
 /// What a command has to say beyond its report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +33,12 @@ pub enum Answer {
 
 /// Runs a command, writes its report to stdout or its error to stderr, and gives the exit code.
 pub fn execute(command: Command) -> ExitCode {
-    match dispatch(command) {
+    finish(dispatch(command))
+}
+
+/// The exit code of what was done; an error goes to stderr.
+pub fn finish(result: Result<Answer>) -> ExitCode {
+    match result {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         Err(error) => {
@@ -38,6 +46,14 @@ pub fn execute(command: Command) -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Prints a list of the terminal UI's: rows of equally many cells.
+pub fn list<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Result<Answer> {
+    let mut table = Table::new(&[("", Align::Left); N]);
+    rows.into_iter().for_each(|row| table.row(row));
+    output::text(&table.text(output::style()))?;
+    Ok(Answer::Yes)
 }
 
 fn dispatch(command: Command) -> Result<Answer> {
@@ -49,9 +65,13 @@ fn dispatch(command: Command) -> Result<Answer> {
         Command::Variables(args) => variables::execute(&args),
         Command::Assets(args) => assets::execute(&args),
         Command::Run(args) => run::execute(&args),
+        Command::Bench(args) => bench::execute(&args),
+        Command::Compare(args) => compare::execute(&args),
         Command::Convert(args) => convert::execute(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
+        // Answered before they come here: what they list belongs to the terminal UI.
+        Command::Themes | Command::Keys => Ok(Answer::Yes),
         Command::Version => manual::version(),
     }
 }

@@ -1,10 +1,20 @@
 //! Two models on the same inputs: sizes, operators, outputs, layers, latency.
 
+mod latency;
+mod layers;
+mod names;
+mod outputs;
+mod samples;
+
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::model::{Model, Tensor};
+use crate::analysis::all_op_counts;
+use crate::error::Result;
+use crate::model::{Model, Port, Tensor};
 use crate::progress::Progress;
+use crate::runtime::{RunOptions, Session};
+
+pub use samples::{Samples, usual_samples};
 
 #[derive(Debug, Clone)]
 pub struct CompareOptions {
@@ -81,12 +91,209 @@ pub struct Latency {
     pub high: f64,
 }
 
+/// Compares the default signatures. Where a side can't be run, sizes and operators are compared all the same and a note
+/// says why the rest is missing.
+///
+/// # Errors
+/// Inputs that fit neither side's ports; the person's wish to stop.
 pub fn compare(
     a: &Model,
     b: &Model,
     options: &CompareOptions,
     progress: &Progress,
 ) -> Result<Comparison> {
-    let _ = (a, b, options, progress);
-    Err(Error::unsupported("comparing"))
+    progress.stage("comparing sizes", 0);
+    let mut comparison = Comparison {
+        sizes: sizes(a, b),
+        ops: op_counts(a, b),
+        outputs: Vec::new(),
+        layers: Vec::new(),
+        latency: None,
+        notes: Vec::new(),
+    };
+    let mut inner = Vec::new();
+    if let Some(mut pair) = Pair::new(a, b, options.threads, &mut comparison.notes)? {
+        let samples = pair.samples(&options.inputs)?;
+        progress.stage("comparing outputs", samples.len() as u64);
+        comparison.outputs =
+            outputs::compare(&mut pair, &samples, progress, &mut comparison.notes)?;
+        if options.per_layer {
+            inner = layers::inner_values(&mut pair, &samples, progress)?;
+        }
+        if options.runs > 0
+            && let Some(sample) = samples.first()
+        {
+            progress.stage("timing both in turn", options.runs as u64);
+            comparison.latency = Some(latency::measure(&mut pair, sample, options.runs, progress)?);
+        }
+    }
+    comparison.layers = layers::compare(a, b, &inner);
+    Ok(comparison)
+}
+
+fn sizes(a: &Model, b: &Model) -> Sizes {
+    let (a_bytes, b_bytes) = (a.total_bytes(), b.total_bytes());
+    Sizes {
+        a_bytes,
+        b_bytes,
+        ratio: b_bytes as f64 / a_bytes as f64,
+    }
+}
+
+/// All operators of both sides, most frequent first.
+fn op_counts(a: &Model, b: &Model) -> Vec<OpCount> {
+    let mut counts: Vec<OpCount> = Vec::new();
+    let mut add = |model: &Model, side: fn(&mut OpCount) -> &mut usize| {
+        for (op, n) in model
+            .meta_graphs
+            .iter()
+            .flat_map(|m| all_op_counts(m).total())
+        {
+            let at = counts.iter().position(|c| *c.op == *op).unwrap_or_else(|| {
+                counts.push(OpCount {
+                    op: op.to_string(),
+                    a: 0,
+                    b: 0,
+                });
+                counts.len() - 1
+            });
+            *side(&mut counts[at]) += n;
+        }
+    };
+    add(a, |c| &mut c.a);
+    add(b, |c| &mut c.b);
+    counts.sort_by(|x, y| (y.a + y.b).cmp(&(x.a + x.b)).then_with(|| x.op.cmp(&y.op)));
+    counts
+}
+
+/// One side, ready to run.
+struct Side<'m> {
+    model: &'m Model,
+    session: Session,
+}
+
+/// Both sides, with B's ports in the order of A's.
+struct Pair<'m> {
+    a: Side<'m>,
+    b: Side<'m>,
+    /// For each input of A the index of B's.
+    inputs: Vec<usize>,
+    /// Name of an output of A, and the index of B's.
+    outputs: Vec<(usize, usize)>,
+}
+
+/// The same call for both sides, in the types that each wants.
+struct Sample {
+    a: Vec<(String, Tensor)>,
+    b: Vec<(String, Tensor)>,
+}
+
+impl<'m> Pair<'m> {
+    /// `None`, with a note, where a side can't be run or the ports don't match.
+    fn new(
+        a: &'m Model,
+        b: &'m Model,
+        threads: usize,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Self>> {
+        let side = |model: &'m Model, key: Option<&str>| {
+            let options = RunOptions {
+                signature: key.map(str::to_owned),
+                threads,
+                ..RunOptions::default()
+            };
+            Session::new(model, &options).map(|session| Side { model, session })
+        };
+        let a = match side(a, None) {
+            Ok(side) => side,
+            Err(error) => {
+                notes.push(format!(
+                    "A can't be run, so outputs and times are not compared: {error}"
+                ));
+                return Ok(None);
+            }
+        };
+        // The signature of the same name, if B has it.
+        let key = a.session.signature().to_owned();
+        let has_key = b.signature(None, Some(&key)).is_ok();
+        let b = match side(b, has_key.then_some(key.as_str())) {
+            Ok(side) => side,
+            Err(error) => {
+                notes.push(format!(
+                    "B can't be run, so outputs and times are not compared: {error}"
+                ));
+                return Ok(None);
+            }
+        };
+        let inputs = match_ports(a.session.inputs(), b.session.inputs());
+        if inputs.len() != a.session.inputs().len() || inputs.len() != b.session.inputs().len() {
+            notes.push(format!(
+                "the inputs differ ({} in A, {} in B), so outputs and times are not compared",
+                names(a.session.inputs()),
+                names(b.session.inputs())
+            ));
+            return Ok(None);
+        }
+        let outputs = match_ports(a.session.outputs(), b.session.outputs());
+        if outputs.is_empty() {
+            notes.push(format!(
+                "no output of A ({}) has its like in B ({})",
+                names(a.session.outputs()),
+                names(b.session.outputs())
+            ));
+        }
+        Ok(Some(Pair {
+            inputs: inputs.into_iter().map(|(_, b)| b).collect(),
+            a,
+            b,
+            outputs,
+        }))
+    }
+
+    fn samples(&self, given: &[Vec<(String, Tensor)>]) -> Result<Vec<Sample>> {
+        let ports = self.a.session.inputs();
+        if given.is_empty() {
+            return Ok(vec![self.sample(&samples::random(ports)?)?]);
+        }
+        given.iter().map(|sample| self.sample(sample)).collect()
+    }
+
+    fn sample(&self, given: &[(String, Tensor)]) -> Result<Sample> {
+        let mut sample = Sample {
+            a: Vec::new(),
+            b: Vec::new(),
+        };
+        for (index, (port_a, &at_b)) in self.a.session.inputs().iter().zip(&self.inputs).enumerate()
+        {
+            let port_b = &self.b.session.inputs()[at_b];
+            let value = samples::value(given, index, port_a, port_b)?;
+            sample.a.push((
+                port_a.name.to_string(),
+                samples::for_port(value, port_a, port_a)?,
+            ));
+            sample.b.push((
+                port_b.name.to_string(),
+                samples::for_port(value, port_a, port_b)?,
+            ));
+        }
+        Ok(sample)
+    }
+}
+
+fn names(ports: &[Port]) -> String {
+    let names: Vec<&str> = ports.iter().map(|p| &*p.name).collect();
+    names.join(", ")
+}
+
+/// Pairs of indices: by name; by order where no name is common and there are equally many.
+fn match_ports(a: &[Port], b: &[Port]) -> Vec<(usize, usize)> {
+    let by_name: Vec<(usize, usize)> = a
+        .iter()
+        .enumerate()
+        .filter_map(|(i, port)| Some((i, b.iter().position(|p| p.name == port.name)?)))
+        .collect();
+    if by_name.is_empty() && a.len() == b.len() {
+        return (0..a.len()).map(|i| (i, i)).collect();
+    }
+    by_name
 }

@@ -1,9 +1,15 @@
 //! TensorFlow graphs to TFLite graphs, as a list of passes.
 
-use crate::error::{Error, Result};
-use crate::model::{Model, Name};
+mod assemble;
+mod lower;
+pub mod passes;
+mod preflight;
+
+use crate::error::Result;
+use crate::model::{self, Format, Graph, Model, Signature};
 use crate::progress::Progress;
-use crate::quantize::{Calibration, Io, Mode};
+use crate::quantize::{Calibration, Io, Mode, quantize_with_notes};
+use passes::Surroundings;
 
 #[derive(Debug, Clone, Default)]
 pub struct ConvertOptions {
@@ -56,12 +62,130 @@ pub struct Blocker {
 
 /// Every node that stands in the way, before any work starts.
 pub fn preflight(model: &Model, options: &ConvertOptions) -> Result<Vec<Blocker>> {
-    let _ = (model, options);
-    Err(Error::unsupported("converting"))
+    match model.format {
+        Format::Tflite => Ok(Vec::new()),
+        Format::SavedModel => preflight::blockers(model, options),
+    }
 }
 
 /// A SavedModel to a `.tflite`; a `.tflite` is quantized as it is.
+///
+/// # Errors
+/// Unknown signatures or tags, nodes that can't be converted (all are named), what quantization asks for, and the
+/// person's wish to stop.
 pub fn convert(model: &Model, options: &ConvertOptions, progress: &Progress) -> Result<Conversion> {
-    let _ = (model, options, progress, Name::from(""));
-    Err(Error::unsupported("converting"))
+    let mut log = Vec::new();
+    let (mut converted, operators_before) = match model.format {
+        Format::SavedModel => saved_model(model, options, progress, &mut log)?,
+        Format::Tflite => (model.clone(), operators(model)),
+    };
+    let mut notes = Vec::new();
+    if let Some(mode) = options.mode {
+        let calibration = options.calibration.as_ref();
+        let quantized = quantize_with_notes(&converted, mode, options.io, calibration, progress)?;
+        converted = quantized.0;
+        notes = quantized.1;
+    }
+    progress.stage("writing", 1);
+    let bytes = crate::format::tflite::write(&converted)?;
+    progress.step(1)?;
+    let report = ConvertReport {
+        bytes_before: model.total_bytes(),
+        bytes_after: bytes.len() as u64,
+        operators_before,
+        operators_after: operators(&converted),
+        passes: log
+            .into_iter()
+            .map(|(name, changes)| PassReport { name, changes })
+            .collect(),
+        notes,
+    };
+    Ok(Conversion {
+        model: converted,
+        bytes,
+        report,
+    })
+}
+
+fn operators(model: &Model) -> usize {
+    model
+        .meta_graphs
+        .iter()
+        .flat_map(|m| &m.graphs)
+        .map(|g| g.nodes.len())
+        .sum()
+}
+
+/// A signature lowered, with what stands in the way.
+struct Prepared<'a> {
+    signature: &'a Signature,
+    graph: Graph,
+    blockers: Vec<Blocker>,
+    operators: usize,
+}
+
+/// Everything up to the TFLite graph, before it is optimized.
+fn prepare<'a>(
+    model: &'a Model,
+    options: &ConvertOptions,
+    progress: &Progress,
+    log: &mut passes::Log,
+) -> Result<Vec<Prepared<'a>>> {
+    let tags = options.tags.as_deref();
+    let chosen = match &*options.signatures {
+        [] => vec![model.signature(tags, None)?],
+        keys => keys
+            .iter()
+            .map(|key| model.signature(tags, Some(key)))
+            .collect::<Result<_>>()?,
+    };
+    let around = Surroundings {
+        variables: &model.variables,
+    };
+    let only = chosen.len() == 1;
+    let mut prepared = Vec::with_capacity(chosen.len());
+    for (meta_graph, signature) in chosen {
+        let mut graph = model::inline::flatten(meta_graph, signature)?;
+        let operators = graph.nodes.len();
+        passes::run_all(passes::BEFORE, &mut graph, &around, progress, log)?;
+        progress.message("lowering");
+        let name = if only {
+            "main".into()
+        } else {
+            signature.key.clone()
+        };
+        let (graph, mut blockers) = lower::lower(&graph, name, progress)?;
+        log.push(("lower", graph.nodes.len()));
+        preflight::name_functions(meta_graph, &mut blockers);
+        prepared.push(Prepared {
+            signature,
+            graph,
+            blockers,
+            operators,
+        });
+    }
+    Ok(prepared)
+}
+
+fn saved_model(
+    model: &Model,
+    options: &ConvertOptions,
+    progress: &Progress,
+    log: &mut passes::Log,
+) -> Result<(Model, usize)> {
+    let steps = (passes::BEFORE.len() + passes::AFTER.len()) * options.signatures.len().max(1);
+    progress.stage("converting", steps as u64);
+    let mut prepared = prepare(model, options, progress, log)?;
+    preflight::refuse(&prepared).map_err(|e| e.in_file(&model.path))?;
+    let around = Surroundings {
+        variables: &model.variables,
+    };
+    for part in &mut prepared {
+        passes::run_all(passes::AFTER, &mut part.graph, &around, progress, log)?;
+        assemble::finish(&mut part.graph, part.signature);
+    }
+    let operators = prepared.iter().map(|p| p.operators).sum();
+    let (signatures, graphs): (Vec<_>, Vec<_>) =
+        prepared.into_iter().map(|p| (p.signature, p.graph)).unzip();
+    Ok((assemble::model(&model.name, &signatures, graphs), operators))
 }

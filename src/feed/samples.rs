@@ -107,6 +107,11 @@ fn fits(values: &Tensor, port: &Port) -> bool {
 }
 
 impl SampleSet {
+    /// Sample `index` as the set has it, without a batch axis.
+    pub fn raw(&self, index: usize) -> Result<Tensor> {
+        slice(&self.values, index)
+    }
+
     /// Sample `index` shaped for `port` (a batch of one).
     pub fn sample(&self, index: usize, port: &Port) -> Result<Tensor> {
         fit(slice(&self.values, index)?, port)

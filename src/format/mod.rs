@@ -3,6 +3,7 @@
 mod archive;
 mod detect;
 pub mod mapped;
+mod names;
 pub mod npy;
 pub mod saved_model;
 pub mod tflite;

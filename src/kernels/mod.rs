@@ -7,7 +7,7 @@
 //! - [`reference`]: plain kernels that read like the definition and repeat TensorFlow Lite's reference kernels;
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
-//! - [`fixed`] and [`requant`]: the integer arithmetic under the quantized ones.
+//! - [`quantized`]: integer and hybrid kernels; [`fixed`] and [`requant`]: the arithmetic under them.
 
 pub mod cpu;
 pub mod elementwise;
@@ -15,6 +15,7 @@ pub mod fast;
 pub mod fixed;
 pub mod movement;
 pub mod params;
+pub mod quantized;
 pub mod reference;
 pub mod requant;
 pub mod strides;

@@ -360,6 +360,29 @@ impl Graph {
         Ok(order)
     }
 
+    /// Puts the nodes into an order in which they can run; ids of nodes change.
+    pub fn sort(&mut self) -> Result<()> {
+        let order = self.topological_order()?;
+        let mut place = vec![NodeId(0); self.nodes.len()];
+        for (at, id) in order.iter().enumerate() {
+            place[id.index()] = NodeId(at as u32);
+        }
+        let mut nodes: Vec<Option<Node>> = self.nodes.drain(..).map(Some).collect();
+        self.nodes = order
+            .iter()
+            .filter_map(|id| nodes[id.index()].take())
+            .collect();
+        let new = |id: &mut NodeId| *id = place[id.index()];
+        self.nodes
+            .iter_mut()
+            .for_each(|n| n.control.iter_mut().for_each(new));
+        self.control_outputs.iter_mut().for_each(new);
+        for (producer, _) in self.values.iter_mut().filter_map(|v| v.producer.as_mut()) {
+            *producer = place[producer.index()];
+        }
+        Ok(())
+    }
+
     /// Drops nodes and values that no result needs; ids change. `keep` says which nodes stay in any case.
     pub fn remove_dead(&mut self, keep: impl Fn(&Node) -> bool) {
         let mut live_nodes = vec![false; self.nodes.len()];

@@ -47,6 +47,17 @@ pub fn quantize(
     calibration: Option<&Calibration>,
     progress: &Progress,
 ) -> Result<Model> {
+    quantize_with_notes(model, mode, io, calibration, progress).map(|(model, _)| model)
+}
+
+/// As [`quantize`], with what a person should know of the result.
+pub fn quantize_with_notes(
+    model: &Model,
+    mode: Mode,
+    io: Io,
+    calibration: Option<&Calibration>,
+    progress: &Progress,
+) -> Result<(Model, Vec<String>)> {
     let _ = (model, mode, io, calibration, progress);
     Err(Error::unsupported("quantizing"))
 }

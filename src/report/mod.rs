@@ -1,6 +1,8 @@
 //! Facts as text for people and as JSON for scripts.
 
 pub mod assets;
+pub mod bench;
+pub mod compare;
 pub mod convert;
 pub mod facts;
 pub mod human;

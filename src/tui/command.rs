@@ -67,8 +67,8 @@ commands! {
 
     RunOnce "run-once" ["Enter"] In(&[Run]), "run", "Run the signature on these inputs";
     Bench "bench" ["b"] In(&[Run]), "bench", "Run many times and show how long it takes";
-    NextInput "next-input" ["i"] In(&[Run, Compare]), "next input", "Take the next sample or seed";
-    PrevInput "prev-input" ["I"] In(&[Run, Compare]), "previous input", "Take the previous sample or seed";
+    NextInput "next-input" ["i"] In(&[Run, Compare, Tensors]), "next", "Take the next sample, seed or slice";
+    PrevInput "prev-input" ["I"] In(&[Run, Compare, Tensors]), "previous input", "Take the previous sample, seed or slice";
     EditInput "edit-input" ["t"] In(&[Run]), "type input", "Type a value or a file for the chosen input";
     NextSignature "next-signature" ["S"] In(&[Run, Compare]), "signature", "Take the next signature";
     Profile "profile" ["p"] In(&[Run]), "per operator", "Show the time of every operator";

@@ -1,6 +1,7 @@
 //! The one selection that all panes share, and the way back through it.
 
 use super::panes::PaneId;
+use crate::analysis::Place;
 use crate::model::{Graph, MetaGraph, Model, NodeId, Value, ValueId, VariableId};
 
 /// What is chosen. Graphs are indices into [`MetaGraph::graphs`].
@@ -25,6 +26,32 @@ pub enum Thing {
     Metadata(usize),
     /// Index into [`Model::attachments`].
     Attachment(usize),
+}
+
+impl Thing {
+    /// The thing whose bytes are at `place`; nothing for a file as a whole.
+    pub fn of_place(place: &Place, model: &Model) -> Thing {
+        match place {
+            Place::Variable(id) => Thing::Variable(*id),
+            Place::Constant { graph, value, .. } => Thing::Value {
+                graph: *graph,
+                value: *value,
+            },
+            Place::Attachment(name) => {
+                let file = name.rsplit('/').next();
+                let found = model
+                    .attachments
+                    .iter()
+                    .position(|a| a.name.rsplit('/').next() == file);
+                found.map_or(Thing::Nothing, Thing::Attachment)
+            }
+            Place::Metadata(name) => {
+                let found = model.metadata.iter().position(|m| m.name == *name);
+                found.map_or(Thing::Nothing, Thing::Metadata)
+            }
+            Place::File(_) => Thing::Nothing,
+        }
+    }
 }
 
 /// The chosen thing, in the chosen MetaGraph of the model.

@@ -15,8 +15,11 @@ use crate::progress::{Progress, Snapshot};
 /// What a job brings back.
 pub enum Output {
     Opened(Box<Model>),
+    Summary(Box<super::panes::overview::Summary>),
+    Health(Vec<crate::analysis::Finding>),
+    Tensors(Box<super::panes::tensors::Listed>),
     Tensor(Box<super::panes::tensors::Loaded>),
-    Verified(Vec<super::panes::variables::Check>),
+    Verified(Vec<crate::analysis::Check>),
     Coloured(super::panes::source::Coloured),
     Samples(Vec<(String, crate::feed::SampleSet)>),
     Ran(Box<super::panes::run::Ran>),

@@ -3,7 +3,6 @@
 pub mod app;
 pub mod command;
 pub mod config;
-pub mod family;
 pub mod focus;
 mod guard;
 pub mod jobs;

@@ -1,59 +1,12 @@
 //! Numbers, names and bars as a person reads them.
 
 use super::term::width;
-
-/// `412 KB`, `1.42 MB`; powers of 1000, three digits.
-pub fn bytes(n: u64) -> String {
-    scaled(n as f64, &["B", "KB", "MB", "GB", "TB"], 1000.0, n < 1000)
-}
-
-/// `98,442`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `320`, `18.5k`, `1.18M`.
-pub fn short(n: u64) -> String {
-    scaled(n as f64, &["", "k", "M", "G", "T"], 1000.0, n < 1000).replace(' ', "")
-}
-
-fn scaled(mut n: f64, units: &[&str], step: f64, whole: bool) -> String {
-    let mut unit = 0;
-    while n >= step * 0.9995 && unit + 1 < units.len() {
-        n /= step;
-        unit += 1;
-    }
-    let digits = match n {
-        _ if whole => 0,
-        n if n < 9.995 => 2,
-        n if n < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{n:.digits$} {}", units[unit])
-}
+use crate::report::human;
+pub use crate::report::human::{bytes, count as short, exact as count, macs, percent};
 
 /// `0.034 ms`, `2.05 ms`, `1.30 s`.
 pub fn duration(nanos: f64) -> String {
-    let ms = nanos / 1e6;
-    match ms {
-        ms if ms < 1.0 => format!("{ms:.3} ms"),
-        ms if ms < 10.0 => format!("{ms:.2} ms"),
-        ms if ms < 1000.0 => format!("{ms:.1} ms"),
-        ms => format!("{:.2} s", ms / 1e3),
-    }
-}
-
-/// `47.6%`.
-pub fn percent(fraction: f64) -> String {
-    format!("{:.1}%", fraction * 100.0)
+    human::millis(nanos / 1e6)
 }
 
 /// A number in at most `width` columns: as many digits as fit, in powers of ten when it must be.
@@ -185,12 +138,6 @@ mod tests {
 
     #[test]
     fn numbers_read_easily() {
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(412_345), "412 KB");
-        assert_eq!(bytes(1_423_000), "1.42 MB");
-        assert_eq!(bytes(999_999), "1.00 MB");
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(short(18_496), "18.5k");
         assert_eq!(duration(34_000.0), "0.034 ms");
         assert_eq!(number(-0.123456, 8), "-0.1235");
         assert_eq!(number(1.5e-9, 8), "1.50e-9");

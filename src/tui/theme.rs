@@ -5,9 +5,10 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::family::Family;
 use super::term::{Color, Modifier, Style};
 use crate::error::{Error, Result};
+use crate::model::Dialect;
+use crate::ops::Family;
 
 macro_rules! roles {
     ($($role:ident $name:literal),* $(,)?) => {
@@ -30,7 +31,7 @@ roles! {
     HeatLow "heat.low", HeatHigh "heat.high",
     Convolution "family.convolution", Matmul "family.matmul", Elementwise "family.elementwise",
     Activation "family.activation", Reduce "family.reduce", Shape "family.shape", Control "family.control",
-    State "family.state", Quantize "family.quantize", Constant "family.constant", Other "family.other",
+    State "family.state", Quantize "family.quantize", Pool "family.pool", Custom "family.custom", Other "family.other",
     SyntaxKey "syntax.key", SyntaxString "syntax.string", SyntaxNumber "syntax.number",
     SyntaxKeyword "syntax.keyword", SyntaxComment "syntax.comment",
 }
@@ -115,18 +116,29 @@ impl Theme {
 
     pub fn family(&self, family: Family) -> Style {
         self.style(match family {
-            Family::Convolution => Role::Convolution,
-            Family::Matmul => Role::Matmul,
-            Family::Elementwise => Role::Elementwise,
+            Family::Conv => Role::Convolution,
+            Family::MatMul => Role::Matmul,
+            Family::Pool => Role::Pool,
             Family::Activation => Role::Activation,
+            Family::Elementwise => Role::Elementwise,
             Family::Reduce => Role::Reduce,
             Family::Shape => Role::Shape,
+            Family::Quantize => Role::Quantize,
             Family::Control => Role::Control,
             Family::State => Role::State,
-            Family::Quantize => Role::Quantize,
-            Family::Constant => Role::Constant,
+            Family::Custom => Role::Custom,
             Family::Other => Role::Other,
         })
+    }
+
+    /// The hue of an operator.
+    pub fn op(&self, dialect: Dialect, op: &str) -> Style {
+        self.family(crate::ops::family(dialect, op))
+    }
+
+    /// Whether the theme has no colours to tell values apart by.
+    pub fn is_mono(&self) -> bool {
+        self.style(Role::HeatHigh).fg.is_none()
     }
 
     /// A colour between the two ends of the heat scale; `at` from 0 to 1.

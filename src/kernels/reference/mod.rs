@@ -4,6 +4,8 @@ pub mod batch_norm;
 pub mod conv;
 pub mod fully_connected;
 pub mod matmul;
+pub mod order;
 pub mod pool;
 pub mod reduce;
+pub mod resize;
 pub mod softmax;

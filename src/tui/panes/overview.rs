@@ -1,32 +1,608 @@
-//! The Overview pane.
+//! Overview: what the model is, what it can do, where its bytes are, and whether it is well.
 
 use std::sync::Arc;
 
-use super::{Context, Handled, Pane, View};
-use crate::model::Model;
+use super::{Context, Handled, Pane, PaneId, View};
+use crate::analysis::{self, ByteEntry, Finding, Parameters, Severity};
+use crate::error::Error;
+use crate::model::{Details, GraphKind, MetaGraph, Model, Port};
 use crate::tui::command::Command;
-use crate::tui::term::{Buffer, Rect};
-use crate::tui::widgets::panel;
+use crate::tui::focus::Thing;
+use crate::tui::jobs::Output;
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::{Rows, facts::Facts, is_small, panel, panel_note, put};
+
+/// What is looked up in the structure of the model.
+pub struct Summary {
+    pub bytes: Vec<ByteEntry>,
+    pub parameters: Parameters,
+    pub health: Vec<Finding>,
+}
+
+/// Which box has the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Signatures,
+    Bytes,
+    Health,
+}
 
 /// State of the pane.
-pub struct OverviewPane {}
+pub struct OverviewPane {
+    summary: Option<Summary>,
+    weights: Option<Result<Vec<Finding>, Error>>,
+    part: Part,
+    signatures: Rows,
+    bytes: Rows,
+    health: Rows,
+    small: Rows,
+}
+
+/// Weights of models up to this size are looked through without being asked.
+const LOOK_THROUGH: u64 = 64 << 20;
 
 impl OverviewPane {
     pub fn new(_model: &Arc<Model>) -> OverviewPane {
-        OverviewPane {}
+        OverviewPane {
+            summary: None,
+            weights: None,
+            part: Part::Signatures,
+            signatures: Rows::default(),
+            bytes: Rows::default(),
+            health: Rows::default(),
+            small: Rows::default(),
+        }
+    }
+
+    fn look_through(&mut self, cx: &mut Context) {
+        let model = cx.model.clone();
+        cx.job("weights", "looking through the weights", move |progress| {
+            Ok(Output::Health(analysis::weights_health(&model, progress)?))
+        });
+    }
+
+    /// Findings, the gravest first; what is fine once, at the top, when nothing is wrong.
+    fn findings(&self) -> Vec<&Finding> {
+        let mut all: Vec<&Finding> = self.summary.iter().flat_map(|s| &s.health).collect();
+        if let Some(Ok(weights)) = &self.weights {
+            all.extend(weights);
+        }
+        all.sort_by_key(|f| std::cmp::Reverse(f.severity));
+        all
+    }
+
+    fn rows(&mut self, meta: Option<&MetaGraph>) -> (&mut Rows, usize) {
+        let findings = self.findings().len();
+        match self.part {
+            Part::Signatures => (&mut self.signatures, meta.map_or(0, |m| m.signatures.len())),
+            Part::Bytes => (
+                &mut self.bytes,
+                self.summary.as_ref().map_or(0, |s| s.bytes.len()),
+            ),
+            Part::Health => (&mut self.health, findings),
+        }
+    }
+
+    fn enter(&mut self, cx: &mut Context) {
+        match self.part {
+            Part::Signatures => cx.go(PaneId::Tree, Thing::Signature(self.signatures.at)),
+            Part::Bytes => {
+                let entry = self
+                    .summary
+                    .as_ref()
+                    .and_then(|s| s.bytes.get(self.bytes.at));
+                if let Some(entry) = entry {
+                    match Thing::of_place(&entry.place, cx.model) {
+                        Thing::Nothing => cx.say("that is the file itself: names, nodes, shapes"),
+                        thing @ (Thing::Metadata(_) | Thing::Attachment(_)) => {
+                            cx.go(PaneId::Source, thing)
+                        }
+                        thing => cx.go(PaneId::Tensors, thing),
+                    }
+                }
+            }
+            Part::Health => {
+                let place = self
+                    .findings()
+                    .get(self.health.at)
+                    .and_then(|f| f.places.first().cloned());
+                match place.map(|p| Thing::of_place(&p, cx.model)) {
+                    Some(thing) if thing != Thing::Nothing => cx.go(PaneId::Tensors, thing),
+                    _ if self.weights.is_none() => self.look_through(cx),
+                    _ => cx.say("this is about the model as a whole"),
+                }
+            }
+        }
     }
 }
 
 impl Pane for OverviewPane {
     fn footer(&self) -> &'static [Command] {
-        &[Command::Search]
+        &[
+            Command::ShowRun,
+            Command::ShowConvert,
+            Command::ShowCompare,
+            Command::ShowGraph,
+            Command::Search,
+        ]
     }
 
-    fn handle(&mut self, _command: Command, _cx: &mut Context) -> Handled {
+    fn shown(&mut self, cx: &mut Context) {
+        if self.summary.is_none() {
+            let model = cx.model.clone();
+            cx.job("summary", "counting", move |_| {
+                Ok(Output::Summary(Box::new(Summary {
+                    bytes: analysis::where_bytes(&model),
+                    parameters: analysis::parameters(&model),
+                    health: analysis::health(&model),
+                })))
+            });
+            if cx.model.total_bytes() <= LOOK_THROUGH {
+                self.look_through(cx);
+            }
+        }
+    }
+
+    fn job(&mut self, _what: &'static str, output: Output, _cx: &mut Context) {
+        match output {
+            Output::Summary(summary) => self.summary = Some(*summary),
+            Output::Health(findings) => self.weights = Some(Ok(findings)),
+            _ => {}
+        }
+    }
+
+    fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
+        match what {
+            "weights" => self.weights = Some(Err(error)),
+            _ => cx.fail(error),
+        }
+    }
+
+    fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
+        match command {
+            Command::NextFocus => {
+                self.part = match self.part {
+                    Part::Signatures => Part::Bytes,
+                    Part::Bytes => Part::Health,
+                    Part::Health => Part::Signatures,
+                };
+            }
+            Command::PrevFocus => {
+                self.part = match self.part {
+                    Part::Signatures => Part::Health,
+                    Part::Bytes => Part::Signatures,
+                    Part::Health => Part::Bytes,
+                };
+            }
+            Command::Enter => self.enter(cx),
+            _ => {
+                let meta = cx.focus.meta(cx.model);
+                self.small.handle(command, 200);
+                let (rows, len) = self.rows(meta);
+                return rows.handle(command, len);
+            }
+        }
+        Handled::Yes
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
+        if mouse.kind != MouseEventKind::Down(MouseButton::Left) {
+            return Handled::No;
+        }
+        for part in [Part::Signatures, Part::Bytes, Part::Health] {
+            let before = std::mem::replace(&mut self.part, part);
+            let meta = cx.focus.meta(cx.model);
+            let (rows, len) = self.rows(meta);
+            if let Some(row) = rows.row_at(mouse.column, mouse.row, len) {
+                rows.at = row;
+                return Handled::Yes;
+            }
+            self.part = before;
+        }
         Handled::No
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        panel("Overview", area, buf, view.theme, true);
+        let theme = view.theme;
+        let meta = view.focus.meta(view.model);
+        if is_small(area) {
+            let inner = panel("Model", area, buf, theme, true);
+            let mut all = about(view.model, meta, self.summary.as_ref(), theme);
+            all.heading(theme, "Signatures");
+            for line in signature_lines(meta, usize::MAX, theme, inner.width as usize).0 {
+                all.line(line);
+            }
+            all.heading(theme, "Health");
+            for line in self.health_lines(theme, inner.width as usize) {
+                all.line(line);
+            }
+            let window = self.small.window(all.len(), inner);
+            // The small page scrolls as a whole: the first line follows the keys.
+            let most = all.len().saturating_sub(inner.height as usize);
+            all.render(
+                inner,
+                self.small.at.min(most).max(window.start.min(self.small.at)),
+                buf,
+            );
+            return;
+        }
+        let left = Rect {
+            width: area.width * 47 / 100,
+            ..area
+        };
+        let right = Rect {
+            x: left.right(),
+            width: area.width - left.width,
+            ..area
+        };
+        let model_facts = about(view.model, meta, self.summary.as_ref(), theme);
+        let top = (model_facts.len() as u16 + 2).min(area.height * 2 / 3);
+        let (above, below) = stack(left, top);
+        let inner = panel("Model", above, buf, theme, false);
+        model_facts.render(inner, 0, buf);
+        self.render_signatures(below, buf, view, meta);
+        let findings = self.findings().len() as u16;
+        let health = (findings + 3).clamp(4, area.height / 2);
+        let (above, below) = stack(right, area.height - health);
+        self.render_bytes(above, buf, view);
+        self.render_health(below, buf, view);
     }
+}
+
+fn stack(area: Rect, top: u16) -> (Rect, Rect) {
+    (
+        Rect {
+            height: top,
+            ..area
+        },
+        Rect {
+            y: area.y + top,
+            height: area.height - top,
+            ..area
+        },
+    )
+}
+
+impl OverviewPane {
+    fn render_signatures(
+        &self,
+        area: Rect,
+        buf: &mut Buffer,
+        view: &View,
+        meta: Option<&MetaGraph>,
+    ) {
+        let theme = view.theme;
+        let focused = self.part == Part::Signatures;
+        let inner = panel("Signatures", area, buf, theme, focused);
+        let count = meta.map_or(0, |m| m.signatures.len());
+        if count == 0 {
+            put(inner, 0, Line::styled("none", theme[Role::Dim]), buf);
+            return;
+        }
+        let (lines, starts) =
+            signature_lines(meta, self.signatures.at, theme, inner.width as usize);
+        let chosen = starts.get(self.signatures.at).copied().unwrap_or(0);
+        let end = starts
+            .get(self.signatures.at + 1)
+            .copied()
+            .unwrap_or(lines.len());
+        let high = inner.height as usize;
+        let from = end.saturating_sub(high).min(chosen);
+        let total = lines.len();
+        for (row, line) in lines.into_iter().skip(from).take(high).enumerate() {
+            put(inner, row as u16, line, buf);
+        }
+        if focused && count > 1 && chosen >= from {
+            let row = Rect {
+                y: inner.y + (chosen - from) as u16,
+                height: 1,
+                ..inner
+            };
+            buf.set_style(
+                row,
+                Style {
+                    fg: None,
+                    ..theme[Role::Selected]
+                },
+            );
+        }
+        if total > high {
+            panel_note(&format!("{count}"), area, buf, theme[Role::Dim]);
+        }
+    }
+
+    fn render_bytes(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let focused = self.part == Part::Bytes;
+        let inner = panel("Where the bytes are", area, buf, theme, focused);
+        let Some(summary) = &self.summary else {
+            put(inner, 0, Line::styled("counting…", theme[Role::Dim]), buf);
+            return;
+        };
+        let entries = &summary.bytes;
+        let widest = entries
+            .iter()
+            .map(|e| crate::tui::term::width(&e.name))
+            .max()
+            .unwrap_or(0);
+        let names = widest.min(inner.width as usize * 40 / 100).max(8);
+        let numbers = 18;
+        let bars = (inner.width as usize).saturating_sub(names + numbers + 3);
+        let most = entries.first().map_or(1.0, |e| e.share).max(1e-9);
+        for (row, at) in self.bytes.window(entries.len(), inner).enumerate() {
+            let entry = &entries[at];
+            let name = text::left(&text::fit_end(&text::clean(&entry.name), names), names);
+            let line = Line::from(vec![
+                Span::styled(name, theme[Role::Text]),
+                Span::raw(" "),
+                Span::styled(
+                    text::left(&text::bar(entry.share / most, bars), bars),
+                    theme[Role::Bar],
+                ),
+                Span::styled(
+                    text::right(&text::bytes(entry.bytes), 9),
+                    theme[Role::Number],
+                ),
+                Span::styled(
+                    text::right(&text::percent(entry.share), 8),
+                    theme[Role::Dim],
+                ),
+            ]);
+            put(inner, row as u16, line, buf);
+            if focused && at == self.bytes.at {
+                let line = Rect {
+                    y: inner.y + row as u16,
+                    height: 1,
+                    ..inner
+                };
+                buf.set_style(
+                    line,
+                    Style {
+                        fg: None,
+                        ..theme[Role::Selected]
+                    },
+                );
+            }
+        }
+        self.bytes.scrollbar(entries.len(), area, buf, theme);
+    }
+
+    fn health_lines(&self, theme: &Theme, wide: usize) -> Vec<Line<'static>> {
+        let mut lines: Vec<Line> = self
+            .findings()
+            .iter()
+            .map(|f| {
+                let (mark, role) = match f.severity {
+                    Severity::Fine => ("✔ ", Role::Good),
+                    Severity::Note => ("! ", Role::Warn),
+                    Severity::Bad => ("✘ ", Role::Bad),
+                };
+                Line::from(vec![
+                    Span::styled(mark, theme[role]),
+                    Span::styled(
+                        text::fit(&text::clean(&f.text), wide.saturating_sub(2)),
+                        theme[Role::Text],
+                    ),
+                ])
+            })
+            .collect();
+        if let Some(Err(error)) = &self.weights {
+            lines.push(Line::styled(format!("weights: {error}"), theme[Role::Bad]));
+        }
+        lines
+    }
+
+    fn render_health(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let focused = self.part == Part::Health;
+        let inner = panel("Health", area, buf, theme, focused);
+        let mut lines = self.health_lines(theme, inner.width as usize);
+        let findings = self.findings().len();
+        if self.weights.is_none() {
+            let words = match view.job("weights") {
+                Some(_) => "looking through the weights…",
+                None => "Enter looks through the weights too",
+            };
+            lines.push(Line::styled(words, theme[Role::Dim]));
+        }
+        let window = self.health.window(lines.len().max(findings), inner);
+        for (row, line) in lines
+            .into_iter()
+            .skip(window.start)
+            .take(window.len())
+            .enumerate()
+        {
+            put(inner, row as u16, line, buf);
+            if focused && window.start + row == self.health.at {
+                let line = Rect {
+                    y: inner.y + row as u16,
+                    height: 1,
+                    ..inner
+                };
+                buf.set_style(
+                    line,
+                    Style {
+                        fg: None,
+                        ..theme[Role::Selected]
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// The facts of the first box.
+fn about(
+    model: &Model,
+    meta: Option<&MetaGraph>,
+    summary: Option<&Summary>,
+    theme: &Theme,
+) -> Facts {
+    let mut facts = Facts::new(12);
+    if let Some(meta) = meta {
+        if !meta.tags.is_empty() {
+            let more = model.meta_graphs.len() - 1;
+            let more = if more > 0 {
+                format!("   and {more} more")
+            } else {
+                String::new()
+            };
+            facts.add(theme, "tags", meta.tags.join(", ") + &more);
+        }
+        if !meta.tensorflow_version.is_empty() {
+            let by = format!(
+                "TensorFlow {}, producer {}",
+                meta.tensorflow_version, meta.producer
+            );
+            facts.add(theme, "made by", by);
+        }
+    }
+    if let Details::Tflite(details) = &model.details {
+        facts.add(
+            theme,
+            "schema",
+            format!("version {}", details.schema_version),
+        );
+        if !details.description.is_empty() {
+            facts.add(theme, "made by", details.description.clone());
+        }
+        if let Some(version) = &details.min_runtime_version {
+            facts.add(theme, "needs", format!("runtime {version} or later"));
+        }
+    }
+    let files = model.files.len();
+    let size = text::bytes(model.total_bytes());
+    facts.add(
+        theme,
+        "size",
+        if files == 1 {
+            size
+        } else {
+            format!("{size} in {files} files")
+        },
+    );
+    if let Some(summary) = summary {
+        let trainable = match summary.parameters.trainable {
+            Some(n) => format!("   trainable {}", text::count(n)),
+            None => String::new(),
+        };
+        facts.add(
+            theme,
+            "parameters",
+            text::count(summary.parameters.total) + &trainable,
+        );
+    }
+    if let Some(meta) = meta {
+        facts.add(theme, "operators", operators(meta));
+    }
+    if !model.variables.is_empty() {
+        let shards = match model.shards.len() {
+            1 => "1 shard".to_owned(),
+            n => format!("{n} shards"),
+        };
+        facts.add(
+            theme,
+            "variables",
+            format!("{} in {shards}", model.variables.len()),
+        );
+    }
+    if !model.attachments.is_empty() {
+        let names: Vec<_> = model.attachments.iter().map(|a| a.name.as_str()).collect();
+        facts.add(theme, "files", names.join(", "));
+    }
+    if model.versions.len() > 1 {
+        let all: Vec<_> = model
+            .versions
+            .iter()
+            .map(|v| {
+                if Some(*v) == model.version {
+                    format!("● {v}")
+                } else {
+                    v.to_string()
+                }
+            })
+            .collect();
+        facts.add(theme, "versions", all.join("  "));
+    }
+    facts
+}
+
+/// `31 in the graph, 214 in 9 functions`
+fn operators(meta: &MetaGraph) -> String {
+    let (mut own, mut inner, mut functions, mut subgraphs) = (0, 0, 0, 0);
+    for graph in &meta.graphs {
+        match graph.kind {
+            GraphKind::Function => {
+                inner += graph.nodes.len();
+                functions += 1;
+            }
+            GraphKind::Main | GraphKind::Subgraph => {
+                own += graph.nodes.len();
+                subgraphs += 1;
+            }
+        }
+    }
+    match (functions, subgraphs) {
+        (0, 0 | 1) => own.to_string(),
+        (0, n) => format!("{own} in {n} subgraphs"),
+        (1, _) => format!("{own} in the graph, {inner} in 1 function"),
+        (n, _) => format!("{own} in the graph, {inner} in {n} functions"),
+    }
+}
+
+/// Every signature with its ports, and the line where each begins.
+fn signature_lines(
+    meta: Option<&MetaGraph>,
+    _chosen: usize,
+    theme: &Theme,
+    wide: usize,
+) -> (Vec<Line<'static>>, Vec<usize>) {
+    let (mut lines, mut starts) = (Vec::new(), Vec::new());
+    let Some(meta) = meta else {
+        return (lines, starts);
+    };
+    let ports = || {
+        meta.signatures
+            .iter()
+            .flat_map(|s| s.inputs.iter().chain(&s.outputs))
+    };
+    let names = ports()
+        .map(|p| crate::tui::term::width(&p.name))
+        .max()
+        .unwrap_or(0)
+        .min(wide / 3);
+    for signature in &meta.signatures {
+        starts.push(lines.len());
+        let method = signature.method.rsplit('/').next().unwrap_or_default();
+        let method = if signature.implied {
+            "from the graph"
+        } else {
+            method
+        };
+        lines.push(Line::from(vec![
+            Span::styled(text::clean(&signature.key), theme[Role::Strong]),
+            Span::styled(format!("   {}", text::clean(method)), theme[Role::Dim]),
+        ]));
+        for (word, ports) in [("in ", &signature.inputs), ("out", &signature.outputs)] {
+            lines.extend(ports.iter().map(|port| port_line(word, port, names, theme)));
+        }
+    }
+    (lines, starts)
+}
+
+fn port_line(word: &str, port: &Port, names: usize, theme: &Theme) -> Line<'static> {
+    Line::from(vec![
+        Span::styled(format!("  {word}  "), theme[Role::Dim]),
+        Span::styled(
+            text::left(&text::fit_end(&text::clean(&port.name), names), names + 2),
+            theme[Role::Text],
+        ),
+        Span::styled(
+            text::left(&port.dtype.to_string(), 8) + " ",
+            theme[Role::Dim],
+        ),
+        Span::styled(port.shape.to_string(), theme[Role::Number]),
+    ])
 }

@@ -1,35 +1,492 @@
-//! The Variables pane.
+//! Variables: the shards drawn to scale, and every entry with its place and owner.
 
 use std::sync::Arc;
 
 use super::{Context, Handled, Pane, View};
-use crate::model::Model;
+use crate::analysis::{self, Check};
+use crate::error::Error;
+use crate::model::{Format, Model, Variable, VariableId, VariableRole};
 use crate::tui::command::Command;
-use crate::tui::term::{Buffer, Rect};
-use crate::tui::widgets::panel;
+use crate::tui::focus::Thing;
+use crate::tui::jobs::Output;
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::table::{Cell, Column};
+use crate::tui::widgets::{self, Rows, Split, facts::Facts, is_small, panel, panel_note, table};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Offset,
+    Bytes,
+    Name,
+}
 
 /// State of the pane.
-pub struct VariablesPane {}
+pub struct VariablesPane {
+    /// Indices into [`Model::variables`], filtered and in order.
+    shown: Vec<usize>,
+    rows: Rows,
+    order: Order,
+    filter: String,
+    split: Split,
+    checks: Option<Vec<Check>>,
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::left("", 1, 1),
+    Column::left("name", 0, 0),
+    Column::left("shape", 12, 3),
+    Column::right("shard", 5, 4),
+    Column::right("offset", 11, 2),
+    Column::right("bytes", 8, 0),
+];
 
 impl VariablesPane {
-    pub fn new(_model: &Arc<Model>) -> VariablesPane {
-        VariablesPane {}
+    pub fn new(model: &Arc<Model>) -> VariablesPane {
+        let mut pane = VariablesPane {
+            shown: Vec::new(),
+            rows: Rows::default(),
+            order: Order::Offset,
+            filter: String::new(),
+            split: Split::default(),
+            checks: None,
+        };
+        pane.arrange(model);
+        pane
+    }
+
+    fn arrange(&mut self, model: &Model) {
+        let chosen = self.shown.get(self.rows.at).copied();
+        let all = &model.variables;
+        let words: Vec<String> = self
+            .filter
+            .split_whitespace()
+            .map(str::to_lowercase)
+            .collect();
+        let fits = |v: &Variable| {
+            let text = format!("{} {} {} {}", v.name, v.key, v.dtype, v.shape).to_lowercase();
+            words.iter().all(|w| text.contains(w))
+        };
+        self.shown = (0..all.len()).filter(|&at| fits(&all[at])).collect();
+        match self.order {
+            Order::Offset => self
+                .shown
+                .sort_by_key(|&at| (all[at].shard, all[at].offset)),
+            Order::Bytes => self
+                .shown
+                .sort_by_key(|&at| std::cmp::Reverse(all[at].bytes)),
+            Order::Name => self.shown.sort_by(|&a, &b| all[a].name.cmp(&all[b].name)),
+        }
+        let at = chosen.and_then(|c| self.shown.iter().position(|&s| s == c));
+        self.rows.at = at.unwrap_or(self.rows.at.min(self.shown.len().saturating_sub(1)));
+    }
+
+    fn chosen(&self) -> Option<usize> {
+        self.shown.get(self.rows.at).copied()
+    }
+
+    fn choose(&self, cx: &mut Context) {
+        if let Some(at) = self.chosen() {
+            cx.focus.thing = Thing::Variable(VariableId(at as u32));
+        }
     }
 }
 
 impl Pane for VariablesPane {
     fn footer(&self) -> &'static [Command] {
-        &[Command::Search]
+        &[
+            Command::Verify,
+            Command::Sort,
+            Command::Filter,
+            Command::NextFocus,
+            Command::ShowTensors,
+        ]
     }
 
-    fn handle(&mut self, _command: Command, _cx: &mut Context) -> Handled {
+    fn shown(&mut self, cx: &mut Context) {
+        if let Some(id) = cx.focus.variable(cx.model)
+            && let Some(at) = self.shown.iter().position(|&s| s == id.0 as usize)
+        {
+            self.rows.at = at;
+        }
+        self.choose(cx);
+    }
+
+    fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
+        if self.split.handle(command) == Handled::Yes {
+            return Handled::Yes;
+        }
+        match command {
+            Command::Enter => self.split.detail = true,
+            Command::Cancel if self.split.detail => self.split.detail = false,
+            Command::Cancel if !self.filter.is_empty() => {
+                self.filter.clear();
+                self.arrange(cx.model);
+            }
+            Command::Verify => {
+                let model = cx.model.clone();
+                self.checks = None;
+                cx.job("verify", "checksums", move |progress| {
+                    Ok(Output::Verified(analysis::checksums(&model, progress)?))
+                });
+            }
+            Command::Sort => {
+                self.order = match self.order {
+                    Order::Offset => Order::Bytes,
+                    Order::Bytes => Order::Name,
+                    Order::Name => Order::Offset,
+                };
+                self.arrange(cx.model);
+            }
+            Command::Filter => {
+                cx.ask_live("filter", "keep rows with these words", self.filter.clone())
+            }
+            _ => {
+                let handled = self.rows.handle(command, self.shown.len());
+                if handled == Handled::Yes {
+                    self.choose(cx);
+                }
+                return handled;
+            }
+        }
+        Handled::Yes
+    }
+
+    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+        if let Output::Verified(checks) = output {
+            let bad = checks.iter().filter(|c| c.is_damage()).count();
+            cx.say(match bad {
+                0 => format!("all {} entries are as they were written", checks.len()),
+                1 => "1 entry is damaged".to_owned(),
+                n => format!("{n} entries are damaged"),
+            });
+            self.checks = Some(checks);
+        }
+    }
+
+    fn job_failed(&mut self, _what: &'static str, error: Error, cx: &mut Context) {
+        cx.fail(error);
+    }
+
+    fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
+        if tag == "filter" {
+            words.clone_into(&mut self.filter);
+            self.arrange(cx.model);
+            self.choose(cx);
+        }
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
+        if mouse.kind == MouseEventKind::Down(MouseButton::Left)
+            && let Some(at) = self.rows.row_at(mouse.column, mouse.row, self.shown.len())
+        {
+            self.rows.at = at;
+            self.choose(cx);
+            return Handled::Yes;
+        }
         Handled::No
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        panel("Variables", area, buf, view.theme, true);
+        let theme = view.theme;
+        let model = view.model;
+        if model.variables.is_empty() {
+            let inner = panel("Variables", area, buf, theme, true);
+            let why: &[&str] = match model.format {
+                Format::Tflite => &[
+                    "A .tflite keeps its weights as constants.",
+                    "",
+                    "4   shows them",
+                ],
+                Format::SavedModel => &[
+                    "This model has no variables.",
+                    "",
+                    "4   shows its constants",
+                ],
+            };
+            widgets::message(inner, why, buf, theme);
+            return;
+        }
+        let map = (model.shards.len() as u16 + 2).min(area.height / 3);
+        let area = if map >= 3 && !is_small(area) {
+            let top = Rect {
+                height: map,
+                ..area
+            };
+            self.render_map(top, buf, view);
+            Rect {
+                y: area.y + map,
+                height: area.height - map,
+                ..area
+            }
+        } else {
+            area
+        };
+        let wide_enough = area.width >= 80;
+        let (list, detail) = if wide_enough {
+            let wide = area.width * 60 / 100;
+            (
+                Rect {
+                    width: wide,
+                    ..area
+                },
+                Rect {
+                    x: area.x + wide,
+                    width: area.width - wide,
+                    ..area
+                },
+            )
+        } else {
+            self.split.areas(area, 60)
+        };
+        if !list.is_empty() {
+            self.render_list(list, buf, view);
+        }
+        if !detail.is_empty() {
+            self.render_detail(detail, buf, view);
+        }
     }
 }
 
-/// The answer of a checksum.
-pub struct Check {}
+impl VariablesPane {
+    /// One bar per shard, all to the same scale; the chosen entry lights up where it is.
+    fn render_map(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let model = view.model;
+        let inner = panel("Shards", area, buf, theme, false);
+        let largest = model
+            .shards
+            .iter()
+            .filter_map(|s| s.bytes)
+            .max()
+            .unwrap_or(0)
+            .max(1);
+        let names = model
+            .shards
+            .iter()
+            .map(|s| s.file.len())
+            .max()
+            .unwrap_or(0)
+            .min(34);
+        let room = (inner.width as usize).saturating_sub(names + 12);
+        let chosen = self.chosen().map(|at| &model.variables[at]);
+        let first = match chosen {
+            Some(v) if model.shards.len() > inner.height as usize => (v.shard as usize)
+                .saturating_sub(inner.height as usize / 2)
+                .min(model.shards.len() - inner.height as usize),
+            _ => 0,
+        };
+        for (row, (index, shard)) in model
+            .shards
+            .iter()
+            .enumerate()
+            .skip(first)
+            .take(inner.height as usize)
+            .enumerate()
+        {
+            let y = inner.y + row as u16;
+            let name = text::left(&text::fit_end(&shard.file, names), names);
+            buf.set_string(inner.x, y, name, theme[Role::Dim]);
+            let at = inner.x + names as u16 + 1;
+            let Some(bytes) = shard.bytes else {
+                buf.set_string(at, y, "missing", theme[Role::Bad]);
+                continue;
+            };
+            let full = ((bytes as f64 / largest as f64 * room as f64).ceil() as usize)
+                .clamp(1, room.max(1));
+            for (cell, owner) in owners(model, index as u32, bytes, full)
+                .into_iter()
+                .enumerate()
+            {
+                let (symbol, style) = self.map_cell(owner, theme);
+                buf.set_string(at + cell as u16, y, symbol, style);
+            }
+            let size = text::right(&text::bytes(bytes), 9);
+            buf.set_string(
+                inner.right().saturating_sub(9),
+                y,
+                size,
+                theme[Role::Number],
+            );
+        }
+    }
+
+    /// A cell of a shard's bar by the entry in it; neighbours in the file differ in shade.
+    fn map_cell(&self, owner: Option<usize>, theme: &Theme) -> (&'static str, Style) {
+        let Some(at) = owner else {
+            return ("·", theme[Role::Dim]);
+        };
+        if self.chosen() == Some(at) {
+            return ("█", theme[Role::Accent]);
+        }
+        let bad = self
+            .checks
+            .as_ref()
+            .and_then(|c| c.get(at))
+            .is_some_and(|c| c.is_damage());
+        let style = if bad {
+            theme[Role::Bad]
+        } else {
+            theme[Role::Dim]
+        };
+        (if at.is_multiple_of(2) { "▓" } else { "▒" }, style)
+    }
+
+    fn mark(&self, at: usize, theme: &Theme) -> (&'static str, Style) {
+        match self.checks.as_ref().and_then(|c| c.get(at)) {
+            Some(Check::Good) => ("✔", theme[Role::Good]),
+            Some(Check::Bad { .. }) => ("✘", theme[Role::Bad]),
+            Some(Check::Missing) => ("?", theme[Role::Bad]),
+            Some(Check::None) | None => ("", theme[Role::Dim]),
+        }
+    }
+
+    fn render_list(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let all = &view.model.variables;
+        let inner = panel("Variables", area, buf, theme, !self.split.detail);
+        let bytes: u64 = self.shown.iter().map(|&at| all[at].bytes).sum();
+        let mut note = format!("{} · {}", self.shown.len(), text::bytes(bytes));
+        if !self.filter.is_empty() {
+            note = format!("{} · {note}", self.filter);
+        }
+        panel_note(&note, area, buf, theme[Role::Dim]);
+        let sorted = match self.order {
+            Order::Offset => 4,
+            Order::Bytes => 5,
+            Order::Name => 1,
+        };
+        table::render(
+            inner,
+            buf,
+            theme,
+            &COLUMNS,
+            (&self.rows, self.shown.len(), !self.split.detail),
+            Some(sorted),
+            |row| {
+                let at = self.shown[row];
+                let v = &all[at];
+                let (mark, style) = self.mark(at, theme);
+                let name = match v.role {
+                    VariableRole::Weight => theme[Role::Text],
+                    _ => theme[Role::Dim],
+                };
+                vec![
+                    Cell::Text(mark.to_owned(), style),
+                    Cell::Name(text::clean(&v.name), name),
+                    Cell::Text(v.shape.to_string(), theme[Role::Number]),
+                    Cell::Text(v.shard.to_string(), theme[Role::Dim]),
+                    Cell::Text(text::count(v.offset), theme[Role::Dim]),
+                    Cell::Text(text::bytes(v.bytes), theme[Role::Number]),
+                ]
+            },
+        );
+        self.rows.scrollbar(self.shown.len(), area, buf, theme);
+    }
+
+    fn render_detail(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let Some(at) = self.chosen() else {
+            panel("", area, buf, theme, self.split.detail);
+            return;
+        };
+        let v = &view.model.variables[at];
+        let inner = panel(
+            text::fit_end(&text::clean(&v.name), area.width.saturating_sub(6) as usize),
+            area,
+            buf,
+            theme,
+            self.split.detail,
+        );
+        let mut facts = Facts::new(9);
+        facts.add(theme, "values", format!("{} {}", v.dtype, v.shape));
+        facts.add(theme, "bytes", text::count(v.bytes));
+        let shard = view
+            .model
+            .shards
+            .get(v.shard as usize)
+            .map_or("", |s| s.file.as_str());
+        facts.add(theme, "shard", format!("{}   {shard}", v.shard));
+        let end = v.offset.saturating_add(v.bytes);
+        facts.add(
+            theme,
+            "offset",
+            format!("{} to {}", text::count(v.offset), text::count(end)),
+        );
+        facts.add(
+            theme,
+            "use",
+            match (v.role, v.trainable) {
+                (VariableRole::Weight, Some(true)) => "weight, trainable",
+                (VariableRole::Weight, Some(false)) => "weight, not trainable",
+                (VariableRole::Weight, None) => "weight",
+                (VariableRole::Optimizer, _) => "of the optimizer",
+                (VariableRole::Bookkeeping, _) => "bookkeeping of the checkpoint",
+                (VariableRole::Orphan, _) => "nothing names it",
+            },
+        );
+        let (says, style) = match (self.checks.as_ref().and_then(|c| c.get(at)), v.crc32c) {
+            (Some(Check::Good), Some(crc)) => (format!("{crc:08x} ✔"), theme[Role::Good]),
+            (Some(Check::Bad { found }), Some(crc)) => {
+                (format!("{found:08x}, expected {crc:08x}"), theme[Role::Bad])
+            }
+            (Some(Check::Missing), _) => ("its bytes are missing".to_owned(), theme[Role::Bad]),
+            (_, Some(crc)) => (format!("{crc:08x}, not checked yet"), theme[Role::Text]),
+            (_, None) => ("none".to_owned(), theme[Role::Dim]),
+        };
+        facts.styled(theme, "crc32c", says, style);
+        if !v.slices.is_empty() {
+            facts.add(theme, "slices", v.slices.len().to_string());
+        }
+        facts.heading(theme, "Owners");
+        let wide = inner.width as usize;
+        for owner in &v.owners {
+            facts.line(Line::styled(
+                text::fit_end(&text::clean(owner), wide),
+                theme[Role::Text],
+            ));
+        }
+        if v.owners.is_empty() {
+            facts.line(Line::styled("no object names it", theme[Role::Dim]));
+        }
+        facts.heading(theme, "Key");
+        facts.line(Line::from(vec![Span::styled(
+            text::fit_end(&text::clean(&v.key), wide),
+            theme[Role::Dim],
+        )]));
+        let used = facts.render(inner, 0, buf);
+        if let Some(job) = view.job("verify").filter(|j| j.since.as_millis() > 300) {
+            let rest = Rect {
+                y: inner.y + (used + 1).min(inner.height),
+                height: inner.height.saturating_sub(used + 1),
+                ..inner
+            };
+            widgets::gauge(rest, &job, buf, theme);
+        }
+    }
+}
+
+/// Which variable fills most of each of `cells` equal parts of a shard.
+fn owners(model: &Model, shard: u32, bytes: u64, cells: usize) -> Vec<Option<usize>> {
+    let per_cell = (bytes as f64 / cells as f64).max(f64::MIN_POSITIVE);
+    let mut best: Vec<Option<(f64, usize)>> = vec![None; cells];
+    for (at, v) in model
+        .variables
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| v.shard == shard && v.bytes > 0)
+    {
+        let (start, end) = (v.offset as f64, v.offset as f64 + v.bytes as f64);
+        let first = ((start / per_cell) as usize).min(cells);
+        let last = ((end / per_cell).ceil() as usize).min(cells);
+        for (cell, best) in best.iter_mut().enumerate().take(last).skip(first) {
+            let from = per_cell * cell as f64;
+            let overlap = end.min(from + per_cell) - start.max(from);
+            if overlap > best.map_or(0.0, |(o, _)| o) {
+                *best = Some((overlap, at));
+            }
+        }
+    }
+    best.into_iter().map(|b| b.map(|(_, at)| at)).collect()
+}

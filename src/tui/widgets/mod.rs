@@ -1,7 +1,10 @@
 //! Pieces that several panes draw with.
 
 pub mod canvas;
+pub mod describe;
 pub mod facts;
+pub mod grid;
+pub mod histogram;
 pub mod rows;
 pub mod table;
 

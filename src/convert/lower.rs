@@ -1,0 +1,219 @@
+//! A flat TensorFlow graph to a TFLite graph, node by node; what can't be lowered is collected, not fatal at once.
+
+use std::collections::HashMap;
+
+use super::Blocker;
+use crate::error::{Error, Result};
+use crate::model::{DType, Graph, Name, Node, NodeId, Shape, Value, ValueId};
+use crate::ops::lower::{Call, Lowering, lowering};
+use crate::progress::Progress;
+
+/// The TFLite graph, and the nodes that stand in the way; with any of those the graph is no use.
+pub fn lower(
+    source: &Graph,
+    name: impl Into<Name>,
+    progress: &Progress,
+) -> Result<(Graph, Vec<Blocker>)> {
+    let mut walk = Walk {
+        source,
+        cx: Lowering::new(name),
+        map: HashMap::new(),
+        blockers: Vec::new(),
+    };
+    for &input in source.inputs.iter().flatten() {
+        walk.add_input(input);
+    }
+    for id in source.topological_order()? {
+        progress.check()?;
+        walk.node(id);
+    }
+    let mut outputs = Vec::with_capacity(source.outputs.len());
+    for output in &source.outputs {
+        outputs.push(match output {
+            Some(value) => Some(walk.value(*value)?),
+            None => None,
+        });
+    }
+    walk.cx.graph.inputs = source
+        .inputs
+        .iter()
+        .map(|v| v.and_then(|v| walk.map.get(&v).copied()))
+        .collect();
+    walk.cx.graph.outputs = outputs;
+    Ok((walk.cx.graph, walk.blockers))
+}
+
+struct Walk<'a> {
+    source: &'a Graph,
+    cx: Lowering,
+    /// Values of the source as they are in the new graph.
+    map: HashMap<ValueId, ValueId>,
+    blockers: Vec<Blocker>,
+}
+
+impl Walk<'_> {
+    fn add_input(&mut self, id: ValueId) {
+        let value = self.source.value(id);
+        let new = Value::new(value.name.clone(), value.dtype, value.shape.clone());
+        let new = self.cx.graph.add_value(new);
+        self.map.insert(id, new);
+    }
+
+    /// The new graph's value for `id`; constants come in when first used.
+    fn value(&mut self, id: ValueId) -> Result<ValueId> {
+        if let Some(&known) = self.map.get(&id) {
+            return Ok(known);
+        }
+        let value = self.source.value(id);
+        if value.data.is_none() {
+            return Err(Error::unsupported(format!(
+                "nothing makes {:?}",
+                value.name
+            )));
+        }
+        let mut copy = value.clone();
+        copy.producer = None;
+        copy.reference = false;
+        let new = self.cx.graph.add_value(copy);
+        self.map.insert(id, new);
+        Ok(new)
+    }
+
+    fn node(&mut self, id: NodeId) {
+        let node = self.source.node(id);
+        // Constants are values of their own.
+        let constant = |v: &ValueId| self.source.value(*v).data.is_some();
+        if matches!(&*node.op, "NoOp" | "Assert")
+            || !node.outputs.is_empty() && node.outputs.iter().all(constant)
+        {
+            return;
+        }
+        match self.lower(node) {
+            Ok(results) => {
+                for (&output, result) in node.outputs.iter().zip(results) {
+                    self.map.insert(output, result);
+                }
+            }
+            Err(error) => self.block(node, &error),
+        }
+    }
+
+    fn lower(&mut self, node: &Node) -> Result<Vec<ValueId>> {
+        let lower =
+            lowering(&node.op).ok_or_else(|| Error::unsupported("has no TFLite operator"))?;
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for input in node.inputs.iter().flatten() {
+            inputs.push(self.value(*input)?);
+        }
+        let results: Vec<DType> = node
+            .outputs
+            .iter()
+            .map(|&v| self.source.value(v).dtype)
+            .collect();
+        self.cx.begin(&node.name);
+        let call = Call {
+            node,
+            inputs: &inputs,
+            results: &results,
+        };
+        let made = lower(&mut self.cx, &call)?;
+        if made.len() < node.outputs.len() {
+            return Err(Error::unsupported(format!(
+                "makes {} results, {} are used",
+                made.len(),
+                node.outputs.len()
+            )));
+        }
+        Ok(made)
+    }
+
+    /// Notes the node and stands empty values in for its results, so that what follows is looked at too.
+    fn block(&mut self, node: &Node, error: &Error) {
+        self.blockers.push(Blocker {
+            node: node.name.to_string(),
+            op: node.op.to_string(),
+            function: String::new(),
+            reason: error.to_string(),
+        });
+        for &output in &node.outputs {
+            let value = self.source.value(output);
+            let shape = match &value.shape {
+                Shape(Some(_)) => value.shape.clone(),
+                Shape(None) => Shape::UNKNOWN,
+            };
+            let stand_in = Value::new(value.name.clone(), value.dtype, shape);
+            let stand_in = self.cx.graph.add_value(stand_in);
+            self.map.insert(output, stand_in);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Dialect, GraphKind, Tensor};
+
+    /// flatten(x)·w with an unknown batch, as Keras writes it: Shape, StridedSlice, Pack, Reshape, MatMul.
+    #[test]
+    fn flatten_of_an_open_batch_is_one_reshape() {
+        let mut graph = Graph::new("f", GraphKind::Function, Dialect::Tf);
+        let x = graph.add_value(Value::new("x", DType::Float32, Shape(Some(vec![-1, 2, 3]))));
+        graph.inputs = vec![Some(x)];
+        let add = |graph: &mut Graph, op: &str, inputs: &[ValueId], dtype: DType| {
+            let y = graph.add_value(Value::new(op, dtype, Shape::UNKNOWN));
+            let mut node = Node::new(op, op);
+            node.inputs = inputs.iter().copied().map(Some).collect();
+            node.outputs = vec![y];
+            graph.add_node(node);
+            y
+        };
+        let constant =
+            |graph: &mut Graph, tensor: &Tensor| graph.add_value(Value::constant("c", tensor));
+        let zero = constant(&mut graph, &Tensor::from_values(&[1], &[0i32]));
+        let one = constant(&mut graph, &Tensor::from_values(&[1], &[1i32]));
+        let six = constant(&mut graph, &Tensor::from_values(&[], &[6i32]));
+        let w = constant(&mut graph, &Tensor::from_values(&[6, 1], &[1f32; 6]));
+        let sizes = add(&mut graph, "Shape", &[x], DType::Int32);
+        let batch = add(
+            &mut graph,
+            "StridedSlice",
+            &[sizes, zero, one, one],
+            DType::Int32,
+        );
+        let last = graph.nodes.len() - 1;
+        graph.nodes[last]
+            .attrs
+            .set("shrink_axis_mask", crate::model::Attr::Int(1));
+        let to = add(&mut graph, "Pack", &[batch, six], DType::Int32);
+        let flat = add(&mut graph, "Reshape", &[x, to], DType::Float32);
+        let y = add(&mut graph, "MatMul", &[flat, w], DType::Float32);
+        graph.outputs = vec![Some(y)];
+
+        let (mut made, blockers) = lower(&graph, "main", &Progress::new()).unwrap();
+        assert!(blockers.is_empty(), "{blockers:?}");
+        made.remove_dead(|_| false);
+        let ops: Vec<_> = made.nodes.iter().map(|n| n.op.to_string()).collect();
+        assert_eq!(ops, ["RESHAPE", "FULLY_CONNECTED"]);
+        let y = made.value(made.outputs[0].unwrap());
+        assert_eq!(y.shape, Shape(Some(vec![-1, 1])));
+    }
+
+    #[test]
+    fn every_blocking_node_is_listed() {
+        let mut graph = Graph::new("f", GraphKind::Function, Dialect::Tf);
+        let mut last = graph.add_value(Value::new("x", DType::Float32, Shape::of(&[2])));
+        graph.inputs = vec![Some(last)];
+        for op in ["Acosh", "Tanh", "Digamma"] {
+            let y = graph.add_value(Value::new(op, DType::Float32, Shape::UNKNOWN));
+            let mut node = Node::new(op, op);
+            node.inputs = vec![Some(last)];
+            node.outputs = vec![y];
+            graph.add_node(node);
+            last = y;
+        }
+        graph.outputs = vec![Some(last)];
+        let (_, blockers) = lower(&graph, "main", &Progress::new()).unwrap();
+        let ops: Vec<_> = blockers.iter().map(|b| &*b.op).collect();
+        assert_eq!(ops, ["Acosh", "Digamma"]);
+    }
+}

@@ -1,0 +1,148 @@
+//! ADD, SUB, MUL, SQUARED_DIFFERENCE on quantized values.
+
+use crate::kernels::elementwise::zip;
+use crate::kernels::fixed::{Multiplier, rdpot};
+use crate::kernels::requant::Quantized;
+
+/// Scale and zero point of one tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Affine {
+    pub scale: f32,
+    pub zero: i32,
+}
+
+/// The quantized operators of two operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum QuantizedOp {
+    Add,
+    Sub,
+    Mul,
+    SquaredDifference,
+}
+
+/// Constants of one operator, made once from the scales.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuantizedBinary {
+    op: QuantizedOp,
+    zeros: [i32; 3],
+    left_shift: u32,
+    inputs: [Multiplier; 2],
+    output: Multiplier,
+    range: (i32, i32),
+}
+
+impl QuantizedBinary {
+    /// `range` comes from [`crate::kernels::requant::quantized_range`]. `wide` says that the activations have 16 bits.
+    pub fn new(
+        op: QuantizedOp,
+        a: Affine,
+        b: Affine,
+        out: Affine,
+        wide: bool,
+        range: (i32, i32),
+    ) -> Self {
+        let twice = f64::from(2.0 * a.scale.max(b.scale));
+        let left_shift = match op {
+            QuantizedOp::Add | QuantizedOp::Sub if wide => 15,
+            QuantizedOp::Add | QuantizedOp::Sub => 20,
+            QuantizedOp::SquaredDifference => 7,
+            QuantizedOp::Mul => 0,
+        };
+        let one = f64::from(1u32 << left_shift);
+        let output = match op {
+            QuantizedOp::Add | QuantizedOp::Sub => twice / (one * f64::from(out.scale)),
+            QuantizedOp::SquaredDifference => twice * twice / (one * one * f64::from(out.scale)),
+            QuantizedOp::Mul => f64::from(a.scale * b.scale / out.scale),
+        };
+        QuantizedBinary {
+            op,
+            zeros: [a.zero, b.zero, out.zero],
+            left_shift,
+            inputs: [a, b].map(|side| Multiplier::new(f64::from(side.scale) / twice)),
+            output: Multiplier::new(output),
+            range,
+        }
+    }
+
+    #[inline(always)]
+    fn one(&self, a: i32, b: i32) -> i32 {
+        let (a, b) = (a - self.zeros[0], b - self.zeros[1]);
+        let scaled = |i: usize, v: i32| self.inputs[i].apply(v.wrapping_shl(self.left_shift));
+        let raw = match self.op {
+            QuantizedOp::Mul => a.wrapping_mul(b),
+            QuantizedOp::Add => scaled(0, a).wrapping_add(scaled(1, b)),
+            QuantizedOp::Sub => scaled(0, a).wrapping_sub(scaled(1, b)),
+            QuantizedOp::SquaredDifference => {
+                let d = scaled(0, a).wrapping_sub(scaled(1, b));
+                d.wrapping_mul(d)
+            }
+        };
+        self.output
+            .apply(raw)
+            .wrapping_add(self.zeros[2])
+            .clamp(self.range.0, self.range.1)
+    }
+
+    /// Broadcasts both sides to the output's shape.
+    pub fn run<T: Quantized>(
+        &self,
+        a: (&[T], &[usize]),
+        b: (&[T], &[usize]),
+        out: (&mut [T], &[usize]),
+    ) {
+        zip(a, b, out, |a, b| T::from_i32(self.one(a.into(), b.into())));
+    }
+}
+
+/// ADD or SUB on i16 whose scales are powers of two (`pot_scale_int16`): both sides shifted right, the sum saturates.
+/// The shifts are `log2(output scale / input scale)`, 0 or more, one of them 0.
+pub fn add_power_of_two(
+    subtract: bool,
+    a: (&[i16], &[usize], i32),
+    b: (&[i16], &[usize], i32),
+    (lo, hi): (i32, i32),
+    out: (&mut [i16], &[usize]),
+) {
+    let (shift_a, shift_b) = (a.2, b.2);
+    zip((a.0, a.1), (b.0, b.1), out, |a, b| {
+        let (a, b) = (rdpot(a.into(), shift_a), rdpot(b.into(), shift_b));
+        let sum = if subtract { a - b } else { a + b };
+        let saturated = sum.clamp(i16::MIN.into(), i16::MAX.into());
+        saturated.clamp(lo, hi) as i16
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_to_the_real_sum_and_product() {
+        let (a, b, o) = (
+            Affine {
+                scale: 0.1,
+                zero: 3,
+            },
+            Affine {
+                scale: 0.05,
+                zero: -7,
+            },
+            Affine {
+                scale: 0.2,
+                zero: 1,
+            },
+        );
+        for (op, real) in [
+            (QuantizedOp::Add, 4.7 + 2.35),
+            (QuantizedOp::Sub, 4.7 - 2.35),
+            (QuantizedOp::Mul, 4.7 * 2.35),
+            (QuantizedOp::SquaredDifference, 2.35 * 2.35),
+        ] {
+            let kernel = QuantizedBinary::new(op, a, b, o, false, (-128, 127));
+            let mut out = [0i8];
+            kernel.run((&[50], &[1]), (&[40], &[]), (&mut out, &[1]));
+            let got = f64::from(i32::from(out[0]) - 1) * 0.2;
+            assert!((got - real).abs() <= 0.11, "{op:?}: {got} {real}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! QUANTIZE and DEQUANTIZE.
+
+use crate::kernels::elementwise::map;
+use crate::kernels::fixed::Multiplier;
+use crate::kernels::requant::Quantized;
+
+/// `round(x / scale) + zero`, half away from zero, clamped. NaN and what does not fit an i32 give the smallest
+/// value, as in TensorFlow Lite's kernels.
+#[inline]
+pub fn quantize_one<T: Quantized>(x: f32, scale: f32, zero: i32) -> T {
+    let rounded = (x / scale).round();
+    let fits = rounded >= i32::MIN as f32 && rounded < -(i32::MIN as f32);
+    let whole = if fits { rounded as i32 } else { i32::MIN };
+    T::from_i32(whole.saturating_add(zero).clamp(T::LO, T::HI))
+}
+
+/// QUANTIZE f32 to an integer type.
+pub fn quantize<T: Quantized>(x: &[f32], scale: f32, zero: i32, out: &mut [T]) {
+    map(x, out, |x| quantize_one(x, scale, zero));
+}
+
+/// DEQUANTIZE: `scale * (q - zero)`.
+pub fn dequantize<T: Quantized>(q: &[T], scale: f32, zero: i32, out: &mut [f32]) {
+    map(q, out, |q| scale * (q.into() - zero) as f32);
+}
+
+/// DEQUANTIZE with one scale (and zero point) per channel; `inner` elements lie between channels, so that element
+/// `i` belongs to channel `i / inner % channels`. An empty `zeros` means 0.
+pub fn dequantize_channels<T: Quantized>(
+    q: &[T],
+    scales: &[f32],
+    zeros: &[i32],
+    inner: usize,
+    out: &mut [f32],
+) {
+    assert_eq!(q.len(), out.len());
+    let inner = inner.max(1);
+    for (block, (q, out)) in q.chunks(inner).zip(out.chunks_mut(inner)).enumerate() {
+        let channel = block % scales.len();
+        let zero = zeros.get(channel).copied().unwrap_or(0);
+        dequantize(q, scales[channel], zero, out);
+    }
+}
+
+/// QUANTIZE with one scale (and zero point) per channel; see [`dequantize_channels`].
+pub fn quantize_channels<T: Quantized>(
+    x: &[f32],
+    scales: &[f32],
+    zeros: &[i32],
+    inner: usize,
+    out: &mut [T],
+) {
+    assert_eq!(x.len(), out.len());
+    let inner = inner.max(1);
+    for (block, (x, out)) in x.chunks(inner).zip(out.chunks_mut(inner)).enumerate() {
+        let channel = block % scales.len();
+        let zero = zeros.get(channel).copied().unwrap_or(0);
+        quantize(x, scales[channel], zero, out);
+    }
+}
+
+/// QUANTIZE from one integer type to another, with (scale, zero point) of each.
+pub fn requantize<T: Quantized, O: Quantized>(
+    q: &[T],
+    (scale, zero): (f32, i32),
+    (out_scale, out_zero): (f32, i32),
+    out: &mut [O],
+) {
+    let multiplier = Multiplier::new(f64::from(scale) / f64::from(out_scale));
+    map(q, out, |q| {
+        let value = multiplier.apply(q.into() - zero).wrapping_add(out_zero);
+        O::from_i32(value.clamp(O::LO, O::HI))
+    });
+}
+
+/// QUANTIZE from i32 sums.
+pub fn requantize_i32<O: Quantized>(
+    q: &[i32],
+    (scale, zero): (f32, i32),
+    (out_scale, out_zero): (f32, i32),
+    out: &mut [O],
+) {
+    let multiplier = Multiplier::new(f64::from(scale) / f64::from(out_scale));
+    map(q, out, |q| {
+        let value = multiplier
+            .apply(q.wrapping_sub(zero))
+            .wrapping_add(out_zero);
+        O::from_i32(value.clamp(O::LO, O::HI))
+    });
+}
+
+/// FAKE_QUANT: to `2^bits` steps between the nudged ends and back. `narrow` leaves the lowest step out.
+pub fn fake_quant(x: &[f32], (min, max): (f32, f32), bits: u32, narrow: bool, out: &mut [f32]) {
+    let quant_min = if narrow { 1.0 } else { 0.0f32 };
+    let quant_max = ((1u64 << bits) - 1) as f32;
+    let scale = (max - min) / (quant_max - quant_min);
+    let from_min = quant_min - min / scale;
+    let zero = if from_min < quant_min {
+        quant_min
+    } else if from_min > quant_max {
+        quant_max
+    } else {
+        from_min.round()
+    };
+    let (lo, hi) = ((quant_min - zero) * scale, (quant_max - zero) * scale);
+    let inverse = 1.0 / scale;
+    map(x, out, |x| {
+        let shifted = x.clamp(lo, hi) - lo;
+        (shifted * inverse + 0.5).floor() * scale + lo
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_away_from_zero_and_misfits_to_the_minimum() {
+        let mut out = [0i8; 6];
+        let x = [0.5, 1.5, -0.5, 1e20, f32::NAN, -1e20];
+        quantize(&x, 1.0, 3, &mut out);
+        assert_eq!(out, [4, 5, 2, -128, -128, -128]);
+    }
+
+    #[test]
+    fn int8_and_uint8_are_128_apart() {
+        let mut out = [0u8; 3];
+        requantize(&[-128i8, 0, 127], (0.37, 5), (0.37, 133), &mut out);
+        assert_eq!(out, [0, 128, 255]);
+    }
+
+    #[test]
+    fn fake_quant_nudges_its_ends() {
+        let mut out = [0.0; 2];
+        fake_quant(&[-2.0, 0.3], (-1.0, 1.0), 8, false, &mut out);
+        assert!((out[0] + 0.996_078_5).abs() < 1e-6 && (out[1] - 0.298_039_2).abs() < 1e-6);
+    }
+}

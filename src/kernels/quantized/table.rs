@@ -1,0 +1,136 @@
+//! Functions by table: 256 entries for 8 bits, 513 with interpolation for 16 bits.
+
+use super::arithmetic::Affine;
+use crate::kernels::elementwise::map;
+use crate::kernels::requant::Quantized;
+
+/// The answer for each of the 256 values, made once (LOGISTIC, TANH, EXP, LOG, ELU, GELU, SQRT …).
+#[derive(Debug, Clone)]
+pub struct Table8<T> {
+    entries: [T; 256],
+}
+
+impl<T: Quantized> Table8<T> {
+    /// Of an 8-bit type. `f` in f32; its answer is multiplied by the inverse of the output's scale.
+    pub fn new(input: Affine, output: Affine, f: impl Fn(f32) -> f32) -> Self {
+        let inverse = 1.0 / output.scale;
+        let entry = |i: usize| {
+            let q = i as i32 + T::LO;
+            let real = f(input.scale * (q - input.zero) as f32);
+            let rounded = (real * inverse).round() as i32;
+            T::from_i32(rounded.saturating_add(output.zero).clamp(T::LO, T::HI))
+        };
+        Table8 {
+            entries: std::array::from_fn(entry),
+        }
+    }
+
+    pub fn run(&self, x: &[T], out: &mut [T]) {
+        map(x, out, |x| {
+            self.entries[((x.into() - T::LO) & 0xff) as usize]
+        });
+    }
+}
+
+/// 512 steps over the range of an i16 input, each interpolated.
+#[derive(Debug, Clone)]
+pub struct Table16 {
+    entries: [i16; 513],
+}
+
+impl Table16 {
+    /// EXP, LOG, GELU, … in f32 from scales.
+    pub fn new(input: Affine, output: Affine, f: impl Fn(f32) -> f32) -> Self {
+        let end = |side: Affine, q: i32| side.scale * (q - side.zero) as f32;
+        let (lo, hi) = (end(input, -32768), end(input, 32767));
+        let (out_lo, out_hi) = (end(output, -32768), end(output, 32767));
+        let step = (hi - lo) / 512.0;
+        let half = step / 2.0;
+        let inverse = 65536.0 / (out_hi - out_lo);
+        let clamp = |v: f32| v.clamp(-32768.0, 32767.0) as i16;
+        let entries = std::array::from_fn(|i| {
+            let at = lo + i as f32 * step;
+            if i == 512 {
+                return clamp((f(hi) * inverse).round());
+            }
+            let sample = (f(at) * inverse).round();
+            let next = f(lo + (i + 1) as f32 * step) * inverse;
+            let between = ((next + sample) / 2.0).round();
+            let middle = (f(at + half) * inverse).round();
+            clamp(sample - ((between - middle) / 2.0).round())
+        });
+        Table16 { entries }
+    }
+
+    /// SOFTMAX's tables: `f` in f64 over `[lo, hi]`, answers between -1 and 1.
+    pub fn of_f64(lo: f64, hi: f64, f: impl Fn(f64) -> f64) -> Self {
+        let step = (hi - lo) / 512.0;
+        let half = step / 2.0;
+        const INVERSE: f64 = 65536.0 / 2.0;
+        let clamp = |v: f64| v.clamp(-32768.0, 32767.0) as i16;
+        let entries = std::array::from_fn(|i| {
+            let at = lo + i as f64 * step;
+            if i == 512 {
+                return clamp((f(hi) * INVERSE).round());
+            }
+            let sample = (f(at) * INVERSE).round();
+            let next = f(lo + (i + 1) as f64 * step) * INVERSE;
+            let between = ((next + sample) / 2.0).round();
+            let middle = (f(at + half) * INVERSE).round();
+            clamp(sample - ((between - middle) / 2.0).round())
+        });
+        Table16 { entries }
+    }
+
+    #[inline(always)]
+    pub fn lookup(&self, x: i16) -> i16 {
+        let index = (256 + (i32::from(x) >> 7)) as usize;
+        let base = i32::from(self.entries[index]);
+        let slope = i32::from(self.entries[index + 1]) - base;
+        let offset = i32::from(x) & 0x7f;
+        (base + ((slope * offset + 64) >> 7)) as i16
+    }
+
+    pub fn run(&self, x: &[i16], out: &mut [i16]) {
+        map(x, out, |x| self.lookup(x));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_follow_the_function() {
+        let (input, output) = (
+            Affine {
+                scale: 0.05,
+                zero: 0,
+            },
+            Affine {
+                scale: 1.0 / 256.0,
+                zero: -128,
+            },
+        );
+        let logistic = |x: f32| 1.0 / (1.0 + (-x).exp());
+        let mut out = [0i8; 2];
+        Table8::new(input, output, logistic).run(&[0i8, 127], &mut out);
+        assert_eq!(out, [0, 127]);
+        let wide = Affine {
+            scale: 1.0 / 32768.0,
+            zero: 0,
+        };
+        let table = Table16::new(
+            Affine {
+                scale: 1e-4,
+                zero: 0,
+            },
+            wide,
+            logistic,
+        );
+        for x in [-32768i16, -5000, 0, 77, 32767] {
+            let want = logistic(f32::from(x) * 1e-4) * 32768.0;
+            assert!((f32::from(table.lookup(x)) - want).abs() <= 2.0, "{x}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Operators about order along an axis: ARG_MAX, ARG_MIN, TOPK_V2, CUMSUM.
+
+use crate::kernels::elementwise::number::Number;
+use crate::kernels::params::Rules;
+
+/// An axis of an array seen as `[outer, length, inner]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Axis {
+    pub outer: usize,
+    pub length: usize,
+    pub inner: usize,
+}
+
+impl Axis {
+    pub fn of(shape: &[usize], axis: usize) -> Self {
+        Axis {
+            outer: shape[..axis].iter().product(),
+            length: shape[axis],
+            inner: shape[axis + 1..].iter().product(),
+        }
+    }
+
+    /// Index of step 0 for every line along the axis, in the order of the output without the axis.
+    fn lines(self) -> impl Iterator<Item = usize> {
+        (0..self.outer)
+            .flat_map(move |o| (0..self.inner).map(move |i| o * self.length * self.inner + i))
+    }
+}
+
+/// ARG_MAX or ARG_MIN: the smallest index of the extreme. NaN never wins, but under TensorFlow Lite's rules a NaN
+/// in the first place stays.
+pub fn arg_extreme<T: Number>(
+    greatest: bool,
+    rules: Rules,
+    axis: Axis,
+    input: &[T],
+    mut write: impl FnMut(usize, usize),
+) {
+    for (at, first) in axis.lines().enumerate() {
+        let mut best = 0;
+        for step in 1..axis.length {
+            let (x, old) = (
+                input[first + step * axis.inner],
+                input[first + best * axis.inner],
+            );
+            let better = if greatest { x > old } else { x < old };
+            let over_nan = rules == Rules::TensorFlow && old.is_nan() && !x.is_nan();
+            if better || over_nan {
+                best = step;
+            }
+        }
+        write(at, best);
+    }
+}
+
+/// The `k` largest of each row of `length`, descending, equal ones by smaller index.
+pub fn top_k<T: Number>(
+    length: usize,
+    k: usize,
+    input: &[T],
+    values: &mut [T],
+    mut write_index: impl FnMut(usize, usize),
+    indices: &mut [usize],
+) {
+    assert!(k <= length && indices.len() >= k);
+    if k == 0 {
+        return;
+    }
+    for (row, (x, best)) in input
+        .chunks_exact(length)
+        .zip(values.chunks_exact_mut(k))
+        .enumerate()
+    {
+        let mut kept = 0;
+        for (i, &v) in x.iter().enumerate() {
+            let place = best[..kept].partition_point(|&b| b >= v || (b.is_nan() && !v.is_nan()));
+            if place >= k {
+                continue;
+            }
+            kept = (kept + 1).min(k);
+            best[place..kept].rotate_right(1);
+            indices[place..kept].rotate_right(1);
+            best[place] = v;
+            indices[place] = i;
+        }
+        for (place, &index) in indices[..k].iter().enumerate() {
+            write_index(row * k + place, index);
+        }
+    }
+}
+
+/// CUMSUM along an axis; `exclusive` leaves the element itself out, `reverse` starts at the end.
+pub fn cumsum<T: Number>(
+    axis: Axis,
+    exclusive: bool,
+    reverse: bool,
+    input: &[T],
+    output: &mut [T],
+) {
+    cumulate(axis, exclusive, reverse, T::ZERO, T::add, input, output);
+}
+
+/// Cumulative product; see [`cumsum`].
+pub fn cumprod<T: Number>(
+    axis: Axis,
+    exclusive: bool,
+    reverse: bool,
+    input: &[T],
+    output: &mut [T],
+) {
+    cumulate(
+        axis,
+        exclusive,
+        reverse,
+        T::from_f64(1.0),
+        T::mul,
+        input,
+        output,
+    );
+}
+
+fn cumulate<T: Number>(
+    axis: Axis,
+    exclusive: bool,
+    reverse: bool,
+    init: T,
+    f: impl Fn(T, T) -> T,
+    input: &[T],
+    output: &mut [T],
+) {
+    assert_eq!(input.len(), output.len());
+    for first in axis.lines() {
+        let mut sum = init;
+        for step in 0..axis.length {
+            let step = if reverse {
+                axis.length - 1 - step
+            } else {
+                step
+            };
+            let at = first + step * axis.inner;
+            let next = f(sum, input[at]);
+            output[at] = if exclusive { sum } else { next };
+            sum = next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argmax(rules: Rules, x: &[f32]) -> usize {
+        let mut found = 0;
+        arg_extreme(true, rules, Axis::of(&[x.len()], 0), x, |_, best| {
+            found = best
+        });
+        found
+    }
+
+    #[test]
+    fn nan_in_arg_max() {
+        let (first, second) = ([f32::NAN, 1.0, 2.0, 0.0], [1.0, f32::NAN, 2.0, 3.0]);
+        assert_eq!(argmax(Rules::Tflite, &first), 0);
+        assert_eq!(argmax(Rules::Tflite, &second), 3);
+        assert_eq!(argmax(Rules::TensorFlow, &first), 2);
+        assert_eq!(argmax(Rules::TensorFlow, &second), 3);
+    }
+
+    #[test]
+    fn top_k_keeps_the_first_of_equals() {
+        let (mut values, mut indices) = ([0; 3], [0; 3]);
+        let mut scratch = [0; 3];
+        let write = |at, index| indices[at] = index;
+        top_k(5, 3, &[1, 5, 3, 5, 2], &mut values, write, &mut scratch);
+        assert_eq!((values, indices), ([5, 5, 3], [1, 3, 2]));
+    }
+
+    #[test]
+    fn cumulative_sums() {
+        let mut out = [0; 4];
+        cumsum(Axis::of(&[4], 0), true, true, &[1, 2, 3, 4], &mut out);
+        assert_eq!(out, [9, 7, 4, 0]);
+    }
+}

@@ -1,0 +1,210 @@
+//! Things of a model as facts: operators, signatures, functions.
+
+use super::facts::Facts;
+use crate::model::{
+    Attr, Dialect, Graph, GraphKind, MetaGraph, Node, NodeId, Port, Signature, Value, ValueId,
+};
+use crate::tui::term::{Line, Span};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+
+/// Attributes longer than this are cut; Source shows them whole.
+const ATTR: usize = 200;
+
+/// An attribute in one line.
+pub fn attr(value: &Attr) -> String {
+    let words = match value {
+        Attr::Int(v) => v.to_string(),
+        Attr::Float(v) => v.to_string(),
+        Attr::Bool(v) => v.to_string(),
+        Attr::Bytes(v) => match std::str::from_utf8(v) {
+            Ok(words) => words.to_owned(),
+            Err(_) => format!("{} bytes", v.len()),
+        },
+        Attr::Type(v) => v.to_string(),
+        Attr::Shape(v) => v.to_string(),
+        Attr::Tensor { dtype, shape, .. } => format!("{dtype} {shape}"),
+        Attr::Func { name, .. } => name.to_string(),
+        Attr::Enum { name, .. } => name.to_string(),
+        Attr::List(items) => {
+            let shown: Vec<_> = items.iter().take(32).map(attr).collect();
+            let more = if items.len() > 32 { ", …" } else { "" };
+            format!("[{}{more}]", shown.join(", "))
+        }
+        Attr::Opaque(words) => words.to_string(),
+    };
+    text::fit(&text::clean(&words), ATTR)
+}
+
+/// `float32 ?×8×8×32`
+pub fn value_type(value: &Value) -> String {
+    format!("{} {}", value.dtype, value.shape)
+}
+
+/// An operator: what it is, its attributes, what comes in and what goes out.
+pub fn node(graph: &Graph, id: NodeId, wide: usize, theme: &Theme) -> Facts {
+    let node = graph.node(id);
+    let mut facts = Facts::new(10);
+    facts.styled(
+        theme,
+        "operator",
+        node.op_label(),
+        theme.op(graph.dialect, &node.op),
+    );
+    if node.version > 0 {
+        facts.add(theme, "version", node.version.to_string());
+    }
+    if !node.device.is_empty() {
+        facts.add(theme, "device", node.device.to_string());
+    }
+    ends(&mut facts, graph, node, wide, theme);
+    let attrs: Vec<_> = node
+        .attrs
+        .iter()
+        .filter(|(name, _)| !(graph.dialect == Dialect::Tf && name.starts_with('_')))
+        .collect();
+    if !attrs.is_empty() {
+        facts.heading(theme, "Attributes");
+        let words = attrs
+            .iter()
+            .map(|(n, _)| n.len())
+            .max()
+            .unwrap_or(0)
+            .min(wide / 2);
+        for (name, value) in attrs {
+            facts.line(Line::from(vec![
+                Span::styled(text::left(name, words) + "  ", theme[Role::Dim]),
+                Span::styled(attr(value), theme[Role::Text]),
+            ]));
+        }
+    }
+    facts
+}
+
+fn ends(facts: &mut Facts, graph: &Graph, node: &Node, wide: usize, theme: &Theme) {
+    let mut list = |title: &str, mark: &str, values: &[Option<ValueId>], sources: bool| {
+        if values.is_empty() {
+            return;
+        }
+        facts.heading(theme, title);
+        for value in values {
+            let Some(value) = value.map(|v| graph.value(v)) else {
+                facts.line(Line::styled(format!("{mark} absent"), theme[Role::Dim]));
+                continue;
+            };
+            let name = match value.producer.filter(|_| sources) {
+                Some((maker, _)) => &graph.node(maker).name,
+                None => &value.name,
+            };
+            let kind = if value.data.is_some() {
+                "constant "
+            } else {
+                ""
+            };
+            facts.line(Line::from(vec![
+                Span::styled(format!("{mark} "), theme[Role::Dim]),
+                Span::styled(
+                    text::fit_end(&text::clean(name), wide.saturating_sub(2)),
+                    theme[Role::Text],
+                ),
+            ]));
+            facts.line(Line::from(vec![
+                Span::styled(format!("    {kind}"), theme[Role::Dim]),
+                Span::styled(value_type(value), theme[Role::Number]),
+            ]));
+        }
+    };
+    let outputs: Vec<_> = node.outputs.iter().map(|v| Some(*v)).collect();
+    list("Inputs", "←", &node.inputs, true);
+    list("Outputs", "→", &outputs, false);
+}
+
+/// A signature with its ports.
+pub fn signature(meta: &MetaGraph, signature: &Signature, wide: usize, theme: &Theme) -> Facts {
+    let mut facts = Facts::new(10);
+    if !signature.method.is_empty() {
+        facts.add(theme, "method", signature.method.to_string());
+    }
+    if let Some(graph) = meta
+        .graphs
+        .get(signature.graph)
+        .filter(|g| !g.name.is_empty())
+    {
+        facts.add(theme, "graph", graph.name.to_string());
+    }
+    for (title, list) in [
+        ("Inputs", &signature.inputs),
+        ("Outputs", &signature.outputs),
+    ] {
+        facts.heading(theme, title);
+        for item in list {
+            port(&mut facts, item, wide, theme);
+        }
+    }
+    facts
+}
+
+fn port(facts: &mut Facts, port: &Port, wide: usize, theme: &Theme) {
+    facts.line(Line::from(vec![Span::styled(
+        text::fit_end(&text::clean(&port.name), wide),
+        theme[Role::Strong],
+    )]));
+    facts.line(Line::from(vec![
+        Span::styled(format!("  {} ", port.dtype), theme[Role::Dim]),
+        Span::styled(port.shape.to_string(), theme[Role::Number]),
+    ]));
+    if let Some(tensor) = &port.tensor {
+        facts.line(Line::styled(
+            format!(
+                "  {}",
+                text::fit_end(&text::clean(tensor), wide.saturating_sub(2))
+            ),
+            theme[Role::Dim],
+        ));
+    }
+    if let Some((scale, zero)) = port.quantization.as_ref().and_then(|q| q.single()) {
+        facts.line(Line::styled(
+            format!("  scale {scale} zero {zero}"),
+            theme[Role::Quantize],
+        ));
+    }
+}
+
+/// A function or subgraph.
+pub fn graph(graph: &Graph, theme: &Theme) -> Facts {
+    let mut facts = Facts::new(10);
+    let kind = match graph.kind {
+        GraphKind::Main => "the main graph",
+        GraphKind::Function => "function",
+        GraphKind::Subgraph => "subgraph",
+    };
+    facts.add(theme, "kind", kind);
+    facts.add(theme, "operators", text::count(graph.nodes.len() as u64));
+    for (title, values) in [("Inputs", &graph.inputs), ("Outputs", &graph.outputs)] {
+        if values.is_empty() {
+            continue;
+        }
+        facts.heading(theme, title);
+        for value in values.iter().flatten().map(|&v| graph.value(v)) {
+            facts.line(Line::from(vec![
+                Span::styled(format!("{}  ", text::clean(&value.name)), theme[Role::Text]),
+                Span::styled(value_type(value), theme[Role::Number]),
+            ]));
+        }
+    }
+    let mut counts: Vec<_> = crate::analysis::op_counts(graph).into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    facts.heading(theme, "Operators");
+    let most = counts.first().map_or(1, |c| c.1);
+    for (op, n) in counts {
+        facts.line(Line::from(vec![
+            Span::styled(text::left(&op, 24) + " ", theme.op(graph.dialect, &op)),
+            Span::styled(
+                text::right(&text::count(n as u64), 5) + " ",
+                theme[Role::Number],
+            ),
+            Span::styled(text::bar(n as f64 / most as f64, 10), theme[Role::Bar]),
+        ]));
+    }
+    facts
+}
