@@ -1,0 +1,265 @@
+//! CONV_2D and FULLY_CONNECTED on f32 with packed weights: an indirect matrix product without an im2col copy.
+
+use super::panels::Aligned;
+use super::tile::{Job, RowsFn, choose};
+use super::window::Window;
+use crate::kernels::cpu::{self, Level};
+use crate::kernels::params::{Clamp, Conv2d};
+use crate::kernels::threads::Threads;
+
+/// Rows whose offsets are worked out at once; a multiple of every tile's rows.
+const ROWS: usize = 252;
+/// Multiply-accumulates below which a second thread costs more than it brings.
+const SMALL: usize = 1 << 18;
+
+/// A convolution with constant weights, packed for this processor.
+#[derive(Clone)]
+pub struct PackedConv2d {
+    window: Window,
+    panels: Aligned,
+    clamp: Clamp,
+    rows: RowsFn,
+    tile_rows: usize,
+    width: usize,
+}
+
+impl PackedConv2d {
+    /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` and bias `[out_c]`.
+    pub fn new(p: &Conv2d, filter: &[f32], bias: Option<&[f32]>, clamp: Clamp) -> Self {
+        Self::with_level(cpu::level(), p, filter, bias, clamp)
+    }
+
+    /// FULLY_CONNECTED with a filter `[units, depth]` for `batch` rows.
+    pub fn fully_connected(
+        batch: usize,
+        depth: usize,
+        filter: &[f32],
+        bias: Option<&[f32]>,
+        clamp: Clamp,
+    ) -> Self {
+        let p = as_conv(batch, depth, filter.len() / depth.max(1));
+        Self::new(&p, filter, bias, clamp)
+    }
+
+    /// For one instruction set, which must be there.
+    pub fn with_level(
+        level: Level,
+        p: &Conv2d,
+        filter: &[f32],
+        bias: Option<&[f32]>,
+        clamp: Clamp,
+    ) -> Self {
+        assert!(level <= cpu::level(), "{level:?} is not there");
+        assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
+        assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
+        let (rows, tile_rows, width) = choose(level);
+        let depth = p.k_h * p.k_w * (p.in_c / p.groups);
+        let group_out = p.out_c / p.groups;
+        let per_group = group_out.div_ceil(width);
+        let panel = (1 + depth) * width;
+        let mut panels = Aligned::zeroed::<f32>(p.groups * per_group * panel);
+        let values = panels.values_mut::<f32>();
+        for c in 0..p.out_c {
+            let (g, in_group) = (c / group_out, c % group_out);
+            let start = (g * per_group + in_group / width) * panel + in_group % width;
+            values[start] = bias.map_or(0.0, |b| b[c]);
+            for k in 0..depth {
+                values[start + (1 + k) * width] = filter[c * depth + k];
+            }
+        }
+        PackedConv2d {
+            window: Window::new(p),
+            panels,
+            clamp,
+            rows,
+            tile_rows,
+            width,
+        }
+    }
+
+    /// Elements of scratch that [`PackedConv2d::run`] wants: the padded copy of the input, 0 without padding.
+    pub fn scratch_len(&self) -> usize {
+        if self.window.is_plain() {
+            0
+        } else {
+            self.window.padded_len()
+        }
+    }
+
+    /// Bytes of the packed weights.
+    pub fn packed_bytes(&self) -> usize {
+        self.panels.values::<u8>().len()
+    }
+
+    /// Convolves `input` (the geometry's batch) into `output`; `scratch` has at least [`PackedConv2d::scratch_len`] elements.
+    pub fn run(&self, input: &[f32], output: &mut [f32], scratch: &mut [f32], threads: &Threads) {
+        let p = &self.window.p;
+        assert_eq!(input.len(), p.input_len(), "input of {p:?}");
+        assert_eq!(output.len(), p.output_len(), "output of {p:?}");
+        if output.is_empty() {
+            return;
+        }
+        let source = if self.window.is_plain() {
+            input
+        } else {
+            self.window.copy_padded(input, 0.0, |v| v, scratch);
+            &scratch[..self.window.padded_len()]
+        };
+        let rows = p.batch * p.out_h * p.out_w;
+        let depth = self.window.taps.len() * self.window.run;
+        let out_c = p.out_c;
+        if threads.count() == 1 || rows * out_c * depth < SMALL {
+            self.block(source, 0, 0..self.panel_count(), output);
+        } else if rows < 2 * self.tile_rows && p.groups == 1 && rows == 1 {
+            let panels = self.panel_count();
+            let each = panels.div_ceil(threads.count() * 2);
+            threads.pieces(output, each * self.width, |index, part| {
+                let first = index * each;
+                self.block(source, 0, first..panels.min(first + each), part);
+            });
+        } else {
+            threads.rows(output, out_c, self.tile_rows, |first, part| {
+                self.block(source, first, 0..self.panel_count(), part);
+            });
+        }
+    }
+
+    fn panel_count(&self) -> usize {
+        let p = &self.window.p;
+        p.groups * (p.out_c / p.groups).div_ceil(self.width)
+    }
+
+    /// Rows from `first` on, for the panels given. With all panels `out` has whole rows; with some of them (one row,
+    /// one group) `out` begins at the first panel's column.
+    fn block(&self, source: &[f32], first: usize, panels: std::ops::Range<usize>, out: &mut [f32]) {
+        let (p, window) = (&self.window.p, &self.window);
+        let group_out = p.out_c / p.groups;
+        let group_in = p.in_c / p.groups;
+        let per_group = group_out.div_ceil(self.width);
+        let depth = window.taps.len() * window.run;
+        let panel_len = (1 + depth) * self.width;
+        let packed = self.panels.values::<f32>();
+        let whole = panels.len() == self.panel_count();
+        let (row_len, column0) = if whole {
+            (p.out_c, 0)
+        } else {
+            (out.len(), panels.start * self.width)
+        };
+        let rows = out.len() / row_len;
+        let per_block = (65_536 / depth.max(1)).clamp(1, ROWS / self.tile_rows) * self.tile_rows;
+        let mut bases = [0usize; ROWS];
+        for start in (0..rows).step_by(per_block) {
+            let count = per_block.min(rows - start);
+            let bases = &mut bases[..count];
+            window.bases(first + start, bases);
+            let furthest = bases.iter().copied().max().unwrap_or(0);
+            assert!(
+                furthest + window.reach() <= source.len(),
+                "window past the input"
+            );
+            for panel in panels.clone() {
+                let (g, in_group) = (panel / per_group, panel % per_group * self.width);
+                let column = g * group_out + in_group - column0;
+                let job = Job {
+                    a: source[g * group_in..].as_ptr(),
+                    taps: &window.taps,
+                    run: window.run,
+                    panel: packed[panel * panel_len..(panel + 1) * panel_len].as_ptr(),
+                    lo: self.clamp.lo,
+                    hi: self.clamp.hi,
+                    out_row: row_len,
+                    columns: self.width.min(group_out - in_group),
+                };
+                let to = &mut out[start * row_len + column..];
+                assert!((count - 1) * row_len + job.columns <= to.len());
+                // SAFETY: the level was checked when packing; every window ends inside `source` (asserted; a group's
+                // windows begin `g * group_in` later and end as much earlier, since taps then step over whole cells);
+                // the panel slice has its full length and `to` holds `count` rows (asserted).
+                unsafe { (self.rows)(&job, bases, to.as_mut_ptr()) };
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for PackedConv2d {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PackedConv2d({:?})", self.window.p)
+    }
+}
+
+/// A matrix product as a 1x1 convolution over `batch` cells.
+pub(super) fn as_conv(batch: usize, depth: usize, units: usize) -> Conv2d {
+    Conv2d {
+        batch: 1,
+        in_h: 1,
+        in_w: batch,
+        in_c: depth,
+        out_h: 1,
+        out_w: batch,
+        out_c: units,
+        k_h: 1,
+        k_w: 1,
+        stride_h: 1,
+        stride_w: 1,
+        dilation_h: 1,
+        dilation_w: 1,
+        pad_top: 0,
+        pad_left: 0,
+        groups: 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{any_conv, close, values};
+    use super::*;
+    use crate::kernels::reference::conv::conv2d_f32;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn equals_the_reference(p in any_conv(), seed in any::<u32>(), threads in 1usize..4) {
+            let input = values(seed, p.input_len());
+            let filter = values(seed ^ 1, p.filter_len());
+            let bias = values(seed ^ 2, p.out_c);
+            let clamp = if seed % 2 == 0 { Clamp::RELU } else { Clamp::NONE };
+            let mut want = vec![0.0; p.output_len()];
+            conv2d_f32(&p, &input, &filter, Some(&bias), clamp, &mut want);
+            let threads = Threads::new(threads);
+            for level in cpu::levels() {
+                let packed = PackedConv2d::with_level(level, &p, &filter, Some(&bias), clamp);
+                let mut got = vec![f32::NAN; p.output_len()];
+                let mut scratch = vec![f32::NAN; packed.scratch_len()];
+                packed.run(&input, &mut got, &mut scratch, &threads);
+                close(&got, &want)?;
+            }
+        }
+    }
+
+    #[test]
+    fn one_row_is_split_by_columns_without_changing_an_answer() {
+        let (depth, units) = (700, 1000);
+        let (x, w) = (values(1, depth), values(2, depth * units));
+        let packed = PackedConv2d::fully_connected(1, depth, &w, None, Clamp::NONE);
+        let (mut one, mut four) = (vec![0.0; units], vec![0.0; units]);
+        packed.run(&x, &mut one, &mut [], &Threads::single());
+        packed.run(&x, &mut four, &mut [], &Threads::new(4));
+        assert_eq!(one, four);
+    }
+
+    #[test]
+    fn long_sums_stay_close_to_f64() {
+        let (depth, units) = (8192, 3);
+        let (x, w) = (values(1, depth), values(2, depth * units));
+        let packed = PackedConv2d::fully_connected(1, depth, &w, None, Clamp::NONE);
+        let mut got = vec![0.0; units];
+        packed.run(&x, &mut got, &mut [], &Threads::single());
+        for (u, got) in got.iter().enumerate() {
+            let terms = x.iter().zip(&w[u * depth..]);
+            let want: f64 = terms.map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+            assert!((f64::from(*got) - want).abs() < 5e-5, "{got} {want}");
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! DEPTHWISE_CONV_2D, vectorised over channels, reading the input where it lies.
+
+use std::ops::Range;
+
+use super::epilogue::Epilogue;
+use super::tile::{Plain, Vector};
+use crate::kernels::cpu::{self, Level};
+use crate::kernels::params::{Clamp, Conv2d};
+use crate::kernels::requant::Requant;
+use crate::kernels::threads::Threads;
+
+/// Multiply-accumulates below which a second thread costs more than it brings.
+const SMALL: usize = 1 << 16;
+
+/// Taps of a window that lie inside the image, along one axis.
+fn inside(
+    at: usize,
+    stride: usize,
+    pad: usize,
+    dilation: usize,
+    k: usize,
+    len: usize,
+) -> Range<usize> {
+    let origin = at * stride;
+    let first = pad.saturating_sub(origin).div_ceil(dilation);
+    let end = (len + pad).saturating_sub(origin).div_ceil(dilation).min(k);
+    first.min(end)..end
+}
+
+/// Calls `f(output cell in `out`, index of an input cell for tap (0, 0) as if it were there, ky, kx)` for each cell of the rows
+/// that begin at row `first` (batch and y together).
+fn for_each_cell<O>(
+    p: &Conv2d,
+    first: usize,
+    out: &mut [O],
+    mut f: impl FnMut(&mut [O], isize, Range<usize>, Range<usize>),
+) {
+    let row_len = p.out_w * p.out_c;
+    for (i, row) in out.chunks_exact_mut(row_len).enumerate() {
+        let (b, y) = ((first + i) / p.out_h, (first + i) % p.out_h);
+        let ky = inside(y, p.stride_h, p.pad_top, p.dilation_h, p.k_h, p.in_h);
+        for (x, cell) in row.chunks_exact_mut(p.out_c).enumerate() {
+            let kx = inside(x, p.stride_w, p.pad_left, p.dilation_w, p.k_w, p.in_w);
+            let iy = (b * p.in_h + y * p.stride_h) as isize - p.pad_top as isize;
+            let ix = (x * p.stride_w) as isize - p.pad_left as isize;
+            f(
+                cell,
+                (iy * p.in_w as isize + ix) * p.in_c as isize,
+                ky.clone(),
+                kx,
+            );
+        }
+    }
+}
+
+/// Index of the first channel seen through a tap.
+#[inline(always)]
+fn tap_at(p: &Conv2d, origin: isize, ky: usize, kx: usize) -> usize {
+    let step = (ky * p.dilation_h * p.in_w + kx * p.dilation_w) * p.in_c;
+    origin.wrapping_add_unsigned(step) as usize
+}
+
+fn check(p: &Conv2d, filter: usize, bias: Option<usize>) {
+    assert_eq!(filter, p.k_h * p.k_w * p.out_c, "filter of {p:?}");
+    assert!(bias.is_none_or(|b| b == p.out_c), "bias of {p:?}");
+    assert_eq!(p.out_c % p.in_c.max(1), 0, "channels of {p:?}");
+}
+
+/// Splits the output by rows and calls `f(first row, rows)`.
+fn split<O: Send>(
+    p: &Conv2d,
+    threads: &Threads,
+    out: &mut [O],
+    f: impl Fn(usize, &mut [O]) + Sync,
+) {
+    assert_eq!(out.len(), p.output_len(), "output of {p:?}");
+    if out.is_empty() {
+        return;
+    }
+    if threads.count() == 1 || out.len() * p.k_h * p.k_w < SMALL {
+        f(0, out);
+    } else {
+        threads.rows(out, p.out_w * p.out_c, 1, f);
+    }
+}
+
+/// A depthwise convolution on f32 with constant weights.
+#[derive(Debug, Clone)]
+pub struct PackedDepthwise {
+    p: Conv2d,
+    filter: Vec<f32>,
+    bias: Vec<f32>,
+    clamp: Clamp,
+    level: Level,
+}
+
+impl PackedDepthwise {
+    /// Takes a filter `[k_h, k_w, out_c]` and bias `[out_c]`.
+    pub fn new(p: &Conv2d, filter: &[f32], bias: Option<&[f32]>, clamp: Clamp) -> Self {
+        Self::with_level(cpu::level(), p, filter, bias, clamp)
+    }
+
+    /// For one instruction set, which must be there.
+    pub fn with_level(
+        level: Level,
+        p: &Conv2d,
+        filter: &[f32],
+        bias: Option<&[f32]>,
+        clamp: Clamp,
+    ) -> Self {
+        assert!(level <= cpu::level(), "{level:?} is not there");
+        check(p, filter.len(), bias.map(<[f32]>::len));
+        PackedDepthwise {
+            p: *p,
+            filter: filter.to_vec(),
+            bias: bias.map_or_else(|| vec![0.0; p.out_c], <[f32]>::to_vec),
+            clamp,
+            level,
+        }
+    }
+
+    /// Convolves; needs no scratch.
+    pub fn run(&self, input: &[f32], output: &mut [f32], threads: &Threads) {
+        assert_eq!(input.len(), self.p.input_len(), "input of {:?}", self.p);
+        split(&self.p, threads, output, |first, out| match self.level {
+            // SAFETY: the level was checked when packing.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { self.rows_avx512(input, first, out) },
+            // SAFETY: the level was checked when packing.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { self.rows_avx2(input, first, out) },
+            // SAFETY: plain Rust needs no instruction set.
+            _ => unsafe { self.rows::<Plain>(input, first, out) },
+        });
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn rows_avx512(&self, input: &[f32], first: usize, out: &mut [f32]) {
+        // SAFETY: the caller promises the instruction set.
+        unsafe { self.rows::<super::tile::x86::Avx512>(input, first, out) }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn rows_avx2(&self, input: &[f32], first: usize, out: &mut [f32]) {
+        // SAFETY: the caller promises the instruction set.
+        unsafe { self.rows::<super::tile::x86::Avx2>(input, first, out) }
+    }
+
+    /// # Safety
+    /// The instruction set of `V` must be there.
+    #[inline(always)]
+    unsafe fn rows<V: Vector>(&self, input: &[f32], first: usize, out: &mut [f32]) {
+        let p = &self.p;
+        let vectors = p.out_c == p.in_c && p.out_c >= V::LANES;
+        for_each_cell(p, first, out, |cell, origin, ky, kx| {
+            if !vectors {
+                self.plain_cell(input, cell, origin, ky, kx);
+                return;
+            }
+            let mut c = 0;
+            while c < p.out_c {
+                let left = p.out_c - c;
+                // SAFETY: the caller promises the instruction set; the block ends at or before `out_c`.
+                unsafe {
+                    if left >= 4 * V::LANES {
+                        self.block::<V, 4>(input, cell, origin, &ky, &kx, c);
+                        c += 4 * V::LANES;
+                    } else {
+                        // the last block may do some channels again
+                        let at = c.min(p.out_c - V::LANES);
+                        self.block::<V, 1>(input, cell, origin, &ky, &kx, at);
+                        c = at + V::LANES;
+                    }
+                }
+            }
+        });
+    }
+
+    /// `NV` vectors of channels from `c` on.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be there.
+    #[inline(always)]
+    unsafe fn block<V: Vector, const NV: usize>(
+        &self,
+        input: &[f32],
+        cell: &mut [f32],
+        origin: isize,
+        ky: &Range<usize>,
+        kx: &Range<usize>,
+        c: usize,
+    ) {
+        let width = NV * V::LANES;
+        let bias = &self.bias[c..c + width];
+        let out = &mut cell[c..c + width];
+        // SAFETY: each pointer is that of a slice of `width` values made just before.
+        unsafe {
+            let mut sums: [V; NV] =
+                std::array::from_fn(|v| V::load(bias.as_ptr().add(v * V::LANES)));
+            for ky in ky.clone() {
+                for kx in kx.clone() {
+                    let x = &input[tap_at(&self.p, origin, ky, kx) + c..][..width];
+                    let w = &self.filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..width];
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        let at = v * V::LANES;
+                        *sum = sum.fma(V::load(x.as_ptr().add(at)), V::load(w.as_ptr().add(at)));
+                    }
+                }
+            }
+            let (lo, hi) = (V::splat(self.clamp.lo), V::splat(self.clamp.hi));
+            for (v, sum) in sums.iter().enumerate() {
+                sum.clamp(lo, hi).store(out.as_mut_ptr().add(v * V::LANES));
+            }
+        }
+    }
+
+    fn plain_cell(
+        &self,
+        input: &[f32],
+        cell: &mut [f32],
+        origin: isize,
+        ky: Range<usize>,
+        kx: Range<usize>,
+    ) {
+        let p = &self.p;
+        let multiplier = p.out_c / p.in_c;
+        cell.copy_from_slice(&self.bias);
+        for ky in ky {
+            for kx in kx.clone() {
+                let x = &input[tap_at(p, origin, ky, kx)..][..p.in_c];
+                let w = &self.filter[(ky * p.k_w + kx) * p.out_c..][..p.out_c];
+                for ((sums, x), w) in cell
+                    .chunks_exact_mut(multiplier)
+                    .zip(x)
+                    .zip(w.chunks_exact(multiplier))
+                {
+                    for (sum, w) in sums.iter_mut().zip(w) {
+                        *sum += x * w;
+                    }
+                }
+            }
+        }
+        self.clamp.apply_all(cell);
+    }
+}
+
+/// A depthwise convolution on int8 with constant weights.
+#[derive(Debug, Clone)]
+pub struct PackedDepthwiseInt8 {
+    p: Conv2d,
+    filter: Vec<i8>,
+    zero: i32,
+    epilogue: Epilogue,
+    level: Level,
+}
+
+/// Channels whose sums are kept at once.
+const BLOCK: usize = 128;
+
+impl PackedDepthwiseInt8 {
+    /// Takes a filter `[k_h, k_w, out_c]` and bias `[out_c]`; `zero` is the input's zero point.
+    pub fn new(
+        p: &Conv2d,
+        filter: &[i8],
+        bias: Option<&[i64]>,
+        zero: i32,
+        requant: &Requant,
+    ) -> Self {
+        Self::with_level(cpu::level(), p, filter, bias, zero, requant)
+    }
+
+    /// For one instruction set, which must be there.
+    pub fn with_level(
+        level: Level,
+        p: &Conv2d,
+        filter: &[i8],
+        bias: Option<&[i64]>,
+        zero: i32,
+        requant: &Requant,
+    ) -> Self {
+        assert!(level <= cpu::level(), "{level:?} is not there");
+        check(p, filter.len(), bias.map(<[i64]>::len));
+        PackedDepthwiseInt8 {
+            p: *p,
+            filter: filter.to_vec(),
+            zero,
+            epilogue: Epilogue::new(requant, p.out_c, |c| bias.map_or(0, |b| b[c] as i32)),
+            level,
+        }
+    }
+
+    /// Convolves; needs no scratch.
+    pub fn run(&self, input: &[i8], output: &mut [i8], threads: &Threads) {
+        assert_eq!(input.len(), self.p.input_len(), "input of {:?}", self.p);
+        split(&self.p, threads, output, |first, out| match self.level {
+            // SAFETY: the level was checked when packing.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { self.rows_avx512(input, first, out) },
+            // SAFETY: the level was checked when packing.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { self.rows_avx2(input, first, out) },
+            _ => self.rows(input, first, out),
+        });
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn rows_avx512(&self, input: &[i8], first: usize, out: &mut [i8]) {
+        self.rows(input, first, out);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn rows_avx2(&self, input: &[i8], first: usize, out: &mut [i8]) {
+        self.rows(input, first, out);
+    }
+
+    #[inline(always)]
+    fn rows(&self, input: &[i8], first: usize, out: &mut [i8]) {
+        let p = &self.p;
+        let multiplier = p.out_c / p.in_c;
+        for_each_cell(p, first, out, |cell, origin, ky, kx| {
+            let mut sums = [0i32; BLOCK];
+            for (block, out) in cell.chunks_mut(BLOCK).enumerate() {
+                let c = block * BLOCK;
+                let sums = &mut sums[..out.len()];
+                sums.fill(0);
+                for ky in ky.clone() {
+                    for kx in kx.clone() {
+                        let x = &input[tap_at(p, origin, ky, kx)..][..p.in_c];
+                        let w = &self.filter[(ky * p.k_w + kx) * p.out_c + c..][..sums.len()];
+                        if multiplier == 1 {
+                            let x = &x[c..c + sums.len()];
+                            for ((sum, &x), &w) in sums.iter_mut().zip(x).zip(w) {
+                                *sum += (i32::from(x) - self.zero) * i32::from(w);
+                            }
+                        } else {
+                            for (i, (sum, &w)) in sums.iter_mut().zip(w).enumerate() {
+                                let x = i32::from(x[(c + i) / multiplier]);
+                                *sum += (x - self.zero) * i32::from(w);
+                            }
+                        }
+                    }
+                }
+                self.epilogue.apply(c, sums, out);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{any_conv, bytes, close, values};
+    use super::*;
+    use crate::kernels::reference::conv::{ZeroPoints, depthwise_f32, depthwise_quantized};
+    use proptest::prelude::*;
+
+    fn depthwise(p: &Conv2d, multiplier: usize) -> Conv2d {
+        Conv2d {
+            in_c: p.out_c,
+            out_c: p.out_c * multiplier,
+            groups: 1,
+            ..*p
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn float_equals_the_reference(p in any_conv(), multiplier in 1usize..3, seed in any::<u32>()) {
+            let p = depthwise(&p, multiplier);
+            let (input, filter) = (values(seed, p.input_len()), values(seed ^ 1, p.k_h * p.k_w * p.out_c));
+            let bias = values(seed ^ 2, p.out_c);
+            let mut want = vec![0.0; p.output_len()];
+            depthwise_f32(&p, &input, &filter, Some(&bias), Clamp::RELU6, &mut want);
+            for level in cpu::levels() {
+                let packed = PackedDepthwise::with_level(level, &p, &filter, Some(&bias), Clamp::RELU6);
+                let mut got = vec![f32::NAN; p.output_len()];
+                packed.run(&input, &mut got, &Threads::new(2));
+                close(&got, &want)?;
+            }
+        }
+
+        #[test]
+        fn int8_equals_the_reference_to_the_bit(p in any_conv(), multiplier in 1usize..3, seed in any::<u32>(), zero in -128i32..128) {
+            let p = depthwise(&p, multiplier);
+            let (input, filter) = (bytes(seed, p.input_len()), bytes(seed ^ 1, p.k_h * p.k_w * p.out_c));
+            let bias: Vec<i64> = bytes(seed ^ 2, p.out_c).iter().map(|&b| i64::from(b) * 50).collect();
+            let factors: Vec<f64> = values(seed ^ 3, p.out_c).iter().map(|v| 0.002 + f64::from(v.abs()) * 0.02).collect();
+            let requant = Requant::fixed(&factors, 3, (-100, 127));
+            let mut want = vec![0i8; p.output_len()];
+            depthwise_quantized(&p, &input, &filter, Some(&bias), ZeroPoints { input: zero, filter: 0 }, &requant, &mut want);
+            for level in cpu::levels() {
+                let packed = PackedDepthwiseInt8::with_level(level, &p, &filter, Some(&bias), zero, &requant);
+                let mut got = vec![0i8; p.output_len()];
+                packed.run(&input, &mut got, &Threads::new(2));
+                prop_assert_eq!(&got, &want);
+            }
+        }
+    }
+}
