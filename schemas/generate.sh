@@ -39,8 +39,8 @@ awk '
         return k ~ /^Vector/ ? "Kind::" k : k
     }
     BEGIN {
-        split("bool Bool byte Byte ubyte Ubyte short Short ushort Ushort int Int int32 Int uint Uint long Long " \
-              "ulong Ulong float Float double Double string String", words, " ")
+        split("bool Bool byte Byte ubyte Ubyte int Int int32 Int uint Uint long Long " \
+              "ulong Ulong float Float string String", words, " ")
         for (i = 1; i in words; i += 2) scalar[words[i]] = words[i + 1]
     }
     { sub(/ *\/\/.*/, "") }
@@ -75,7 +75,9 @@ awk '
         for (i = 1; i <= count; i++) {
             name = order[i]
             if (name in enums) {
-                printf "pub static %s: Enum = Enum { name: \"%s\", base: Kind::%s, members: &[%s] };\n", name, name, enums[name], members[name]
+                # Operators have a table of their own; the other is read as a number.
+                if (name == "BuiltinOperator" || name == "DimensionType") continue
+                printf "pub static %s: Enum = Enum { base: Kind::%s, members: &[%s] };\n", name, enums[name], members[name]
             } else if (name in unions) {
                 if (FILENAME && unions[name] !~ /Quantization|Vector/)
                     printf "pub static %s: Union = Union { name: \"%s\", members: &[%s] };\n", name, name, unions[name]

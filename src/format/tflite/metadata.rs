@@ -64,7 +64,7 @@ fn value(field: &Field, table: Table<'_>) -> Result<Option<Value>> {
     }
     Ok(Some(match &field.kind {
         Kind::Bool => json!(table.flag(slot, false)?),
-        Kind::Float | Kind::Double => json!(schema::float(field, table)?),
+        Kind::Float => json!(schema::float(field, table)?),
         Kind::Enum(of) => {
             let number = schema::integer(&of.base, field, table)?;
             json!(*schema::name_or_number(of.member(number), number))

@@ -4,6 +4,8 @@
 //! written through the flatbuffers crate and the code that flatc makes from `schemas/tflite.fbs`. The options of the
 //! ~200 operators are data (`schemas/options.fbs` as [`tables`]) with one reader and one writer for all of them.
 
+mod builder;
+mod constants;
 mod external;
 mod flat;
 mod flex;
@@ -23,17 +25,11 @@ mod subgraph;
 #[rustfmt::skip]
 #[path = "../../../schemas/generated/tables.rs"]
 mod tables;
+mod versions;
+mod write;
 
 pub use read::{read, read_bytes};
-
-use crate::error::{Error, Result};
-use crate::model::Model;
+pub use write::write;
 
 #[cfg(test)]
 mod tests;
-
-/// The bytes of a `.tflite` for a model in the TFLite dialect.
-pub fn write(model: &Model) -> Result<Vec<u8>> {
-    let _ = model;
-    Err(Error::unsupported("writing .tflite"))
-}

@@ -1,8 +1,9 @@
 //! Options of operators: the schema's tables and custom bytes, as attributes and back.
 
 use bytes::Bytes;
-use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, WIPOffset};
+use flatbuffers::{UnionWIPOffset, WIPOffset};
 
+use super::builder::{Builder, Slot};
 use super::flat::Table;
 use super::flex;
 use super::generated::tflite::Operator as Slots;
@@ -78,7 +79,7 @@ pub(super) fn custom_bytes(node: &Node) -> Option<Vec<u8>> {
 /// Writes the operator's options table; `None` where the operator has none, or where the reference leaves out a
 /// table that has only defaults.
 pub(super) fn write(
-    builder: &mut FlatBufferBuilder<'_>,
+    builder: &mut Builder,
     operator: &Operator,
     attrs: &Attrs,
 ) -> Result<Option<WIPOffset<UnionWIPOffset>>> {
@@ -90,96 +91,63 @@ pub(super) fn write(
         let Some(attr) = attrs.get(field.name) else {
             continue;
         };
-        let wrong = || {
-            Error::unsupported(format!("{attr:?} does not fit the field"))
-                .at(format_args!("{}.{}", table.name, field.name))
-        };
-        match value(builder, field, attr).ok_or_else(wrong)? {
-            Written::Default => {}
-            written => fields.push((field.slot(), written)),
+        match value(builder, field, attr) {
+            Some(Written::Default) => {}
+            Some(Written::As(slot)) => fields.push((field.slot(), slot)),
+            None => {
+                return Err(
+                    Error::unsupported(format!("{attr:?} does not fit the field"))
+                        .at(format_args!("{}.{}", table.name, field.name)),
+                );
+            }
         }
     }
     if fields.is_empty() && operator.omit {
         return Ok(None);
     }
-    // Wide fields first, as flatc does: less padding.
-    fields.sort_by_key(|(_, written)| std::cmp::Reverse(written.width()));
-    let start = builder.start_table();
-    for (slot, written) in fields {
-        match written {
-            Written::Default => {}
-            Written::Offset(offset) => builder.push_slot_always(slot, offset),
-            Written::Byte(v) => builder.push_slot_always(slot, v),
-            Written::Short(v) => builder.push_slot_always(slot, v),
-            Written::Int(v) => builder.push_slot_always(slot, v),
-            Written::Long(v) => builder.push_slot_always(slot, v),
-        }
-    }
-    Ok(Some(WIPOffset::new(builder.end_table(start).value())))
+    Ok(Some(builder.table(table.name, fields)))
 }
 
-/// A field ready to be pushed; numbers by their bits.
 enum Written {
+    /// Left out, as readers know it.
     Default,
-    Offset(WIPOffset<UnionWIPOffset>),
-    Byte(u8),
-    Short(u16),
-    Int(u32),
-    Long(u64),
-}
-
-impl Written {
-    fn width(&self) -> u8 {
-        match self {
-            Written::Default => 0,
-            Written::Byte(_) => 1,
-            Written::Short(_) => 2,
-            Written::Int(_) | Written::Offset(_) => 4,
-            Written::Long(_) => 8,
-        }
-    }
+    As(Slot),
 }
 
 /// `None` when the attribute is of another kind than the field, or does not fit its width.
-fn value(builder: &mut FlatBufferBuilder<'_>, field: &Field, attr: &Attr) -> Option<Written> {
-    Some(match &field.kind {
-        Kind::String => {
-            let Attr::Bytes(bytes) = attr else {
-                return None;
-            };
-            let offset = builder.create_byte_string(bytes);
-            Written::Offset(WIPOffset::new(offset.value()))
-        }
-        Kind::Vector(of) => Written::Offset(vector(builder, of, attr)?),
+fn value(builder: &mut Builder, field: &Field, attr: &Attr) -> Option<Written> {
+    let slot = match &field.kind {
+        Kind::String => match attr {
+            Attr::Bytes(bytes) => Slot::Offset(builder.bytes(bytes)),
+            _ => return None,
+        },
+        Kind::Vector(of) => Slot::Offset(vector(builder, of, attr)?),
         Kind::Table(_) | Kind::Union(_) => return None,
         Kind::Float => {
-            let v = real(attr)? as f32;
-            if v == field.default as f32 && v.is_sign_positive() {
-                Written::Default
-            } else {
-                Written::Int(v.to_bits())
+            let value = real(attr)? as f32;
+            if value.to_bits() == (field.default as f32).to_bits() {
+                return Some(Written::Default);
             }
+            Slot::Int(value.to_bits())
         }
-        Kind::Double => Written::Long(real(attr)?.to_bits()),
-        Kind::Enum(of) => integer(&of.base, field, whole(of, attr)?)?,
-        kind => integer(kind, field, number(attr)?)?,
-    })
+        Kind::Enum(of) => return integer(&of.base, field, whole(of, attr)?),
+        kind => return integer(kind, field, number(attr)?),
+    };
+    Some(Written::As(slot))
 }
 
 fn integer(kind: &Kind, field: &Field, value: i64) -> Option<Written> {
     if value == field.default as i64 {
         return Some(Written::Default);
     }
-    Some(match kind {
-        Kind::Bool => Written::Byte(u8::from(value != 0)),
-        Kind::Byte => Written::Byte(i8::try_from(value).ok()? as u8),
-        Kind::Ubyte => Written::Byte(u8::try_from(value).ok()?),
-        Kind::Short => Written::Short(i16::try_from(value).ok()? as u16),
-        Kind::Ushort => Written::Short(u16::try_from(value).ok()?),
-        Kind::Int => Written::Int(i32::try_from(value).ok()? as u32),
-        Kind::Uint => Written::Int(u32::try_from(value).ok()?),
-        _ => Written::Long(value as u64),
-    })
+    Some(Written::As(match kind {
+        Kind::Bool => Slot::Byte(u8::from(value != 0)),
+        Kind::Byte => Slot::Byte(i8::try_from(value).ok()? as u8),
+        Kind::Ubyte => Slot::Byte(u8::try_from(value).ok()?),
+        Kind::Int => Slot::Int(i32::try_from(value).ok()? as u32),
+        Kind::Uint => Slot::Int(u32::try_from(value).ok()?),
+        _ => Slot::Long(value as u64),
+    }))
 }
 
 fn number(attr: &Attr) -> Option<i64> {
@@ -207,13 +175,9 @@ fn whole(of: &schema::Enum, attr: &Attr) -> Option<i64> {
     }
 }
 
-fn vector(
-    builder: &mut FlatBufferBuilder<'_>,
-    of: &Kind,
-    attr: &Attr,
-) -> Option<WIPOffset<UnionWIPOffset>> {
+fn vector(builder: &mut Builder, of: &Kind, attr: &Attr) -> Option<u32> {
     if let (Kind::Ubyte, Attr::Bytes(bytes)) = (of, attr) {
-        return Some(WIPOffset::new(builder.create_vector(bytes).value()));
+        return Some(builder.vector::<u8>(bytes).value());
     }
     let Attr::List(all) = attr else {
         return None;
@@ -221,17 +185,16 @@ fn vector(
     macro_rules! numbers {
         ($ty:ty, $of:expr) => {{
             let all: Option<Vec<$ty>> = all.iter().map($of).collect();
-            builder.create_vector(&all?).value()
+            builder.vector(&all?).value()
         }};
     }
-    let offset = match of {
-        Kind::Bool => numbers!(bool, |v| number(v).map(|v| v != 0)),
+    Some(match of {
+        Kind::Bool => numbers!(u8, |v| number(v).map(|v| u8::from(v != 0))),
         Kind::Int => numbers!(i32, |v| number(v).and_then(|v| v.try_into().ok())),
         Kind::Uint => numbers!(u32, |v| number(v).and_then(|v| v.try_into().ok())),
         Kind::Long => numbers!(i64, number),
         Kind::Float => numbers!(f32, |v| real(v).map(|v| v as f32)),
         Kind::Enum(of) => numbers!(u32, |v| whole(of, v).and_then(|v| v.try_into().ok())),
         _ => return None,
-    };
-    Some(WIPOffset::new(offset))
+    })
 }

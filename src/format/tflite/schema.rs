@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::model::{Attr, Attrs, DType, Name};
 
 pub(super) struct Enum {
-    pub name: &'static str,
     pub base: Kind,
     pub members: &'static [(i64, &'static str)],
 }
@@ -18,14 +17,11 @@ pub(super) enum Kind {
     Bool,
     Byte,
     Ubyte,
-    Short,
-    Ushort,
     Int,
     Uint,
     Long,
     Ulong,
     Float,
-    Double,
     String,
     Enum(&'static Enum),
     Table(&'static Table),
@@ -111,7 +107,7 @@ pub(super) fn attrs(schema: &Table, table: Option<flat::Table<'_>>) -> Result<At
 fn default(field: &Field) -> Option<Attr> {
     Some(match &field.kind {
         Kind::Bool => Attr::Bool(field.default != 0.0),
-        Kind::Float | Kind::Double => Attr::Float(field.default),
+        Kind::Float => Attr::Float(field.default),
         Kind::Enum(of) => member(of, field.default as i64),
         Kind::String | Kind::Table(_) | Kind::Union(_) | Kind::Vector(_) => return None,
         _ => Attr::Int(field.default as i64),
@@ -122,7 +118,7 @@ fn read(field: &Field, table: flat::Table<'_>) -> Result<Option<Attr>> {
     let slot = field.slot();
     match &field.kind {
         Kind::Bool => Ok(Some(Attr::Bool(table.flag(slot, field.default != 0.0)?))),
-        Kind::Float | Kind::Double => Ok(Some(Attr::Float(float(field, table)?))),
+        Kind::Float => Ok(Some(Attr::Float(float(field, table)?))),
         Kind::Enum(of) => Ok(Some(member(of, integer(&of.base, field, table)?))),
         Kind::String | Kind::Vector(Kind::Ubyte) => Ok(table
             .bytes(slot)?
@@ -140,8 +136,6 @@ pub(super) fn integer(kind: &Kind, field: &Field, table: flat::Table<'_>) -> Res
     Ok(match kind {
         Kind::Byte => i64::from(table.scalar(slot, default as i8)?),
         Kind::Bool | Kind::Ubyte => i64::from(table.scalar(slot, default as u8)?),
-        Kind::Short => i64::from(table.scalar(slot, default as i16)?),
-        Kind::Ushort => i64::from(table.scalar(slot, default as u16)?),
         Kind::Int => i64::from(table.scalar(slot, default as i32)?),
         Kind::Uint => i64::from(table.scalar(slot, default as u32)?),
         _ => table.scalar(slot, default)?,
@@ -149,11 +143,7 @@ pub(super) fn integer(kind: &Kind, field: &Field, table: flat::Table<'_>) -> Res
 }
 
 pub(super) fn float(field: &Field, table: flat::Table<'_>) -> Result<f64> {
-    let slot = field.slot();
-    Ok(match field.kind {
-        Kind::Float => f64::from(table.scalar(slot, field.default as f32)?),
-        _ => table.scalar(slot, field.default)?,
-    })
+    Ok(f64::from(table.scalar(field.slot(), field.default as f32)?))
 }
 
 fn list(of: &Kind, slot: u16, table: flat::Table<'_>) -> Result<Option<Attr>> {

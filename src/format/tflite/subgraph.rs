@@ -37,9 +37,13 @@ pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, subgraphs: usize) 
     let name = table.text(slots::SubGraph::VT_NAME)?.unwrap_or_default();
     let mut graph = Graph::new(name, GraphKind::Subgraph, Dialect::Tflite);
     let tensors = table.tables(slots::SubGraph::VT_TENSORS)?;
+    let mut ranks_are_known = false;
     for (index, tensor) in tensors.iter().enumerate() {
         let value = tensor
-            .and_then(|tensor| read_tensor(reader, tensor, tensors.len()))
+            .and_then(|tensor| {
+                ranks_are_known |= tensor.flag(slots::Tensor::VT_HAS_RANK, false)?;
+                read_tensor(reader, tensor, tensors.len())
+            })
             .map_err(|e| e.at(format_args!("tensors[{index}]")))?;
         graph.values.push(value);
     }
@@ -61,7 +65,7 @@ pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, subgraphs: usize) 
             .map_err(|e| e.at(format_args!("operators[{index}]")))?;
         add(&mut graph, node, index)?;
     }
-    settle_ranks(&mut graph);
+    settle(&mut graph, ranks_are_known);
     warn_about_flow(reader, &graph);
     Ok(graph)
 }
@@ -381,17 +385,13 @@ fn add(graph: &mut Graph, node: Node, index: usize) -> Result<()> {
     Ok(())
 }
 
-/// Old files never say whether they know a rank; there a tensor without dimensions is a scalar. A tensor without
+/// In files that never say whether they know a rank, a tensor without dimensions is a scalar. A tensor without
 /// elements that nothing makes is a constant, too: it needs no bytes.
-fn settle_ranks(graph: &mut Graph) {
-    let old = graph
-        .values
-        .iter()
-        .all(|v| v.shape.0.is_none() == v.stored_shape.dims().is_some_and(<[i64]>::is_empty));
+fn settle(graph: &mut Graph, ranks_are_known: bool) {
     let inputs: HashSet<ValueId> = graph.inputs.iter().flatten().copied().collect();
     for id in graph.value_ids() {
         let value = graph.value_mut(id);
-        if old && value.shape.0.is_none() {
+        if !ranks_are_known && value.shape.0.is_none() {
             value.shape = Shape::scalar();
         }
         let made = value.producer.is_some() || value.is_variable || inputs.contains(&id);
