@@ -102,17 +102,13 @@ fn objects(meta_graph: &mut MetaGraph, bundle: &mut Bundle) {
             own_names.push((id, name.clone()));
         }
     }
-    // A name of its own is for people only where it tells one from another.
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for (_, name) in &own_names {
-        *counts.entry(name).or_default() += 1;
-    }
-    for (id, name) in &own_names {
+    for (id, name) in own_names {
+        // What TensorFlow calls a variable without a name says nothing.
         if !name.is_empty()
-            && counts.get(&**name) == Some(&1)
+            && &*name != "Variable"
             && let Some(stored) = bundle.variables.get_mut(id.0 as usize)
         {
-            stored.name = name.clone();
+            stored.name = name;
         }
     }
 }
