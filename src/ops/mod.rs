@@ -10,10 +10,12 @@ mod family;
 mod kernel;
 pub mod lower;
 mod matmul;
+pub mod quantize;
 mod quantized;
 mod shape;
 mod types;
 mod unary;
+pub mod weights;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -2,9 +2,10 @@
 
 use super::Surroundings;
 use super::edit::{self, Uses};
-use super::multiply::{replace, weighted};
+use super::multiply::replace;
 use crate::error::Result;
 use crate::model::{Graph, NodeId, Tensor};
+use crate::ops::weights::weighted;
 
 pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
     let mut changes = 0;

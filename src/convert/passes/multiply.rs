@@ -4,28 +4,8 @@
 use super::Surroundings;
 use super::edit::{self, Uses};
 use crate::error::Result;
-use crate::model::{Graph, Node, NodeId, Tensor, ValueId};
-
-/// Operand numbers of weights and bias, and the weights' axis of output channels.
-pub struct Weighted {
-    pub weights: usize,
-    pub bias: usize,
-    pub axis: usize,
-}
-
-pub fn weighted(op: &str) -> Option<Weighted> {
-    let (weights, bias, axis) = match op {
-        "CONV_2D" | "FULLY_CONNECTED" => (1, 2, 0),
-        "DEPTHWISE_CONV_2D" => (1, 2, 3),
-        "TRANSPOSE_CONV" => (1, 3, 0),
-        _ => return None,
-    };
-    Some(Weighted {
-        weights,
-        bias,
-        axis,
-    })
-}
+use crate::model::{Graph, NodeId, Tensor};
+use crate::ops::weights::weighted;
 
 pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
     let mut changes = 0;
@@ -113,8 +93,7 @@ fn into_consumer(graph: &mut Graph, uses: &Uses, mul: NodeId) -> Option<()> {
         return None;
     }
     let consumers = uses.consumers(output).to_vec();
-    let data = |node: &Node| if &*node.op == "TRANSPOSE_CONV" { 2 } else { 0 };
-    let mut edits: Vec<(NodeId, usize, ValueId, Tensor)> = Vec::new();
+    let mut edits = Vec::new();
     for &id in &consumers {
         let consumer = graph.node(id);
         let place = weighted(&consumer.op)?;
@@ -123,24 +102,23 @@ fn into_consumer(graph: &mut Graph, uses: &Uses, mul: NodeId) -> Option<()> {
             .iter()
             .filter(|v| **v == Some(output))
             .count();
-        if consumer.input(data(consumer)) != Some(output) || used != 1 {
+        if consumer.input(place.data) != Some(output) || used != 1 {
             return None;
         }
         let weights = consumer.input(place.weights)?;
         let filter = edit::floats(graph, weights)?;
         let channels = *filter.shape().get(place.axis)?;
         let scaled = scale_axis(&filter, place.axis, &vec![factor; channels]);
-        edits.push((id, place.weights, weights, scaled));
+        edits.push((id, place, weights, scaled));
     }
     if edits.is_empty() {
         return None;
     }
-    for (id, slot, weights, tensor) in edits {
+    for (id, place, weights, tensor) in edits {
         let new = edit::with_values(graph, weights, &tensor);
-        let at = data(graph.node(id));
         let node = graph.node_mut(id);
-        node.inputs[slot] = Some(new);
-        node.inputs[at] = Some(x);
+        node.inputs[place.weights] = Some(new);
+        node.inputs[place.data] = Some(x);
     }
     // Without users it is dead; its result is made by nobody.
     graph.value_mut(output).producer = None;
