@@ -63,25 +63,49 @@ pub fn rule(op: &str, width: Width) -> Option<Rule> {
         },
         "ADD" | "SUB" | "MUL" | "PRELU" => Rule::new(Own, &[0, 1]),
         "DIV" | "SQUARED_DIFFERENCE" if int8 => Rule::new(Own, &[0, 1]),
-        "MEAN" | "RELU" | "RELU6" | "LEAKY_RELU" | "GELU" | "EXP" | "LOG" | "RSQRT" => Rule::new(Own, &[0]),
-        "ABS" | "REDUCE_PROD" | "RELU_N1_TO_1" | "HARD_SWISH" | "SQRT" if int8 => Rule::new(Own, &[0]),
+        "MEAN" | "RELU" | "RELU6" | "LEAKY_RELU" | "GELU" | "EXP" | "LOG" | "RSQRT" => {
+            Rule::new(Own, &[0])
+        }
+        "ABS" | "REDUCE_PROD" | "RELU_N1_TO_1" | "HARD_SWISH" | "SQRT" if int8 => {
+            Rule::new(Own, &[0])
+        }
         "LOGISTIC" | "SOFTMAX" if int8 => Rule::new(Fixed(1.0 / 256.0, -128), &[0]),
         "TANH" | "L2_NORMALIZATION" if int8 => Rule::new(Fixed(1.0 / 128.0, 0), &[0]),
         "LOG_SOFTMAX" if int8 => Rule::new(Fixed(16.0 / 256.0, 127), &[0]),
         "LOGISTIC" | "SOFTMAX" | "TANH" => Rule::new(Fixed(1.0 / 32768.0, 0), &[0]),
         "CONCATENATION" | "PACK" => Rule::new(Same, &[]),
         "MAXIMUM" | "MINIMUM" => Rule::new(Same, &[0, 1]),
-        "RESHAPE" | "TRANSPOSE" | "SLICE" | "STRIDED_SLICE" | "GATHER" | "SPLIT_V" | "UNPACK" | "PAD"
-        | "MIRROR_PAD" | "EXPAND_DIMS" | "SQUEEZE" | "MAX_POOL_2D" | "AVERAGE_POOL_2D" | "RESIZE_BILINEAR"
-        | "RESIZE_NEAREST_NEIGHBOR" | "REDUCE_MAX" | "REDUCE_MIN" | "SPACE_TO_BATCH_ND" | "BATCH_TO_SPACE_ND"
-        | "REVERSE_V2" | "BROADCAST_TO" | "GATHER_ND" => Rule::new(Same, &[0]),
+        "RESHAPE"
+        | "TRANSPOSE"
+        | "SLICE"
+        | "STRIDED_SLICE"
+        | "GATHER"
+        | "SPLIT_V"
+        | "UNPACK"
+        | "PAD"
+        | "MIRROR_PAD"
+        | "EXPAND_DIMS"
+        | "SQUEEZE"
+        | "MAX_POOL_2D"
+        | "AVERAGE_POOL_2D"
+        | "RESIZE_BILINEAR"
+        | "RESIZE_NEAREST_NEIGHBOR"
+        | "REDUCE_MAX"
+        | "REDUCE_MIN"
+        | "SPACE_TO_BATCH_ND"
+        | "BATCH_TO_SPACE_ND"
+        | "REVERSE_V2"
+        | "BROADCAST_TO"
+        | "GATHER_ND" => Rule::new(Same, &[0]),
         "SPLIT" => Rule::new(Same, &[1]),
         "SELECT" | "SELECT_V2" if int8 => Rule::new(Same, &[1, 2]),
         "PADV2" if int8 => Rule::new(Same, &[0, 2]),
         "TILE" | "SPACE_TO_DEPTH" | "DEPTH_TO_SPACE" | "TOPK_V2" if int8 => Rule::new(Same, &[0]),
         "DYNAMIC_UPDATE_SLICE" if int8 => Rule::new(Same, &[0, 1]),
         "ARG_MAX" | "ARG_MIN" if int8 => Rule::new(InputsOnly, &[0]),
-        "EQUAL" | "GREATER" | "GREATER_EQUAL" | "LESS" | "LESS_EQUAL" if int8 => Rule::new(InputsOnly, &[0, 1]),
+        "EQUAL" | "GREATER" | "GREATER_EQUAL" | "LESS" | "LESS_EQUAL" if int8 => {
+            Rule::new(InputsOnly, &[0, 1])
+        }
         _ => return None,
     })
 }

@@ -88,7 +88,11 @@ fn samples_of(arrays: Vec<(String, Tensor)>, ports: &[Port]) -> Result<Vec<Sampl
             })?;
         columns.push((port, split(array, port)?));
     }
-    let count = columns.iter().map(|(_, parts)| parts.len()).max().unwrap_or(0);
+    let count = columns
+        .iter()
+        .map(|(_, parts)| parts.len())
+        .max()
+        .unwrap_or(0);
     let mut samples = vec![Vec::new(); count];
     for (port, parts) in columns {
         if parts.len() != count && parts.len() != 1 {
@@ -124,11 +128,18 @@ fn split(array: &Tensor, port: &Port) -> Result<Vec<Tensor>> {
 fn row(array: &Tensor, index: usize, shape: &[usize]) -> Result<Tensor> {
     let count: usize = shape.iter().product();
     if let Some(strings) = array.strings() {
-        return Ok(Tensor::from_strings(shape, strings[index * count..(index + 1) * count].to_vec()));
+        return Ok(Tensor::from_strings(
+            shape,
+            strings[index * count..(index + 1) * count].to_vec(),
+        ));
     }
     let size = array.dtype().size().unwrap_or(1) * count;
     let bytes = array.bytes().unwrap_or_default();
-    Tensor::from_bytes(array.dtype(), shape, &bytes[index * size..(index + 1) * size])
+    Tensor::from_bytes(
+        array.dtype(),
+        shape,
+        &bytes[index * size..(index + 1) * size],
+    )
 }
 
 fn does_not_fit(array: &Tensor, port: &Port) -> Error {
@@ -159,7 +170,11 @@ pub fn ranges(
         progress.step(1)?;
         let outputs = session.run(sample, &Progress::new())?;
         for value in session.intermediates() {
-            if let Some(index) = value.value.strip_prefix(PREFIX).and_then(|n| n.parse().ok()) {
+            if let Some(index) = value
+                .value
+                .strip_prefix(PREFIX)
+                .and_then(|n| n.parse().ok())
+            {
                 see(&mut ranges, index, &value.tensor);
             }
         }

@@ -33,9 +33,9 @@ pub fn rewrite(graph: &mut Graph, seen: &[Option<Range>], width: Width, io: Io) 
         let id = NodeId(index as u32);
         match rewrite.plan.rules[index] {
             Some(rule) => {
-                rewrite.node(id, &rule).map_err(|e| {
-                    e.at(format_args!("node {:?}", rewrite.graph.node(id).name))
-                })?;
+                rewrite
+                    .node(id, &rule)
+                    .map_err(|e| e.at(format_args!("node {:?}", rewrite.graph.node(id).name)))?;
                 outcome.quantized += 1;
             }
             None => rewrite.count_float(id, &mut outcome),
@@ -109,7 +109,11 @@ impl Rewrite<'_> {
         if rule.scales != Scales::Same {
             return None;
         }
-        self.graph.node(id).outputs.iter().find_map(|&v| self.plan.params(v))
+        self.graph
+            .node(id)
+            .outputs
+            .iter()
+            .find_map(|&v| self.plan.params(v))
     }
 
     fn params(&self, value: ValueId) -> Result<Params> {
@@ -158,7 +162,6 @@ impl Rewrite<'_> {
 
     fn insert(&mut self, op: &str, from: ValueId, to: ValueId) {
         let mut node = Node::new(self.graph.value(to).name.clone(), op);
-        node.version = 1;
         node.inputs = vec![Some(from)];
         node.outputs = vec![to];
         self.graph.add_node(node);
@@ -171,7 +174,12 @@ impl Rewrite<'_> {
             .unwrap_or_else(|| Err(Error::unsupported("needs a constant")))
     }
 
-    fn constant(&mut self, value: ValueId, wanted: Option<Params>, symmetric: bool) -> Result<ValueId> {
+    fn constant(
+        &mut self,
+        value: ValueId,
+        wanted: Option<Params>,
+        symmetric: bool,
+    ) -> Result<ValueId> {
         let tensor = self.read(value)?;
         let unusable = || Error::unsupported("a constant that is not float32");
         if symmetric && self.width == Width::Int8 {
@@ -179,7 +187,11 @@ impl Rewrite<'_> {
             let values = ranges::weights(&tensor, &scales, None).ok_or_else(unusable)?;
             return Ok(self.stored(value, &values, Quantization::per_channel(scales, 0)));
         }
-        let own = || tensor.values::<f32>().map(|v| ranges::activation(Range::of(v), self.width));
+        let own = || {
+            tensor
+                .values::<f32>()
+                .map(|v| ranges::activation(Range::of(v), self.width))
+        };
         let params = wanted.or_else(own).ok_or_else(unusable)?;
         let values = ranges::constant(&tensor, params, self.width).ok_or_else(unusable)?;
         Ok(self.stored(value, &values, params.quantization()))
@@ -207,19 +219,31 @@ impl Rewrite<'_> {
             .and_then(Quantization::single)
             .ok_or_else(unusable)?
             .0;
-        let (weights, bias) = (node.input(place.weights).ok_or_else(unusable)?, node.input(place.bias));
+        let (weights, bias) = (
+            node.input(place.weights).ok_or_else(unusable)?,
+            node.input(place.bias),
+        );
         let tensor = self.read(weights)?;
         let mut scales = ranges::weight_scales(&tensor, Some(place.axis)).ok_or_else(unusable)?;
         if let Some(bias) = bias {
             let values = self.read(bias)?;
-            let made = ranges::bias(&values, input_scale, &mut scales, self.width).ok_or_else(|| {
-                Error::unsupported("a bias with another number of channels than the weights")
-            })?;
-            let new = self.stored(bias, &made.values, Quantization::per_channel(made.scales, 0));
+            let made =
+                ranges::bias(&values, input_scale, &mut scales, self.width).ok_or_else(|| {
+                    Error::unsupported("a bias with another number of channels than the weights")
+                })?;
+            let new = self.stored(
+                bias,
+                &made.values,
+                Quantization::per_channel(made.scales, 0),
+            );
             self.graph.node_mut(id).inputs[place.bias] = Some(new);
         }
         let values = ranges::weights(&tensor, &scales, Some(place.axis)).ok_or_else(unusable)?;
-        let new = self.stored(weights, &values, Quantization::per_channel(scales, place.axis));
+        let new = self.stored(
+            weights,
+            &values,
+            Quantization::per_channel(scales, place.axis),
+        );
         self.graph.node_mut(id).inputs[place.weights] = Some(new);
         Ok(())
     }
@@ -249,7 +273,8 @@ impl Rewrite<'_> {
                     *slot = Some(twin);
                 }
             }
-            let needed = !consumers[float.index()].is_empty() || self.graph.outputs.contains(&Some(float));
+            let needed =
+                !consumers[float.index()].is_empty() || self.graph.outputs.contains(&Some(float));
             if needed && (made_here || integer_input) {
                 self.insert("DEQUANTIZE", twin, float);
             }
@@ -275,15 +300,27 @@ mod tests {
     fn net(last: &[&str]) -> (Graph, Vec<Option<Range>>) {
         let mut graph = Graph::new("main", GraphKind::Subgraph, Dialect::Tflite);
         let x = graph.add_value(Value::new("x", DType::Float32, Shape::of(&[1, 2])));
-        let w = graph.add_value(Value::constant("w", &Tensor::from_values(&[2, 2], &[1f32, 2., 3., -4.])));
-        let b = graph.add_value(Value::constant("b", &Tensor::from_values(&[2], &[0.5f32, -0.5])));
+        let w = graph.add_value(Value::constant(
+            "w",
+            &Tensor::from_values(&[2, 2], &[1f32, 2., 3., -4.]),
+        ));
+        let b = graph.add_value(Value::constant(
+            "b",
+            &Tensor::from_values(&[2], &[0.5f32, -0.5]),
+        ));
         graph.inputs = vec![Some(x)];
         let mut y = add(&mut graph, "FULLY_CONNECTED", &[x, w, b]);
         for op in last {
             y = add(&mut graph, op, &[y]);
         }
         graph.outputs = vec![Some(y)];
-        let seen = vec![Some(Range { min: -1.0, max: 1.0 }); graph.values.len()];
+        let seen = vec![
+            Some(Range {
+                min: -1.0,
+                max: 1.0
+            });
+            graph.values.len()
+        ];
         (graph, seen)
     }
 
@@ -295,11 +332,21 @@ mod tests {
     fn float_borders_have_a_quantize_and_a_dequantize() {
         let (mut graph, seen) = net(&["SOFTMAX"]);
         rewrite(&mut graph, &seen, Width::Int8, Io::Float).unwrap();
-        assert_eq!(ops(&graph), ["QUANTIZE", "FULLY_CONNECTED", "SOFTMAX", "DEQUANTIZE"]);
+        assert_eq!(
+            ops(&graph),
+            ["QUANTIZE", "FULLY_CONNECTED", "SOFTMAX", "DEQUANTIZE"]
+        );
         let weights = graph.value(graph.nodes[1].input(1).unwrap());
         assert_eq!(weights.dtype, DType::Int8);
-        assert_eq!(weights.quantization.as_ref().unwrap().scale, [2.0 / 127.0, 4.0 / 127.0]);
-        let bias = graph.value(graph.nodes[1].input(2).unwrap()).read().unwrap().unwrap();
+        assert_eq!(
+            weights.quantization.as_ref().unwrap().scale,
+            [2.0 / 127.0, 4.0 / 127.0]
+        );
+        let bias = graph
+            .value(graph.nodes[1].input(2).unwrap())
+            .read()
+            .unwrap()
+            .unwrap();
         assert_eq!(bias.dtype(), DType::Int32);
     }
 
@@ -310,7 +357,10 @@ mod tests {
         assert_eq!(ops(&graph), ["FULLY_CONNECTED", "SOFTMAX"]);
         let out = graph.value(graph.outputs[0].unwrap());
         assert_eq!(out.dtype, DType::Int16);
-        assert_eq!(out.quantization.as_ref().unwrap().single(), Some((1.0 / 32768.0, 0)));
+        assert_eq!(
+            out.quantization.as_ref().unwrap().single(),
+            Some((1.0 / 32768.0, 0))
+        );
     }
 
     #[test]
@@ -320,7 +370,15 @@ mod tests {
         assert_eq!(outcome.float, [("SIN".to_owned(), 1)]);
         assert_eq!(
             ops(&graph),
-            ["QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE", "SIN", "QUANTIZE", "LOGISTIC", "DEQUANTIZE"]
+            [
+                "QUANTIZE",
+                "FULLY_CONNECTED",
+                "DEQUANTIZE",
+                "SIN",
+                "QUANTIZE",
+                "LOGISTIC",
+                "DEQUANTIZE"
+            ]
         );
     }
 
@@ -329,6 +387,9 @@ mod tests {
         let (mut graph, seen) = net(&["SOFTMAX", "RESHAPE"]);
         rewrite(&mut graph, &seen, Width::Int8, Io::Int).unwrap();
         let out = graph.value(graph.outputs[0].unwrap());
-        assert_eq!(out.quantization.as_ref().unwrap().single(), Some((1.0 / 256.0, -128)));
+        assert_eq!(
+            out.quantization.as_ref().unwrap().single(),
+            Some((1.0 / 256.0, -128))
+        );
     }
 }

@@ -58,18 +58,36 @@ pub fn quantize_with_notes(
     progress: &Progress,
 ) -> Result<(Model, Vec<String>)> {
     let mut quantized = model.clone();
-    if quantized.meta_graphs.iter().any(|m| m.dialect != Dialect::Tflite) {
-        return Err(Error::usage("only models in the TFLite dialect can be quantized"));
+    if quantized
+        .meta_graphs
+        .iter()
+        .any(|m| m.dialect != Dialect::Tflite)
+    {
+        return Err(Error::usage(
+            "only models in the TFLite dialect can be quantized",
+        ));
     }
     let notes = match mode {
         Mode::Int8 => integers(&mut quantized, Width::Int8, io, calibration, progress)?,
         Mode::Int16x8 => integers(&mut quantized, Width::Int16, io, calibration, progress)?,
-        Mode::Dynamic | Mode::Float16 | Mode::WeightsInt8 => constants(&mut quantized, mode, progress)?,
+        Mode::Dynamic | Mode::Float16 | Mode::WeightsInt8 => {
+            constants(&mut quantized, mode, progress)?
+        }
         Mode::WeightsInt4 => {
             return Err(Error::unsupported("4-bit weights are not written yet")
                 .hint("--quantize weights-int8 or dynamic"));
         }
     };
+    // What the source needed may not be what this needs: the writer takes the lowest that fits.
+    let nodes = quantized
+        .meta_graphs
+        .iter_mut()
+        .flat_map(|m| &mut m.graphs)
+        .flat_map(|g| &mut g.nodes);
+    nodes.for_each(|node| node.version = 0);
+    quantized
+        .metadata
+        .retain(|m| m.name != "min_runtime_version");
     refresh_signatures(model, &mut quantized);
     Ok((quantized, notes))
 }
@@ -88,7 +106,9 @@ fn constants(model: &mut Model, mode: Mode, progress: &Progress) -> Result<Vec<S
             Mode::Float16 => {
                 let (changes, clamped) = weights::float16(graph, progress)?;
                 if clamped > 0 {
-                    notes.push(format!("{clamped} values beyond ±65504 became ±65504 in float16"));
+                    notes.push(format!(
+                        "{clamped} values beyond ±65504 became ±65504 in float16"
+                    ));
                 }
                 changes
             }
@@ -97,7 +117,9 @@ fn constants(model: &mut Model, mode: Mode, progress: &Progress) -> Result<Vec<S
         graph.remove_dead(|_| false);
     }
     if changes == 0 {
-        notes.push("no constant is large enough to gain from this: the model stays float32".to_owned());
+        notes.push(
+            "no constant is large enough to gain from this: the model stays float32".to_owned(),
+        );
     }
     Ok(notes)
 }
@@ -114,7 +136,11 @@ fn integers(
             .hint("--calibration FILE.npz with one array per input; or --quantize dynamic, which needs none")
     })?;
     calibration.check()?;
-    let signatures = model.meta_graphs.first().map(|m| m.signatures.clone()).unwrap_or_default();
+    let signatures = model
+        .meta_graphs
+        .first()
+        .map(|m| m.signatures.clone())
+        .unwrap_or_default();
     let mut notes = Vec::new();
     for signature in &signatures {
         if !covers(calibration, signature) {
@@ -124,25 +150,36 @@ fn integers(
             ));
             continue;
         }
-        progress.stage(format!("calibrating {}", signature.key), calibration.samples.len() as u64);
+        progress.stage(
+            format!("calibrating {}", signature.key),
+            calibration.samples.len() as u64,
+        );
         let seen = calibrate::ranges(model, signature, calibration, progress)?;
         progress.stage("quantizing", 1);
         let graph = model
             .meta_graphs
             .first_mut()
             .and_then(|m| m.graphs.get_mut(signature.graph))
-            .ok_or_else(|| Error::unreadable(format!("signature {:?} has no graph", signature.key)))?;
+            .ok_or_else(|| {
+                Error::unreadable(format!("signature {:?} has no graph", signature.key))
+            })?;
         let outcome = integer::rewrite(graph, &seen, width, io)?;
         if outcome.quantized == 0 {
-            return Err(Error::unsupported("nothing in this model has an integer form")
-                .hint("--quantize dynamic or float16"));
+            return Err(
+                Error::unsupported("nothing in this model has an integer form")
+                    .hint("--quantize dynamic or float16"),
+            );
         }
         for (op, count) in outcome.float {
-            notes.push(format!("{op} ×{count} stays float: it has no right integer kernel, or no range was seen"));
+            notes.push(format!(
+                "{op} ×{count} stays float: it has no right integer kernel, or no range was seen"
+            ));
         }
     }
     if notes.len() == signatures.len() && signatures.iter().all(|s| !covers(calibration, s)) {
-        return Err(Error::usage("the calibration samples fit no signature of the model"));
+        return Err(Error::usage(
+            "the calibration samples fit no signature of the model",
+        ));
     }
     Ok(notes)
 }
@@ -161,7 +198,9 @@ fn refresh_signatures(before: &Model, model: &mut Model) {
     for (old, new) in before.meta_graphs.iter().zip(&mut model.meta_graphs) {
         let graphs = &new.graphs;
         for signature in &mut new.signatures {
-            let (Some(was), Some(is)) = (old.graphs.get(signature.graph), graphs.get(signature.graph)) else {
+            let (Some(was), Some(is)) =
+                (old.graphs.get(signature.graph), graphs.get(signature.graph))
+            else {
                 continue;
             };
             refresh(&mut signature.inputs, &was.inputs, &is.inputs, is);

@@ -58,7 +58,10 @@ impl Ranges<'_> {
 }
 
 /// Data operands of a node, with their numbers.
-pub fn data_operands<'a>(node: &'a Node, rule: &'a Rule) -> impl Iterator<Item = (usize, ValueId)> + 'a {
+pub fn data_operands<'a>(
+    node: &'a Node,
+    rule: &'a Rule,
+) -> impl Iterator<Item = (usize, ValueId)> + 'a {
     node.inputs
         .iter()
         .enumerate()
@@ -69,14 +72,18 @@ pub fn data_operands<'a>(node: &'a Node, rule: &'a Rule) -> impl Iterator<Item =
 fn can_quantize(graph: &Graph, node: &Node, rule: &Rule, ranges: &Ranges<'_>) -> bool {
     let float = |v: ValueId| graph.value(v).dtype == DType::Float32;
     let operands = data_operands(node, rule).all(|(_, v)| float(v) && ranges.known(v));
-    let constant = |operand: usize| node.input(operand).is_none_or(|v| graph.value(v).data.is_some() && float(v));
+    let constant = |operand: usize| {
+        node.input(operand)
+            .is_none_or(|v| graph.value(v).data.is_some() && float(v))
+    };
     let weights = match (rule.scales, weighted(&node.op)) {
         (Scales::Weighted, Some(place)) => constant(place.weights) && constant(place.bias),
         (Scales::Weighted, None) => false,
         _ => true,
     };
     let results = rule.scales == Scales::InputsOnly
-        || float_results(graph, node).all(|v| matches!(rule.scales, Scales::Fixed(..)) || ranges.known(v));
+        || float_results(graph, node)
+            .all(|v| matches!(rule.scales, Scales::Fixed(..)) || ranges.known(v));
     let some = data_operands(node, rule).any(|(_, v)| graph.value(v).data.is_none())
         || rule.scales == Scales::Same;
     operands && weights && results && some
@@ -84,7 +91,10 @@ fn can_quantize(graph: &Graph, node: &Node, rule: &Rule, ranges: &Ranges<'_>) ->
 
 /// Results that carry real numbers.
 pub fn float_results<'a>(graph: &'a Graph, node: &'a Node) -> impl Iterator<Item = ValueId> + 'a {
-    node.outputs.iter().copied().filter(|&v| graph.value(v).dtype == DType::Float32)
+    node.outputs
+        .iter()
+        .copied()
+        .filter(|&v| graph.value(v).dtype == DType::Float32)
 }
 
 /// Operators that only move data are worth it beside one that computes, or with a constant of some size.
@@ -110,8 +120,15 @@ fn keep_useful(graph: &Graph, rules: &mut [Option<Rule>]) {
     let mut stack: Vec<NodeId> = graph.node_ids().filter(|id| useful[id.index()]).collect();
     while let Some(id) = stack.pop() {
         let node = graph.node(id);
-        let before = node.inputs.iter().flatten().filter_map(|&v| graph.value(v).producer.map(|(p, _)| p));
-        let after = node.outputs.iter().flat_map(|v| consumers[v.index()].iter().copied());
+        let before = node
+            .inputs
+            .iter()
+            .flatten()
+            .filter_map(|&v| graph.value(v).producer.map(|(p, _)| p));
+        let after = node
+            .outputs
+            .iter()
+            .flat_map(|v| consumers[v.index()].iter().copied());
         for next in before.chain(after) {
             if !useful[next.index()] && same(&rules[next.index()]) {
                 useful[next.index()] = true;
@@ -166,10 +183,17 @@ impl Groups {
 
 fn fix(graph: &Graph, rules: &[Option<Rule>], groups: &mut Groups) {
     for (node, rule) in graph.nodes.iter().zip(rules) {
-        if let Some(Rule { scales: Scales::Fixed(scale, zero_point), .. }) = rule {
+        if let Some(Rule {
+            scales: Scales::Fixed(scale, zero_point),
+            ..
+        }) = rule
+        {
             for value in float_results(graph, node) {
                 let root = groups.root(value);
-                groups.fixed[root] = Some(Params { scale: *scale, zero_point: *zero_point });
+                groups.fixed[root] = Some(Params {
+                    scale: *scale,
+                    zero_point: *zero_point,
+                });
             }
         }
     }
@@ -179,11 +203,11 @@ fn fix(graph: &Graph, rules: &[Option<Rule>], groups: &mut Groups) {
 /// whose producer fixes other parameters: these are requantized on their way.
 fn join(graph: &Graph, rules: &[Option<Rule>], groups: &mut Groups) {
     let same = || {
-        graph
-            .nodes
-            .iter()
-            .zip(rules)
-            .filter_map(|(node, rule)| rule.as_ref().filter(|r| r.scales == Scales::Same).map(|r| (node, r)))
+        graph.nodes.iter().zip(rules).filter_map(|(node, rule)| {
+            rule.as_ref()
+                .filter(|r| r.scales == Scales::Same)
+                .map(|r| (node, r))
+        })
     };
     for (node, rule) in same() {
         let operands: Vec<ValueId> = data_operands(node, rule).map(|(_, v)| v).collect();
@@ -233,7 +257,11 @@ fn parameters(
             if constant && rule.scales != Scales::Same {
                 continue;
             }
-            let of = if constant { float_results(graph, node).next().unwrap_or(value) } else { value };
+            let of = if constant {
+                float_results(graph, node).next().unwrap_or(value)
+            } else {
+                value
+            };
             widen(groups.root(of), ranges.of(value));
             touched[value.index()] |= !constant;
         }
@@ -247,7 +275,10 @@ fn parameters(
     let params = graph.value_ids().map(|value| {
         let root = groups.root(value);
         touched[value.index()]
-            .then(|| groups.fixed[root].or_else(|| group_ranges[root].map(|r| ranges::activation(r, width))))
+            .then(|| {
+                groups.fixed[root]
+                    .or_else(|| group_ranges[root].map(|r| ranges::activation(r, width)))
+            })
             .flatten()
     });
     Ok(params.collect())

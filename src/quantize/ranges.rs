@@ -130,7 +130,13 @@ pub fn weight_scales(weights: &Tensor, axis: Option<usize>) -> Option<Vec<f32>> 
         *slot = slot.max(value.abs());
     }
     // A channel of zeros has a range of ±0.5e-6.
-    let scale = |m: f32| if m == 0.0 { (1e-6 / 254.0) as f32 } else { m / 127.0 };
+    let scale = |m: f32| {
+        if m == 0.0 {
+            (1e-6 / 254.0) as f32
+        } else {
+            m / 127.0
+        }
+    };
     Some(largest.into_iter().map(scale).collect())
 }
 
@@ -210,11 +216,29 @@ mod tests {
     #[test]
     fn activations_take_zero_in() {
         let p = activation(Range { min: 0.1, max: 0.9 }, Width::Int8);
-        assert_eq!(p, Params { scale: 0.9 / 255.0, zero_point: -128 });
-        let p = activation(Range { min: -1.0, max: 1.0 }, Width::Int8);
+        assert_eq!(
+            p,
+            Params {
+                scale: 0.9 / 255.0,
+                zero_point: -128
+            }
+        );
+        let p = activation(
+            Range {
+                min: -1.0,
+                max: 1.0,
+            },
+            Width::Int8,
+        );
         // 2/255 rounds up to float, so that 1/s falls short of 127.5.
         assert_eq!((p.scale, p.zero_point), (2.0 / 255.0, -1));
-        let p = activation(Range { min: -0.5, max: 2.0 }, Width::Int16);
+        let p = activation(
+            Range {
+                min: -0.5,
+                max: 2.0,
+            },
+            Width::Int16,
+        );
         assert_eq!((p.scale, p.zero_point), (2.0 / 32767.0, 0));
     }
 

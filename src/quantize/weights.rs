@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use super::ranges;
 use crate::error::Result;
-use crate::model::{Attr, DType, Graph, Node, NodeId, Quantization, Tensor, TensorData, Value, ValueId};
+use crate::model::{
+    Attr, DType, Graph, Node, NodeId, Quantization, Tensor, TensorData, Value, ValueId,
+};
 use crate::ops::quantize::dynamic_weights;
 use crate::progress::Progress;
 
@@ -74,7 +76,8 @@ fn take(graph: &mut Graph, id: NodeId, operand: usize, new: ValueId) {
     node.inputs[operand] = Some(new);
     match &*node.op {
         "FULLY_CONNECTED" | "BATCH_MATMUL" => {
-            node.attrs.set("asymmetric_quantize_inputs", Attr::Bool(true));
+            node.attrs
+                .set("asymmetric_quantize_inputs", Attr::Bool(true));
         }
         // What is gathered from int8 is int8.
         "GATHER" => {
@@ -97,7 +100,6 @@ fn take(graph: &mut Graph, id: NodeId, operand: usize, new: ValueId) {
 
 fn dequantize(graph: &mut Graph, from: ValueId, to: ValueId) {
     let mut node = Node::new(graph.value(to).name.clone(), "DEQUANTIZE");
-    node.version = 1;
     node.inputs = vec![Some(from)];
     node.outputs = vec![to];
     graph.add_node(node);
@@ -122,9 +124,20 @@ pub fn float16(graph: &mut Graph, progress: &Progress) -> Result<(usize, usize)>
         clamped += values.iter().filter(|v| v.abs() > limit).count();
         let halves: Vec<half::f16> = values
             .iter()
-            .map(|v| half::f16::from_f32(if v.is_nan() { *v } else { v.clamp(-limit, limit) }))
+            .map(|v| {
+                half::f16::from_f32(if v.is_nan() {
+                    *v
+                } else {
+                    v.clamp(-limit, limit)
+                })
+            })
             .collect();
-        behind_dequantize(graph, old, &Tensor::from_values(tensor.shape(), &halves), None);
+        behind_dequantize(
+            graph,
+            old,
+            &Tensor::from_values(tensor.shape(), &halves),
+            None,
+        );
         changes += 1;
     }
     graph.sort()?;
@@ -165,16 +178,28 @@ pub fn int8(graph: &mut Graph, progress: &Progress) -> Result<usize> {
 }
 
 fn float_constants(graph: &Graph) -> Vec<ValueId> {
-    let used: std::collections::HashSet<ValueId> =
-        graph.nodes.iter().flat_map(|n| n.inputs.iter().flatten().copied()).collect();
+    let used: std::collections::HashSet<ValueId> = graph
+        .nodes
+        .iter()
+        .flat_map(|n| n.inputs.iter().flatten().copied())
+        .collect();
     graph
         .value_ids()
-        .filter(|id| used.contains(id) && graph.value(*id).data.is_some() && graph.value(*id).dtype == DType::Float32)
+        .filter(|id| {
+            used.contains(id)
+                && graph.value(*id).data.is_some()
+                && graph.value(*id).dtype == DType::Float32
+        })
         .collect()
 }
 
 /// `old` is made at run time from a smaller constant.
-fn behind_dequantize(graph: &mut Graph, old: ValueId, small: &Tensor, quantization: Option<Quantization>) {
+fn behind_dequantize(
+    graph: &mut Graph,
+    old: ValueId,
+    small: &Tensor,
+    quantization: Option<Quantization>,
+) {
     let mut stored = Value::constant(graph.value(old).name.clone(), small);
     stored.quantization = quantization;
     let stored = graph.add_value(stored);

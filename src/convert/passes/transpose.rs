@@ -191,7 +191,6 @@ fn rebuild(
     let name = graph.node(id).name.clone();
     let order = graph.add_value(Value::constant(name.clone(), &tensor));
     let mut after = Node::new(name, "TRANSPOSE");
-    after.version = 1;
     after.inputs = vec![Some(inner), Some(order)];
     after.outputs = vec![old];
     graph.add_node(after);

@@ -252,7 +252,6 @@ impl Lowering {
             self.known.insert(*output, known);
         }
         let mut node = Node::new(self.current.clone(), op);
-        node.version = 1;
         node.inputs = inputs.to_vec();
         node.outputs = outputs.clone();
         node.attrs = attrs;
