@@ -70,6 +70,8 @@ pub enum Command {
     Variables(ReportArgs),
     /// Files that travel with the model
     Assets(ReportArgs),
+    /// The graph as text, Graphviz, SVG or JSON
+    Graph(GraphArgs),
     /// Run a signature once
     Run(RunArgs),
     /// Time repeated runs
@@ -140,9 +142,18 @@ pub struct GraphArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// Name of a function or subgraph; the default signature's graph without it
+    /// A function or subgraph by name; the default signature, its calls opened, without it
     #[arg(long, value_name = "NAME")]
     pub graph: Option<String>,
+    /// The signature to draw
+    #[arg(long, value_name = "KEY", conflicts_with = "graph")]
+    pub signature: Option<String>,
+    /// Draw constants and variables too
+    #[arg(long)]
+    pub weights: bool,
+    /// Draw every operator: scopes that make a large drawing are closed without it
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// Which way into the model, and how to run it.

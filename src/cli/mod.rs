@@ -6,6 +6,7 @@ mod bars;
 mod bench;
 mod compare;
 mod convert;
+mod graph;
 mod inputs;
 mod manual;
 mod ops;
@@ -64,6 +65,7 @@ fn dispatch(command: Command) -> Result<Answer> {
         Command::Tensors(args) => tensors::execute(&args),
         Command::Variables(args) => variables::execute(&args),
         Command::Assets(args) => assets::execute(&args),
+        Command::Graph(args) => graph::execute(&args),
         Command::Run(args) => run::execute(&args),
         Command::Bench(args) => bench::execute(&args),
         Command::Compare(args) => compare::execute(&args),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::analysis::{self, all_op_counts, op_counts};
 use crate::model::{
     Details, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization, QuantizationDetails,
-    SavedModelDetails, Shape, TfliteDetails, Value, ValueId,
+    SavedModelDetails, Shape, TensorData, TfliteDetails, Value, ValueId,
 };
 
 /// One object that describes the model.
@@ -238,7 +238,7 @@ fn subgraph(graph: &Graph) -> Json {
         "name": &*graph.name,
         "operators": graph.nodes.len(),
         "tensors": graph.values.len(),
-        "constants": count(|v| v.data.is_some()),
+        "constants": count(|v| v.data.as_ref().is_some_and(stored)),
         "sparse_tensors": count(|v| v.sparsity.is_some()),
         "variable_tensors": count(|v| v.is_variable),
         "ops": counts(&op_counts(graph)),
@@ -246,6 +246,15 @@ fn subgraph(graph: &Graph) -> Json {
         "inputs": ends(&graph.inputs),
         "outputs": ends(&graph.outputs),
     })
+}
+
+/// Whether the file holds something: the reader also gives values to constants of no elements, which need none.
+fn stored(data: &TensorData) -> bool {
+    match data {
+        TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes) => !bytes.is_empty(),
+        TensorData::Strings(strings) => !strings.is_empty(),
+        TensorData::Missing(_) => true,
+    }
 }
 
 /// An input or output of a subgraph.
