@@ -238,7 +238,7 @@ fn subgraph(graph: &Graph) -> Json {
         "name": &*graph.name,
         "operators": graph.nodes.len(),
         "tensors": graph.values.len(),
-        "constants": count(|v| v.data.as_ref().is_some_and(stored)),
+        "constants": count(stored),
         "sparse_tensors": count(|v| v.sparsity.is_some()),
         "variable_tensors": count(|v| v.is_variable),
         "ops": counts(&op_counts(graph)),
@@ -249,11 +249,13 @@ fn subgraph(graph: &Graph) -> Json {
 }
 
 /// Whether the file holds something: the reader also gives values to constants of no elements, which need none.
-fn stored(data: &TensorData) -> bool {
-    match data {
-        TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes) => !bytes.is_empty(),
-        TensorData::Strings(strings) => !strings.is_empty(),
-        TensorData::Missing(_) => true,
+fn stored(value: &Value) -> bool {
+    match &value.data {
+        Some(TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes)) => !bytes.is_empty(),
+        // No strings at all still take a count.
+        Some(TensorData::Strings(_)) => value.buffer != 0,
+        Some(TensorData::Missing(_)) => true,
+        None => false,
     }
 }
 

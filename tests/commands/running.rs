@@ -1,0 +1,166 @@
+//! run, bench, convert and compare, as scripts call them.
+
+use serde_json::json;
+
+use super::{json, report, said, sample};
+use mexplore::format::npy;
+
+const FLOAT: &str = "samples/digits_cnn.float32.tflite";
+const INT8: &str = "samples/digits_cnn.int8.tflite";
+
+fn path(folder: &tempfile::TempDir, name: &str) -> String {
+    folder.path().join(name).to_string_lossy().into_owned()
+}
+
+#[test]
+fn outputs_go_to_an_archive_under_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "out.npz");
+    let inputs = sample("golden/digits_cnn.int8.tflite.inputs.npz");
+    let (code, _, err) = said(&[
+        "run",
+        INT8,
+        "--inputs",
+        &inputs.to_string_lossy(),
+        "--outputs",
+        &out,
+    ]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let found = npy::read_npz(out.as_ref()).unwrap();
+    let truth = npy::read_npz(&sample("golden/digits_cnn.int8.tflite.outputs.npz")).unwrap();
+    assert_eq!(found.len(), truth.len());
+    assert_eq!(found[0].0, truth[0].0);
+    assert_eq!(found[0].1.shape(), truth[0].1.shape());
+}
+
+#[test]
+fn a_digit_from_the_sample_set_is_read() {
+    let labels = json(&[
+        "run",
+        "samples/digits_metadata.tflite",
+        "--input",
+        "image=samples/digits.npz:image:0",
+        "--top",
+        "1",
+        "--json",
+    ]);
+    let truth = npy::read_npz(&sample("digits.npz")).unwrap();
+    let (_, label) = truth.iter().find(|(key, _)| key == "label").unwrap();
+    let top = &labels["outputs"]["output_0"]["top"][0];
+    assert_eq!(top["index"].as_f64(), label.number(0));
+    assert!(top["label"].is_string());
+}
+
+#[test]
+fn an_input_that_is_missing_is_random_and_said_so() {
+    let (code, out, err) = said(&["run", FLOAT]);
+    assert_eq!(code, 0);
+    assert!(out.contains("output_0"));
+    assert!(
+        err.starts_with("note: no value for input \"image\""),
+        "{err}"
+    );
+}
+
+#[test]
+fn an_unknown_input_or_signature_is_named() {
+    let (code, _, err) = said(&["run", FLOAT, "--input", "picture=zeros"]);
+    assert_eq!(
+        (code, err.as_str()),
+        (2, "error: no input \"picture\"; there are: image\n")
+    );
+    let (code, _, err) = said(&["run", FLOAT, "--signature", "nope"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("there are: serving_default"), "{err}");
+}
+
+#[test]
+fn bench_measures_runs_and_operators() {
+    let bench = json(&[
+        "bench",
+        FLOAT,
+        "--runs",
+        "5",
+        "--input",
+        "image=ones",
+        "--per-op",
+        "--json",
+    ]);
+    assert_eq!(bench["runs"], 5);
+    for key in [
+        "threads",
+        "load_ms",
+        "first_ms",
+        "median_ms",
+        "p90_ms",
+        "min_ms",
+    ] {
+        assert!(bench[key].is_number(), "{key}: {bench}");
+    }
+    assert_eq!(
+        bench["peak_rss_bytes"].is_number(),
+        cfg!(target_os = "linux")
+    );
+    let ops = bench["ops"].as_array().unwrap();
+    assert!(
+        ops.iter()
+            .any(|op| op["op"] == "CONV_2D" && op["macs"].as_u64() > Some(0))
+    );
+}
+
+#[test]
+fn convert_writes_once_and_says_what_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "dense.tflite");
+    let converted = json(&["convert", "samples/dense_four_lines", "-o", &out, "--json"]);
+    assert_eq!(converted["output"], json!(out));
+    assert_eq!(
+        converted["bytes_after"],
+        std::fs::metadata(&out).unwrap().len()
+    );
+    let (code, _, err) = said(&["convert", "samples/dense_four_lines", "-o", &out]);
+    assert_eq!(code, 2);
+    assert!(err.contains("--force"), "{err}");
+    report(&["convert", "samples/dense_four_lines", "-o", &out, "--force"]);
+    assert!(report(&["show", &out]).contains("FULLY_CONNECTED"));
+}
+
+#[test]
+fn nothing_stands_in_the_way_of_a_dense_layer() {
+    let preflight = json(&[
+        "convert",
+        "samples/dense_four_lines",
+        "--preflight",
+        "--json",
+    ]);
+    assert_eq!(preflight, json!({ "blockers": [] }));
+}
+
+#[test]
+fn compare_says_how_far_int8_is_from_float() {
+    let c = json(&["compare", FLOAT, INT8, "--runs", "3", "--json"]);
+    assert_eq!(c["sizes"]["b_bytes"], 33896);
+    let output = &c["outputs"][0];
+    assert_eq!(output["name"], "output_0");
+    assert!(output["sqnr_db"].as_f64() > Some(15.0), "{output}");
+    assert!(output["same_top1"].as_f64() > Some(0.9), "{output}");
+    for key in ["a_median_ms", "b_median_ms", "ratio", "low", "high"] {
+        assert!(c["latency"][key].is_number(), "{key}");
+    }
+    let conv = c["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|l| l["name"].as_str().unwrap().contains("conv_1"));
+    assert!(
+        conv.is_some_and(|l| l["a_bytes"].as_u64() > l["b_bytes"].as_u64()),
+        "{conv:?}"
+    );
+}
+
+#[test]
+fn compare_answers_no_past_the_tolerance() {
+    let (code, _, err) = said(&["compare", FLOAT, INT8, "--runs", "0", "--tolerance", "1e-9"]);
+    assert_eq!((code, err.as_str()), (1, ""));
+    report(&["compare", FLOAT, FLOAT, "--runs", "0", "--tolerance", "0"]);
+}
