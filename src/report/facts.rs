@@ -106,14 +106,14 @@ fn meta_graph(meta_graph: &MetaGraph) -> Json {
         .filter(|s| !s.implied)
         .collect();
     signatures.sort_by(|a, b| a.key.cmp(&b.key));
-    let signatures: Vec<Json> = signatures
+    let signatures: Vec<Json> = initializer(meta_graph)
         .into_iter()
-        .map(|s| {
+        .chain(signatures.into_iter().map(|s| {
             json!({
                 "key": &*s.key, "method": &*s.method,
                 "inputs": ports(&s.inputs), "outputs": ports(&s.outputs),
             })
-        })
+        }))
         .collect();
     let assets: Vec<Json> = meta_graph
         .assets
@@ -131,6 +131,27 @@ fn meta_graph(meta_graph: &MetaGraph) -> Json {
         "object_nodes": meta_graph.objects.nodes.len(),
         "signatures": signatures,
         "assets": assets,
+    })
+}
+
+/// The signature that newer files make for their initializer; older ones name it in a collection.
+fn initializer(meta_graph: &MetaGraph) -> Option<Json> {
+    const KEY: &str = "__saved_model_init_op";
+    let old = ["saved_model_main_op", "legacy_init_op"];
+    let in_collection = meta_graph
+        .collections
+        .iter()
+        .any(|(name, _)| old.contains(&name.as_str()));
+    let node = meta_graph
+        .graphs
+        .first()?
+        .nodes
+        .get(meta_graph.init?.index())?;
+    (!in_collection).then(|| {
+        json!({
+            "key": KEY, "method": "", "inputs": [],
+            "outputs": [{ "name": KEY, "tensor": &*node.name, "dtype": "invalid", "shape": null }],
+        })
     })
 }
 
@@ -254,7 +275,7 @@ fn stored(value: &Value) -> bool {
         Some(TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes)) => !bytes.is_empty(),
         // No strings at all still take a count.
         Some(TensorData::Strings(_)) => value.buffer != 0,
-        Some(TensorData::Missing(_)) => true,
+        Some(TensorData::Parts(_) | TensorData::Missing(_)) => true,
         None => false,
     }
 }
