@@ -96,9 +96,9 @@ commands! {
     PrevGraph "prev-graph" ["["] In(&[Graph]), "previous graph", "The previous function or subgraph";
 
     Sort "sort" ["s"] In(&[Tensors, Variables, Compare]), "sort", "Sort by the next column";
-    Filter "filter" ["f"] In(&[Tensors, Variables, Tree]), "filter", "Keep only rows with these words";
-    Mark "mark" ["Space"] In(&[Tree, Graph, Tensors, Variables, Compare]), "mark", "Mark the row, or open and close it";
-    Export "export" ["e"] In(&[Graph, Tensors, Compare]), "export", "Write what is shown to a file";
+    Filter "filter" ["f"] In(&[Tensors, Variables]), "filter", "Keep only rows with these words";
+    Mark "mark" ["Space"] In(&[Tree, Graph]), "open, close", "Open and close the row; in the graph: mark the operator";
+    Export "export" ["e"] In(&[Graph, Tensors]), "export", "Write what is shown to a file";
     Copy "copy" ["y"] Everywhere, "copy", "Copy the chosen thing to the clipboard";
 
     ShowOverview "overview" ["1"] Everywhere, "overview", "What the model is";
@@ -107,9 +107,9 @@ commands! {
     ShowTensors "tensors" ["4"] Everywhere, "tensors", "Weights: sizes and values";
     ShowVariables "variables" ["5"] Everywhere, "variables", "Variables and the files that hold them";
     ShowSource "source" ["6"] Everywhere, "source", "The chosen thing as text";
-    ShowRun "run" ["7", "r"] Everywhere, "run", "Run the model";
-    ShowConvert "convert" ["8", "c"] Everywhere, "convert", "Convert to .tflite, quantize";
-    ShowCompare "compare" ["9", "d"] Everywhere, "compare", "Put beside another model";
+    ShowRun "run" ["r", "7"] Everywhere, "run", "Run the model";
+    ShowConvert "convert" ["c", "8"] Everywhere, "convert", "Convert to .tflite, quantize";
+    ShowCompare "compare" ["d", "9"] Everywhere, "compare", "Put beside another model";
 
     Search "search" ["/"] Everywhere, "search", "Search names, operators, types and shapes";
     NextHit "next-hit" ["n"] Everywhere, "next", "The next hit of the search";

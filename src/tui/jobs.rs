@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Event;
 use super::panes::PaneId;
-use crate::compare::Comparison;
 use crate::convert::Blocker;
 use crate::error::{Error, Result};
-use crate::model::{Model, Tensor};
+use crate::model::Model;
 use crate::progress::{Progress, Snapshot};
 
 /// What a job brings back.
@@ -27,7 +26,7 @@ pub enum Output {
     Saved(std::path::PathBuf),
     Preflight(Vec<Blocker>),
     Converted(Box<super::panes::convert::Done>),
-    Compared(Box<Comparison>, Vec<Vec<(String, Tensor)>>),
+    Compared(Box<super::panes::compare::Compared>),
 }
 
 /// What a job is for. A new job for the same slot stops and replaces the older.

@@ -1,35 +1,698 @@
-//! The Convert pane.
+//! Convert: choose what becomes of the model, write it, and see what was done.
 
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{Context, Handled, Pane, View};
-use crate::model::Model;
+use super::{Context, Handled, Pane, Request, View};
+use crate::convert::{self, Blocker, ConvertOptions, ConvertReport};
+use crate::error::{Error, Result};
+use crate::feed::{self, SampleSet};
+use crate::format;
+use crate::model::{Model, Port};
+use crate::progress::Progress;
+use crate::quantize::{Calibration, Io, Mode};
 use crate::tui::command::Command;
-use crate::tui::term::{Buffer, Rect};
-use crate::tui::widgets::panel;
+use crate::tui::jobs::Output;
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::{self, Rows, Split, facts::Facts, panel, put};
+
+/// A written file and how it came to be.
+pub struct Done {
+    pub path: PathBuf,
+    pub report: ConvertReport,
+    pub took: Duration,
+}
+
+/// What the right side shows.
+enum Outcome {
+    Nothing,
+    Blockers(Vec<Blocker>),
+    Done(Box<Done>),
+    Failed(Error),
+}
+
+/// Lines of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Mode,
+    Calibration,
+    Io,
+    Path,
+    Start,
+    Compare,
+}
+
+/// Where calibration samples come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Samples {
+    /// Number of a set that lies beside the model.
+    Set(usize),
+    File(PathBuf),
+    None,
+}
 
 /// State of the pane.
-pub struct ConvertPane {}
+pub struct ConvertPane {
+    mode: usize,
+    io: Io,
+    sets: Vec<(String, SampleSet)>,
+    looked: bool,
+    samples: Samples,
+    path: PathBuf,
+    /// The person named the file; it no longer follows the mode.
+    path_typed: bool,
+    rows: Rows,
+    split: Split,
+    outcome: Outcome,
+    scroll: Cell<usize>,
+}
+
+/// What can be chosen, in the order of how much changes.
+const MODES: [(Option<Mode>, &str, &str); 5] = [
+    (None, "float32", "weights and arithmetic stay float32"),
+    (
+        Some(Mode::Float16),
+        "float16",
+        "weights halve; arithmetic stays float32",
+    ),
+    (
+        Some(Mode::Dynamic),
+        "dynamic",
+        "weights become int8, sums are scaled at run time; no calibration",
+    ),
+    (
+        Some(Mode::Int8),
+        "int8",
+        "everything becomes int8 with ranges from calibration samples",
+    ),
+    (
+        Some(Mode::Int16x8),
+        "int16x8",
+        "int16 values, int8 weights; ranges from calibration samples",
+    ),
+];
+
+/// Samples taken from a set for calibration.
+const MOST_SAMPLES: usize = 100;
 
 impl ConvertPane {
-    pub fn new(_model: &Arc<Model>) -> ConvertPane {
-        ConvertPane {}
+    pub fn new(model: &Arc<Model>) -> ConvertPane {
+        let mut pane = ConvertPane {
+            mode: 3,
+            io: Io::Float,
+            sets: Vec::new(),
+            looked: false,
+            samples: Samples::None,
+            path: PathBuf::new(),
+            path_typed: false,
+            rows: Rows::default(),
+            split: Split::default(),
+            outcome: Outcome::Nothing,
+            scroll: Cell::new(0),
+        };
+        pane.name_file(model);
+        pane
     }
+
+    /// A name beside which no file stands yet, in the folder that one works in.
+    fn name_file(&mut self, model: &Model) {
+        if self.path_typed {
+            return;
+        }
+        let base = model.name.split('/').next().unwrap_or("model");
+        let base = base.strip_suffix(".tflite").unwrap_or(base);
+        let mode = MODES[self.mode].1;
+        let fresh = (1..100)
+            .map(|n| match n {
+                1 => format!("{base}.{mode}.tflite"),
+                n => format!("{base}.{mode}-{n}.tflite"),
+            })
+            .find(|name| !Path::new(name).exists());
+        self.path = fresh
+            .unwrap_or_else(|| format!("{base}.{mode}.tflite"))
+            .into();
+    }
+
+    fn calibrates(&self) -> bool {
+        matches!(MODES[self.mode].0, Some(Mode::Int8 | Mode::Int16x8))
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![Field::Mode];
+        if self.calibrates() {
+            fields.extend([Field::Calibration, Field::Io]);
+        }
+        fields.extend([Field::Path, Field::Start]);
+        if matches!(self.outcome, Outcome::Done(_)) {
+            fields.push(Field::Compare);
+        }
+        fields
+    }
+
+    fn field(&self) -> Field {
+        self.fields()
+            .get(self.rows.at)
+            .copied()
+            .unwrap_or(Field::Start)
+    }
+
+    fn change(&mut self, forward: bool, model: &Model) {
+        let step = |at: usize, len: usize| {
+            if forward {
+                (at + 1) % len
+            } else {
+                (at + len - 1) % len
+            }
+        };
+        match self.field() {
+            Field::Mode => {
+                self.mode = step(self.mode, MODES.len());
+                self.name_file(model);
+            }
+            Field::Calibration if !self.sets.is_empty() => {
+                let at = match self.samples {
+                    Samples::Set(at) => step(at, self.sets.len()),
+                    _ => 0,
+                };
+                self.samples = Samples::Set(at);
+            }
+            Field::Io => {
+                self.io = match self.io {
+                    Io::Float => Io::Int,
+                    Io::Int => Io::Float,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What calibration reads, done in the job: sets are in memory, files are not.
+    fn calibration(
+        &self,
+        model: &Arc<Model>,
+    ) -> impl FnOnce() -> Result<Option<Calibration>> + Send + use<> {
+        let wanted = self.calibrates();
+        let set = match self.samples {
+            Samples::Set(at) => self.sets.get(at).cloned(),
+            _ => None,
+        };
+        let file = match &self.samples {
+            Samples::File(path) => Some(path.clone()),
+            _ => None,
+        };
+        let model = model.clone();
+        move || {
+            if !wanted {
+                return Ok(None);
+            }
+            if let Some(file) = file {
+                return Calibration::read(&file, &model, None).map(Some);
+            }
+            let (_, signature) = model.signature(None, None)?;
+            match (set, &signature.inputs[..]) {
+                (Some((name, set)), [port]) => from_set(&name, &set, port).map(Some),
+                _ => Err(Error::usage("this mode needs samples to calibrate with")
+                    .hint("choose the line \"calibration\" and name an .npz or a folder of them")),
+            }
+        }
+    }
+
+    fn options(&self) -> ConvertOptions {
+        ConvertOptions {
+            mode: MODES[self.mode].0,
+            io: self.io,
+            ..ConvertOptions::default()
+        }
+    }
+
+    fn start(&mut self, cx: &mut Context) {
+        if self.path.exists() {
+            let choices = vec![
+                (
+                    "another name".to_owned(),
+                    "keep the file that is there".to_owned(),
+                ),
+                (
+                    "replace it".to_owned(),
+                    format!("{} is written anew", self.path.display()),
+                ),
+            ];
+            cx.pick("exists", "a file of this name is there", choices);
+            return;
+        }
+        self.convert(cx);
+    }
+
+    fn convert(&mut self, cx: &mut Context) {
+        self.outcome = Outcome::Nothing;
+        self.scroll.set(0);
+        let model = cx.model.clone();
+        let calibration = self.calibration(&model);
+        let mut options = self.options();
+        let path = self.path.clone();
+        cx.job(
+            "convert",
+            format!("converting to {}", MODES[self.mode].1),
+            move |progress| {
+                let begun = Instant::now();
+                options.calibration = calibration()?;
+                let done = convert::convert(&model, &options, progress)?;
+                progress.check()?;
+                format::write_file(&path, &done.bytes)?;
+                Ok(Output::Converted(Box::new(Done {
+                    path,
+                    report: done.report,
+                    took: begun.elapsed(),
+                })))
+            },
+        );
+    }
+
+    fn preflight(&mut self, cx: &mut Context) {
+        let model = cx.model.clone();
+        let options = self.options();
+        cx.job("preflight", "looking ahead", move |_: &Progress| {
+            Ok(Output::Preflight(convert::preflight(&model, &options)?))
+        });
+    }
+
+    fn compare(&self, cx: &mut Context) {
+        if let Outcome::Done(done) = &self.outcome {
+            cx.requests.push(Request::Open {
+                path: done.path.clone(),
+                compare: true,
+            });
+        }
+    }
+
+    fn enter(&mut self, cx: &mut Context) {
+        match self.field() {
+            Field::Calibration => {
+                let initial = match &self.samples {
+                    Samples::File(path) => path.display().to_string(),
+                    _ => String::new(),
+                };
+                cx.ask(
+                    "calibration",
+                    "samples: an .npz keyed like the inputs, or a folder of them",
+                    initial,
+                );
+            }
+            Field::Path => cx.ask("path", "write to", self.path.display().to_string()),
+            Field::Mode | Field::Io | Field::Start => self.start(cx),
+            Field::Compare => self.compare(cx),
+        }
+    }
+}
+
+fn from_set(name: &str, set: &SampleSet, port: &Port) -> Result<Calibration> {
+    let samples: Result<Vec<_>> = (0..set.count.min(MOST_SAMPLES))
+        .map(|at| Ok(vec![(name.to_owned(), set.sample(at, port)?)]))
+        .collect();
+    Ok(Calibration { samples: samples? })
 }
 
 impl Pane for ConvertPane {
     fn footer(&self) -> &'static [Command] {
-        &[Command::Search]
+        match self.outcome {
+            Outcome::Done(_) => &[
+                Command::ShowCompare,
+                Command::StartConvert,
+                Command::CheckConvert,
+            ],
+            _ => &[
+                Command::StartConvert,
+                Command::Right,
+                Command::CheckConvert,
+                Command::NextFocus,
+            ],
+        }
     }
 
-    fn handle(&mut self, _command: Command, _cx: &mut Context) -> Handled {
+    fn shown(&mut self, cx: &mut Context) {
+        self.name_file(cx.model);
+        if self.looked {
+            return;
+        }
+        self.looked = true;
+        let model = cx.model.clone();
+        cx.job("samples", "looking for samples", move |_| {
+            let ports = model
+                .signature(None, None)
+                .map(|(_, s)| s.inputs.clone())
+                .unwrap_or_default();
+            // Sets go with one input; several inputs need a file that names them.
+            let sets = match &ports[..] {
+                [port] => feed::samples_for(&model, port),
+                _ => Vec::new(),
+            };
+            let name = ports
+                .first()
+                .map(|p| p.name.to_string())
+                .unwrap_or_default();
+            Ok(Output::Samples(
+                sets.into_iter().map(|s| (name.clone(), s)).collect(),
+            ))
+        });
+    }
+
+    fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
+        if self.split.handle(command) == Handled::Yes {
+            return Handled::Yes;
+        }
+        match command {
+            Command::StartConvert => self.enter(cx),
+            Command::CheckConvert => self.preflight(cx),
+            Command::Left | Command::Right => self.change(command == Command::Right, cx.model),
+            Command::ShowCompare if matches!(self.outcome, Outcome::Done(_)) => self.compare(cx),
+            Command::Up if self.split.detail => {
+                self.scroll.set(self.scroll.get().saturating_sub(1))
+            }
+            Command::Down if self.split.detail => self.scroll.set(self.scroll.get() + 1),
+            _ => return self.rows.handle(command, self.fields().len()),
+        }
+        Handled::Yes
+    }
+
+    fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
+        let words = words.trim();
+        match tag {
+            "calibration" if !words.is_empty() => self.samples = Samples::File(words.into()),
+            "path" if !words.is_empty() => {
+                self.path = words.into();
+                self.path_typed = true;
+            }
+            "exists" if words == "replace it" => self.convert(cx),
+            "exists" => cx.ask("path", "write to", self.path.display().to_string()),
+            _ => {}
+        }
+    }
+
+    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+        match output {
+            Output::Samples(sets) => {
+                self.sets = sets;
+                if self.samples == Samples::None && !self.sets.is_empty() {
+                    self.samples = Samples::Set(0);
+                }
+            }
+            Output::Preflight(blockers) => self.outcome = Outcome::Blockers(blockers),
+            Output::Converted(done) => {
+                cx.say(format!("wrote {}", done.path.display()));
+                self.outcome = Outcome::Done(done);
+                self.rows.at = self.fields().len() - 1;
+            }
+            _ => {}
+        }
+    }
+
+    fn job_failed(&mut self, _what: &'static str, error: Error, cx: &mut Context) {
+        if error.is_cancelled() {
+            cx.fail(error);
+        } else {
+            self.outcome = Outcome::Failed(error);
+        }
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
+        if mouse.kind == MouseEventKind::Down(MouseButton::Left)
+            && let Some(at) = self
+                .rows
+                .row_at(mouse.column, mouse.row, self.fields().len())
+        {
+            if std::mem::replace(&mut self.rows.at, at) == at {
+                match self.field() {
+                    Field::Mode | Field::Io => self.change(true, cx.model),
+                    _ => self.enter(cx),
+                }
+            }
+            return Handled::Yes;
+        }
         Handled::No
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        panel("Convert", area, buf, view.theme, true);
+        let (left, right) = self.split.areas(area, 48);
+        if !left.is_empty() {
+            self.render_form(left, buf, view);
+        }
+        if !right.is_empty() {
+            self.render_outcome(right, buf, view);
+        }
     }
 }
 
-/// A written file.
-pub struct Done {}
+impl ConvertPane {
+    fn render_form(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let inner = panel("Convert to .tflite", area, buf, theme, !self.split.detail);
+        let fields = self.fields();
+        for (row, at) in self.rows.window(fields.len(), inner).enumerate() {
+            let chosen = at == self.rows.at;
+            let line = self.form_line(fields[at], chosen, inner.width as usize, theme);
+            put(inner, row as u16, line, buf);
+            if chosen {
+                let line = Rect {
+                    y: inner.y + row as u16,
+                    height: 1,
+                    ..inner
+                };
+                buf.set_style(
+                    line,
+                    Style {
+                        fg: None,
+                        ..theme[Role::Selected]
+                    },
+                );
+            }
+        }
+        let mut row = fields.len() as u16 + 1;
+        for (at, (_, name, says)) in MODES.iter().enumerate() {
+            let role = if at == self.mode {
+                Role::Text
+            } else {
+                Role::Dim
+            };
+            let mark = if at == self.mode { "●" } else { " " };
+            let words = text::fit(says, (inner.width as usize).saturating_sub(12));
+            let line = Line::from(vec![
+                Span::styled(format!("{mark} "), theme[Role::Accent]),
+                Span::styled(format!("{name:<10}"), theme[role]),
+                Span::styled(words, theme[role]),
+            ]);
+            put(inner, row, line, buf);
+            row += 1;
+        }
+    }
+
+    fn form_line(&self, field: Field, chosen: bool, wide: usize, theme: &Theme) -> Line<'static> {
+        let arrows = |words: &str| {
+            if chosen {
+                format!("‹ {words} ›")
+            } else {
+                format!("  {words}")
+            }
+        };
+        let room = wide.saturating_sub(18);
+        let (word, says) = match field {
+            Field::Mode => ("mode", arrows(MODES[self.mode].1)),
+            Field::Calibration => (
+                "calibration",
+                match &self.samples {
+                    Samples::Set(at) => match self.sets.get(*at) {
+                        Some((_, set)) => {
+                            arrows(&format!("{} of {}", set.count.min(MOST_SAMPLES), set.name))
+                        }
+                        None => String::new(),
+                    },
+                    Samples::File(path) => {
+                        format!("  {}", text::fit_end(&path.display().to_string(), room))
+                    }
+                    Samples::None => "  Enter names a file".to_owned(),
+                },
+            ),
+            Field::Io => (
+                "in and out",
+                arrows(match self.io {
+                    Io::Float => "float32",
+                    Io::Int => "int8",
+                }),
+            ),
+            Field::Path => (
+                "file",
+                format!(
+                    "  {}",
+                    text::fit_end(&self.path.display().to_string(), room)
+                ),
+            ),
+            Field::Start => ("", "  Convert".to_owned()),
+            Field::Compare => ("", "  Compare with the original".to_owned()),
+        };
+        let role = if matches!(field, Field::Start | Field::Compare) {
+            Role::Accent
+        } else {
+            Role::Text
+        };
+        Line::from(vec![
+            Span::styled(text::left(word, 14), theme[Role::Dim]),
+            Span::styled(text::fit(&says, wide.saturating_sub(14)), theme[role]),
+        ])
+    }
+
+    fn render_outcome(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let focused = self.split.detail;
+        if let Some(job) = view.job("convert").or_else(|| view.job("preflight")) {
+            let inner = panel("working", area, buf, theme, focused);
+            widgets::gauge(inner, &job, buf, theme);
+            put(
+                inner,
+                3,
+                Line::styled("Esc stops it", theme[Role::Dim]),
+                buf,
+            );
+            return;
+        }
+        match &self.outcome {
+            Outcome::Nothing => {
+                let inner = panel("result", area, buf, theme, focused);
+                widgets::message(
+                    inner,
+                    &["Enter converts", "p lists what stands in the way"],
+                    buf,
+                    theme,
+                );
+            }
+            Outcome::Failed(error) => {
+                let inner = panel("it was not converted", area, buf, theme, focused);
+                widgets::card(error, buf, inner, theme);
+            }
+            Outcome::Blockers(blockers) => self.render_blockers(area, blockers, buf, theme),
+            Outcome::Done(done) => self.render_done(area, done, buf, theme),
+        }
+    }
+
+    fn render_blockers(&self, area: Rect, blockers: &[Blocker], buf: &mut Buffer, theme: &Theme) {
+        let inner = panel(
+            "what stands in the way",
+            area,
+            buf,
+            theme,
+            self.split.detail,
+        );
+        if blockers.is_empty() {
+            put(
+                inner,
+                0,
+                Line::from(vec![
+                    Span::styled("✔ ", theme[Role::Good]),
+                    Span::styled(
+                        "nothing: every operator can be converted",
+                        theme[Role::Text],
+                    ),
+                ]),
+                buf,
+            );
+            return;
+        }
+        let mut facts = Facts::new(0);
+        for blocker in blockers {
+            facts.line(Line::from(vec![
+                Span::styled("✘ ", theme[Role::Bad]),
+                Span::styled(
+                    format!("{}  ", text::clean(&blocker.op)),
+                    theme[Role::Strong],
+                ),
+                Span::styled(
+                    text::fit_end(&text::clean(&blocker.node), 60),
+                    theme[Role::Text],
+                ),
+            ]));
+            facts.line(Line::styled(
+                format!("  {}", text::clean(&blocker.reason)),
+                theme[Role::Dim],
+            ));
+        }
+        self.scroll.set(
+            self.scroll
+                .get()
+                .min(facts.len().saturating_sub(inner.height as usize)),
+        );
+        facts.render(inner, self.scroll.get(), buf);
+    }
+
+    fn render_done(&self, area: Rect, done: &Done, buf: &mut Buffer, theme: &Theme) {
+        let name = done.path.display().to_string();
+        let inner = panel(
+            text::fit_end(&name, area.width.saturating_sub(6) as usize),
+            area,
+            buf,
+            theme,
+            self.split.detail,
+        );
+        let r = &done.report;
+        let mut facts = Facts::new(10);
+        let change = r.bytes_after as f64 / r.bytes_before.max(1) as f64 - 1.0;
+        let most = r.bytes_before.max(r.bytes_after).max(1) as f64;
+        let bars = (inner.width as usize).saturating_sub(32).min(30);
+        for (word, bytes, role) in [
+            ("before", r.bytes_before, Role::SeriesA),
+            ("after", r.bytes_after, Role::SeriesB),
+        ] {
+            let note = if word == "after" {
+                format!("  {:+.1} %", change * 100.0)
+            } else {
+                String::new()
+            };
+            facts.line(Line::from(vec![
+                Span::styled(text::left(word, 10) + " ", theme[Role::Dim]),
+                Span::styled(
+                    text::right(&text::bytes(bytes), 8) + "  ",
+                    theme[Role::Number],
+                ),
+                Span::styled(text::bar(bytes as f64 / most, bars), theme[role]),
+                Span::styled(note, theme[Role::Strong]),
+            ]));
+        }
+        facts.add(
+            theme,
+            "operators",
+            format!("{} → {}", r.operators_before, r.operators_after),
+        );
+        facts.add(theme, "took", text::duration(done.took.as_nanos() as f64));
+        facts.heading(theme, "What was done");
+        for pass in r.passes.iter().filter(|p| p.changes > 0) {
+            facts.line(Line::from(vec![
+                Span::styled(
+                    text::right(&pass.changes.to_string(), 5) + "  ",
+                    theme[Role::Number],
+                ),
+                Span::styled(pass.name, theme[Role::Text]),
+            ]));
+        }
+        if !r.notes.is_empty() {
+            facts.heading(theme, "To know");
+            for note in &r.notes {
+                facts.line(Line::from(vec![
+                    Span::styled("! ", theme[Role::Warn]),
+                    Span::styled(text::clean(note), theme[Role::Text]),
+                ]));
+            }
+        }
+        facts.line(Line::raw(""));
+        facts.line(Line::styled(
+            "d   puts both side by side",
+            theme[Role::Accent],
+        ));
+        self.scroll.set(
+            self.scroll
+                .get()
+                .min(facts.len().saturating_sub(inner.height as usize)),
+        );
+        facts.render(inner, self.scroll.get(), buf);
+    }
+}

@@ -466,7 +466,7 @@ fn about(
             format!("version {}", details.schema_version),
         );
         if !details.description.is_empty() {
-            facts.add(theme, "made by", details.description.clone());
+            facts.add(theme, "says", details.description.clone());
         }
         if let Some(version) = &details.min_runtime_version {
             facts.add(theme, "needs", format!("runtime {version} or later"));

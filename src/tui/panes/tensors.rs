@@ -78,7 +78,7 @@ const COLUMNS: [Column; 7] = [
     Column::left("dtype", 8, 4),
     Column::left("shape", 12, 2),
     Column::right("bytes", 8, 0),
-    Column::left("share", 8, 3),
+    Column::left("share", 6, 3),
     Column::right("", 6, 5),
     Column::left("quantization", 18, 6),
 ];
@@ -396,7 +396,7 @@ impl Pane for TensorsPane {
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let share = if area.width >= 150 { 62 } else { 55 };
+        let share = if area.width >= 150 { 62 } else { 57 };
         let (list, detail) = self.split.areas(area, share);
         self.detail.replace(detail);
         if !list.is_empty() {

@@ -5,6 +5,7 @@ pub mod describe;
 pub mod facts;
 pub mod grid;
 pub mod histogram;
+pub mod image;
 pub mod rows;
 pub mod table;
 

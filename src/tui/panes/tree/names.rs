@@ -45,7 +45,10 @@ impl Names {
 
     /// What is directly below `prefix` (empty, or ending with `/`), in the order of the first item of each.
     pub fn children(&self, prefix: &str) -> Vec<Child> {
-        let start = self.sorted.partition_point(|(name, _)| &**name < prefix);
+        // A name that ends with `/` is an item beside the scope of that name.
+        let start = self.sorted.partition_point(|(name, _)| {
+            &**name < prefix || (!prefix.is_empty() && &**name == prefix)
+        });
         let end =
             start + self.sorted[start..].partition_point(|(name, _)| name.starts_with(prefix));
         let mut children = Vec::new();

@@ -1,0 +1,734 @@
+//! Run: choose inputs, run the signature here, see what comes out and how long it takes.
+
+mod inputs;
+mod outputs;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::inputs::{Input, Source};
+use super::{Context, Handled, Pane, View};
+use crate::error::{Error, Result};
+use crate::feed::{self, SampleSet};
+use crate::format::npy;
+use crate::model::{MetaGraph, Model, Port, Tensor};
+use crate::progress::Progress;
+use crate::runtime::{self, ArenaReport, OpTime, RunOptions, Session, Timings};
+use crate::tui::command::Command;
+use crate::tui::focus::Thing;
+use crate::tui::jobs::Output;
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::grid::{self, Corner};
+use crate::tui::widgets::{self, Rows, Split, image, panel, panel_note, put};
+
+/// What a run gave.
+pub struct Ran {
+    pub session: Session,
+    pub outputs: Vec<(String, Tensor)>,
+    pub ports: Vec<Port>,
+    pub nanos: u64,
+    pub profile: Vec<OpTime>,
+    pub arena: ArenaReport,
+}
+
+/// What a bench gave.
+pub struct Benched {
+    pub session: Session,
+    pub timings: Timings,
+}
+
+/// State of the pane.
+pub struct RunPane {
+    signature: usize,
+    inputs: Vec<Input>,
+    rows: Rows,
+    preview: Option<Result<Tensor>>,
+    labels: Option<Vec<String>>,
+    looked: bool,
+    /// Kept between runs: making one ready costs more than a run.
+    session: Option<Session>,
+    ran: Option<Shown>,
+    timings: Option<Timings>,
+    error: Option<Error>,
+    per_operator: bool,
+    split: Split,
+    scroll: usize,
+}
+
+/// The last run without its session.
+struct Shown {
+    outputs: Vec<(String, Tensor)>,
+    ports: Vec<Port>,
+    nanos: u64,
+    profile: Vec<OpTime>,
+    arena: ArenaReport,
+}
+
+/// A bench takes about this long, within these numbers of runs.
+const BENCH_NANOS: u64 = 2_000_000_000;
+const BENCH_RUNS: std::ops::RangeInclusive<u64> = 20..=1000;
+
+impl RunPane {
+    pub fn new(model: &Arc<Model>) -> RunPane {
+        let mut pane = RunPane {
+            signature: 0,
+            inputs: Vec::new(),
+            rows: Rows::default(),
+            preview: None,
+            labels: None,
+            looked: false,
+            session: None,
+            ran: None,
+            timings: None,
+            error: None,
+            per_operator: false,
+            split: Split::default(),
+            scroll: 0,
+        };
+        if let Ok((meta, signature)) = model.signature(None, None) {
+            let at = meta
+                .signatures
+                .iter()
+                .position(|s| s.key == signature.key)
+                .unwrap_or(0);
+            pane.take(meta, at);
+        }
+        pane
+    }
+
+    /// Stands on another signature.
+    fn take(&mut self, meta: &MetaGraph, at: usize) {
+        self.signature = at;
+        let ports = meta.signatures.get(at).map_or(&[][..], |s| &s.inputs);
+        self.inputs = ports.iter().cloned().map(Input::new).collect();
+        self.rows = Rows::default();
+        self.session = None;
+        self.ran = None;
+        self.timings = None;
+        self.error = None;
+        self.looked = false;
+        self.preview();
+    }
+
+    fn preview(&mut self) {
+        self.preview = self.inputs.get(self.rows.at).map(Input::value);
+    }
+
+    /// Looks for sample sets and labels once.
+    fn look(&mut self, cx: &mut Context) {
+        if self.looked {
+            return;
+        }
+        self.looked = true;
+        let model = cx.model.clone();
+        let ports: Vec<Port> = self.inputs.iter().map(|i| i.port.clone()).collect();
+        cx.job("samples", "looking for samples", move |_| {
+            let sets = ports.iter().flat_map(|port| {
+                let name = port.name.to_string();
+                feed::samples_for(&model, port)
+                    .into_iter()
+                    .map(move |set| (name.clone(), set))
+            });
+            Ok(Output::Samples(sets.collect()))
+        });
+    }
+
+    fn values(&mut self) -> Option<Vec<(String, Tensor)>> {
+        let values: Result<Vec<_>> = self
+            .inputs
+            .iter()
+            .map(|i| Ok((i.port.name.to_string(), i.value()?)))
+            .collect();
+        match values {
+            Ok(values) => Some(values),
+            Err(error) => {
+                self.error = Some(error);
+                None
+            }
+        }
+    }
+
+    /// A session, the kept one or a new one; made in the thread of the job.
+    fn session(&mut self, cx: &Context) -> impl FnOnce() -> Result<Session> + Send + use<> {
+        let kept = self.session.take();
+        let model = cx.model.clone();
+        let meta = cx.focus.meta(&model);
+        let options = RunOptions {
+            signature: meta
+                .and_then(|m| m.signatures.get(self.signature))
+                .map(|s| s.key.to_string()),
+            tags: meta.filter(|m| !m.tags.is_empty()).map(|m| m.tags.clone()),
+            ..RunOptions::default()
+        };
+        move || match kept {
+            Some(session) => Ok(session),
+            None => Session::new(&model, &options),
+        }
+    }
+
+    fn run(&mut self, cx: &mut Context) {
+        self.error = None;
+        let Some(inputs) = self.values() else { return };
+        let session = self.session(cx);
+        cx.job("run", "running", move |progress| {
+            let mut session = session()?;
+            Ok(Output::Ran(Box::new(
+                run_once(&mut session, &inputs, progress).map(|(outputs, nanos)| Ran {
+                    ports: session.outputs().to_vec(),
+                    profile: session.profile().to_vec(),
+                    arena: session.arena(),
+                    session,
+                    outputs,
+                    nanos,
+                })?,
+            )))
+        });
+    }
+
+    fn bench(&mut self, cx: &mut Context) {
+        self.error = None;
+        let Some(inputs) = self.values() else { return };
+        let runs = match &self.ran {
+            Some(ran) => {
+                (BENCH_NANOS / ran.nanos.max(1)).clamp(*BENCH_RUNS.start(), *BENCH_RUNS.end())
+            }
+            None => 100,
+        };
+        let session = self.session(cx);
+        cx.job("bench", format!("{runs} runs"), move |progress| {
+            let mut session = session()?;
+            session.set_profiling(false);
+            let timings = runtime::bench(&mut session, &inputs, runs as usize, progress)?;
+            Ok(Output::Benched(Box::new(Benched { session, timings })))
+        });
+    }
+
+    fn after_input(&mut self, cx: &mut Context) {
+        self.preview();
+        // One that has run once runs again at once: the digits turn over as one presses `i`.
+        if self.ran.is_some() {
+            self.run(cx);
+        }
+    }
+}
+
+fn run_once(
+    session: &mut Session,
+    inputs: &[(String, Tensor)],
+    progress: &Progress,
+) -> Result<(Vec<(String, Tensor)>, u64)> {
+    session.set_profiling(true);
+    let begun = Instant::now();
+    let outputs = session.run(inputs, progress)?;
+    Ok((outputs, begun.elapsed().as_nanos() as u64))
+}
+
+impl Pane for RunPane {
+    fn footer(&self) -> &'static [Command] {
+        &[
+            Command::RunOnce,
+            Command::Bench,
+            Command::NextInput,
+            Command::EditInput,
+            Command::Profile,
+        ]
+    }
+
+    fn shown(&mut self, cx: &mut Context) {
+        if let Thing::Signature(at) = cx.focus.thing
+            && at != self.signature
+            && let Some(meta) = cx.focus.meta(cx.model)
+        {
+            self.take(meta, at);
+        }
+        if self.labels.is_none() {
+            self.labels = feed::labels_of(cx.model);
+        }
+        self.look(cx);
+    }
+
+    fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
+        if self.split.handle(command) == Handled::Yes {
+            return Handled::Yes;
+        }
+        match command {
+            Command::RunOnce => self.run(cx),
+            Command::Bench => self.bench(cx),
+            Command::NextInput | Command::PrevInput => {
+                for input in &mut self.inputs {
+                    input.step(command == Command::NextInput);
+                }
+                self.after_input(cx);
+            }
+            Command::Left | Command::Right => {
+                if let Some(input) = self.inputs.get_mut(self.rows.at) {
+                    input.choose(command == Command::Right);
+                }
+                self.after_input(cx);
+            }
+            Command::EditInput => {
+                if let Some(input) = self.inputs.get(self.rows.at) {
+                    let initial = match &input.source {
+                        Source::Typed(text) => text.clone(),
+                        _ => String::new(),
+                    };
+                    let title = format!(
+                        "{}: a value, FILE.npy, FILE.npz:KEY:INDEX, random:SEED",
+                        input.port.name
+                    );
+                    cx.ask("input", title, initial);
+                }
+            }
+            Command::NextSignature => {
+                if let Some(meta) = cx.focus.meta(cx.model).filter(|m| !m.signatures.is_empty()) {
+                    let next = (self.signature + 1) % meta.signatures.len();
+                    self.take(meta, next);
+                    cx.focus.thing = Thing::Signature(next);
+                    self.look(cx);
+                }
+            }
+            Command::Profile => self.per_operator = !self.per_operator,
+            Command::SaveOutputs => match &self.ran {
+                Some(_) => cx.ask("save", "write the outputs to", "outputs.npz"),
+                None => cx.say("nothing has run yet"),
+            },
+            Command::Up if self.split.detail => self.scroll = self.scroll.saturating_sub(1),
+            Command::Down if self.split.detail => self.scroll += 1,
+            _ => {
+                let handled = self.rows.handle(command, self.inputs.len());
+                if handled == Handled::Yes {
+                    self.preview();
+                }
+                return handled;
+            }
+        }
+        Handled::Yes
+    }
+
+    fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
+        match tag {
+            "input" if !words.trim().is_empty() => {
+                if let Some(input) = self.inputs.get_mut(self.rows.at) {
+                    input.source = Source::Typed(words.trim().to_owned());
+                }
+                self.after_input(cx);
+            }
+            "save" if !words.trim().is_empty() => {
+                let Some(ran) = &self.ran else { return };
+                let outputs = ran.outputs.clone();
+                let path = std::path::PathBuf::from(words.trim());
+                cx.job("save", "writing", move |_| {
+                    npy::write_npz(&path, &outputs)?;
+                    Ok(Output::Saved(path))
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+        match output {
+            Output::Samples(sets) => self.samples(sets),
+            Output::Ran(ran) => {
+                let ran = *ran;
+                self.session = Some(ran.session);
+                self.ran = Some(Shown {
+                    outputs: ran.outputs,
+                    ports: ran.ports,
+                    nanos: ran.nanos,
+                    profile: ran.profile,
+                    arena: ran.arena,
+                });
+            }
+            Output::Benched(benched) => {
+                self.session = Some(benched.session);
+                self.timings = Some(benched.timings);
+                if self.ran.is_none() {
+                    self.run(cx);
+                }
+            }
+            Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
+            _ => {}
+        }
+    }
+
+    fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
+        match what {
+            "run" | "bench" => {
+                self.ran = None;
+                self.error = Some(error);
+            }
+            _ => cx.fail(error),
+        }
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, _cx: &mut Context) -> Handled {
+        if mouse.kind == MouseEventKind::Down(MouseButton::Left)
+            && let Some(at) = self.rows.row_at(mouse.column, mouse.row, self.inputs.len())
+        {
+            self.rows.at = at;
+            self.preview();
+            return Handled::Yes;
+        }
+        Handled::No
+    }
+
+    fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let (left, right) = self.split.areas(area, 46);
+        if !left.is_empty() {
+            self.render_inputs(left, buf, view);
+        }
+        if !right.is_empty() {
+            self.render_results(right, buf, view);
+        }
+    }
+}
+
+impl RunPane {
+    fn samples(&mut self, sets: Vec<(String, SampleSet)>) {
+        for (name, set) in sets {
+            if let Some(input) = self.inputs.iter_mut().find(|i| *i.port.name == *name) {
+                if input.sets.is_empty() && input.source == (Source::Random { seed: 1 }) {
+                    input.source = Source::Sample { set: 0, at: 0 };
+                }
+                input.sets.push(set);
+            }
+        }
+        self.preview();
+    }
+
+    fn render_inputs(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let signatures = view
+            .focus
+            .meta(view.model)
+            .map_or(&[][..], |m| &m.signatures);
+        let title = signatures
+            .get(self.signature)
+            .map_or("no signature", |s| &s.key);
+        let inner = panel(text::clean(title), area, buf, theme, !self.split.detail);
+        if signatures.len() > 1 {
+            let note = format!("S  {} of {}", self.signature + 1, signatures.len());
+            panel_note(&note, area, buf, theme[Role::Dim]);
+        }
+        if self.inputs.is_empty() {
+            put(inner, 0, Line::styled("no inputs", theme[Role::Dim]), buf);
+            return;
+        }
+        let names = self
+            .inputs
+            .iter()
+            .map(|i| crate::tui::term::width(&i.port.name))
+            .max()
+            .unwrap_or(0);
+        let names = names.min(inner.width as usize / 3);
+        let list = Rect {
+            height: (self.inputs.len() as u16)
+                .min(inner.height / 2)
+                .max(1)
+                .min(inner.height),
+            ..inner
+        };
+        for (row, at) in self.rows.window(self.inputs.len(), list).enumerate() {
+            let port = &self.inputs[at].port;
+            let line = Line::from(vec![
+                Span::styled(
+                    text::left(&text::fit_end(&text::clean(&port.name), names), names) + "  ",
+                    theme[Role::Strong],
+                ),
+                Span::styled(format!("{} ", port.dtype), theme[Role::Dim]),
+                Span::styled(port.shape.to_string(), theme[Role::Number]),
+            ]);
+            put(list, row as u16, line, buf);
+            if at == self.rows.at && self.inputs.len() > 1 {
+                let line = Rect {
+                    y: list.y + row as u16,
+                    height: 1,
+                    ..list
+                };
+                buf.set_style(
+                    line,
+                    Style {
+                        fg: None,
+                        ..theme[Role::Selected]
+                    },
+                );
+            }
+        }
+        let below = Rect {
+            y: inner.y + list.height,
+            height: inner.height - list.height,
+            ..inner
+        };
+        self.render_choice(below, buf, theme);
+    }
+
+    /// The chosen input's value and the other choices.
+    fn render_choice(&self, area: Rect, buf: &mut Buffer, theme: &Theme) {
+        let Some(input) = self.inputs.get(self.rows.at) else {
+            return;
+        };
+        put(
+            area,
+            0,
+            Line::from(vec![
+                Span::styled("▸ ", theme[Role::Accent]),
+                Span::styled(
+                    text::fit(
+                        &text::clean(&input.says()),
+                        area.width.saturating_sub(2) as usize,
+                    ),
+                    theme[Role::Text],
+                ),
+            ]),
+            buf,
+        );
+        let mut words: Vec<String> = input.sets.iter().map(|s| s.name.clone()).collect();
+        words.extend(["random".to_owned(), "zeros".to_owned(), "ones".to_owned()]);
+        let hint = format!("  ←→ {}   t type…", words.join(" · "));
+        put(
+            area,
+            1,
+            Line::styled(text::fit(&hint, area.width as usize), theme[Role::Dim]),
+            buf,
+        );
+        let rest = Rect {
+            y: area.y + 3.min(area.height),
+            height: area.height.saturating_sub(3),
+            ..area
+        };
+        match &self.preview {
+            Some(Ok(tensor)) if image::extent(tensor).is_some() => {
+                let used = image::render(rest, tensor, buf, theme);
+                let rest = Rect {
+                    y: rest.y + (used + 1).min(rest.height),
+                    height: rest.height.saturating_sub(used + 1),
+                    ..rest
+                };
+                if rest.height > 9 && tensor.shape().last() != Some(&1) {
+                    grid::numbers(rest, tensor, Corner::default(), buf, theme);
+                }
+            }
+            Some(Ok(tensor)) => grid::numbers(rest, tensor, Corner::default(), buf, theme),
+            Some(Err(error)) => widgets::card(error, buf, rest, theme),
+            None => {}
+        }
+    }
+
+    fn render_results(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let focused = self.split.detail;
+        if let Some(job) = view
+            .job("run")
+            .or_else(|| view.job("bench"))
+            .filter(|j| j.since.as_millis() > 200)
+        {
+            let inner = panel("running", area, buf, theme, focused);
+            widgets::gauge(inner, &job, buf, theme);
+            put(
+                inner,
+                3,
+                Line::styled("Esc stops it", theme[Role::Dim]),
+                buf,
+            );
+            return;
+        }
+        if let Some(error) = &self.error {
+            let inner = panel("it did not run", area, buf, theme, focused);
+            widgets::card(error, buf, inner, theme);
+            return;
+        }
+        let Some(ran) = &self.ran else {
+            let inner = panel("outputs", area, buf, theme, focused);
+            widgets::message(
+                inner,
+                &["Enter runs it", "i takes the next input, b measures"],
+                buf,
+                theme,
+            );
+            return;
+        };
+        let time = if self.per_operator {
+            area.height * 3 / 5
+        } else {
+            7.min(area.height / 2)
+        };
+        let top = Rect {
+            height: area.height - time,
+            ..area
+        };
+        let bottom = Rect {
+            y: top.bottom(),
+            height: time,
+            ..area
+        };
+        outputs::render(
+            top,
+            (&ran.outputs, &ran.ports),
+            self.labels.as_deref(),
+            (self.scroll, focused),
+            buf,
+            theme,
+        );
+        self.render_time(bottom, ran, buf, view);
+    }
+
+    fn render_time(&self, area: Rect, ran: &Shown, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let inner = panel(
+            if self.per_operator {
+                "time per operator"
+            } else {
+                "time"
+            },
+            area,
+            buf,
+            theme,
+            false,
+        );
+        if self.per_operator {
+            self.render_profile(inner, ran, buf, view);
+            return;
+        }
+        let mut row = 0;
+        let line = match &self.timings {
+            Some(t) => {
+                let q = |q| text::duration(t.quantile_ns(q) as f64);
+                let first = text::duration(t.first_ns as f64);
+                format!(
+                    "first {first} · median {} · p90 {} · {} runs",
+                    q(0.5),
+                    q(0.9),
+                    t.runs_ns.len() + 1
+                )
+            }
+            None => format!(
+                "this run {}   b measures properly",
+                text::duration(ran.nanos as f64)
+            ),
+        };
+        put(inner, row, Line::styled(line, theme[Role::Text]), buf);
+        row += 1;
+        if let Some(t) = &self.timings {
+            let wide = (inner.width as usize).min(48);
+            put(
+                inner,
+                row,
+                Line::styled(text::spark(&spread(t, wide)), theme[Role::Bar]),
+                buf,
+            );
+            row += 1;
+        }
+        put(
+            inner,
+            row,
+            shares(&ran.profile, view, inner.width as usize),
+            buf,
+        );
+        row += 1;
+        if ran.arena.bytes > 0 {
+            let words = format!("arena {}", text::bytes(ran.arena.bytes as u64));
+            let peak = match ran.arena.peak_node.as_str() {
+                "" => String::new(),
+                node => format!(", peak at {}", text::fit_end(&text::clean(node), 32)),
+            };
+            put(
+                inner,
+                row,
+                Line::styled(words + &peak, theme[Role::Dim]),
+                buf,
+            );
+        }
+    }
+
+    fn render_profile(&self, area: Rect, ran: &Shown, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let dialect = view
+            .focus
+            .meta(view.model)
+            .map_or(crate::model::Dialect::Tf, |m| m.dialect);
+        let mut steps: Vec<&OpTime> = ran.profile.iter().collect();
+        steps.sort_by_key(|s| std::cmp::Reverse(s.nanos));
+        let most = steps.first().map_or(1, |s| s.nanos).max(1);
+        let names = (area.width as usize).saturating_sub(18 + 12 + 10).max(8);
+        for (row, step) in steps
+            .iter()
+            .skip(self.scroll)
+            .take(area.height as usize)
+            .enumerate()
+        {
+            let line = Line::from(vec![
+                Span::styled(text::left(&step.op, 18), theme.op(dialect, &step.op)),
+                Span::styled(
+                    text::left(&text::fit_end(&text::clean(&step.node), names - 1), names),
+                    theme[Role::Dim],
+                ),
+                Span::styled(
+                    text::right(&text::duration(step.nanos as f64), 10),
+                    theme[Role::Number],
+                ),
+                Span::raw(" "),
+                Span::styled(
+                    text::bar(step.nanos as f64 / most as f64, 10),
+                    theme[Role::Bar],
+                ),
+            ]);
+            put(area, row as u16, line, buf);
+        }
+        if steps.is_empty() {
+            put(area, 0, Line::styled("no times", theme[Role::Dim]), buf);
+        }
+    }
+}
+
+/// How many runs took how long, from the shortest to the 99th of a hundred.
+fn spread(timings: &Timings, bins: usize) -> Vec<f64> {
+    let (low, high) = (timings.quantile_ns(0.0), timings.quantile_ns(0.99));
+    let range = (high.saturating_sub(low)).max(1) as f64;
+    let mut counts = vec![0.0; bins.max(1)];
+    for &run in timings.runs_ns.iter().filter(|&&r| r <= high) {
+        let at = (run.saturating_sub(low) as f64 / range * (counts.len() - 1) as f64) as usize;
+        let last = counts.len() - 1;
+        counts[at.min(last)] += 1.0;
+    }
+    counts
+}
+
+/// `Conv2D 61 % · MatMul 22 % · other 17 %`, each in its family's hue.
+fn shares(profile: &[OpTime], view: &View, wide: usize) -> Line<'static> {
+    let theme = view.theme;
+    let dialect = view
+        .focus
+        .meta(view.model)
+        .map_or(crate::model::Dialect::Tf, |m| m.dialect);
+    let total: u64 = profile.iter().map(|s| s.nanos).sum();
+    let mut by_op: Vec<(&str, u64)> = Vec::new();
+    for step in profile {
+        match by_op.iter_mut().find(|(op, _)| *op == &*step.op) {
+            Some((_, nanos)) => *nanos += step.nanos,
+            None => by_op.push((&step.op, step.nanos)),
+        }
+    }
+    by_op.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
+    let mut spans = Vec::new();
+    let (mut used, mut rest) = (0, total);
+    for (op, nanos) in by_op {
+        let words = format!("{op} {:.0} %", nanos as f64 / total.max(1) as f64 * 100.0);
+        if used + words.len() + 14 > wide {
+            break;
+        }
+        used += words.len() + 3;
+        rest -= nanos;
+        spans.push(Span::styled(words, theme.op(dialect, op)));
+        spans.push(Span::styled(" · ", theme[Role::Dim]));
+    }
+    if rest > 0 {
+        let words = format!("other {:.0} %", rest as f64 / total.max(1) as f64 * 100.0);
+        spans.push(Span::styled(words, theme[Role::Dim]));
+    } else {
+        spans.pop();
+    }
+    Line::from(spans)
+}

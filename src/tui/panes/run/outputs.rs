@@ -1,0 +1,181 @@
+//! What came out: the largest values with their labels, single values, or the spread of many.
+
+use crate::analysis;
+use crate::feed;
+use crate::model::{Port, Tensor};
+use crate::tui::term::{Buffer, Line, Rect, Span};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::grid::{self, Corner};
+use crate::tui::widgets::{histogram, panel, put};
+
+/// Rows of the largest values at most.
+const TOP: usize = 10;
+
+/// Every output in a box of its own, from the `scroll`-th on.
+pub fn render(
+    area: Rect,
+    (outputs, ports): (&[(String, Tensor)], &[Port]),
+    labels: Option<&[String]>,
+    (scroll, focused): (usize, bool),
+    buf: &mut Buffer,
+    theme: &Theme,
+) {
+    let skip = scroll.min(outputs.len().saturating_sub(1));
+    let left = outputs.len() - skip;
+    let mut rest = area;
+    for (at, (name, tensor)) in outputs.iter().enumerate().skip(skip) {
+        let remaining = (left - (at - skip)) as u16;
+        let wanted = height(tensor) + 2;
+        let high = if remaining == 1 {
+            rest.height
+        } else {
+            wanted.min(rest.height / 2).max(3)
+        };
+        if high > rest.height || rest.height < 3 {
+            break;
+        }
+        let own = Rect {
+            height: high,
+            ..rest
+        };
+        rest = Rect {
+            y: rest.y + high,
+            height: rest.height - high,
+            ..rest
+        };
+        let port = ports.iter().find(|p| *p.name == **name);
+        one(own, name, tensor, port, labels, focused, buf, theme);
+    }
+}
+
+/// Rows that an output would like to have.
+fn height(tensor: &Tensor) -> u16 {
+    match tensor.len() {
+        0 | 1 => 1,
+        n => tensor.shape().last().copied().unwrap_or(n).min(TOP) as u16 + 1,
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn one(
+    area: Rect,
+    name: &str,
+    tensor: &Tensor,
+    port: Option<&Port>,
+    labels: Option<&[String]>,
+    focused: bool,
+    buf: &mut Buffer,
+    theme: &Theme,
+) {
+    let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
+    let title = format!(
+        "{}  {} {}",
+        text::clean(name),
+        tensor.dtype(),
+        shape.join("×")
+    );
+    let inner = panel(title.trim_end(), area, buf, theme, focused);
+    let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()));
+    let row = real.shape().last().copied().unwrap_or(1);
+    if real.strings().is_some() || real.number(0).is_none() {
+        grid::numbers(inner, &real, Corner::default(), buf, theme);
+    } else if real.len() == 1 {
+        put(
+            inner,
+            0,
+            Line::styled(real.element_text(0), theme[Role::Strong]),
+            buf,
+        );
+    } else if real.rank() <= 2 && row <= 100_000 && real.len() == row {
+        top(inner, &real, labels.filter(|l| l.len() >= row), buf, theme);
+    } else {
+        many(inner, &real, buf, theme);
+    }
+}
+
+fn top(area: Rect, tensor: &Tensor, labels: Option<&[String]>, buf: &mut Buffer, theme: &Theme) {
+    let rows = TOP.min((area.height as usize).saturating_sub(1).max(1));
+    let ranked = feed::top_k(tensor, labels, rows.max(1));
+    let name = |r: &feed::Ranked| match &r.label {
+        Some(label) => format!("{} {}", r.index, text::clean(label)),
+        None => r.index.to_string(),
+    };
+    let names = ranked
+        .iter()
+        .map(|r| crate::tui::term::width(&name(r)))
+        .max()
+        .unwrap_or(1);
+    let names = names.min(area.width as usize / 3);
+    let bars = (area.width as usize).saturating_sub(names + 13);
+    let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
+    // Probabilities are drawn against 1, anything else against the largest.
+    let probabilities = tensor.numbers().iter().all(|v| (0.0..=1.0001).contains(v));
+    let scale = if probabilities {
+        1.0
+    } else {
+        most.max(f64::MIN_POSITIVE)
+    };
+    for (at, r) in ranked.iter().enumerate() {
+        let role = if at == 0 { Role::Strong } else { Role::Text };
+        let bar = text::left(&text::bar(r.value.max(0.0) / scale, bars), bars);
+        let value = if probabilities {
+            format!("{:.4}", r.value)
+        } else {
+            text::number(r.value, 10)
+        };
+        let line = Line::from(vec![
+            Span::styled(
+                text::right(&text::fit(&name(r), names), names) + "  ",
+                theme[role],
+            ),
+            Span::styled(bar, theme[Role::Bar]),
+            Span::styled(text::right(&value, 11), theme[Role::Number]),
+        ]);
+        put(area, at as u16, line, buf);
+    }
+    let more = tensor.len() - ranked.len();
+    if more > 0 {
+        let words = format!("{}  {more} more", text::right("…", names));
+        put(
+            area,
+            ranked.len() as u16,
+            Line::styled(words, theme[Role::Dim]),
+            buf,
+        );
+    }
+}
+
+fn many(area: Rect, tensor: &Tensor, buf: &mut Buffer, theme: &Theme) {
+    let s = analysis::statistics(tensor, 64);
+    let mut rest = area;
+    if let (Some(min), Some(max), Some(mean), Some(std)) = (s.min, s.max, s.mean, s.std) {
+        let n = |v: f64| text::number(v, 9);
+        let words = format!("{} … {}   mean {} ± {}", n(min), n(max), n(mean), n(std));
+        put(rest, 0, Line::styled(words, theme[Role::Text]), buf);
+        rest = Rect {
+            y: rest.y + 1,
+            height: rest.height.saturating_sub(1),
+            ..rest
+        };
+        if rest.height >= 10 && min < max {
+            let high = (rest.height / 3).min(6);
+            histogram::render(
+                Rect {
+                    height: high,
+                    ..rest
+                },
+                &s.histogram,
+                (n(min), n(max)),
+                buf,
+                theme,
+            );
+            rest = Rect {
+                y: rest.y + high + 1,
+                height: rest.height - high - 1,
+                ..rest
+            };
+        }
+    }
+    grid::numbers(rest, tensor, Corner::default(), buf, theme);
+}
