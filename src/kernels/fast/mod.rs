@@ -6,12 +6,16 @@
 pub mod conv;
 pub mod depthwise;
 mod epilogue;
+pub mod int8;
 pub mod matmul;
 mod panels;
 #[cfg(test)]
 mod testing;
 mod tile;
+mod tile_int8;
 mod window;
 
 pub use conv::PackedConv2d;
 pub use depthwise::{PackedDepthwise, PackedDepthwiseInt8};
+pub use int8::PackedConv2dInt8;
+pub use matmul::FastMatMul;

@@ -1,0 +1,334 @@
+//! CONV_2D and FULLY_CONNECTED on int8 with packed weights; answers equal the reference's to the bit.
+
+use super::conv::as_conv;
+use super::epilogue::Epilogue;
+use super::panels::Aligned;
+use super::tile_int8::{Form, Job, ROWS, Sums, TileFn, WIDTH, choose};
+use super::window::Window;
+use crate::kernels::cpu::{self, Level};
+use crate::kernels::params::Conv2d;
+use crate::kernels::requant::Requant;
+use crate::kernels::threads::Threads;
+
+/// Multiply-accumulates below which a second thread costs more than it brings.
+const SMALL: usize = 1 << 19;
+/// Readable bytes behind the prepared activations: a run is read in whole groups.
+const SLACK: usize = 4;
+
+/// An int8 convolution with constant weights, packed for this processor.
+#[derive(Clone)]
+pub struct PackedConv2dInt8 {
+    window: Window,
+    /// The window's offsets in bytes of the prepared activations.
+    taps: Vec<usize>,
+    panels: Aligned,
+    epilogue: Epilogue,
+    zero: i32,
+    tile: TileFn,
+    form: Form,
+    tile_rows: usize,
+    width: usize,
+}
+
+impl PackedConv2dInt8 {
+    /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` (zero point 0) and bias `[out_c]`; `zero` is the input's zero point.
+    /// `requant` must not be [`crate::kernels::requant::Rescale::Fixed64`].
+    pub fn new(
+        p: &Conv2d,
+        filter: &[i8],
+        bias: Option<&[i64]>,
+        zero: i32,
+        requant: &Requant,
+    ) -> Self {
+        Self::with_level(cpu::level(), p, filter, bias, zero, requant)
+    }
+
+    /// FULLY_CONNECTED with a filter `[units, depth]` for `batch` rows.
+    pub fn fully_connected(
+        batch: usize,
+        depth: usize,
+        filter: &[i8],
+        bias: Option<&[i64]>,
+        zero: i32,
+        requant: &Requant,
+    ) -> Self {
+        let p = as_conv(batch, depth, filter.len() / depth.max(1));
+        Self::new(&p, filter, bias, zero, requant)
+    }
+
+    /// For one instruction set, which must be there.
+    pub fn with_level(
+        level: Level,
+        p: &Conv2d,
+        filter: &[i8],
+        bias: Option<&[i64]>,
+        zero: i32,
+        requant: &Requant,
+    ) -> Self {
+        assert!(level <= cpu::level(), "{level:?} is not there");
+        assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
+        assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
+        let (tile, form, tile_rows, width) = choose(level);
+        let window = Window::new(p);
+        let element = form.bytes();
+        let depth = p.k_h * p.k_w * (p.in_c / p.groups);
+        let epilogue = Epilogue::new(requant, p.out_c, |c| {
+            let own = bias.map_or(0, |b| b[c] as i32);
+            let weights = &filter[c * depth..(c + 1) * depth];
+            match form {
+                Form::Words => own,
+                Form::Bytes => {
+                    let sum: i32 = weights.iter().map(|&w| i32::from(w)).sum();
+                    own.wrapping_sub((128 + zero).wrapping_mul(sum))
+                }
+            }
+        });
+        PackedConv2dInt8 {
+            taps: window.taps.iter().map(|tap| tap * element).collect(),
+            panels: pack(&window, filter, form, width),
+            window,
+            epilogue,
+            zero,
+            tile,
+            form,
+            tile_rows,
+            width,
+        }
+    }
+
+    /// Bytes of scratch that [`PackedConv2dInt8::run`] wants for the prepared (and padded) input.
+    pub fn scratch_len(&self) -> usize {
+        self.window.padded_len() * self.form.bytes() + SLACK
+    }
+
+    /// Bytes of the packed weights.
+    pub fn packed_bytes(&self) -> usize {
+        self.panels.values::<u8>().len()
+    }
+
+    /// Convolves `input` into `output`; `scratch` has at least [`PackedConv2dInt8::scratch_len`] bytes.
+    pub fn run(&self, input: &[i8], output: &mut [i8], scratch: &mut [u8], threads: &Threads) {
+        let p = &self.window.p;
+        assert_eq!(input.len(), p.input_len(), "input of {p:?}");
+        assert_eq!(output.len(), p.output_len(), "output of {p:?}");
+        if output.is_empty() {
+            return;
+        }
+        let scratch = &mut scratch[..self.scratch_len()];
+        self.prepare(input, scratch);
+        let source = &*scratch;
+        let work = output.len() * self.window.taps.len() * self.window.run;
+        let rows = output.len() / p.out_c;
+        if threads.count() == 1 || work < SMALL {
+            self.block(source, 0, 0..self.panel_count(), output);
+        } else if rows == 1 && p.groups == 1 {
+            let panels = self.panel_count();
+            let each = panels.div_ceil(threads.count() * 2);
+            threads.pieces(output, each * self.width, |index, part| {
+                let first = index * each;
+                self.block(source, 0, first..panels.min(first + each), part);
+            });
+        } else {
+            threads.rows(output, p.out_c, self.tile_rows, |first, part| {
+                self.block(source, first, 0..self.panel_count(), part);
+            });
+        }
+    }
+
+    fn prepare(&self, input: &[i8], scratch: &mut [u8]) {
+        let window = &self.window;
+        let body = scratch.len() - SLACK;
+        let (body, slack) = scratch.split_at_mut(body);
+        slack.fill(0);
+        match self.form {
+            Form::Bytes => {
+                let zero = (self.zero + 128) as u8;
+                window.copy_padded(input, zero, |v| (v as u8) ^ 0x80, body);
+            }
+            Form::Words => {
+                let words = body.as_chunks_mut::<2>().0;
+                let zero = self.zero as i16;
+                window.copy_padded(
+                    input,
+                    [0; 2],
+                    |v| (i16::from(v) - zero).to_ne_bytes(),
+                    words,
+                );
+            }
+        }
+    }
+
+    fn panel_count(&self) -> usize {
+        let p = &self.window.p;
+        p.groups * (p.out_c / p.groups).div_ceil(self.width)
+    }
+
+    /// Rows from `first` on for the panels given; see the float kernel.
+    fn block(&self, source: &[u8], first: usize, panels: std::ops::Range<usize>, out: &mut [i8]) {
+        const BLOCK: usize = 256;
+        let (p, window) = (&self.window.p, &self.window);
+        let group_out = p.out_c / p.groups;
+        let per_group = group_out.div_ceil(self.width);
+        let k_groups = window.run.div_ceil(self.form.group());
+        let panel_len = self.taps.len() * k_groups * self.width * 4;
+        let packed = self.panels.values::<u8>();
+        let (row_len, column0) = if panels.len() == self.panel_count() {
+            (p.out_c, 0)
+        } else {
+            (out.len(), panels.start * self.width)
+        };
+        let rows = out.len() / row_len;
+        let mut bases = [0usize; BLOCK];
+        let mut sums: Sums = [0; ROWS * WIDTH];
+        for start in (0..rows).step_by(BLOCK) {
+            let bases = &mut bases[..BLOCK.min(rows - start)];
+            window.bases(first + start, bases);
+            bases.iter_mut().for_each(|base| *base *= self.form.bytes());
+            for panel in panels.clone() {
+                let (g, in_group) = (panel / per_group, panel % per_group * self.width);
+                let channel = g * group_out + in_group;
+                let columns = self.width.min(group_out - in_group);
+                let offset = g * (p.in_c / p.groups) * self.form.bytes();
+                let job = Job {
+                    a: source[offset..].as_ptr(),
+                    taps: &self.taps,
+                    groups: k_groups,
+                    panel: packed[panel * panel_len..(panel + 1) * panel_len].as_ptr(),
+                };
+                let last_tap = self.taps.last().copied().unwrap_or(0);
+                for (tile, bases) in bases.chunks(self.tile_rows).enumerate() {
+                    let furthest = bases.iter().copied().max().unwrap_or(0);
+                    assert!(offset + furthest + last_tap + 4 * k_groups <= source.len());
+                    // SAFETY: the level was checked when packing, a tile has at most `tile_rows <= ROWS` rows, the furthest
+                    // read is asserted, and the panel slice has its full length.
+                    unsafe { (self.tile)(&job, bases, &mut sums) };
+                    for row in 0..bases.len() {
+                        let at =
+                            (start + tile * self.tile_rows + row) * row_len + channel - column0;
+                        let sums = &sums[row * WIDTH..row * WIDTH + columns];
+                        self.epilogue
+                            .apply(channel, sums, &mut out[at..at + columns]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Form {
+    /// Bytes of one prepared activation.
+    fn bytes(self) -> usize {
+        4 / self.group()
+    }
+
+    /// Activations in a group of 4 bytes.
+    fn group(self) -> usize {
+        match self {
+            Form::Bytes => 4,
+            Form::Words => 2,
+        }
+    }
+}
+
+/// `[panel][tap][group of k][width]` groups of 4 bytes; runs are filled up to whole groups with zeros.
+fn pack(window: &Window, filter: &[i8], form: Form, width: usize) -> Aligned {
+    let p = &window.p;
+    let group_out = p.out_c / p.groups;
+    let per_group = group_out.div_ceil(width);
+    let (taps, run) = (window.taps.len(), window.run);
+    let k_groups = run.div_ceil(form.group());
+    let panel = taps * k_groups * width * 4;
+    let mut panels = Aligned::zeroed::<u8>(p.groups * per_group * panel);
+    let bytes = panels.values_mut::<u8>();
+    for c in 0..p.out_c {
+        let (g, in_group) = (c / group_out, c % group_out);
+        let start = (g * per_group + in_group / width) * panel;
+        for tap in 0..taps {
+            for k in 0..run {
+                let group = tap * k_groups + k / form.group();
+                let at = start
+                    + (group * width + in_group % width) * 4
+                    + k % form.group() * form.bytes();
+                let w = filter[(c * taps + tap) * run + k];
+                match form {
+                    Form::Bytes => bytes[at] = w as u8,
+                    Form::Words => bytes[at..at + 2].copy_from_slice(&i16::from(w).to_ne_bytes()),
+                }
+            }
+        }
+    }
+    panels
+}
+
+impl std::fmt::Debug for PackedConv2dInt8 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PackedConv2dInt8({:?})", self.window.p)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{any_conv, bytes, values};
+    use super::*;
+    use crate::kernels::reference::conv::{ZeroPoints, conv2d_quantized};
+    use crate::kernels::reference::fully_connected::fully_connected_quantized;
+    use proptest::prelude::*;
+
+    fn bias(seed: u32, len: usize) -> Vec<i64> {
+        let small = bytes(seed, len);
+        small.iter().map(|&b| i64::from(b) * 100).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn convolution_equals_the_reference_to_the_bit(p in any_conv(), seed in any::<u32>(), zero in -128i32..128) {
+            let (input, filter) = (bytes(seed, p.input_len()), bytes(seed ^ 1, p.filter_len()));
+            let bias = bias(seed ^ 2, p.out_c);
+            let factors: Vec<f64> = values(seed ^ 3, p.out_c).iter().map(|v| 1e-4 + f64::from(v.abs()) * 2e-3).collect();
+            let requant = Requant::fixed(&factors, -5, (-128, 100));
+            let zeros = ZeroPoints { input: zero, filter: 0 };
+            let mut want = vec![0i8; p.output_len()];
+            conv2d_quantized(&p, &input, &filter, Some(&bias), zeros, &requant, &mut want);
+            for level in cpu::levels() {
+                let packed = PackedConv2dInt8::with_level(level, &p, &filter, Some(&bias), zero, &requant);
+                let mut scratch = vec![0xaa; packed.scratch_len()];
+                let mut got = vec![0i8; p.output_len()];
+                packed.run(&input, &mut got, &mut scratch, &Threads::new(2));
+                prop_assert_eq!(&got, &want);
+            }
+        }
+
+        #[test]
+        fn fully_connected_equals_the_reference_to_the_bit(
+            (batch, depth, units) in (1usize..20, 1usize..200, 1usize..80),
+            seed in any::<u32>(),
+            zero in -128i32..128,
+        ) {
+            let (input, filter) = (bytes(seed, batch * depth), bytes(seed ^ 1, units * depth));
+            let requant = Requant::double(&[7e-4], 2, (-128, 127));
+            let zeros = ZeroPoints { input: zero, filter: 0 };
+            let mut want = vec![0i8; batch * units];
+            fully_connected_quantized(depth, &input, &filter, None, zeros, &requant, &mut want);
+            let packed = PackedConv2dInt8::fully_connected(batch, depth, &filter, None, zero, &requant);
+            let mut scratch = vec![0; packed.scratch_len()];
+            let mut got = vec![0i8; batch * units];
+            packed.run(&input, &mut got, &mut scratch, &Threads::new(3));
+            prop_assert_eq!(&got, &want);
+        }
+    }
+
+    #[test]
+    fn one_wide_row_is_split_by_columns() {
+        let (depth, units) = (600, 1000);
+        let (input, filter) = (bytes(1, depth), bytes(2, depth * units));
+        let requant = Requant::double(&[7e-4], 2, (-128, 127));
+        let packed = PackedConv2dInt8::fully_connected(1, depth, &filter, None, 9, &requant);
+        let mut scratch = vec![0; packed.scratch_len()];
+        let (mut one, mut four) = (vec![0i8; units], vec![0i8; units]);
+        packed.run(&input, &mut one, &mut scratch, &Threads::single());
+        packed.run(&input, &mut four, &mut scratch, &Threads::new(4));
+        assert_eq!(one, four);
+    }
+}
