@@ -8,6 +8,7 @@ pub mod export;
 pub mod label;
 pub mod layered;
 pub mod paint;
+pub mod rails;
 pub mod scene;
 pub mod scope;
 pub mod svg;

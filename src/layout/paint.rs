@@ -304,7 +304,6 @@ impl Painter<'_> {
     fn frame(&mut self, index: usize, place: &Place) {
         let rect = place.rect;
         self.border(rect, index);
-        // The title stands in the widest free piece of the border: edges may pass anywhere.
         let passes = |x: i32| {
             let at = self.index(x, rect.y);
             at.is_some_and(|at| self.strokes[at].sides & (UP | DOWN) != 0)
@@ -313,16 +312,20 @@ impl Painter<'_> {
             .filter(|x| passes(*x))
             .collect();
         ends.push(rect.right() - 1);
-        let mut free = (rect.x, 0);
+        // The title stands in the first piece of the border that has room, else in the widest: edges may pass anywhere.
+        let title = format!(" ▾ {} ", place.label.head);
+        let needed = title.chars().count() as i32;
+        let mut pieces: Vec<(i32, i32)> = Vec::new();
         let mut from = rect.x;
         for end in ends {
-            if end - from > free.1 {
-                free = (from, end - from);
-            }
+            pieces.push((from, end - from));
             from = end;
         }
+        let first = pieces.iter().find(|p| p.1 > needed);
+        let widest = pieces.iter().rev().max_by_key(|p| p.1);
+        let free = first.or(widest).copied().unwrap_or((rect.x, 0));
         let (x, room) = (free.0 + 1, free.1 - 1);
-        let title = cut_end(&format!(" ▾ {} ", place.label.head), room.max(0) as usize);
+        let title = cut_end(&title, room.max(0) as usize);
         let at = self.write(x, rect.y, &title, room, Ink::Head(index));
         let tail = format!("{} ", place.label.tail);
         if (tail.chars().count() as i32) < room - (at - x) {

@@ -30,7 +30,7 @@ fn open_scopes_are_frames_and_edges_pass_through_them() {
          │▌x ?×8 │
          ╰───┬───╯
              │
-    ╭────────┼ ▾ net ─────╮
+    ╭ ▾ net ─┼────────────╮
     │        ├─────────╮  │
     │ ╭──────┴──────╮  │  │
     │ │▌Conv2D conv │  │  │
@@ -80,7 +80,7 @@ fn lines_and_dots_are_smaller() {
          │▌float32   │
          ╰─────┬─────╯
                │
-    ╭──────────┼ ▾ net 5 ops ─╮
+    ╭ ▾ net ───┼──────────────╮
     │          ├───────────╮  │
     │   ╭──────┴──────╮    │  │
     │   │▌Conv2D conv │    │  │
@@ -121,7 +121,7 @@ fn lines_and_dots_are_smaller() {
     assert_snapshot!(drawn(Detail::Line), @r"
           ▌x ?×8
              │
-    ╭────────┼ ▾ net ─────╮
+    ╭ ▾ net ─┼────────────╮
     │        ├─────────╮  │
     │  ▌Conv2D conv    │  │
     │        │         │  │
@@ -144,7 +144,7 @@ fn lines_and_dots_are_smaller() {
     assert_snapshot!(drawn(Detail::Dot), @r"
              ○
              │
-    ╭────────┼ ▾ net ─────╮
+    ╭ ▾ net ─┼────────────╮
     │        ├─────────╮  │
     │        ●         │  │
     │        │         │  │

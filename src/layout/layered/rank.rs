@@ -2,7 +2,7 @@
 
 use petgraph::algo::{greedy_feedback_arc_set, kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::{EdgeRef, IntoEdgeReferences};
+use petgraph::visit::EdgeRef;
 
 use super::{Link, Pin, Size};
 
