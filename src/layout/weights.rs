@@ -239,9 +239,11 @@ pub fn bindings(meta_graph: &MetaGraph) -> Vec<Vec<Option<Bound>>> {
                     &*node.op,
                     "If" | "StatelessIf" | "Case" | "StatelessCase" | "IF"
                 ));
+                // What a loop begins with is not what it goes on with; only variables stay.
+                let stays = |b: &Bound| !node.op.ends_with("hile") || matches!(b, Bound::Variable(_));
                 for (slot, input) in node.inputs.iter().skip(skipped).enumerate() {
                     let Some(value) = input else { continue };
-                    let source = source_of(meta_graph, &bound[at], at, *value);
+                    let source = source_of(meta_graph, &bound[at], at, *value).filter(stays);
                     if let Some(place) = bound[to].get_mut(slot) {
                         *place = source;
                     }

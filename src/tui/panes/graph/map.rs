@@ -1,0 +1,271 @@
+//! The map: a canvas that pans, with the whole drawing small in a corner.
+
+use std::cell::Cell;
+
+use super::seen::{Overlay, Seen};
+use crate::layout::layered;
+use crate::layout::paint::paint;
+use crate::layout::scene::Place;
+use crate::layout::scope::Item;
+use crate::tui::panes::View;
+use crate::tui::term::{Block, BorderType, Borders, Buffer, Clear, Rect, Style, Widget};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::canvas::{self, Look};
+
+/// Where the window on the drawing is; what the last frame leaves behind for keys and mouse.
+#[derive(Debug, Default)]
+pub struct Window {
+    /// Column and row of the drawing in the upper left corner.
+    pub pan: Cell<(i32, i32)>,
+    pub area: Cell<Rect>,
+    pub follow: Cell<Follow>,
+}
+
+/// What the next frame does about the chosen box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Follow {
+    /// Nothing: the person moved the window.
+    No,
+    /// Moves the window just as far as it takes to see it.
+    Keep,
+    /// Puts it in the middle of the first rows.
+    #[default]
+    Begin,
+}
+
+/// A way to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Up,
+    Down,
+    Left,
+    Right,
+}
+
+impl Window {
+    /// The window moves by this many cells.
+    pub fn shift(&self, x: i32, y: i32) {
+        let (old_x, old_y) = self.pan.get();
+        self.pan.set((old_x + x, old_y + y));
+        self.follow.set(Follow::No);
+    }
+
+    /// The box under a cell of the screen.
+    pub fn hit<'s>(&self, seen: &'s Seen, column: u16, row: u16) -> Option<&'s Place> {
+        let area = self.area.get();
+        let (x, y) = self.pan.get();
+        let (column, row) = (i32::from(column) - i32::from(area.x), i32::from(row) - i32::from(area.y));
+        seen.scene.at(column + x, row + y)
+    }
+
+    /// Fits the window to the drawing and to what it should show.
+    fn settle(&self, seen: &Seen, chosen: Option<Item>, area: Rect) {
+        let (width, height) = (i32::from(area.width), i32::from(area.height));
+        let (mut x, mut y) = self.pan.get();
+        let place = chosen.and_then(|c| seen.scene.place(c)).map(|p| p.rect);
+        match (self.follow.get(), place) {
+            (Follow::Keep, Some(rect)) => {
+                x = keep(x, width, rect.x, rect.width, 2);
+                y = keep(y, height, rect.y, rect.height, 1);
+            }
+            (Follow::Begin, Some(rect)) => {
+                x = rect.middle().0 - width / 2;
+                y = if rect.bottom() <= height { 0 } else { rect.y - height / 3 };
+            }
+            _ => {}
+        }
+        self.pan.set((
+            bound(x, width, seen.scene.width),
+            bound(y, height, seen.scene.height),
+        ));
+        self.follow.set(Follow::No);
+        self.area.set(area);
+    }
+}
+
+/// Moves a window of `size` from `at` so that `from..from + length` is in sight with a margin.
+fn keep(at: i32, size: i32, from: i32, length: i32, margin: i32) -> i32 {
+    let at = at.max(from + length + margin - size);
+    at.min(from - margin)
+}
+
+/// A small drawing stands in the middle; a large one is left by no more than a margin.
+fn bound(at: i32, size: i32, whole: i32) -> i32 {
+    const MARGIN: i32 = 2;
+    if whole <= size {
+        -(size - whole) / 2
+    } else {
+        at.clamp(-MARGIN, whole - size + MARGIN)
+    }
+}
+
+/// The item that lies that way: along the flow up and down, beside it left and right.
+pub fn step(seen: &Seen, from: Item, way: Way) -> Option<Item> {
+    let here = seen.scene.place(from)?.rect;
+    let along = match way {
+        Way::Down => seen.after(from),
+        Way::Up => seen.before(from),
+        Way::Left | Way::Right => &[],
+    };
+    let nearest = along
+        .iter()
+        .filter_map(|item| seen.scene.place(*item))
+        .min_by_key(|p| distance(&here, &p.rect));
+    nearest
+        .or_else(|| {
+            let places = seen.scene.places.iter();
+            places
+                .filter(|p| !p.open && p.item != from && lies(&here, &p.rect, way))
+                .min_by_key(|p| distance(&here, &p.rect))
+        })
+        .map(|p| p.item)
+}
+
+/// Rows count double, as they look on the screen; sideways distance between middles.
+fn distance(a: &layered::Rect, b: &layered::Rect) -> i32 {
+    let ((ax, ay), (bx, by)) = (a.middle(), b.middle());
+    (ax - bx).abs() + 2 * (ay - by).abs()
+}
+
+fn lies(from: &layered::Rect, to: &layered::Rect, way: Way) -> bool {
+    match way {
+        Way::Up => to.bottom() <= from.y,
+        Way::Down => to.y >= from.bottom(),
+        Way::Left => to.right() <= from.x && to.y < from.bottom() + 2 && from.y < to.bottom() + 2,
+        Way::Right => to.x >= from.right() && to.y < from.bottom() + 2 && from.y < to.bottom() + 2,
+    }
+}
+
+/// The hue of a box under an overlay.
+fn hue(seen: &Seen, place: &Place, overlay: Overlay, view: &View) -> Style {
+    let theme = view.theme;
+    match overlay {
+        Overlay::Family => theme.family(place.label.family),
+        Overlay::Bytes => match seen.cost(place.item).bytes {
+            0 => theme[Role::Dim],
+            bytes => theme.heat(share(bytes, seen.total.bytes)),
+        },
+        Overlay::Dtype => by_type(&place.label.tail, theme),
+    }
+}
+
+/// A share of the whole from 0 to 1, stretched so that small ones differ: each tenth part is a third down.
+fn share(part: u64, whole: u64) -> f64 {
+    let share = part as f64 / whole.max(1) as f64;
+    (1.0 + share.max(1e-3).log10() / 3.0).clamp(0.0, 1.0)
+}
+
+fn by_type(name: &str, theme: &Theme) -> Style {
+    let role = match name {
+        "float32" | "float64" => Role::Convolution,
+        "float16" | "bfloat16" => Role::Matmul,
+        "int8" | "uint8" | "int4" | "int2" | "qint8" | "quint8" => Role::Quantize,
+        "int16" | "uint16" => Role::Reduce,
+        "int32" | "int64" | "uint32" | "uint64" => Role::Elementwise,
+        "bool" => Role::Control,
+        "string" => Role::State,
+        _ => Role::Dim,
+    };
+    theme[role]
+}
+
+/// What `render` needs to know of the pane.
+pub struct Shown<'a> {
+    pub seen: &'a Seen,
+    pub chosen: Option<Item>,
+    pub marked: Option<Item>,
+    /// What stays bright while the rest fades.
+    pub lit: Option<&'a std::collections::HashSet<Item>>,
+}
+
+pub fn render(window: &Window, shown: &Shown, area: Rect, buf: &mut Buffer, view: &View) {
+    let seen = shown.seen;
+    window.settle(seen, shown.chosen, area);
+    let (x, y) = window.pan.get();
+    let sight = layered::Rect {
+        x,
+        y,
+        width: i32::from(area.width),
+        height: i32::from(area.height),
+    };
+    let picture = paint(&seen.scene, sight, shown.chosen);
+    canvas::render(&picture, &seen.scene, area, buf, view.theme, |place| Look {
+        hue: hue(seen, place, seen.key.overlay, view),
+        chosen: shown.chosen == Some(place.item) || shown.marked == Some(place.item),
+        faded: shown
+            .lit
+            .is_some_and(|lit| !place.open && !lit.contains(&place.item)),
+    });
+    let (width, height) = (seen.scene.width, seen.scene.height);
+    let large = width > sight.width || height > sight.height;
+    if large && area.width >= 50 && area.height >= 14 {
+        minimap(seen, &sight, area, buf, view.theme);
+    }
+}
+
+/// The whole drawing in dots, what is in sight marked.
+fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, theme: &Theme) {
+    let (whole_x, whole_y) = (f64::from(seen.scene.width.max(1)), f64::from(seen.scene.height.max(1)));
+    // A dot is as high as wide when a row of cells counts twice a column.
+    let unit = (whole_x / 36.0).max(2.0 * whole_y / 28.0);
+    let columns = ((whole_x / unit / 2.0).ceil() as u16).clamp(6, 18);
+    let rows = ((2.0 * whole_y / unit / 4.0).ceil() as u16).clamp(3, 7);
+    let frame = Rect {
+        x: area.right().saturating_sub(columns + 2),
+        y: area.bottom().saturating_sub(rows + 2),
+        width: columns + 2,
+        height: rows + 2,
+    };
+    let block = Block::new()
+        .borders(Borders::ALL)
+        .border_type(BorderType::Rounded)
+        .border_style(theme[Role::Border]);
+    let inner = block.inner(frame);
+    Clear.render(frame, buf);
+    block.render(frame, buf);
+    let (dots_x, dots_y) = (usize::from(columns) * 2, usize::from(rows) * 4);
+    let across = |x: i32| (f64::from(x) / whole_x * dots_x as f64) as usize;
+    let down = |y: i32| (f64::from(y) / whole_y * dots_y as f64) as usize;
+    let mut dots = vec![false; dots_x * dots_y];
+    for place in seen.scene.places.iter().filter(|p| !p.open) {
+        let rect = &place.rect;
+        let (left, right) = (across(rect.x), across(rect.right() - 1).min(dots_x - 1));
+        let row = down(rect.middle().1).min(dots_y - 1);
+        for x in left..=right {
+            dots[row * dots_x + x] = true;
+        }
+    }
+    for row in 0..rows {
+        for column in 0..columns {
+            let bit = |x: usize, y: usize| {
+                u32::from(dots[(usize::from(row) * 4 + y) * dots_x + usize::from(column) * 2 + x])
+            };
+            let pattern = bit(0, 0)
+                | bit(0, 1) << 1
+                | bit(0, 2) << 2
+                | bit(1, 0) << 3
+                | bit(1, 1) << 4
+                | bit(1, 2) << 5
+                | bit(0, 3) << 6
+                | bit(1, 3) << 7;
+            let middle = (
+                (f64::from(column) + 0.5) / f64::from(columns) * whole_x,
+                (f64::from(row) + 0.5) / f64::from(rows) * whole_y,
+            );
+            let half = (whole_x / f64::from(columns) / 2.0, whole_y / f64::from(rows) / 2.0);
+            let seen = middle.0 + half.0 > f64::from(sight.x)
+                && middle.0 - half.0 < f64::from(sight.right())
+                && middle.1 + half.1 > f64::from(sight.y)
+                && middle.1 - half.1 < f64::from(sight.bottom());
+            let style = if seen {
+                theme[Role::Accent].patch(theme[Role::SelectedDim])
+            } else {
+                theme[Role::Dim]
+            };
+            if let Some(cell) = buf.cell_mut((inner.x + column, inner.y + row)) {
+                let letter = char::from_u32(0x2800 + pattern).unwrap_or(' ');
+                cell.set_char(letter).set_style(style);
+            }
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! What keys and the mouse do in the Graph pane.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::GraphPane;
+use super::levels::{Level, Ways, called, title};
+use super::map::{Follow, Way, step};
+use super::rows::row_of;
+use crate::layout::export::{self, Options, Scopes};
+use crate::layout::scene::Detail;
+use crate::layout::scope::{Item, ScopeId};
+use crate::layout::weights::{Bound, Origin};
+use crate::model::{Model, NodeId, VariableId};
+use crate::tui::command::Command;
+use crate::tui::focus::Thing;
+use crate::tui::panes::{Context, Handled, PaneId};
+use crate::tui::term::{MouseButton, MouseEvent, MouseEventKind};
+
+/// Tag of the question what to export.
+pub(super) const EXPORT: &str = "export";
+const DOUBLE_CLICK: Duration = Duration::from_millis(400);
+/// Cells that a turn of the wheel and a pan key move.
+const WHEEL: i32 = 3;
+const PAN: (i32, i32) = (12, 6);
+
+impl GraphPane {
+    pub(super) fn command(&mut self, command: Command, cx: &mut Context) -> Handled {
+        match command {
+            Command::Up => self.walk(Way::Up, cx),
+            Command::Down => self.walk(Way::Down, cx),
+            Command::Left => self.walk(Way::Left, cx),
+            Command::Right => self.walk(Way::Right, cx),
+            Command::PageUp => self.page(-1, cx),
+            Command::PageDown => self.page(1, cx),
+            Command::Top => self.end(true, cx),
+            Command::Bottom => self.end(false, cx),
+            Command::Enter => self.enter(cx),
+            Command::Back => return self.leave(cx),
+            Command::Cancel => return self.clear(),
+            Command::ViewMode => {
+                self.rails = !self.rails;
+                self.window.follow.set(Follow::Keep);
+            }
+            Command::ZoomIn | Command::ZoomOut => self.zoom(command == Command::ZoomIn, cx),
+            Command::Overlay => {
+                self.overlay = self.overlay.next();
+                self.draw(cx);
+            }
+            Command::PanLeft => self.window.shift(-PAN.0, 0),
+            Command::PanRight => self.window.shift(PAN.0, 0),
+            Command::PanUp => self.window.shift(0, -PAN.1),
+            Command::PanDown => self.window.shift(0, PAN.1),
+            Command::Mark => self.marked = if self.marked == self.chosen { None } else { self.chosen },
+            Command::Trace => self.trace(cx),
+            Command::PathTo => self.path_to(cx),
+            Command::NextGraph => self.next_graph(1, cx),
+            Command::PrevGraph => self.next_graph(-1, cx),
+            Command::Export => cx.pick(
+                EXPORT,
+                "Export what is shown",
+                [("svg", "a picture"), ("dot", "for Graphviz"), ("txt", "box-drawing characters"), ("json", "boxes and edges")]
+                    .map(|(id, says)| (id.to_owned(), says.to_owned()))
+                    .to_vec(),
+            ),
+            _ => return Handled::No,
+        }
+        Handled::Yes
+    }
+
+    /// Keys that scroll the detail while it has the focus.
+    pub(super) fn scroll_side(&mut self, command: Command) -> bool {
+        self.side_scroll = match command {
+            Command::Up => self.side_scroll.saturating_sub(1),
+            Command::Down => self.side_scroll + 1,
+            Command::PageUp => self.side_scroll.saturating_sub(10),
+            Command::PageDown => self.side_scroll + 10,
+            Command::Top => 0,
+            _ => return false,
+        };
+        true
+    }
+
+    /// The levels of the signature that the model would be run with.
+    pub(super) fn begin(&mut self, cx: &mut Context) {
+        self.meta = cx.focus.meta;
+        let Some(meta) = cx.model.meta_graphs.get(self.meta) else {
+            return;
+        };
+        self.ways = Arc::new(Ways::of(meta));
+        let usual = meta.signatures.iter().position(|s| &*s.key == "serving_default");
+        self.seen = None;
+        self.chosen = None;
+        self.levels = match usual.or((!meta.signatures.is_empty()).then_some(0)) {
+            Some(signature) => self.ways.of_signature(meta, signature),
+            None => vec![Level::new(0, title(meta, 0))],
+        };
+    }
+
+    /// Shows what the other panes have chosen.
+    pub(super) fn go_to(&mut self, cx: &mut Context) {
+        let Some(meta) = cx.model.meta_graphs.get(self.meta) else {
+            return;
+        };
+        let target = match cx.focus.thing {
+            Thing::Signature(index) => {
+                self.levels = self.ways.of_signature(meta, index);
+                return;
+            }
+            Thing::Graph(index) => {
+                self.levels = vec![Level::new(index, title(meta, index))];
+                return;
+            }
+            Thing::Variable(id) => self.user_of(cx.model, id),
+            _ => cx.focus.node(cx.model),
+        };
+        let Some((graph, node)) = target else { return };
+        match self.levels.iter().position(|l| l.graph == graph) {
+            Some(at) => {
+                self.remember();
+                self.levels.truncate(at + 1);
+            }
+            None => self.levels = vec![Level::new(graph, title(meta, graph))],
+        }
+        self.reveal(graph, node, cx);
+    }
+
+    /// Opens the scopes around a node, or around what stands for it, and chooses it.
+    fn reveal(&mut self, graph: usize, node: NodeId, cx: &mut Context) {
+        let drawn = self.seen.as_ref().map(|s| s.key.graph);
+        if drawn != Some(graph) {
+            self.seen = None;
+            self.draw(cx);
+        }
+        let (Some(seen), Some(level)) = (&self.seen, self.levels.last_mut()) else {
+            self.pending = Some(Item::Node(node));
+            return;
+        };
+        let item = match seen.hierarchy.contains(Item::Node(node)) {
+            true => Some(Item::Node(node)),
+            false => cx
+                .model
+                .meta_graphs
+                .get(seen.key.meta)
+                .and_then(|m| m.graphs.get(graph))
+                .and_then(|g| seen.hierarchy.stand_in(g, node)),
+        };
+        let Some(item) = item else { return };
+        let mut open = seen.open.clone();
+        for around in seen.hierarchy.path_to(item) {
+            if let Item::Scope(id) = around {
+                open.open(id);
+            }
+        }
+        level.open = Some(open);
+        self.pending = Some(item);
+    }
+
+    /// The operator that takes a variable: in the graph that is shown, else in any other.
+    fn user_of(&self, model: &Model, id: VariableId) -> Option<(usize, NodeId)> {
+        let meta = model.meta_graphs.get(self.meta)?;
+        let here = self.levels.last().map(|l| l.graph);
+        let all = here.into_iter().chain((0..meta.graphs.len()).rev());
+        for index in all {
+            let graph = meta.graphs.get(index)?;
+            let bound = self.ways.bound.get(index)?;
+            let weights = crate::layout::weights::Weights::of(graph, &self.ways.weights(index));
+            let is_it = |origin: &Origin| match origin {
+                Origin::Argument(at) => {
+                    bound.get(*at).copied().flatten() == Some(Bound::Variable(id))
+                }
+                Origin::Variable(node) => graph.node(*node).variable == Some(id),
+                Origin::Constant(_) => false,
+            };
+            let found = graph.node_ids().filter(|n| !weights.is_node(*n)).find(|n| {
+                let calls = !called(meta, graph, Item::Node(*n)).is_empty();
+                !calls && weights.at(graph, *n).iter().any(|w| w.origins.iter().any(is_it))
+            });
+            if let Some(node) = found {
+                return Some((index, node));
+            }
+        }
+        None
+    }
+
+    fn walk(&mut self, way: Way, cx: &mut Context) {
+        let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
+            return;
+        };
+        if self.rails {
+            match way {
+                Way::Up => self.row(-1, cx),
+                Way::Down => self.row(1, cx),
+                Way::Left => {
+                    self.leave(cx);
+                }
+                Way::Right => self.open(cx),
+            }
+            return;
+        }
+        match step(seen, chosen, way) {
+            Some(next) => self.choose(next, cx),
+            None => self.window.follow.set(Follow::Keep),
+        }
+    }
+
+    fn row(&mut self, by: isize, cx: &mut Context) {
+        let Some(seen) = &self.seen else { return };
+        let at = row_of(seen, self.chosen).saturating_add_signed(by);
+        let row = seen.rows.get(at.min(seen.rows.len().saturating_sub(1)));
+        if let Some(item) = row.map(|r| r.item) {
+            self.choose(item, cx);
+        }
+    }
+
+    fn page(&mut self, by: i32, cx: &mut Context) {
+        if self.rails {
+            let rows = isize::from(self.scroll.area.get().height.max(2) as i16) - 1;
+            self.row(by as isize * rows, cx);
+            return;
+        }
+        let height = i32::from(self.window.area.get().height.max(2));
+        let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
+            return;
+        };
+        let Some(here) = seen.scene.place(chosen).map(|p| p.rect) else {
+            return;
+        };
+        let (x, y) = (here.middle().0, here.middle().1 + by * height * 3 / 4);
+        let nearest = seen
+            .scene
+            .places
+            .iter()
+            .filter(|p| !p.open)
+            .min_by_key(|p| (p.rect.middle().1 - y).abs() * 2 + (p.rect.middle().0 - x).abs() / 2);
+        if let Some(item) = nearest.map(|p| p.item) {
+            self.choose(item, cx);
+        }
+    }
+
+    fn end(&mut self, first: bool, cx: &mut Context) {
+        let Some(seen) = &self.seen else { return };
+        let row = if first { seen.rows.first() } else { seen.rows.last() };
+        if let Some(item) = row.map(|r| r.item) {
+            self.choose(item, cx);
+        }
+    }
+
+    /// Opens a scope in place, or goes into the function that an operator calls.
+    fn enter(&mut self, cx: &mut Context) {
+        if self.open_scope().is_some() {
+            self.open(cx);
+            return;
+        }
+        let Some(item) = self.chosen else { return };
+        let into = cx
+            .model
+            .meta_graphs
+            .get(self.meta)
+            .zip(self.graph(cx.model))
+            .and_then(|(meta, graph)| {
+                let found = called(meta, graph, item);
+                // Of a loop the last one is the body, of a condition the one that is taken.
+                let into = *found.last()?;
+                Some((into, title(meta, into)))
+            });
+        match into {
+            Some((graph, title)) => {
+                self.remember();
+                self.levels.push(Level::new(graph, title));
+                self.chosen = None;
+                self.lit = None;
+                self.draw(cx);
+            }
+            None => match item {
+                Item::Node(_) => {
+                    let thing = cx.focus.thing;
+                    cx.go(PaneId::Source, thing);
+                }
+                _ => cx.say("nothing to go into here"),
+            },
+        }
+    }
+
+    fn open_scope(&self) -> Option<ScopeId> {
+        match (self.chosen?, &self.seen) {
+            (Item::Scope(id), Some(seen)) if !seen.open.contains(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn open(&mut self, cx: &mut Context) {
+        let (Some(id), Some(seen)) = (self.open_scope(), &self.seen) else {
+            return;
+        };
+        let mut open = seen.open.clone();
+        open.open(id);
+        // The first operator inside is chosen: one is in the scope now.
+        self.pending = seen
+            .hierarchy
+            .in_order(id)
+            .first()
+            .copied();
+        if let Some(level) = self.levels.last_mut() {
+            level.open = Some(open);
+        }
+        self.draw(cx);
+    }
+
+    /// Closes the scope around the chosen item, or goes back to the graph that led here.
+    fn leave(&mut self, cx: &mut Context) -> Handled {
+        let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
+            return Handled::No;
+        };
+        let around = match chosen {
+            Item::Scope(id) if seen.open.contains(id) => Some(id),
+            item => seen.hierarchy.parent(item).filter(|s| *s != ScopeId::ROOT),
+        };
+        if let Some(scope) = around {
+            let mut open = seen.open.clone();
+            open.close(scope);
+            self.pending = Some(Item::Scope(scope));
+            if let Some(level) = self.levels.last_mut() {
+                level.open = Some(open);
+            }
+            self.draw(cx);
+            return Handled::Yes;
+        }
+        if self.levels.len() < 2 {
+            return Handled::No;
+        }
+        self.levels.pop();
+        self.lit = None;
+        self.pending = self.levels.last().and_then(|l| l.chosen);
+        self.chosen = None;
+        self.draw(cx);
+        Handled::Yes
+    }
+
+    /// The present level keeps what was chosen in it.
+    fn remember(&mut self) {
+        if let Some(level) = self.levels.last_mut() {
+            level.chosen = self.chosen;
+        }
+    }
+
+    fn clear(&mut self) -> Handled {
+        if self.lit.take().is_some() || self.marked.take().is_some() {
+            Handled::Yes
+        } else {
+            Handled::No
+        }
+    }
+
+    fn zoom(&mut self, closer: bool, cx: &mut Context) {
+        let all = [Detail::Full, Detail::Box, Detail::Line, Detail::Dot];
+        let at = all.iter().position(|d| *d == self.detail).unwrap_or(1);
+        // Farther than the farthest is the closest again: one key goes round.
+        let next = match closer {
+            true => at.saturating_sub(1),
+            false => (at + 1) % all.len(),
+        };
+        self.detail = all[next];
+        self.draw(cx);
+    }
+
+    fn trace(&mut self, cx: &mut Context) {
+        let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
+            return;
+        };
+        self.lit = match self.lit {
+            Some(_) => None,
+            None => Some(seen.reach(chosen)),
+        };
+        if let Some(lit) = &self.lit {
+            cx.say(format!("{} boxes feed it or are fed by it", lit.len() - 1));
+        }
+    }
+
+    fn path_to(&mut self, cx: &mut Context) {
+        let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
+            return;
+        };
+        let Some(marked) = self.marked.filter(|m| *m != chosen) else {
+            cx.say("mark the other end with Space first");
+            return;
+        };
+        match seen.path(marked, chosen) {
+            Some(path) => {
+                cx.say(format!("{} steps", path.len() - 1));
+                self.lit = Some(path.into_iter().collect());
+            }
+            None => cx.say("no data flows from one to the other"),
+        }
+    }
+
+    fn next_graph(&mut self, by: isize, cx: &mut Context) {
+        let Some(meta) = cx.model.meta_graphs.get(self.meta) else {
+            return;
+        };
+        let count = meta.graphs.len() as isize;
+        let Some(level) = self.levels.last() else { return };
+        if count < 2 {
+            cx.say("there is only this graph");
+            return;
+        }
+        let next = (level.graph as isize + by).rem_euclid(count) as usize;
+        self.levels = vec![Level::new(next, title(meta, next))];
+        self.chosen = None;
+        self.lit = None;
+        self.draw(cx);
+    }
+
+    pub(super) fn export(&mut self, kind: &str, cx: &mut Context) {
+        let (Some(seen), Some(graph)) = (&self.seen, self.graph(cx.model)) else {
+            return;
+        };
+        let options = Options {
+            detail: self.detail,
+            bound: self.ways.weights(seen.key.graph),
+            weights: false,
+            scopes: Scopes::These(seen.open.clone()),
+        };
+        let drawn = match kind {
+            "svg" => export::svg(graph, &options),
+            "dot" => export::dot(graph, &options),
+            "json" => export::json(graph, &options),
+            _ => export::text(graph, &options),
+        };
+        let name = self.levels.last().map_or("graph", |l| l.title.as_str());
+        let safe: String = name
+            .chars()
+            .map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' })
+            .collect();
+        let path = std::path::PathBuf::from(format!("{safe}.{kind}"));
+        match std::fs::write(&path, drawn) {
+            Ok(()) => cx.say(format!("written to {}", path.display())),
+            Err(error) => cx.fail(crate::error::Error::io(path, &error)),
+        }
+    }
+
+    pub(super) fn pointer(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
+        let on_map = !self.rails
+            && crate::tui::widgets::inside(self.window.area.get(), mouse.column, mouse.row);
+        match mouse.kind {
+            MouseEventKind::ScrollUp if on_map => self.window.shift(0, -WHEEL),
+            MouseEventKind::ScrollDown if on_map => self.window.shift(0, WHEEL),
+            MouseEventKind::ScrollLeft if on_map => self.window.shift(-2 * WHEEL, 0),
+            MouseEventKind::ScrollRight if on_map => self.window.shift(2 * WHEEL, 0),
+            MouseEventKind::Down(MouseButton::Left) => {
+                self.held = Some((mouse.column, mouse.row));
+                self.press(mouse, cx);
+            }
+            MouseEventKind::Drag(MouseButton::Left) if on_map => {
+                if let Some((x, y)) = self.held.replace((mouse.column, mouse.row)) {
+                    let by = (i32::from(x) - i32::from(mouse.column), i32::from(y) - i32::from(mouse.row));
+                    self.window.shift(by.0, by.1);
+                }
+            }
+            MouseEventKind::Up(MouseButton::Left) => self.held = None,
+            _ => return Handled::No,
+        }
+        Handled::Yes
+    }
+
+    fn press(&mut self, mouse: MouseEvent, cx: &mut Context) {
+        let Some(seen) = &self.seen else { return };
+        let item = if self.rails {
+            let row = self.scroll.hit(mouse.row);
+            row.and_then(|r| seen.rows.get(r)).map(|r| r.item)
+        } else {
+            self.window.hit(seen, mouse.column, mouse.row).map(|p| p.item)
+        };
+        let Some(item) = item else { return };
+        let again = self
+            .pressed
+            .is_some_and(|(last, at)| last == item && at.elapsed() < DOUBLE_CLICK);
+        self.pressed = Some((item, Instant::now()));
+        if again {
+            self.pressed = None;
+            self.enter(cx);
+            return;
+        }
+        self.choose(item, cx);
+        // What is under the pointer is in sight already: the window stays.
+        self.window.follow.set(Follow::No);
+    }
+}

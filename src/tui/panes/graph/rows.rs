@@ -1,0 +1,178 @@
+//! The rails: one operator a row, with the flow on the left and what it makes and takes on the right.
+
+use std::cell::Cell;
+
+use super::map::Shown;
+use super::seen::Seen;
+use crate::layout::label::label;
+use crate::layout::scope::Item;
+use crate::model::Graph;
+use crate::tui::panes::View;
+use crate::tui::term::{Buffer, Rect, Style, width};
+use crate::tui::text;
+use crate::tui::theme::Role;
+
+/// First row in sight, and the area of the rows in the last frame.
+#[derive(Debug, Default)]
+pub struct Scroll {
+    pub top: Cell<usize>,
+    pub area: Cell<Rect>,
+}
+
+impl Scroll {
+    /// The row at a line of the screen.
+    pub fn hit(&self, row: u16) -> Option<usize> {
+        let area = self.area.get();
+        (area.y..area.bottom())
+            .contains(&row)
+            .then(|| self.top.get() + usize::from(row - area.y))
+    }
+
+    fn settle(&self, at: usize, count: usize, area: Rect) {
+        let height = usize::from(area.height).max(1);
+        let top = self.top.get().min(count.saturating_sub(height));
+        let margin = 2.min(height / 3);
+        let top = top.min(at.saturating_sub(margin));
+        let top = top.max((at + margin + 1).saturating_sub(height));
+        self.top.set(top.min(count.saturating_sub(height)));
+        self.area.set(area);
+    }
+}
+
+/// Where an item's row is.
+pub fn row_of(seen: &Seen, item: Option<Item>) -> usize {
+    seen.rows
+        .iter()
+        .position(|row| Some(row.item) == item)
+        .unwrap_or(0)
+}
+
+/// Columns at the right: title, width, least width of the pane.
+const COLUMNS: [(&str, u16, u16); 4] = [
+    ("output", 20, 50),
+    ("type", 9, 90),
+    ("params", 8, 64),
+    ("bytes", 9, 76),
+];
+
+pub fn render(scroll: &Scroll, shown: &Shown, graph: &Graph, area: Rect, buf: &mut Buffer, view: &View) {
+    let theme = view.theme;
+    let seen = shown.seen;
+    if area.height < 2 {
+        return;
+    }
+    let body = Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    };
+    let at = row_of(seen, shown.chosen);
+    scroll.settle(at, seen.rows.len(), body);
+    let top = scroll.top.get();
+    let rows = seen.rows.iter().skip(top).take(usize::from(body.height));
+    let most = rows.clone().map(|r| r.rails.len()).max().unwrap_or(0);
+    let rails = (most as u16 + 2).min(area.width / 3).max(4);
+    let columns: Vec<&(&str, u16, u16)> = COLUMNS.iter().filter(|c| area.width >= c.2).collect();
+    let right: u16 = columns.iter().map(|c| c.1 + 1).sum();
+    let name = area.width.saturating_sub(rails + right);
+    buf.set_string(area.x + rails, area.y, "operator", theme[Role::Column]);
+    let mut x = area.x + rails + name;
+    for (title, wide, _) in columns.iter().copied() {
+        let words = if *title == "output" || *title == "type" {
+            text::left(title, usize::from(*wide))
+        } else {
+            text::right(title, usize::from(*wide))
+        };
+        buf.set_string(x, area.y, words, theme[Role::Column]);
+        x += wide + 1;
+    }
+    for (index, row) in rows.enumerate() {
+        let y = body.y + index as u16;
+        let line = Rect {
+            y,
+            height: 1,
+            ..body
+        };
+        let chosen = Some(row.item) == shown.chosen;
+        if chosen {
+            buf.set_style(line, theme[Role::Selected]);
+        }
+        let words = label(graph, &seen.hierarchy, row.item);
+        let hue = theme.family(words.family);
+        for (at, rail) in row.rails.iter().enumerate().take(usize::from(rails) - 2) {
+            let own = at == 2 * row.column;
+            let lit = shown.chosen.is_some() && rail.source == shown.chosen;
+            let style = match (own, lit) {
+                (true, _) => hue,
+                (_, true) => theme[Role::Accent],
+                _ => theme[Role::BorderFocused],
+            };
+            put(buf, area.x + at as u16, y, &rail.letter.to_string(), style, chosen, view);
+        }
+        let faded = shown.lit.is_some_and(|lit| !lit.contains(&row.item));
+        let mut at = area.x + rails;
+        let end = at + name;
+        let sign = if matches!(row.item, Item::Scope(_)) { "▸ " } else { "" };
+        let head = if faded { theme[Role::Dim] } else { hue };
+        for (part, style) in [(sign, hue), (&words.head, head), (" ", hue), (&words.tail, theme[Role::Dim])] {
+            let room = usize::from(end.saturating_sub(at + 1));
+            let part = text::fit(part, room);
+            put(buf, at, y, &part, style, chosen, view);
+            at += width(&part) as u16;
+        }
+        let mut x = area.x + rails + name;
+        for (title, wide, _) in columns.iter().copied() {
+            let (words, style) = cell(title, seen, graph, row.item, usize::from(*wide), view);
+            put(buf, x, y, &words, style, chosen, view);
+            x += wide + 1;
+        }
+    }
+}
+
+/// Writes without changing the background of a chosen row.
+fn put(buf: &mut Buffer, x: u16, y: u16, words: &str, style: Style, chosen: bool, view: &View) {
+    let style = match (chosen, view.theme[Role::Selected].bg) {
+        (true, Some(bg)) => style.bg(bg),
+        (true, None) => style.patch(view.theme[Role::Selected]),
+        _ => style,
+    };
+    buf.set_string(x, y, words, style);
+}
+
+fn cell(
+    title: &str,
+    seen: &Seen,
+    graph: &Graph,
+    item: Item,
+    wide: usize,
+    view: &View,
+) -> (String, Style) {
+    let theme = view.theme;
+    let value = match item {
+        Item::Input(i) => graph.inputs.get(i as usize).copied().flatten(),
+        Item::Output(i) => graph.outputs.get(i as usize).copied().flatten(),
+        Item::Node(id) => graph.node(id).outputs.first().copied(),
+        Item::Scope(_) => {
+            let out = seen.flows.iter().find(|f| f.from == item);
+            out.map(|f| f.value)
+        }
+    };
+    let value = value.map(|v| graph.value(v));
+    let cost = seen.cost(item);
+    let number = |n: u64, words: String| match n {
+        0 => (text::right("–", wide), theme[Role::Border]),
+        _ => (text::right(&words, wide), theme[Role::Number]),
+    };
+    match title {
+        "output" => (
+            text::left(&value.map_or(String::new(), |v| v.shape.to_string()), wide),
+            theme[Role::Text],
+        ),
+        "type" => (
+            text::left(&value.map_or(String::new(), |v| v.dtype.to_string()), wide),
+            theme[Role::Dim],
+        ),
+        "params" => number(cost.params, text::short(cost.params)),
+        _ => number(cost.bytes, text::bytes(cost.bytes)),
+    }
+}
