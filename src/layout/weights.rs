@@ -240,7 +240,8 @@ pub fn bindings(meta_graph: &MetaGraph) -> Vec<Vec<Option<Bound>>> {
                     "If" | "StatelessIf" | "Case" | "StatelessCase" | "IF"
                 ));
                 // What a loop begins with is not what it goes on with; only variables stay.
-                let stays = |b: &Bound| !node.op.ends_with("hile") || matches!(b, Bound::Variable(_));
+                let stays =
+                    |b: &Bound| !node.op.ends_with("hile") || matches!(b, Bound::Variable(_));
                 for (slot, input) in node.inputs.iter().skip(skipped).enumerate() {
                     let Some(value) = input else { continue };
                     let source = source_of(meta_graph, &bound[at], at, *value).filter(stays);

@@ -17,6 +17,7 @@ pub enum Output {
     Summary(Box<super::panes::overview::Summary>),
     Health(Vec<crate::analysis::Finding>),
     Tensors(Box<super::panes::tensors::Listed>),
+    Drawn(Box<super::panes::graph::Seen>),
     Tensor(Box<super::panes::tensors::Loaded>),
     Verified(Vec<crate::analysis::Check>),
     Coloured(super::panes::source::Coloured),

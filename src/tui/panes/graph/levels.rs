@@ -59,7 +59,12 @@ impl Ways {
             && levels.iter().all(|l| l.graph != next)
         {
             levels.push(Level::new(next, title(meta, next)));
-            ends = meta.graphs[next].outputs.iter().flatten().copied().collect();
+            ends = meta.graphs[next]
+                .outputs
+                .iter()
+                .flatten()
+                .copied()
+                .collect();
             graph = next;
         }
         // The wrappers in between say nothing.
@@ -114,7 +119,11 @@ pub fn called(meta: &MetaGraph, graph: &Graph, item: Item) -> Vec<usize> {
         if name.ends_with("subgraph_index")
             && let crate::model::Attr::Int(index) = attr
         {
-            found.extend(usize::try_from(*index).ok().filter(|i| *i < meta.graphs.len()));
+            found.extend(
+                usize::try_from(*index)
+                    .ok()
+                    .filter(|i| *i < meta.graphs.len()),
+            );
         }
     }
     found.dedup();

@@ -54,7 +54,10 @@ impl Window {
     pub fn hit<'s>(&self, seen: &'s Seen, column: u16, row: u16) -> Option<&'s Place> {
         let area = self.area.get();
         let (x, y) = self.pan.get();
-        let (column, row) = (i32::from(column) - i32::from(area.x), i32::from(row) - i32::from(area.y));
+        let (column, row) = (
+            i32::from(column) - i32::from(area.x),
+            i32::from(row) - i32::from(area.y),
+        );
         seen.scene.at(column + x, row + y)
     }
 
@@ -70,7 +73,11 @@ impl Window {
             }
             (Follow::Begin, Some(rect)) => {
                 x = rect.middle().0 - width / 2;
-                y = if rect.bottom() <= height { 0 } else { rect.y - height / 3 };
+                y = if rect.bottom() <= height {
+                    0
+                } else {
+                    rect.y - height / 3
+                };
             }
             _ => {}
         }
@@ -205,7 +212,10 @@ pub fn render(window: &Window, shown: &Shown, area: Rect, buf: &mut Buffer, view
 
 /// The whole drawing in dots, what is in sight marked.
 fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, theme: &Theme) {
-    let (whole_x, whole_y) = (f64::from(seen.scene.width.max(1)), f64::from(seen.scene.height.max(1)));
+    let (whole_x, whole_y) = (
+        f64::from(seen.scene.width.max(1)),
+        f64::from(seen.scene.height.max(1)),
+    );
     // A dot is as high as wide when a row of cells counts twice a column.
     let unit = (whole_x / 36.0).max(2.0 * whole_y / 28.0);
     let columns = ((whole_x / unit / 2.0).ceil() as u16).clamp(6, 18);
@@ -252,7 +262,10 @@ fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, the
                 (f64::from(column) + 0.5) / f64::from(columns) * whole_x,
                 (f64::from(row) + 0.5) / f64::from(rows) * whole_y,
             );
-            let half = (whole_x / f64::from(columns) / 2.0, whole_y / f64::from(rows) / 2.0);
+            let half = (
+                whole_x / f64::from(columns) / 2.0,
+                whole_y / f64::from(rows) / 2.0,
+            );
             let seen = middle.0 + half.0 > f64::from(sight.x)
                 && middle.0 - half.0 < f64::from(sight.right())
                 && middle.1 + half.1 > f64::from(sight.y)

@@ -122,9 +122,10 @@ impl GraphPane {
 
     /// A drawing is there: the window and the chosen box stay where they were.
     fn arrive(&mut self, seen: Seen, cx: &mut Context) {
-        let same = self.seen.as_ref().is_some_and(|old| {
-            old.key.graph == seen.key.graph && old.key.meta == seen.key.meta
-        });
+        let same = self
+            .seen
+            .as_ref()
+            .is_some_and(|old| old.key.graph == seen.key.graph && old.key.meta == seen.key.meta);
         let spot = |seen: &Seen, item: Option<Item>| {
             let rect = seen.scene.place(item?)?.rect;
             Some((rect.middle().0, rect.y))

@@ -51,7 +51,13 @@ impl GraphPane {
             Command::PanRight => self.window.shift(PAN.0, 0),
             Command::PanUp => self.window.shift(0, -PAN.1),
             Command::PanDown => self.window.shift(0, PAN.1),
-            Command::Mark => self.marked = if self.marked == self.chosen { None } else { self.chosen },
+            Command::Mark => {
+                self.marked = if self.marked == self.chosen {
+                    None
+                } else {
+                    self.chosen
+                }
+            }
             Command::Trace => self.trace(cx),
             Command::PathTo => self.path_to(cx),
             Command::NextGraph => self.next_graph(1, cx),
@@ -59,9 +65,14 @@ impl GraphPane {
             Command::Export => cx.pick(
                 EXPORT,
                 "Export what is shown",
-                [("svg", "a picture"), ("dot", "for Graphviz"), ("txt", "box-drawing characters"), ("json", "boxes and edges")]
-                    .map(|(id, says)| (id.to_owned(), says.to_owned()))
-                    .to_vec(),
+                [
+                    ("svg", "a picture"),
+                    ("dot", "for Graphviz"),
+                    ("txt", "box-drawing characters"),
+                    ("json", "boxes and edges"),
+                ]
+                .map(|(id, says)| (id.to_owned(), says.to_owned()))
+                .to_vec(),
             ),
             _ => return Handled::No,
         }
@@ -88,7 +99,10 @@ impl GraphPane {
             return;
         };
         self.ways = Arc::new(Ways::of(meta));
-        let usual = meta.signatures.iter().position(|s| &*s.key == "serving_default");
+        let usual = meta
+            .signatures
+            .iter()
+            .position(|s| &*s.key == "serving_default");
         self.seen = None;
         self.chosen = None;
         self.levels = match usual.or((!meta.signatures.is_empty()).then_some(0)) {
@@ -174,7 +188,11 @@ impl GraphPane {
             };
             let found = graph.node_ids().filter(|n| !weights.is_node(*n)).find(|n| {
                 let calls = !called(meta, graph, Item::Node(*n)).is_empty();
-                !calls && weights.at(graph, *n).iter().any(|w| w.origins.iter().any(is_it))
+                !calls
+                    && weights
+                        .at(graph, *n)
+                        .iter()
+                        .any(|w| w.origins.iter().any(is_it))
             });
             if let Some(node) = found {
                 return Some((index, node));
@@ -240,7 +258,11 @@ impl GraphPane {
 
     fn end(&mut self, first: bool, cx: &mut Context) {
         let Some(seen) = &self.seen else { return };
-        let row = if first { seen.rows.first() } else { seen.rows.last() };
+        let row = if first {
+            seen.rows.first()
+        } else {
+            seen.rows.last()
+        };
         if let Some(item) = row.map(|r| r.item) {
             self.choose(item, cx);
         }
@@ -296,11 +318,7 @@ impl GraphPane {
         let mut open = seen.open.clone();
         open.open(id);
         // The first operator inside is chosen: one is in the scope now.
-        self.pending = seen
-            .hierarchy
-            .in_order(id)
-            .first()
-            .copied();
+        self.pending = seen.hierarchy.in_order(id).first().copied();
         if let Some(level) = self.levels.last_mut() {
             level.open = Some(open);
         }
@@ -399,7 +417,9 @@ impl GraphPane {
             return;
         };
         let count = meta.graphs.len() as isize;
-        let Some(level) = self.levels.last() else { return };
+        let Some(level) = self.levels.last() else {
+            return;
+        };
         if count < 2 {
             cx.say("there is only this graph");
             return;
@@ -430,7 +450,13 @@ impl GraphPane {
         let name = self.levels.last().map_or("graph", |l| l.title.as_str());
         let safe: String = name
             .chars()
-            .map(|c| if c.is_alphanumeric() || c == '_' { c } else { '-' })
+            .map(|c| {
+                if c.is_alphanumeric() || c == '_' {
+                    c
+                } else {
+                    '-'
+                }
+            })
             .collect();
         let path = std::path::PathBuf::from(format!("{safe}.{kind}"));
         match std::fs::write(&path, drawn) {
@@ -453,7 +479,10 @@ impl GraphPane {
             }
             MouseEventKind::Drag(MouseButton::Left) if on_map => {
                 if let Some((x, y)) = self.held.replace((mouse.column, mouse.row)) {
-                    let by = (i32::from(x) - i32::from(mouse.column), i32::from(y) - i32::from(mouse.row));
+                    let by = (
+                        i32::from(x) - i32::from(mouse.column),
+                        i32::from(y) - i32::from(mouse.row),
+                    );
                     self.window.shift(by.0, by.1);
                 }
             }
@@ -469,7 +498,9 @@ impl GraphPane {
             let row = self.scroll.hit(mouse.row);
             row.and_then(|r| seen.rows.get(r)).map(|r| r.item)
         } else {
-            self.window.hit(seen, mouse.column, mouse.row).map(|p| p.item)
+            self.window
+                .hit(seen, mouse.column, mouse.row)
+                .map(|p| p.item)
         };
         let Some(item) = item else { return };
         let again = self

@@ -55,7 +55,14 @@ const COLUMNS: [(&str, u16, u16); 4] = [
     ("bytes", 9, 76),
 ];
 
-pub fn render(scroll: &Scroll, shown: &Shown, graph: &Graph, area: Rect, buf: &mut Buffer, view: &View) {
+pub fn render(
+    scroll: &Scroll,
+    shown: &Shown,
+    graph: &Graph,
+    area: Rect,
+    buf: &mut Buffer,
+    view: &View,
+) {
     let theme = view.theme;
     let seen = shown.seen;
     if area.height < 2 {
@@ -107,14 +114,31 @@ pub fn render(scroll: &Scroll, shown: &Shown, graph: &Graph, area: Rect, buf: &m
                 (_, true) => theme[Role::Accent],
                 _ => theme[Role::BorderFocused],
             };
-            put(buf, area.x + at as u16, y, &rail.letter.to_string(), style, chosen, view);
+            put(
+                buf,
+                area.x + at as u16,
+                y,
+                &rail.letter.to_string(),
+                style,
+                chosen,
+                view,
+            );
         }
         let faded = shown.lit.is_some_and(|lit| !lit.contains(&row.item));
         let mut at = area.x + rails;
         let end = at + name;
-        let sign = if matches!(row.item, Item::Scope(_)) { "▸ " } else { "" };
+        let sign = if matches!(row.item, Item::Scope(_)) {
+            "▸ "
+        } else {
+            ""
+        };
         let head = if faded { theme[Role::Dim] } else { hue };
-        for (part, style) in [(sign, hue), (&words.head, head), (" ", hue), (&words.tail, theme[Role::Dim])] {
+        for (part, style) in [
+            (sign, hue),
+            (&words.head, head),
+            (" ", hue),
+            (&words.tail, theme[Role::Dim]),
+        ] {
             let room = usize::from(end.saturating_sub(at + 1));
             let part = text::fit(part, room);
             put(buf, at, y, &part, style, chosen, view);

@@ -143,7 +143,11 @@ impl Seen {
 
     pub fn cost(&self, item: Item) -> Cost {
         let mut sum = Cost::default();
-        for cost in self.hierarchy.nodes(item).filter_map(|id| self.costs.get(&id)) {
+        for cost in self
+            .hierarchy
+            .nodes(item)
+            .filter_map(|id| self.costs.get(&id))
+        {
             sum.params += cost.params;
             sum.bytes += cost.bytes;
         }
@@ -212,7 +216,11 @@ fn note(
             Overlay::Family => continue,
             Overlay::Bytes => {
                 let bytes = nodes.filter_map(|id| costs.get(&id)).map(|c| c.bytes).sum();
-                if bytes == 0 { String::new() } else { text::bytes(bytes) }
+                if bytes == 0 {
+                    String::new()
+                } else {
+                    text::bytes(bytes)
+                }
             }
             Overlay::Dtype => dtype_of(graph, hierarchy, place.item)
                 .map_or(String::new(), |dtype| dtype.to_string()),
@@ -288,7 +296,10 @@ fn costs(
     let mut costs = HashMap::new();
     // A weight that several operators share counts for the first of them.
     let mut counted: HashSet<Origin> = HashSet::new();
-    for id in graph.node_ids().filter(|id| hierarchy.contains(Item::Node(*id))) {
+    for id in graph
+        .node_ids()
+        .filter(|id| hierarchy.contains(Item::Node(*id)))
+    {
         let mut cost = Cost::default();
         for weight in hierarchy.weights.at(graph, id) {
             for origin in weight.origins.iter().filter(|o| counted.insert(**o)) {

@@ -90,9 +90,11 @@ impl Side<'_> {
                 let scope = self.seen.hierarchy.scope(id);
                 let path = text::fit_end(&scope.path, self.wide);
                 self.facts.line(Line::styled(path, theme[Role::Text]));
-                self.facts.add(theme, "holds", format!("{} operators", scope.ops));
+                self.facts
+                    .add(theme, "holds", format!("{} operators", scope.ops));
                 if let Some(times) = scope.repeat {
-                    self.facts.add(theme, "repeats", format!("{times} equal blocks"));
+                    self.facts
+                        .add(theme, "repeats", format!("{times} equal blocks"));
                 }
                 self.operators(item);
             }
@@ -102,14 +104,16 @@ impl Side<'_> {
         let cost = self.seen.cost(item);
         if cost.bytes > 0 {
             let share = cost.bytes as f64 / self.seen.total.bytes.max(1) as f64;
-            self.facts.add(self.theme, "params", text::count(cost.params));
+            self.facts
+                .add(self.theme, "params", text::count(cost.params));
             let words = format!("{}  {}", text::bytes(cost.bytes), text::percent(share));
             self.facts.add(self.theme, "weights", words);
         }
     }
 
     fn port(&mut self, what: &str, value: Option<&Option<crate::model::ValueId>>) {
-        self.facts.line(Line::styled(what.to_owned(), self.theme[Role::Dim]));
+        self.facts
+            .line(Line::styled(what.to_owned(), self.theme[Role::Dim]));
         if let Some(value) = value.copied().flatten().map(|v| self.graph.value(v)) {
             self.value(value);
             let name = text::fit_end(&value.name, self.wide.saturating_sub(9));
@@ -173,7 +177,10 @@ impl Side<'_> {
             if let Some(meaning) = meaning(name) {
                 let room = self.wide.saturating_sub(used);
                 if room >= meaning.chars().count() {
-                    spans.push(Span::styled(format!("  {meaning}"), self.theme[Role::Border]));
+                    spans.push(Span::styled(
+                        format!("  {meaning}"),
+                        self.theme[Role::Border],
+                    ));
                     self.facts.line(Line::from(spans));
                 } else {
                     self.facts.line(Line::from(spans));
@@ -204,7 +211,11 @@ impl Side<'_> {
             for flow in flows.iter().take(LISTED) {
                 let other = if before { flow.from } else { flow.to };
                 let words = label(self.graph, &self.seen.hierarchy, other);
-                self.line(sign, format!("{} {}", words.head, words.tail).trim(), Role::Text);
+                self.line(
+                    sign,
+                    format!("{} {}", words.head, words.tail).trim(),
+                    Role::Text,
+                );
                 let value = self.graph.value(flow.value);
                 let shape = format!("{} {}", value.shape, value.dtype);
                 self.line("  ", &shape, Role::Dim);
@@ -228,7 +239,10 @@ impl Side<'_> {
             let place = stored.place.as_deref().unwrap_or("");
             let words = format!("{}  {}  {place}", stored.shape, text::bytes(stored.bytes));
             self.facts.line(Line::styled(
-                format!("  {}", text::fit(words.trim_end(), self.wide.saturating_sub(2))),
+                format!(
+                    "  {}",
+                    text::fit(words.trim_end(), self.wide.saturating_sub(2))
+                ),
                 self.theme[Role::Dim],
             ));
         }
@@ -264,7 +278,9 @@ fn meaning(name: &str) -> Option<&'static str> {
         "strides" | "stride_h" | "stride_w" => "cells the window moves",
         "padding" => "SAME keeps sizes, VALID only full windows",
         "explicit_paddings" => "cells added at each border",
-        "dilations" | "dilation_h_factor" | "dilation_w_factor" => "cells between taps of the window",
+        "dilations" | "dilation_h_factor" | "dilation_w_factor" => {
+            "cells between taps of the window"
+        }
         "data_format" => "order of batch, rows, columns, channels",
         "ksize" | "filter_height" | "filter_width" => "size of the window",
         "depth_multiplier" => "outputs for each input channel",
@@ -289,7 +305,9 @@ fn meaning(name: &str) -> Option<&'static str> {
         "DstT" | "out_data_type" => "type of the result",
         "SrcT" | "in_data_type" => "type of the input",
         "keep_probability" => "share of values kept",
-        "Tidx" | "Tshape" | "Tperm" | "Tpaddings" | "Tdim" | "Tblock_shape" | "Tindices" => "type of the index input",
+        "Tidx" | "Tshape" | "Tperm" | "Tpaddings" | "Tdim" | "Tblock_shape" | "Tindices" => {
+            "type of the index input"
+        }
         "dtype" => "type of the values",
         "shared_name" => "name under which others find it",
         "container" => "group of shared names",
