@@ -27,28 +27,24 @@ fn inside(
     first.min(end)..end
 }
 
-/// Calls `f(output cell in `out`, index of an input cell for tap (0, 0) as if it were there, ky, kx)` for each cell of the rows
-/// that begin at row `first` (batch and y together).
-fn for_each_cell<O>(
-    p: &Conv2d,
-    first: usize,
-    out: &mut [O],
-    mut f: impl FnMut(&mut [O], isize, Range<usize>, Range<usize>),
-) {
-    let row_len = p.out_w * p.out_c;
-    for (i, row) in out.chunks_exact_mut(row_len).enumerate() {
-        let (b, y) = ((first + i) / p.out_h, (first + i) % p.out_h);
-        let ky = inside(y, p.stride_h, p.pad_top, p.dilation_h, p.k_h, p.in_h);
-        for (x, cell) in row.chunks_exact_mut(p.out_c).enumerate() {
-            let kx = inside(x, p.stride_w, p.pad_left, p.dilation_w, p.k_w, p.in_w);
-            let iy = (b * p.in_h + y * p.stride_h) as isize - p.pad_top as isize;
-            let ix = (x * p.stride_w) as isize - p.pad_left as isize;
-            f(
-                cell,
-                (iy * p.in_w as isize + ix) * p.in_c as isize,
-                ky.clone(),
-                kx,
-            );
+/// What one output cell sees: the input index of tap (0, 0) as if it were there, and the taps inside the image.
+struct Cell {
+    origin: isize,
+    ky: Range<usize>,
+    kx: Range<usize>,
+}
+
+impl Cell {
+    /// Output row `row` counts batch and y together.
+    #[inline(always)]
+    fn at(p: &Conv2d, row: usize, x: usize) -> Self {
+        let (b, y) = (row / p.out_h, row % p.out_h);
+        let iy = (b * p.in_h + y * p.stride_h) as isize - p.pad_top as isize;
+        let ix = (x * p.stride_w) as isize - p.pad_left as isize;
+        Cell {
+            origin: (iy * p.in_w as isize + ix) * p.in_c as isize,
+            ky: inside(y, p.stride_h, p.pad_top, p.dilation_h, p.k_h, p.in_h),
+            kx: inside(x, p.stride_w, p.pad_left, p.dilation_w, p.k_w, p.in_w),
         }
     }
 }
@@ -154,10 +150,11 @@ impl PackedDepthwise {
     unsafe fn rows<V: Vector>(&self, input: &[f32], first: usize, out: &mut [f32]) {
         let p = &self.p;
         let vectors = p.out_c == p.in_c && p.out_c >= V::LANES;
-        for_each_cell(p, first, out, |cell, origin, ky, kx| {
+        for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
+            let cell = Cell::at(p, first + i / p.out_w, i % p.out_w);
             if !vectors {
-                self.plain_cell(input, cell, origin, ky, kx);
-                return;
+                self.plain_cell(input, out, &cell);
+                continue;
             }
             let mut c = 0;
             while c < p.out_c {
@@ -165,17 +162,17 @@ impl PackedDepthwise {
                 // SAFETY: the caller promises the instruction set; the block ends at or before `out_c`.
                 unsafe {
                     if left >= 4 * V::LANES {
-                        self.block::<V, 4>(input, cell, origin, &ky, &kx, c);
+                        self.block::<V, 4>(input, out, &cell, c);
                         c += 4 * V::LANES;
                     } else {
                         // the last block may do some channels again
                         let at = c.min(p.out_c - V::LANES);
-                        self.block::<V, 1>(input, cell, origin, &ky, &kx, at);
+                        self.block::<V, 1>(input, out, &cell, at);
                         c = at + V::LANES;
                     }
                 }
             }
-        });
+        }
     }
 
     /// `NV` vectors of channels from `c` on.
@@ -186,22 +183,20 @@ impl PackedDepthwise {
     unsafe fn block<V: Vector, const NV: usize>(
         &self,
         input: &[f32],
-        cell: &mut [f32],
-        origin: isize,
-        ky: &Range<usize>,
-        kx: &Range<usize>,
+        out: &mut [f32],
+        cell: &Cell,
         c: usize,
     ) {
         let width = NV * V::LANES;
         let bias = &self.bias[c..c + width];
-        let out = &mut cell[c..c + width];
+        let out = &mut out[c..c + width];
         // SAFETY: each pointer is that of a slice of `width` values made just before.
         unsafe {
             let mut sums: [V; NV] =
                 std::array::from_fn(|v| V::load(bias.as_ptr().add(v * V::LANES)));
-            for ky in ky.clone() {
-                for kx in kx.clone() {
-                    let x = &input[tap_at(&self.p, origin, ky, kx) + c..][..width];
+            for ky in cell.ky.clone() {
+                for kx in cell.kx.clone() {
+                    let x = &input[tap_at(&self.p, cell.origin, ky, kx) + c..][..width];
                     let w = &self.filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..width];
                     for (v, sum) in sums.iter_mut().enumerate() {
                         let at = v * V::LANES;
@@ -216,22 +211,15 @@ impl PackedDepthwise {
         }
     }
 
-    fn plain_cell(
-        &self,
-        input: &[f32],
-        cell: &mut [f32],
-        origin: isize,
-        ky: Range<usize>,
-        kx: Range<usize>,
-    ) {
+    fn plain_cell(&self, input: &[f32], out: &mut [f32], cell: &Cell) {
         let p = &self.p;
         let multiplier = p.out_c / p.in_c;
-        cell.copy_from_slice(&self.bias);
-        for ky in ky {
-            for kx in kx.clone() {
-                let x = &input[tap_at(p, origin, ky, kx)..][..p.in_c];
+        out.copy_from_slice(&self.bias);
+        for ky in cell.ky.clone() {
+            for kx in cell.kx.clone() {
+                let x = &input[tap_at(p, cell.origin, ky, kx)..][..p.in_c];
                 let w = &self.filter[(ky * p.k_w + kx) * p.out_c..][..p.out_c];
-                for ((sums, x), w) in cell
+                for ((sums, x), w) in out
                     .chunks_exact_mut(multiplier)
                     .zip(x)
                     .zip(w.chunks_exact(multiplier))
@@ -242,7 +230,7 @@ impl PackedDepthwise {
                 }
             }
         }
-        self.clamp.apply_all(cell);
+        self.clamp.apply_all(out);
     }
 }
 
@@ -255,9 +243,6 @@ pub struct PackedDepthwiseInt8 {
     epilogue: Epilogue,
     level: Level,
 }
-
-/// Channels whose sums are kept at once.
-const BLOCK: usize = 128;
 
 impl PackedDepthwiseInt8 {
     /// Takes a filter `[k_h, k_w, out_c]` and bias `[out_c]`; `zero` is the input's zero point.
@@ -320,33 +305,60 @@ impl PackedDepthwiseInt8 {
     #[inline(always)]
     fn rows(&self, input: &[i8], first: usize, out: &mut [i8]) {
         let p = &self.p;
-        let multiplier = p.out_c / p.in_c;
-        for_each_cell(p, first, out, |cell, origin, ky, kx| {
-            let mut sums = [0i32; BLOCK];
-            for (block, out) in cell.chunks_mut(BLOCK).enumerate() {
-                let c = block * BLOCK;
-                let sums = &mut sums[..out.len()];
-                sums.fill(0);
-                for ky in ky.clone() {
-                    for kx in kx.clone() {
-                        let x = &input[tap_at(p, origin, ky, kx)..][..p.in_c];
-                        let w = &self.filter[(ky * p.k_w + kx) * p.out_c + c..][..sums.len()];
-                        if multiplier == 1 {
-                            let x = &x[c..c + sums.len()];
-                            for ((sum, &x), &w) in sums.iter_mut().zip(x).zip(w) {
-                                *sum += (i32::from(x) - self.zero) * i32::from(w);
-                            }
-                        } else {
-                            for (i, (sum, &w)) in sums.iter_mut().zip(w).enumerate() {
-                                let x = i32::from(x[(c + i) / multiplier]);
-                                *sum += (x - self.zero) * i32::from(w);
-                            }
-                        }
-                    }
+        for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
+            let cell = Cell::at(p, first + i / p.out_w, i % p.out_w);
+            let mut c = 0;
+            while c < p.out_c {
+                let left = p.out_c - c;
+                if p.out_c != p.in_c || p.out_c < 16 {
+                    self.one_channel(input, out, &cell, c);
+                    c += 1;
+                } else if left >= 64 {
+                    self.block::<64>(input, out, &cell, c);
+                    c += 64;
+                } else {
+                    // the last block may do some channels again
+                    let at = c.min(p.out_c - 16);
+                    self.block::<16>(input, out, &cell, at);
+                    c = at + 16;
                 }
-                self.epilogue.apply(c, sums, out);
             }
-        });
+        }
+    }
+
+    /// `N` channels from `c` on, each with its own input channel.
+    #[inline(always)]
+    fn block<const N: usize>(&self, input: &[i8], out: &mut [i8], cell: &Cell, c: usize) {
+        let zero = self.zero as i16;
+        let mut sums = [0i32; N];
+        for ky in cell.ky.clone() {
+            for kx in cell.kx.clone() {
+                let x = &input[tap_at(&self.p, cell.origin, ky, kx) + c..][..N];
+                let w = &self.filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..N];
+                for i in 0..N {
+                    // at most 255 * 128, which 16 bits hold
+                    sums[i] += i32::from((i16::from(x[i]) - zero) * i16::from(w[i]));
+                }
+            }
+        }
+        self.epilogue
+            .apply(self.level, c, &sums, &mut out[c..c + N]);
+    }
+
+    #[inline(always)]
+    fn one_channel(&self, input: &[i8], out: &mut [i8], cell: &Cell, c: usize) {
+        let p = &self.p;
+        let source = c / (p.out_c / p.in_c);
+        let mut sum = 0i32;
+        for ky in cell.ky.clone() {
+            for kx in cell.kx.clone() {
+                let x = i32::from(input[tap_at(p, cell.origin, ky, kx) + source]);
+                let w = i32::from(self.filter[(ky * p.k_w + kx) * p.out_c + c]);
+                sum += (x - self.zero) * w;
+            }
+        }
+        self.epilogue
+            .apply(self.level, c, &[sum], &mut out[c..c + 1]);
     }
 }
 

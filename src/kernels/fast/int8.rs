@@ -24,6 +24,7 @@ pub struct PackedConv2dInt8 {
     panels: Aligned,
     epilogue: Epilogue,
     zero: i32,
+    level: Level,
     tile: TileFn,
     form: Form,
     tile_rows: usize,
@@ -89,6 +90,7 @@ impl PackedConv2dInt8 {
             window,
             epilogue,
             zero,
+            level,
             tile,
             form,
             tile_rows,
@@ -207,7 +209,7 @@ impl PackedConv2dInt8 {
                             (start + tile * self.tile_rows + row) * row_len + channel - column0;
                         let sums = &sums[row * WIDTH..row * WIDTH + columns];
                         self.epilogue
-                            .apply(channel, sums, &mut out[at..at + columns]);
+                            .apply(self.level, channel, sums, &mut out[at..at + columns]);
                     }
                 }
             }

@@ -1,7 +1,7 @@
-//! ADD, SUB, MUL, SQUARED_DIFFERENCE on quantized values.
+//! ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE on quantized values.
 
 use crate::kernels::elementwise::zip;
-use crate::kernels::fixed::{Multiplier, rdpot};
+use crate::kernels::fixed::{Multiplier, one_over_one_plus, rdpot, srdhm};
 use crate::kernels::requant::Quantized;
 
 /// Scale and zero point of one tensor.
@@ -18,6 +18,8 @@ pub enum QuantizedOp {
     Sub,
     Mul,
     SquaredDifference,
+    /// No divisor may be the zero point.
+    Div,
 }
 
 /// Constants of one operator, made once from the scales.
@@ -46,13 +48,14 @@ impl QuantizedBinary {
             QuantizedOp::Add | QuantizedOp::Sub if wide => 15,
             QuantizedOp::Add | QuantizedOp::Sub => 20,
             QuantizedOp::SquaredDifference => 7,
-            QuantizedOp::Mul => 0,
+            QuantizedOp::Mul | QuantizedOp::Div => 0,
         };
         let one = f64::from(1u32 << left_shift);
         let output = match op {
             QuantizedOp::Add | QuantizedOp::Sub => twice / (one * f64::from(out.scale)),
             QuantizedOp::SquaredDifference => twice * twice / (one * one * f64::from(out.scale)),
             QuantizedOp::Mul => f64::from(a.scale * b.scale / out.scale),
+            QuantizedOp::Div => f64::from(a.scale / (b.scale * out.scale)),
         };
         QuantizedBinary {
             op,
@@ -76,10 +79,14 @@ impl QuantizedBinary {
                 let d = scaled(0, a).wrapping_sub(scaled(1, b));
                 d.wrapping_mul(d)
             }
+            QuantizedOp::Div => return self.finish(quotient(a, b, self.output)),
         };
-        self.output
-            .apply(raw)
-            .wrapping_add(self.zeros[2])
+        self.finish(self.output.apply(raw))
+    }
+
+    #[inline(always)]
+    fn finish(&self, v: i32) -> i32 {
+        v.wrapping_add(self.zeros[2])
             .clamp(self.range.0, self.range.1)
     }
 
@@ -92,6 +99,20 @@ impl QuantizedBinary {
     ) {
         zip(a, b, out, |a, b| T::from_i32(self.one(a.into(), b.into())));
     }
+}
+
+/// `a / b`, times `scale`, through the reciprocal of `b` in Q0.31; `b` is not 0.
+fn quotient(a: i32, b: i32, scale: Multiplier) -> i32 {
+    let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
+    let leading = b.leading_zeros();
+    let above_one = 31 - leading as i32;
+    let fraction = ((b as u32) << leading).wrapping_sub(1 << 31) as i32;
+    let reciprocal = one_over_one_plus(fraction);
+    // a as large as its sign bits allow
+    let headroom = if a >= 0 { a } else { !a }.leading_zeros() as i32 - 1;
+    let unscaled = srdhm(a.wrapping_shl(headroom as u32), reciprocal);
+    let shift = scale.shift - above_one - headroom;
+    rdpot(srdhm(unscaled, scale.m), (-shift).clamp(0, 31))
 }
 
 /// ADD or SUB on i16 whose scales are powers of two (`pot_scale_int16`): both sides shifted right, the sum saturates.
@@ -137,6 +158,7 @@ mod tests {
             (QuantizedOp::Sub, 4.7 - 2.35),
             (QuantizedOp::Mul, 4.7 * 2.35),
             (QuantizedOp::SquaredDifference, 2.35 * 2.35),
+            (QuantizedOp::Div, 4.7 / 2.35),
         ] {
             let kernel = QuantizedBinary::new(op, a, b, o, false, (-128, 127));
             let mut out = [0i8];
