@@ -19,7 +19,9 @@ fn first_frame(model: &str, word: &str) -> Duration {
         pixel_width: 0,
         pixel_height: 0,
     };
-    let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+    let pair = native_pty_system()
+        .openpty(size)
+        .expect("a pseudo-terminal");
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_mexplore"));
     command.arg(model);
     command.env("TERM", "xterm-256color");
@@ -47,7 +49,10 @@ fn first_frame(model: &str, word: &str) -> Duration {
 fn main() {
     let binary = std::fs::metadata(env!("CARGO_BIN_EXE_mexplore")).expect("the binary");
     println!("binary: {:.1} MB", binary.len() as f64 / 1e6);
-    println!("{:<34} {:>9} {:>9} {:>9}", "first frame, ms", "median", "least", "worst");
+    println!(
+        "{:<34} {:>9} {:>9} {:>9}",
+        "first frame, ms", "median", "least", "worst"
+    );
     for (model, word) in [
         ("samples/dense_four_lines", "serving_default"),
         ("samples/digits_cnn", "serving_default"),

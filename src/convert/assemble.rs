@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::{
-    Details, Dialect, Format, Graph, MetaGraph, Model, ObjectGraph, Port, Shape, Signature,
+    Details, Dialect, Format, Graph, MetaGraph, Model, Name, ObjectGraph, Port, Shape, Signature,
     TfliteDetails, ValueId,
 };
 
@@ -81,6 +81,15 @@ pub fn of(port: &Port, id: ValueId, graph: &Graph) -> Port {
 
 /// Names of inputs and outputs as the signature has them, and shapes to allocate: 1 where a size is unknown.
 pub fn finish(graph: &mut Graph, source: &Signature) {
+    for value in &mut graph.values {
+        value.name = short_name(
+            &value.name,
+            value.data.is_some() && value.dtype.is_integer(),
+        );
+    }
+    for node in &mut graph.nodes {
+        node.name = short_name(&node.name, false);
+    }
     let inputs = graph.inputs.clone();
     for (port, value) in source.inputs.iter().zip(&inputs) {
         if let (Some(name), Some(value)) = (&port.tensor, value) {
@@ -103,5 +112,35 @@ pub fn finish(graph: &mut Graph, source: &Signature) {
                 Shape(None) => Shape::scalar(),
             };
         }
+    }
+}
+
+/// Inlining puts the callers in front (`StatefulPartitionedCall/…`), which says nothing; sizes, axes and orders need no
+/// name at all. Names are up to a tenth of a small file.
+fn short_name(name: &Name, unnamed: bool) -> Name {
+    if unnamed {
+        return "".into();
+    }
+    let mut rest = &**name;
+    while let Some((caller, inner)) = rest.split_once('/') {
+        if !caller.starts_with("StatefulPartitionedCall") && !caller.starts_with("PartitionedCall")
+        {
+            break;
+        }
+        rest = inner;
+    }
+    rest.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_go_from_names() {
+        let name: Name = "StatefulPartitionedCall_1/PartitionedCall/net/conv/Relu".into();
+        assert_eq!(&*short_name(&name, false), "net/conv/Relu");
+        assert_eq!(&*short_name(&"dense/kernel".into(), false), "dense/kernel");
+        assert_eq!(&*short_name(&name, true), "");
     }
 }

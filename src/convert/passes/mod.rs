@@ -8,6 +8,7 @@ mod cse;
 mod dead;
 mod edit;
 mod freeze;
+mod gelu;
 mod multiply;
 mod noops;
 mod reshape;
@@ -44,6 +45,7 @@ pub const BEFORE: &[Pass] = &[
     pass("freeze variables", freeze::run),
     pass("drop control edges", control::run),
     pass("drop no-ops", noops::run),
+    pass("recognize GELU", gelu::run),
     pass("drop dead code", dead::run),
     pass("share equal operators", cse::run),
 ];

@@ -2,7 +2,7 @@
 
 use super::attrs::{activation, channels_first, padding, spatial};
 use super::layout::{from_channels_last, to_channels_last};
-use super::{Call, Lower, Lowering, shapes};
+use super::{Call, Lower, Lowering};
 use crate::error::{Error, Result};
 use crate::model::{Attr, Attrs, DType, Tensor, ValueId};
 
@@ -217,16 +217,16 @@ fn conv_3d(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
 }
 
 fn bias_add(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
-    let (x, bias) = (call.arg(0)?, call.arg(1)?);
-    let attrs = super::attrs::plain();
-    if call.text("data_format", "NHWC") != "NCHW" {
-        return Ok(vec![cx.emit("ADD", &[x, bias], attrs)?]);
+    let (x, mut bias) = (call.arg(0)?, call.arg(1)?);
+    let own = cx.dtype(x);
+    let through = if own.is_float() { DType::Float32 } else { own };
+    if call.text("data_format", "NHWC") == "NCHW" {
+        // The channel axis is 1: a bias of [C, 1, 1] broadcasts there.
+        let mut sizes = vec![1; cx.rank(x)?.saturating_sub(2) + 1];
+        sizes[0] = -1;
+        bias = cx.reshape(bias, &sizes)?;
     }
-    // The channel axis is 1: a bias of [C, 1, 1] broadcasts there.
-    let spatial = cx.rank(x)?.saturating_sub(2);
-    let mut sizes = vec![1; spatial + 1];
-    sizes[0] = -1;
-    let bias = cx.reshape(bias, &sizes)?;
-    debug_assert!(shapes::broadcast(cx.shape(x), cx.shape(bias)).is_ok());
-    Ok(vec![cx.emit("ADD", &[x, bias], attrs)?])
+    let (x, bias) = (cx.cast(x, through)?, cx.cast(bias, through)?);
+    let y = cx.emit("ADD", &[x, bias], super::attrs::plain())?;
+    Ok(vec![cx.cast(y, own)?])
 }

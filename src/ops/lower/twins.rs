@@ -95,6 +95,7 @@ pub fn find(op: &str) -> Option<Lower> {
     match op {
         "LeakyRelu" => Some(leaky_relu),
         "Relu" => Some(relu),
+        "Gelu" => Some(gelu),
         "Cast" => Some(cast),
         "Softmax" => Some(softmax),
         "Div" => Some(div),
@@ -168,6 +169,14 @@ fn relu(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     }
     in_types(cx, call, Types::Float, |cx, inputs| {
         cx.emit("RELU", inputs, Attrs::new())
+    })
+}
+
+/// Made by a pass from the exact form.
+fn gelu(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
+    let attrs = Attrs::new().with("approximate", Attr::Bool(false));
+    in_types(cx, call, Types::Float, |cx, inputs| {
+        cx.emit("GELU", inputs, attrs)
     })
 }
 
