@@ -31,7 +31,8 @@ fn first_frame(model: &str, word: &str) -> Duration {
     let begun = Instant::now();
     let mut child = pair.slave.spawn_command(command).expect("the program");
     drop(pair.slave);
-    let mut parser = vt100::Parser::new(36, 120, 0);
+    let cells = |n: u16| std::num::NonZero::new(n).expect("not zero");
+    let mut parser = vt100::Parser::new(cells(36), cells(120), 0);
     let mut bytes = [0; 65536];
     let took = loop {
         let count = output.read(&mut bytes).expect("output");
