@@ -21,8 +21,9 @@ pub struct Label {
 /// Longest head and tail together, in characters.
 const WIDEST: usize = 30;
 
-pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
-    let mut label = match item {
+/// As long as it is.
+pub fn words(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
+    match item {
         Item::Node(id) => node(graph, hierarchy, id),
         Item::Scope(_) => scope(graph, hierarchy, item),
         Item::Input(index) => port(graph, graph.inputs.get(index as usize), None),
@@ -30,7 +31,12 @@ pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
             let name = graph.output_names.get(index as usize);
             port(graph, graph.outputs.get(index as usize), name.map(|n| &**n))
         }
-    };
+    }
+}
+
+/// Cut to what a box may be wide.
+pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
+    let mut label = words(graph, hierarchy, item);
     label.head = cut_end(&label.head, WIDEST);
     let room = WIDEST.saturating_sub(label.head.chars().count() + 1);
     label.tail = if room < 4 {
@@ -125,8 +131,12 @@ fn scope(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
 fn port(graph: &Graph, value: Option<&Option<ValueId>>, name: Option<&str>) -> Label {
     let value = value.copied().flatten().map(|v| graph.value(v));
     let own = value.map_or("", |v| v.name.split(';').next().unwrap_or(""));
+    let own = own.rsplit('/').next().unwrap_or(own);
+    // Signatures put their key before the name, and files the number of the output behind it.
+    let own = own.strip_prefix("serving_default_").unwrap_or(own);
+    let own = own.strip_suffix(":0").unwrap_or(own);
     Label {
-        head: plain(name.unwrap_or(own.rsplit('/').next().unwrap_or(own))),
+        head: plain(name.unwrap_or(own)),
         tail: value.map_or(String::new(), |v| v.shape.to_string()),
         sub: value.map_or(String::new(), |v| v.dtype.to_string()),
         family: Family::Other,

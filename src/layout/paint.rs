@@ -297,8 +297,15 @@ impl Painter<'_> {
     /// A cell of a border, joined with the edges that end in it.
     fn border_cell(&mut self, x: i32, y: i32, sides: u8, index: usize) {
         let Some(at) = self.index(x, y) else { return };
-        let joined = sides | self.strokes[at].sides;
-        self.picture.cells[at] = (LIGHT[joined as usize & 15], Ink::Border(index));
+        let stroke = self.strokes[at];
+        let letter = match (stroke.chosen, sides, stroke.sides) {
+            // A light border, joined by a heavy edge.
+            (true, 10, UP) => '┸',
+            (true, 10, DOWN) => '┰',
+            (true, 10, 5) => '╂',
+            _ => LIGHT[(sides | stroke.sides) as usize & 15],
+        };
+        self.picture.cells[at] = (letter, Ink::Border(index));
     }
 
     fn frame(&mut self, index: usize, place: &Place) {

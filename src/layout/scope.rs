@@ -117,6 +117,7 @@ impl Hierarchy {
         hierarchy.place(graph);
         hierarchy.flows = hierarchy.flows_of(graph);
         hierarchy.compress();
+        hierarchy.dissolve();
         hierarchy.count();
         hierarchy.group_repeats(graph);
         hierarchy
@@ -406,11 +407,44 @@ impl Hierarchy {
             });
             self.scopes[index].children = children;
         }
+    }
+
+    /// A scope around most of the graph says nothing either: what is in it stands at the root.
+    fn dissolve(&mut self) {
+        loop {
+            let whole = self.leaves(Item::Scope(ScopeId::ROOT)).len();
+            let around = self.scopes[0]
+                .children
+                .iter()
+                .find_map(|child| match child {
+                    Item::Scope(id) if self.leaves(*child).len() * 2 > whole => Some(*id),
+                    _ => None,
+                });
+            let Some(id) = around else { break };
+            let inner = std::mem::take(&mut self.scopes[id.index()].children);
+            for child in &inner {
+                match *child {
+                    Item::Scope(inner) => {
+                        self.scopes[inner.index()].parent = Some(ScopeId::ROOT);
+                    }
+                    leaf => {
+                        self.home.insert(leaf, ScopeId::ROOT);
+                    }
+                }
+            }
+            self.scopes[id.index()].parent = None;
+            self.scopes[0].path = self.scopes[id.index()].path.clone();
+            let root = &mut self.scopes[0].children;
+            if let Some(at) = root.iter().position(|c| *c == Item::Scope(id)) {
+                root.splice(at..=at, inner);
+            }
+        }
         for index in 1..self.scopes.len() {
             if let Some(parent) = self.scopes[index].parent {
-                let above = self.scope(parent).path.len();
-                let label = self.scopes[index].path[above..].trim_start_matches('/');
-                self.scopes[index].label = label.to_owned();
+                let above = self.scope(parent).path.as_str();
+                let path = self.scopes[index].path.as_str();
+                let label = path.strip_prefix(above).unwrap_or(path);
+                self.scopes[index].label = label.trim_start_matches('/').to_owned();
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::layout::paint::{Ink, Picture};
 use crate::layout::scene::{Place, Scene};
+use crate::layout::scope::Item;
 use crate::tui::term::{Buffer, Modifier, Rect, Style};
 use crate::tui::theme::{Role, Theme};
 
@@ -74,6 +75,7 @@ fn style(ink: Ink, place: Option<(&Place, Look)>, theme: &Theme) -> Style {
         Ink::Mark(_) => look.hue,
         Ink::Head(_) if look.chosen => theme[Role::Strong],
         Ink::Head(_) if place.open => theme[Role::Dim],
+        Ink::Head(_) if matches!(place.item, Item::Node(_)) => look.hue,
         Ink::Head(_) => theme[Role::Text],
         _ => theme[Role::Dim],
     };

@@ -152,6 +152,10 @@ fn hue(seen: &Seen, place: &Place, overlay: Overlay, view: &View) -> Style {
             0 => theme[Role::Dim],
             bytes => theme.heat(share(bytes, seen.total.bytes)),
         },
+        Overlay::Macs => match seen.cost(place.item).macs {
+            0 => theme[Role::Dim],
+            macs => theme.heat(share(macs, seen.total.macs)),
+        },
         Overlay::Dtype => by_type(&place.label.tail, theme),
     }
 }
@@ -240,9 +244,9 @@ fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, the
     for place in seen.scene.places.iter().filter(|p| !p.open) {
         let rect = &place.rect;
         let (left, right) = (across(rect.x), across(rect.right() - 1).min(dots_x - 1));
-        let row = down(rect.middle().1).min(dots_y - 1);
-        for x in left..=right {
-            dots[row * dots_x + x] = true;
+        let (top, bottom) = (down(rect.y), down(rect.bottom() - 1).min(dots_y - 1));
+        for y in top..=bottom {
+            dots[y * dots_x + left..=y * dots_x + right].fill(true);
         }
     }
     for row in 0..rows {

@@ -227,7 +227,27 @@ impl GraphPane {
         (left, right)
     }
 
-    fn render_drawing(&self, area: Rect, buf: &mut Buffer, view: &View) {
+    /// The chosen box in one line on the lower border, where there is no room for the detail.
+    fn summary(&self, seen: &Seen, graph: &Graph, area: Rect, buf: &mut Buffer, view: &View) {
+        let Some(item) = self.chosen else { return };
+        let label = seen.words(graph, item);
+        let cost = seen.cost(item);
+        let mut parts = vec![format!("{} {}", label.head, label.tail), label.sub];
+        if cost.bytes > 0 {
+            parts.push(text::bytes(cost.bytes));
+        }
+        if cost.macs > 0 {
+            parts.push(format!("{}MAC", text::short(cost.macs)));
+        }
+        let room = usize::from(area.width.saturating_sub(6));
+        let line = text::fit(&text::clean(&parts.join(" · ")), room);
+        if area.height > 2 && room > 20 {
+            let style = view.theme[Role::Text];
+            buf.set_string(area.x + 2, area.bottom() - 1, format!(" {line} "), style);
+        }
+    }
+
+    fn render_drawing(&self, (area, alone): (Rect, bool), buf: &mut Buffer, view: &View) {
         let inner = panel(self.crumbs(), area, buf, view.theme, !self.split.detail);
         let (Some(seen), Some(graph)) = (&self.seen, self.graph(view.model)) else {
             let words = match view.job(LAYOUT) {
@@ -248,6 +268,9 @@ impl GraphPane {
             false => format!("{} · {zoom}", self.overlay.title()),
         };
         panel_note(&note, area, buf, view.theme[Role::Dim]);
+        if alone {
+            self.summary(seen, graph, area, buf, view);
+        }
         let shown = Shown {
             seen,
             chosen: self.chosen,
@@ -289,7 +312,7 @@ impl Pane for GraphPane {
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let (drawing, detail) = self.areas(area);
         if drawing.width > 0 {
-            self.render_drawing(drawing, buf, view);
+            self.render_drawing((drawing, detail.width == 0), buf, view);
         }
         match &self.seen {
             Some(seen) if detail.width > 0 => side::render(

@@ -4,7 +4,6 @@ use std::cell::Cell;
 
 use super::map::Shown;
 use super::seen::Seen;
-use crate::layout::label::label;
 use crate::layout::scope::Item;
 use crate::model::Graph;
 use crate::tui::panes::View;
@@ -48,11 +47,12 @@ pub fn row_of(seen: &Seen, item: Option<Item>) -> usize {
 }
 
 /// Columns at the right: title, width, least width of the pane.
-const COLUMNS: [(&str, u16, u16); 4] = [
+const COLUMNS: [(&str, u16, u16); 5] = [
     ("output", 20, 50),
-    ("type", 9, 90),
+    ("type", 9, 100),
     ("params", 8, 64),
-    ("bytes", 9, 76),
+    ("MAC", 8, 80),
+    ("bytes", 9, 70),
 ];
 
 pub fn render(
@@ -104,7 +104,7 @@ pub fn render(
         if chosen {
             buf.set_style(line, theme[Role::Selected]);
         }
-        let words = label(graph, &seen.hierarchy, row.item);
+        let words = seen.words(graph, row.item);
         let hue = theme.family(words.family);
         for (at, rail) in row.rails.iter().enumerate().take(usize::from(rails) - 2) {
             let own = at == 2 * row.column;
@@ -197,6 +197,7 @@ fn cell(
             theme[Role::Dim],
         ),
         "params" => number(cost.params, text::short(cost.params)),
+        "MAC" => number(cost.macs, text::short(cost.macs)),
         _ => number(cost.bytes, text::bytes(cost.bytes)),
     }
 }

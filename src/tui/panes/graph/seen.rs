@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::levels::Ways;
+use crate::layout::label::{Label, words};
 use crate::layout::rails::{Row, rails};
 use crate::layout::scene::{Detail, Scene, build};
 use crate::layout::scope::{Flow, Hierarchy, Item, Open};
 use crate::layout::weights::{Bound, Origin, Weight};
-use crate::model::{DType, Graph, Model, NodeId, Value};
+use crate::model::{DType, Graph, Model, NodeId, Value, ValueId};
+use crate::ops::{self, Fact};
 use crate::tui::text;
 
 /// Boxes that may be open at first.
@@ -32,14 +34,20 @@ pub enum Overlay {
     #[default]
     Family,
     Bytes,
+    Macs,
     Dtype,
 }
 
 impl Overlay {
-    pub const ALL: [Overlay; 3] = [Overlay::Family, Overlay::Bytes, Overlay::Dtype];
+    pub const ALL: [Overlay; 4] = [
+        Overlay::Family,
+        Overlay::Bytes,
+        Overlay::Macs,
+        Overlay::Dtype,
+    ];
 
     pub fn title(self) -> &'static str {
-        ["family", "bytes", "type"][self as usize]
+        ["family", "bytes", "MAC", "type"][self as usize]
     }
 
     #[must_use]
@@ -54,6 +62,16 @@ pub struct Cost {
     /// Elements and bytes of weights, each weight once.
     pub params: u64,
     pub bytes: u64,
+    /// Multiply-accumulates for one sample: unknown sizes count as 1.
+    pub macs: u64,
+}
+
+impl Cost {
+    fn add(&mut self, other: &Cost) {
+        self.params += other.params;
+        self.bytes += other.bytes;
+        self.macs += other.macs;
+    }
 }
 
 /// All that is drawn of a graph.
@@ -68,6 +86,8 @@ pub struct Seen {
     pub costs: Arc<HashMap<NodeId, Cost>>,
     /// Of the whole graph.
     pub total: Cost,
+    /// Of everything that is drawn.
+    sums: HashMap<Item, Cost>,
     before: HashMap<Item, Vec<Item>>,
     after: HashMap<Item, Vec<Item>>,
 }
@@ -84,6 +104,7 @@ impl Seen {
             flows: Vec::new(),
             costs: self.costs.clone(),
             total: self.total,
+            sums: HashMap::new(),
             before: HashMap::new(),
             after: HashMap::new(),
         }
@@ -113,11 +134,19 @@ impl Seen {
             after.entry(flow.from).or_default().push(flow.to);
             before.entry(flow.to).or_default().push(flow.from);
         }
-        let total = costs.values().fold(Cost::default(), |sum, c| Cost {
-            params: sum.params + c.params,
-            bytes: sum.bytes + c.bytes,
-        });
+        let sum = |item: Item| {
+            let mut sum = Cost::default();
+            let nodes = hierarchy.nodes(item);
+            nodes
+                .filter_map(|id| costs.get(&id))
+                .for_each(|cost| sum.add(cost));
+            (item, sum)
+        };
+        let sums = scene.places.iter().map(|place| sum(place.item)).collect();
+        let mut total = Cost::default();
+        costs.values().for_each(|cost| total.add(cost));
         let mut scene = build(graph, &hierarchy, &open, key.detail);
+        port_names(&mut scene, model, &key);
         note(&mut scene, graph, &hierarchy, &costs, key.overlay);
         Some(Seen {
             scene,
@@ -128,6 +157,7 @@ impl Seen {
             flows,
             costs,
             total,
+            sums,
             before,
             after,
         })
@@ -142,16 +172,21 @@ impl Seen {
     }
 
     pub fn cost(&self, item: Item) -> Cost {
-        let mut sum = Cost::default();
-        for cost in self
-            .hierarchy
-            .nodes(item)
-            .filter_map(|id| self.costs.get(&id))
-        {
-            sum.params += cost.params;
-            sum.bytes += cost.bytes;
+        self.sums.get(&item).copied().unwrap_or_default()
+    }
+
+    /// The words for an item, uncut, inputs and outputs by their signature's names.
+    pub fn words(&self, graph: &Graph, item: Item) -> Label {
+        let place = self.scene.place(item);
+        match (item, place) {
+            // Counting the operators of a large scope takes too long for every frame.
+            (Item::Scope(_), Some(place)) => place.label.clone(),
+            (Item::Input(_) | Item::Output(_), Some(place)) => Label {
+                head: place.label.head.clone(),
+                ..words(graph, &self.hierarchy, item)
+            },
+            _ => words(graph, &self.hierarchy, item),
         }
-        sum
     }
 
     /// Everything before and after an item, itself included.
@@ -202,6 +237,34 @@ impl Seen {
     }
 }
 
+/// Inputs and outputs go by the names that a signature of this graph gives them.
+fn port_names(scene: &mut Scene, model: &Model, key: &Key) {
+    let Some(meta) = model.meta_graphs.get(key.meta) else {
+        return;
+    };
+    let Some(graph) = meta.graphs.get(key.graph) else {
+        return;
+    };
+    let signatures = meta
+        .signatures
+        .iter()
+        .filter(|s| s.graph == key.graph && !s.implied);
+    let ports: Vec<_> = signatures
+        .flat_map(|s| s.inputs.iter().chain(&s.outputs))
+        .collect();
+    for place in &mut scene.places {
+        let value = match place.item {
+            Item::Input(index) => graph.inputs.get(index as usize).copied().flatten(),
+            Item::Output(index) => graph.outputs.get(index as usize).copied().flatten(),
+            _ => continue,
+        };
+        let port = value.and_then(|v| ports.iter().find(|p| p.value == Some(v)));
+        if let Some(port) = port {
+            place.label.head = text::clean(&port.name);
+        }
+    }
+}
+
 /// What the colour says also stands on the box: everything reads without colour.
 fn note(
     scene: &mut Scene,
@@ -220,6 +283,14 @@ fn note(
                     String::new()
                 } else {
                     text::bytes(bytes)
+                }
+            }
+            Overlay::Macs => {
+                let macs = nodes.filter_map(|id| costs.get(&id)).map(|c| c.macs).sum();
+                if macs == 0 {
+                    String::new()
+                } else {
+                    text::short(macs)
                 }
             }
             Overlay::Dtype => dtype_of(graph, hierarchy, place.item)
@@ -286,6 +357,18 @@ fn constant(value: &Value) -> Stored {
     }
 }
 
+/// Of one call for one sample, from the shapes that the file states.
+fn macs(model: &Model, graph: &Graph, id: NodeId) -> u64 {
+    let node = graph.node(id);
+    let fact = |value: ValueId| {
+        let value = graph.value(value);
+        let sizes = value.shape.with_unknown_as(1)?;
+        Some(Fact::fixed(value.dtype, &sizes))
+    };
+    let inputs: Vec<Option<Fact>> = node.inputs.iter().map(|v| v.and_then(fact)).collect();
+    ops::macs(graph, node, &inputs, &model.variables)
+}
+
 fn costs(
     model: &Model,
     ways: &Ways,
@@ -300,7 +383,10 @@ fn costs(
         .node_ids()
         .filter(|id| hierarchy.contains(Item::Node(*id)))
     {
-        let mut cost = Cost::default();
+        let mut cost = Cost {
+            macs: macs(model, graph, id),
+            ..Cost::default()
+        };
         for weight in hierarchy.weights.at(graph, id) {
             for origin in weight.origins.iter().filter(|o| counted.insert(**o)) {
                 if let Some(stored) = stored(model, ways, key, *origin) {

@@ -2,7 +2,6 @@
 
 use super::levels::Ways;
 use super::seen::{Seen, Stored, weights_of};
-use crate::layout::label::label;
 use crate::layout::scope::Item;
 use crate::model::{Attr, Graph, NodeId, Value};
 use crate::tui::panes::View;
@@ -40,7 +39,7 @@ pub fn render(
         panel("", area, buf, view.theme, focused);
         return;
     };
-    let words = label(graph, &seen.hierarchy, item);
+    let words = seen.words(graph, item);
     let inner = panel(words.head.clone(), area, buf, view.theme, focused);
     let mut side = Side {
         graph,
@@ -109,6 +108,11 @@ impl Side<'_> {
             let words = format!("{}  {}", text::bytes(cost.bytes), text::percent(share));
             self.facts.add(self.theme, "weights", words);
         }
+        if cost.macs > 0 {
+            let share = cost.macs as f64 / self.seen.total.macs.max(1) as f64;
+            let words = format!("{}MAC  {}", text::short(cost.macs), text::percent(share));
+            self.facts.add(self.theme, "cost", words);
+        }
     }
 
     fn port(&mut self, what: &str, value: Option<&Option<crate::model::ValueId>>) {
@@ -125,7 +129,7 @@ impl Side<'_> {
         let theme = self.theme;
         self.facts.add(theme, "shape", value.shape.to_string());
         self.facts.add(theme, "type", value.dtype.to_string());
-        if let Some(quantization) = &value.quantization {
+        if let Some(quantization) = value.quantization.as_ref().filter(|q| q.is_active()) {
             let words = match quantization.single() {
                 Some((scale, zero)) => {
                     format!("scale {} zero {zero}", text::number(f64::from(scale), 10))
@@ -210,7 +214,7 @@ impl Side<'_> {
             self.facts.heading(self.theme, title);
             for flow in flows.iter().take(LISTED) {
                 let other = if before { flow.from } else { flow.to };
-                let words = label(self.graph, &self.seen.hierarchy, other);
+                let words = self.seen.words(self.graph, other);
                 self.line(
                     sign,
                     format!("{} {}", words.head, words.tail).trim(),

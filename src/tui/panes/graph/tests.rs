@@ -1,1 +1,149 @@
+use std::path::Path;
 
+use insta::assert_snapshot;
+
+use crate::tui::term::{Terminal, TestBackend};
+use crate::tui::{App, Options, render};
+
+/// The screen after some keys, a line each.
+fn screen(sample: &str, keys: &str, (columns, rows): (u16, u16)) -> String {
+    let options = Options {
+        theme: Some("dark".to_owned()),
+        config: Some(Path::new("/nowhere").to_owned()),
+        ..Options::default()
+    };
+    let mut app = App::new(&options).unwrap();
+    app.open(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("samples")
+            .join(sample),
+    );
+    app.settle();
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    for key in std::iter::once("3").chain(keys.split_whitespace()) {
+        app.press(key).unwrap();
+        app.settle();
+        terminal.draw(|frame| render::render(&app, frame)).unwrap();
+    }
+    let buffer = terminal.backend().buffer();
+    let row = |y: u16| -> String {
+        let cells = (0..columns).map(|x| buffer[(x, y)].symbol());
+        cells.collect::<String>().trim_end().to_owned()
+    };
+    // Header, tabs and footer are not this pane's.
+    (2..rows - 1).map(row).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_map_shows_a_network_from_its_input_on() {
+    assert_snapshot!(screen("digits_cnn/1", "Down Down", (80, 24)), @r"
+    ╭ serving_default ▸ __call__ ─────────────────────────────── family · one line ╮
+    │                                 ╭───────────────╮                            │
+    │                                 │▌image ?×8×8×1 │                            │
+    │                                 ╰───────┬───────╯                            │
+    │                                         │                                    │
+    │                                 ╭───────┴───────╮                            │
+    │                                 │▌Conv2D stem_1 │                            │
+    │                                 ╰───────┰───────╯                            │
+    │                                         ┃                                    │
+    │                          ╭──────────────┸──────────────╮                     │
+    │                          │▌▸ stem_bn_1/batchnorm 2 ops │                     │
+    │                          ╰──────────────┰──────────────╯            ╭──────╮ │
+    │                                         ┃                           │⠀⠀⣿⣿⡇⠀│ │
+    │                               ╭─────────┸─────────╮                 │⠀⢻⣿⣿⣿⠃│ │
+    │                               │▌Relu stem_relu_1  │                 │⢠⣤⣿⣿⣧⣤│ │
+    │                               ╰─────────┬─────────╯                 │⠛⣿⣿⠛⠀⠀│ │
+    │                                         │                           │⠀⣿⣿⠀⠀⠀│ │
+    │                                ╭────────┴────────╮                  │⢸⣿⣿⡇⠀⠀│ │
+    │                                │▌MaxPool pool_1  │                  │⢠⣿⣿⡄⠀⠀│ │
+    │                                ╰────────┬────────╯                  ╰──────╯ │
+    ╰─ stem_bn_1/batchnorm 2 ops · Mul AddV2 · 260 B ──────────────────────────────╯
+    ");
+}
+
+#[test]
+fn scopes_open_in_place_and_close_again() {
+    let before = screen("digits_cnn/1", "Down Down", (120, 30));
+    assert_snapshot!(screen("digits_cnn/1", "Down Down Enter", (120, 30)), @r#"
+    ╭ digits_cnn_1/stem_1/convolution ─────────────────────────────────────────────────────────────────────────── 17 lines ╮
+    │  1  {                                                                                                                │
+    │  2    "name": "digits_cnn_1/stem_1/convolution",                                                                     │
+    │  3    "op": "Conv2D",                                                                                                │
+    │  4    "inputs": [                                                                                                    │
+    │  5      "image  float32 ?×8×8×1",                                                                                    │
+    │  6      "digits_cnn_1/stem_1/convolution/ReadVariableOp:0  float32 3×3×1×16"                                         │
+    │  7    ],                                                                                                             │
+    │  8    "outputs": [                                                                                                   │
+    │  9      "digits_cnn_1/stem_1/convolution:0  float32 ?×8×8×16"                                                        │
+    │ 10    ],                                                                                                             │
+    │ 11    "attributes": {                                                                                                │
+    │ 12      "T": "float32",                                                                                              │
+    │ 13      "_output_shapes": "[?×8×8×16]",                                                                              │
+    │ 14      "padding": "SAME",                                                                                           │
+    │ 15      "strides": "[1, 1, 1, 1]"                                                                                    │
+    │ 16    }                                                                                                              │
+    │ 17  }                                                                                                                │
+    │                                                                                                                      │
+    │                                                                                                                      │
+    │                                                                                                                      │
+    │                                                                                                                      │
+    │                                                                                                                      │
+    │                                                                                                                      │
+    │                                                                                                                      │
+    │                                                                                                                      │
+    ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
+    "#);
+    assert_eq!(
+        screen("digits_cnn/1", "Down Down Enter Backspace", (120, 30)),
+        before
+    );
+}
+
+#[test]
+fn rails_are_one_operator_a_row() {
+    assert_snapshot!(screen("digits_cnn.int8.tflite", "v Down Down", (120, 24)), @r"
+    ╭ serving_default ▸ digits_cnn_1 ─────────────────────────────────────────── 13 rows ╮╭ CONV_2D ───────────────────────╮
+    │      operator                    output                 params      MAC     bytes  ││ …/stem_bn_1/batchnorm/sub1     │
+    │ ○    image ?×8×8×1               ?×8×8×1                     –        –         –  ││ conv                           │
+    │ ●    QUANTIZE tfl.quantize       ?×8×8×1                     –        –         –  ││ version  3                     │
+    │ ●    CONV_2D stem_1              ?×8×8×32                  320        –     416 B  ││ params   320                   │
+    │ ●    MAX_POOL_2D pool_1          ?×4×4×32                    –        –         –  ││ weights  416 B  1.7%           │
+    │ ├─●  CONV_2D conv_1              ?×4×4×64               18.5 k        –   18.7 KB  ││                                │
+    │ ● │  CONV_2D skip_1              ?×4×4×64               2.11 k        –   2.30 KB  ││ Attributes                     │
+    │ ●─╯  ADD add_1                   ?×4×4×64                    –        –         –  ││ dilation_h_fact… 1             │
+    │ ●    MEAN mean_1                 ?×64                        2        –       8 B  ││   cells between taps of the w… │
+    │ ●    FULLY_CONNECTED hidden_1    ?×32                   2.08 k   2.05 k   2.18 KB  ││ dilation_w_fact… 1             │
+    │ ●    FULLY_CONNECTED probs_1     ?×10                      330      320     360 B  ││   cells between taps of the w… │
+    │ ●    SOFTMAX StatefulPartitione… ?×10                        –        –         –  ││ fused_activatio… RELU          │
+    │ ●    DEQUANTIZE StatefulPartiti… ?×10                        –        –         –  ││   applied to the result        │
+    │ ○    StatefulPartitionedCall_1 … ?×10                        –        –         –  ││ padding          SAME          │
+    │                                                                                    ││   SAME keeps sizes, VALID onl… │
+    │                                                                                    ││ quantized_bias_… float32       │
+    │                                                                                    ││ stride_h         1             │
+    │                                                                                    ││   cells the window moves       │
+    │                                                                                    ││ stride_w         1             │
+    ╰─ CONV_2D stem_1 · ?×8×8×32 int8 · 416 B ───────────────────────────────────────────╯╰────────────────────────────────╯
+    ");
+}
+
+#[test]
+fn the_selection_is_shared_with_the_other_panes() {
+    let back = screen("digits_cnn.int8.tflite", "Down Down 4 3", (120, 30));
+    assert_eq!(
+        screen("digits_cnn.int8.tflite", "Down Down", (120, 30)),
+        back
+    );
+}
+
+#[test]
+fn every_size_and_zoom_draws() {
+    for size in [(30, 8), (80, 24), (200, 60)] {
+        let keys = "z z z z o o o o v Bottom Top v t Escape ] ] [ Tab Down Tab H J K L";
+        let keys = keys
+            .replace("Bottom", "End")
+            .replace("Top", "Home")
+            .replace("Escape", "Esc");
+        assert!(!screen("digits_cnn/1", &keys, size).is_empty());
+        assert!(!screen("lstm", &keys, size).is_empty());
+    }
+}
