@@ -115,16 +115,16 @@ fn conflicts(layers: &Layers) -> Vec<bool> {
 
 fn beside_boxes(layers: &Layers, marked: &mut [bool]) {
     let real = |cell: usize| layers.cells[cell].real;
-    let mut trunk_above = vec![false; layers.cells.len()];
-    let mut trunk_below = vec![false; layers.cells.len()];
+    // Where long edges are the majority the box stands in the middle of all of them.
+    let mut above = vec![0i32; layers.cells.len()];
+    let mut below = vec![0i32; layers.cells.len()];
     for segment in &layers.segments {
-        let both = real(segment.upper) && real(segment.lower);
-        trunk_below[segment.upper] |= both;
-        trunk_above[segment.lower] |= both;
+        below[segment.upper] += if real(segment.lower) { 1 } else { -1 };
+        above[segment.lower] += if real(segment.upper) { 1 } else { -1 };
     }
     for (marked, segment) in marked.iter_mut().zip(&layers.segments) {
-        let leaves = !real(segment.lower) && trunk_below[segment.upper];
-        let enters = !real(segment.upper) && trunk_above[segment.lower];
+        let leaves = real(segment.upper) && !real(segment.lower) && below[segment.upper] >= 0;
+        let enters = real(segment.lower) && !real(segment.upper) && above[segment.lower] >= 0;
         *marked |= leaves || enters;
     }
 }

@@ -134,6 +134,9 @@ impl Seen {
             after.entry(flow.from).or_default().push(flow.to);
             before.entry(flow.to).or_default().push(flow.from);
         }
+        let mut scene = build(graph, &hierarchy, &open, key.detail);
+        port_names(&mut scene, model, &key);
+        note(&mut scene, graph, &hierarchy, &costs, key.overlay);
         let sum = |item: Item| {
             let mut sum = Cost::default();
             let nodes = hierarchy.nodes(item);
@@ -145,9 +148,6 @@ impl Seen {
         let sums = scene.places.iter().map(|place| sum(place.item)).collect();
         let mut total = Cost::default();
         costs.values().for_each(|cost| total.add(cost));
-        let mut scene = build(graph, &hierarchy, &open, key.detail);
-        port_names(&mut scene, model, &key);
-        note(&mut scene, graph, &hierarchy, &costs, key.overlay);
         Some(Seen {
             scene,
             rows: rails(&hierarchy.shown(&open), &flows),
