@@ -13,7 +13,7 @@ fn weights_stay_out_of_the_flow_and_single_children_take_the_place_of_their_scop
     let shown = hierarchy.shown(&Open::default());
     assert!(!hierarchy.contains(Item::Input(1)));
     assert!(!hierarchy.contains(Item::Node(NodeId(0))));
-    assert_eq!(shown.len(), 3, "x, net, y: {shown:?}");
+    assert_eq!(shown.len(), 6, "x, conv, bn, relu, add, y: {shown:?}");
     let weights = hierarchy.weights.at(&graph, NodeId(1));
     assert_eq!(weights.len(), 1);
     assert_eq!(weights[0].slot, 1);
@@ -26,41 +26,37 @@ fn weights_stay_out_of_the_flow_and_single_children_take_the_place_of_their_scop
 #[test]
 fn open_scopes_are_frames_and_edges_pass_through_them() {
     assert_snapshot!(export::text(&residual(), &Options::default()), @r"
-         ╭───────╮
-         │▌x ?×8 │
-         ╰───┬───╯
-             │
-    ╭ ▾ net ─┼────────────╮
-    │        ├─────────╮  │
-    │ ╭──────┴──────╮  │  │
-    │ │▌Conv2D conv │  │  │
-    │ ╰──────┬──────╯  │  │
-    │        │         │  │
-    │ ╭ ▾ bn ┼──────╮  │  │
-    │ │      │      │  │  │
-    │ │  ╭───┴───╮  │  │  │
-    │ │  │▌Mul   │  │  │  │
-    │ │  ╰───┬───╯  │  │  │
-    │ │      │      │  │  │
-    │ │  ╭───┴───╮  │  │  │
-    │ │  │▌AddV2 │  │  │  │
-    │ │  ╰───┬───╯  │  │  │
-    │ │      │      │  │  │
-    │ ╰──────┼──────╯  │  │
-    │        │         │  │
-    │  ╭─────┴─────╮   │  │
-    │  │▌Relu relu │   │  │
-    │  ╰─────┬─────╯   │  │
-    │        │ ╭───────╯  │
-    │  ╭─────┴─┴───╮      │
-    │  │▌AddV2 add │      │
-    │  ╰─────┬─────╯      │
-    │        │            │
-    ╰────────┼────────────╯
-             │
-         ╭───┴───╮
-         │▌y ?×8 │
-         ╰───────╯
+       ╭───────╮
+       │▌x ?×8 │
+       ╰───┬───╯
+           ├─────────╮
+    ╭──────┴──────╮  │
+    │▌Conv2D conv │  │
+    ╰──────┬──────╯  │
+           │         │
+    ╭ ▾ bn ┼──────╮  │
+    │      │      │  │
+    │  ╭───┴───╮  │  │
+    │  │▌Mul   │  │  │
+    │  ╰───┬───╯  │  │
+    │      │      │  │
+    │  ╭───┴───╮  │  │
+    │  │▌AddV2 │  │  │
+    │  ╰───┬───╯  │  │
+    │      │      │  │
+    ╰──────┼──────╯  │
+           │         │
+     ╭─────┴─────╮   │
+     │▌Relu relu │   │
+     ╰─────┬─────╯   │
+           │ ╭───────╯
+     ╭─────┴─┴───╮
+     │▌AddV2 add │
+     ╰─────┬─────╯
+           │
+       ╭───┴───╮
+       │▌y ?×8 │
+       ╰───────╯
     ");
 }
 
@@ -75,94 +71,82 @@ fn lines_and_dots_are_smaller() {
         export::text(&residual(), &options)
     };
     assert_snapshot!(drawn(Detail::Full), @r"
-         ╭───────────╮
-         │▌x ?×8     │
-         │▌float32   │
-         ╰─────┬─────╯
-               │
-    ╭ ▾ net ───┼──────────────╮
-    │          ├───────────╮  │
-    │   ╭──────┴──────╮    │  │
-    │   │▌Conv2D conv │    │  │
-    │   │▌?×8 float32 │    │  │
-    │   ╰──────┬──────╯    │  │
-    │          │           │  │
-    │ ╭ ▾ bn ──┼────────╮  │  │
-    │ │        │        │  │  │
-    │ │ ╭──────┴──────╮ │  │  │
-    │ │ │▌Mul         │ │  │  │
-    │ │ │▌?×8 float32 │ │  │  │
-    │ │ ╰──────┬──────╯ │  │  │
-    │ │        │        │  │  │
-    │ │ ╭──────┴──────╮ │  │  │
-    │ │ │▌AddV2       │ │  │  │
-    │ │ │▌?×8 float32 │ │  │  │
-    │ │ ╰──────┬──────╯ │  │  │
-    │ │        │        │  │  │
-    │ ╰────────┼────────╯  │  │
-    │          │           │  │
-    │   ╭──────┴──────╮    │  │
-    │   │▌Relu relu   │    │  │
-    │   │▌?×8 float32 │    │  │
-    │   ╰──────┬──────╯    │  │
-    │          │ ╭─────────╯  │
-    │   ╭──────┴─┴────╮       │
-    │   │▌AddV2 add   │       │
-    │   │▌?×8 float32 │       │
-    │   ╰──────┬──────╯       │
-    │          │              │
-    ╰──────────┼──────────────╯
-               │
-         ╭─────┴─────╮
-         │▌y ?×8     │
-         │▌float32   │
-         ╰───────────╯
+       ╭───────────╮
+       │▌x ?×8     │
+       │▌float32   │
+       ╰─────┬─────╯
+             ├───────────╮
+      ╭──────┴──────╮    │
+      │▌Conv2D conv │    │
+      │▌?×8 float32 │    │
+      ╰──────┬──────╯    │
+             │           │
+    ╭ ▾ bn ──┼────────╮  │
+    │        │        │  │
+    │ ╭──────┴──────╮ │  │
+    │ │▌Mul         │ │  │
+    │ │▌?×8 float32 │ │  │
+    │ ╰──────┬──────╯ │  │
+    │        │        │  │
+    │ ╭──────┴──────╮ │  │
+    │ │▌AddV2       │ │  │
+    │ │▌?×8 float32 │ │  │
+    │ ╰──────┬──────╯ │  │
+    │        │        │  │
+    ╰────────┼────────╯  │
+             │           │
+      ╭──────┴──────╮    │
+      │▌Relu relu   │    │
+      │▌?×8 float32 │    │
+      ╰──────┬──────╯    │
+             │ ╭─────────╯
+      ╭──────┴─┴────╮
+      │▌AddV2 add   │
+      │▌?×8 float32 │
+      ╰──────┬──────╯
+             │
+       ╭─────┴─────╮
+       │▌y ?×8     │
+       │▌float32   │
+       ╰───────────╯
     ");
     assert_snapshot!(drawn(Detail::Line), @r"
-          ▌x ?×8
-             │
-    ╭ ▾ net ─┼────────────╮
-    │        ├─────────╮  │
-    │  ▌Conv2D conv    │  │
-    │        │         │  │
-    │ ╭ ▾ bn ┼──────╮  │  │
-    │ │      │      │  │  │
-    │ │    ▌Mul     │  │  │
-    │ │      │      │  │  │
-    │ │   ▌AddV2    │  │  │
-    │ │      │      │  │  │
-    │ ╰──────┼──────╯  │  │
-    │        │         │  │
-    │   ▌Relu relu     │  │
-    │        │ ╭───────╯  │
-    │   ▌AddV2 add        │
-    │        │            │
-    ╰────────┼────────────╯
-             │
-          ▌y ?×8
+        ▌x ?×8
+           ├─────────╮
+     ▌Conv2D conv    │
+           │         │
+    ╭ ▾ bn ┼──────╮  │
+    │      │      │  │
+    │    ▌Mul     │  │
+    │      │      │  │
+    │   ▌AddV2    │  │
+    │      │      │  │
+    ╰──────┼──────╯  │
+           │         │
+      ▌Relu relu     │
+           │ ╭───────╯
+      ▌AddV2 add
+           │
+        ▌y ?×8
     ");
     assert_snapshot!(drawn(Detail::Dot), @r"
-             ○
-             │
-    ╭ ▾ net ─┼────────────╮
-    │        ├─────────╮  │
-    │        ●         │  │
-    │        │         │  │
-    │ ╭ ▾ bn ┼──────╮  │  │
-    │ │      │      │  │  │
-    │ │      ●      │  │  │
-    │ │      │      │  │  │
-    │ │      ●      │  │  │
-    │ │      │      │  │  │
-    │ ╰──────┼──────╯  │  │
-    │        │         │  │
-    │        ●         │  │
-    │        ├─────────╯  │
-    │        ●            │
-    │        │            │
-    ╰────────┼────────────╯
-             │
-             ○
+           ○
+           ├─────────╮
+           ●         │
+           │         │
+    ╭ ▾ bn ┼──────╮  │
+    │      │      │  │
+    │      ●      │  │
+    │      │      │  │
+    │      ●      │  │
+    │      │      │  │
+    ╰──────┼──────╯  │
+           │         │
+           ●         │
+           ├─────────╯
+           ●
+           │
+           ○
     ");
 }
 
@@ -251,7 +235,6 @@ fn dot_and_json_name_everything() {
     digraph "f" {
       node [shape=box, style=rounded, fontname=monospace];
       in0 [label="x\n?×8\nfloat32", color="#6b7280"];
-      subgraph cluster_1 { label="net";
       n1 [label="Conv2D\nconv\n?×8 float32", color="#4c7fd9"];
       subgraph cluster_3 { label="bn";
       n3 [label="Mul\n\n?×8 float32", color="#5f9e3a"];
@@ -259,7 +242,6 @@ fn dot_and_json_name_everything() {
       }
       n5 [label="Relu\nrelu\n?×8 float32", color="#d9822b"];
       n6 [label="AddV2\nadd\n?×8 float32", color="#5f9e3a"];
-      }
       out0 [label="y\n?×8\nfloat32", color="#6b7280"];
       in0 -> n1 [label="?×8"];
       n1 -> n3 [label="?×8"];

@@ -64,35 +64,35 @@ fn the_map_shows_a_network_from_its_input_on() {
 #[test]
 fn scopes_open_in_place_and_close_again() {
     let before = screen("digits_cnn/1", "Down Down", (120, 30));
-    assert_snapshot!(screen("digits_cnn/1", "Down Down Enter", (120, 30)), @r#"
-    ╭ digits_cnn_1/stem_1/convolution ─────────────────────────────────────────────────────────────────────────── 17 lines ╮
-    │  1  {                                                                                                                │
-    │  2    "name": "digits_cnn_1/stem_1/convolution",                                                                     │
-    │  3    "op": "Conv2D",                                                                                                │
-    │  4    "inputs": [                                                                                                    │
-    │  5      "image  float32 ?×8×8×1",                                                                                    │
-    │  6      "digits_cnn_1/stem_1/convolution/ReadVariableOp:0  float32 3×3×1×16"                                         │
-    │  7    ],                                                                                                             │
-    │  8    "outputs": [                                                                                                   │
-    │  9      "digits_cnn_1/stem_1/convolution:0  float32 ?×8×8×16"                                                        │
-    │ 10    ],                                                                                                             │
-    │ 11    "attributes": {                                                                                                │
-    │ 12      "T": "float32",                                                                                              │
-    │ 13      "_output_shapes": "[?×8×8×16]",                                                                              │
-    │ 14      "padding": "SAME",                                                                                           │
-    │ 15      "strides": "[1, 1, 1, 1]"                                                                                    │
-    │ 16    }                                                                                                              │
-    │ 17  }                                                                                                                │
-    │                                                                                                                      │
-    │                                                                                                                      │
-    │                                                                                                                      │
-    │                                                                                                                      │
-    │                                                                                                                      │
-    │                                                                                                                      │
-    │                                                                                                                      │
-    │                                                                                                                      │
-    ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
-    "#);
+    assert_snapshot!(screen("digits_cnn/1", "Down Down Enter", (120, 30)), @r"
+    ╭ serving_default ▸ __call__ ▸ stem_bn_1/batchnorm ─────────────── family · one line ╮╭ Mul ───────────────────────────╮
+    │                                     ╰───────┬───────╯                              ││ …/stem_bn_1/batchnorm/mul_1    │
+    │                                             │                                      ││ elementwise                    │
+    │                                     ╭───────┴───────╮                              ││ params   33                    │
+    │                                     │▌Conv2D stem_1 │                              ││ weights  132 B  0.5%           │
+    │                                     ╰───────┰───────╯                              ││                                │
+    │                                             ┃                                      ││ In                             │
+    │                             ╭ ▾ stem_bn_1/b…╂───────────────╮                      ││ ← Conv2D stem_1                │
+    │                             │               ┃               │                      ││   ?×8×8×16 float32             │
+    │                             │           ╭───┸───╮           │                      ││                                │
+    │                             │           │▌Mul   │           │                      ││ Out                            │
+    │                             │           ╰───┰───╯           │                      ││ → AddV2                        │
+    │                             │               ┃               │                      ││   ?×8×8×16 float32             │
+    │                             │           ╭───┸───╮           │                      ││                                │
+    │                             │           │▌AddV2 │           │                      ││ Weights                        │
+    │                             │           ╰───┬───╯           │                      ││ stem_bn/gamma                  │
+    │                             │               │               │                      ││   16 float32  64 B  shard 0 @… │
+    │                             ╰───────────────┼───────────────╯             ╭──────╮ ││ stem_bn/moving_variance        │
+    │                                             │                             │⠀⠀⠿⠿⠇⠀│ ││   16 float32  64 B  shard 0 @… │
+    │                                   ╭─────────┴─────────╮                   │⠀⠀⢸⣿⠀⠀│ ││ …/stem_bn_1/batchnorm/add/y:0  │
+    │                                   │▌Relu stem_relu_1  │                   │⠀⠀⣿⣿⣿⠀│ ││   scalar float32  4 B          │
+    │                                   ╰─────────┬─────────╯                   │⣼⣿⣿⣿⠛⠛│ ││                                │
+    │                                             │                             │⠀⣿⣿⠀⠀⠀│ ││                                │
+    │                                    ╭────────┴────────╮                    │⢰⣿⣿⡆⠀⠀│ ││                                │
+    │                                    │▌MaxPool pool_1  │                    │⢨⣿⣿⡅⠀⠀│ ││                                │
+    │                                    ╰────────┬────────╯                    ╰──────╯ ││                                │
+    ╰────────────────────────────────────────────────────────────────────────────────────╯╰────────────────────────────────╯
+    ");
     assert_eq!(
         screen("digits_cnn/1", "Down Down Enter Backspace", (120, 30)),
         before
@@ -102,7 +102,7 @@ fn scopes_open_in_place_and_close_again() {
 #[test]
 fn rails_are_one_operator_a_row() {
     assert_snapshot!(screen("digits_cnn.int8.tflite", "v Down Down", (120, 24)), @r"
-    ╭ serving_default ▸ digits_cnn_1 ─────────────────────────────────────────── 13 rows ╮╭ CONV_2D ───────────────────────╮
+    ╭ serving_default ────────────────────────────────────────────────────────── 13 rows ╮╭ CONV_2D ───────────────────────╮
     │      operator                    output                 params      MAC     bytes  ││ …/stem_bn_1/batchnorm/sub1     │
     │ ○    image ?×8×8×1               ?×8×8×1                     –        –         –  ││ conv                           │
     │ ●    QUANTIZE tfl.quantize       ?×8×8×1                     –        –         –  ││ version  3                     │
@@ -116,13 +116,13 @@ fn rails_are_one_operator_a_row() {
     │ ●    FULLY_CONNECTED probs_1     ?×10                      330      320     360 B  ││   cells between taps of the w… │
     │ ●    SOFTMAX StatefulPartitione… ?×10                        –        –         –  ││ fused_activatio… RELU          │
     │ ●    DEQUANTIZE StatefulPartiti… ?×10                        –        –         –  ││   applied to the result        │
-    │ ○    StatefulPartitionedCall_1 … ?×10                        –        –         –  ││ padding          SAME          │
+    │ ○    output_0 ?×10               ?×10                        –        –         –  ││ padding          SAME          │
     │                                                                                    ││   SAME keeps sizes, VALID onl… │
     │                                                                                    ││ quantized_bias_… float32       │
     │                                                                                    ││ stride_h         1             │
     │                                                                                    ││   cells the window moves       │
     │                                                                                    ││ stride_w         1             │
-    ╰─ CONV_2D stem_1 · ?×8×8×32 int8 · 416 B ───────────────────────────────────────────╯╰────────────────────────────────╯
+    ╰────────────────────────────────────────────────────────────────────────────────────╯╰────────────────────────────────╯
     ");
 }
 
