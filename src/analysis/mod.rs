@@ -3,6 +3,7 @@
 //! Everything but [`weights_health`] and [`statistics`] looks at structure only and reads no weights.
 
 mod checksums;
+mod cost;
 mod health;
 mod operators;
 mod sizes;
@@ -10,6 +11,7 @@ mod statistics;
 mod usage;
 
 pub use checksums::{Check, checksums};
+pub use cost::{Cost, NodeCost, cost};
 pub use health::{Finding, Severity, health, weights_health};
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use sizes::{

@@ -6,7 +6,7 @@ use super::usage::uses;
 use crate::error::{Error, Result};
 use crate::model::{
     DType, Format, Model, Name, Quantization, QuantizationDetails, Shape, Tensor, ValueId,
-    VariableId, VariableRole,
+    Variable, VariableId, VariableRole,
 };
 
 /// What bytes belong to.
@@ -256,25 +256,31 @@ pub fn by_operator(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
     })
 }
 
-/// The numbers that training made: weights in the bundle; without a bundle the float and quantized constants.
+/// The numbers that training made: weights in the bundle that signatures use (all of them where none can be followed
+/// to its use); without a bundle the float and quantized constants.
 pub fn parameters(model: &Model) -> Parameters {
-    let weights = || {
-        model
+    let elements = |shape: &Shape| shape.elements().unwrap_or(0) as u64;
+    let is_weight = |v: &&Variable| v.role == VariableRole::Weight;
+    if model.variables.iter().any(|v| is_weight(&v)) {
+        let used = uses(model);
+        let mut counted: Vec<&Variable> = model
             .variables
             .iter()
-            .filter(|v| v.role == VariableRole::Weight)
-    };
-    let elements = |shape: &Shape| shape.elements().unwrap_or(0) as u64;
-    if weights().next().is_some() {
-        let trainable = weights().any(|v| v.trainable.is_some()).then(|| {
-            weights()
-                .filter(|v| v.trainable == Some(true))
-                .map(|v| elements(&v.shape))
-                .sum()
-        });
+            .enumerate()
+            .filter(|(i, _)| used.contains_key(&Place::Variable(VariableId(*i as u32))))
+            .map(|(_, v)| v)
+            .filter(is_weight)
+            .collect();
+        if counted.is_empty() {
+            counted = model.variables.iter().filter(is_weight).collect();
+        }
+        let trainable = || counted.iter().filter(|v| v.trainable == Some(true));
         return Parameters {
-            total: weights().map(|v| elements(&v.shape)).sum(),
-            trainable,
+            total: counted.iter().map(|v| elements(&v.shape)).sum(),
+            trainable: counted
+                .iter()
+                .any(|v| v.trainable.is_some())
+                .then(|| trainable().map(|v| elements(&v.shape)).sum()),
         };
     }
     let trained = |row: &&TensorRow| {

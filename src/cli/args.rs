@@ -70,6 +70,10 @@ pub enum Command {
     Variables(ReportArgs),
     /// Files that travel with the model
     Assets(ReportArgs),
+    /// Look for what is wrong: bad values, dead channels, duplicates, operators that reach out of the graph
+    Scan(ReportArgs),
+    /// Check the files against their checksums
+    Verify(ReportArgs),
     /// The graph as text, Graphviz, SVG or JSON
     Graph(GraphArgs),
     /// Run a signature once

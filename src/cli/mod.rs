@@ -4,6 +4,7 @@ mod args;
 mod assets;
 mod bars;
 mod bench;
+mod check;
 mod compare;
 mod convert;
 mod graph;
@@ -68,6 +69,8 @@ fn dispatch(command: Command) -> Result<Answer> {
         Command::Graph(args) => graph::execute(&args),
         Command::Run(args) => run::execute(&args),
         Command::Bench(args) => bench::execute(&args),
+        Command::Scan(args) => check::scan(&args),
+        Command::Verify(args) => check::verify(&args),
         Command::Compare(args) => compare::execute(&args),
         Command::Convert(args) => convert::execute(&args),
         Command::Completions { shell } => manual::completions(shell),

@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod bench;
+pub mod check;
 pub mod compare;
 pub mod convert;
 pub mod facts;
@@ -12,6 +13,16 @@ pub mod show;
 pub mod signatures;
 pub mod table;
 pub mod tensors;
+
+use crate::analysis;
+use crate::model::Model;
+
+/// Multiply-accumulates of one sample through the default signature; `None` where they are not known.
+fn macs(model: &Model) -> Option<u64> {
+    let (meta_graph, signature) = model.signature(None, None).ok()?;
+    let cost = analysis::cost(model, meta_graph, signature).ok()?;
+    (cost.total_macs > 0).then_some(cost.total_macs)
+}
 
 /// How text may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

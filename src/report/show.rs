@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use super::check::findings_text;
 use super::table::{Align, Table};
 use super::{Style, human, signatures};
-use crate::analysis::{self, Severity};
+use crate::analysis;
 use crate::model::{Details, GraphKind, Model};
 
 /// Parts of the model that are named under "where the bytes are".
@@ -36,7 +37,12 @@ pub fn text(model: &Model, style: Style) -> String {
         &parts(model).text(style),
     );
     section(&mut out, style, "Operators", &operators(model).text(style));
-    section(&mut out, style, "Health", &health(model, style));
+    section(
+        &mut out,
+        style,
+        "Health",
+        &findings_text(&analysis::health(model), style),
+    );
     out
 }
 
@@ -95,6 +101,9 @@ fn about(model: &Model) -> Table {
         "parameters",
         format!("{}{trainable}", human::exact(parameters.total)),
     );
+    if let Some(macs) = super::macs(model) {
+        line("cost", format!("{} per sample", human::macs(macs)));
+    }
     for meta_graph in &model.meta_graphs {
         line("operators", operator_line(meta_graph));
     }
@@ -189,17 +198,4 @@ fn operators(model: &Model) -> Table {
         }
     }
     table
-}
-
-fn health(model: &Model, style: Style) -> String {
-    let mut out = String::new();
-    for finding in analysis::health(model) {
-        let mark = match finding.severity {
-            Severity::Fine => "✔".to_owned(),
-            Severity::Note => "!".to_owned(),
-            Severity::Bad => style.bad("✘"),
-        };
-        let _ = writeln!(out, "  {mark} {}", finding.text);
-    }
-    out
 }

@@ -1,0 +1,35 @@
+//! `mexplore verify` and `mexplore scan`
+
+use super::args::ReportArgs;
+use super::{Answer, bars, output};
+use crate::analysis::{Severity, checksums, health, weights_health};
+use crate::error::Result;
+use crate::report::check as report;
+
+/// Whether the file is as it was written. No where it is damaged.
+pub fn verify(args: &ReportArgs) -> Result<Answer> {
+    let model = args.model.open()?;
+    let checks = bars::with_bar(|progress| checksums(&model, progress))?;
+    if args.json {
+        output::json(&report::verify_json(&model, &checks))?;
+    } else {
+        output::text(&report::verify_text(&model, &checks, output::style()))?;
+    }
+    let damaged = !model.warnings.is_empty() || checks.iter().any(|c| c.is_damage());
+    Ok(if damaged { Answer::No } else { Answer::Yes })
+}
+
+/// Whether something in the model asks for attention. No where something is wrong.
+pub fn scan(args: &ReportArgs) -> Result<Answer> {
+    let model = args.model.open()?;
+    let mut findings = health(&model);
+    findings.extend(bars::with_bar(|progress| weights_health(&model, progress))?);
+    findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    if args.json {
+        output::json(&serde_json::json!({ "findings": findings }))?;
+    } else {
+        output::text(&report::findings_text(&findings, output::style()))?;
+    }
+    let wrong = findings.iter().any(|f| f.severity == Severity::Bad);
+    Ok(if wrong { Answer::No } else { Answer::Yes })
+}
