@@ -205,29 +205,47 @@ fn content(row: &TensorRow, tensor: &Tensor) -> u64 {
     hasher.finish()
 }
 
+/// Groups of equal tensors that get a line of their own; more become one line.
+const NAMED_GROUPS: usize = 3;
+
 fn duplicates<'a>(groups: impl Iterator<Item = Vec<&'a TensorRow>>) -> Vec<Finding> {
-    let mut found: Vec<(u64, Finding)> = groups
-        .filter(|rows| rows.len() > 1)
-        .map(|mut rows| {
-            rows.sort_by(|a, b| a.place.cmp(&b.place));
-            let spare: u64 = rows.iter().skip(1).map(|r| r.bytes).sum();
+    let spare = |rows: &[&TensorRow]| rows.iter().skip(1).map(|r| r.bytes).sum::<u64>();
+    let mut groups: Vec<Vec<&TensorRow>> = groups.filter(|rows| rows.len() > 1).collect();
+    for rows in &mut groups {
+        rows.sort_by(|a, b| a.place.cmp(&b.place));
+    }
+    groups.sort_by(|a, b| {
+        spare(b)
+            .cmp(&spare(a))
+            .then_with(|| a[0].place.cmp(&b[0].place))
+    });
+    let places = |rows: &[&TensorRow]| rows.iter().map(|r| r.place.clone()).collect::<Vec<_>>();
+    if groups.len() > NAMED_GROUPS {
+        let bytes: u64 = groups.iter().map(|rows| spare(rows)).sum();
+        let text = format!(
+            "{} stored more than once ({} first): {bytes} bytes could go",
+            plural(groups.len(), "tensor"),
+            groups[0][0].name
+        );
+        let all = groups.iter().flat_map(|rows| places(rows)).collect();
+        return vec![Finding::new(Severity::Note, text).about(all)];
+    }
+    groups
+        .iter()
+        .map(|rows| {
             let names: Vec<&str> = rows.iter().take(3).map(|r| &*r.name).collect();
-            let more = rows.len() - names.len();
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
+            let more = match rows.len() - names.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
             };
             let text = format!(
-                "equal values: {}{more}; {spare} bytes could go",
-                names.join(", ")
+                "equal values: {}{more}; {} bytes could go",
+                names.join(", "),
+                spare(rows)
             );
-            let places = rows.iter().map(|r| r.place.clone()).collect();
-            (spare, Finding::new(Severity::Note, text).about(places))
+            Finding::new(Severity::Note, text).about(places(rows))
         })
-        .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.text.cmp(&b.1.text)));
-    found.into_iter().map(|(_, finding)| finding).collect()
+        .collect()
 }
 
 fn value_findings(row: &TensorRow, tensor: &Tensor) -> Vec<Finding> {

@@ -144,18 +144,27 @@ fn weighted(model: &Model) -> Vec<Layer> {
         if !weight {
             continue;
         }
-        match layers.iter_mut().find(|(node, _)| *node == used.node) {
-            Some((_, layer)) => layer.bytes += row.bytes,
-            None => {
-                let scopes = names::origins(&used.node).map(|n| names::scope(n).to_owned());
+        let scopes = |name: &str| -> Vec<String> {
+            names::origins(name)
+                .map(|n| names::scope(n).to_owned())
+                .collect()
+        };
+        let at = layers
+            .iter()
+            .position(|(node, _)| *node == used.node)
+            .unwrap_or_else(|| {
                 let layer = Layer {
-                    scopes: scopes.collect(),
+                    scopes: scopes(&used.node),
                     op: used.op.to_string(),
-                    bytes: row.bytes,
+                    bytes: 0,
                 };
                 layers.push((used.node.clone(), layer));
-            }
-        }
+                layers.len() - 1
+            });
+        let layer = &mut layers[at].1;
+        layer.bytes += row.bytes;
+        // A graph's outputs lose their origin, but weights keep the name of their layer.
+        layer.scopes.extend(scopes(&row.name));
     }
     layers.into_iter().map(|(_, layer)| layer).collect()
 }

@@ -135,20 +135,15 @@ fn meta_graph(meta_graph: &MetaGraph) -> Json {
     })
 }
 
-/// The signature that newer files make for their initializer; older ones name it in a collection.
+/// The signature that TensorFlow 2 makes for its initializer; files without an object graph name it in a collection only.
 fn initializer(meta_graph: &MetaGraph) -> Option<Json> {
     const KEY: &str = "__saved_model_init_op";
-    let old = ["saved_model_main_op", "legacy_init_op"];
-    let in_collection = meta_graph
-        .collections
-        .iter()
-        .any(|(name, _)| old.contains(&name.as_str()));
     let node = meta_graph
         .graphs
         .first()?
         .nodes
         .get(meta_graph.init?.index())?;
-    (!in_collection).then(|| {
+    (!meta_graph.objects.nodes.is_empty()).then(|| {
         json!({
             "key": KEY, "method": "", "inputs": [],
             "outputs": [{ "name": KEY, "tensor": &*node.name, "dtype": "invalid", "shape": null }],
