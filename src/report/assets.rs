@@ -55,8 +55,8 @@ pub fn text(model: &Model, style: Style) -> String {
     ]);
     for m in &model.metadata {
         let decoded = m.decoded.as_deref().unwrap_or_default();
-        let first = decoded.lines().next().unwrap_or_default();
-        let short: String = first.chars().take(60).collect();
+        let words: Vec<&str> = decoded.split_whitespace().take(40).collect();
+        let short: String = words.join(" ").chars().take(60).collect();
         metadata.row([m.name.clone(), human::bytes(m.data.len() as u64), short]);
     }
     let tables: Vec<String> = [files, metadata]

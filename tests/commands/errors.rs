@@ -16,19 +16,19 @@ fn refusal(args: &[&str]) -> String {
 
 #[test]
 fn a_file_that_is_not_there() {
-    assert_snapshot!(refusal(&["show", "samples/nothing"]), @"");
-    assert_snapshot!(refusal(&["run", "samples/nothing.tflite"]), @"");
+    assert_snapshot!(refusal(&["show", "samples/nothing"]), @"3 error: samples/nothing: No such file or directory (os error 2)");
+    assert_snapshot!(refusal(&["run", "samples/nothing.tflite"]), @"3 error: samples/nothing.tflite: No such file or directory (os error 2)");
 }
 
 #[test]
 fn a_file_that_is_no_model() {
-    assert_snapshot!(refusal(&["show", "samples/digits_labels.txt"]), @"");
-    assert_snapshot!(refusal(&["show", "samples/golden"]), @"");
+    assert_snapshot!(refusal(&["show", "samples/digits_labels.txt"]), @"3 error: samples/digits_labels.txt: not a model that mexplore knows; give a SavedModel folder, a saved_model.pb, or a .tflite");
+    assert_snapshot!(refusal(&["show", "samples/golden"]), @"3 error: samples/golden: no saved_model.pb, no numbered version in it; give the folder that holds saved_model.pb, or a .tflite");
 }
 
 #[test]
 fn a_version_that_is_not_there() {
-    assert_snapshot!(refusal(&["show", "samples/digits_cnn", "--version", "7"]), @"");
+    assert_snapshot!(refusal(&["show", "samples/digits_cnn", "--version", "7"]), @"2 error: samples/digits_cnn: no version 7; there are versions 1, 2");
 }
 
 #[test]
