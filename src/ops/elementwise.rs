@@ -164,6 +164,13 @@ fn binary_op(name: &str) -> Option<BinaryOp> {
 fn prepare_binary(cx: &Context) -> Result<Prepared> {
     let dtype = same_types(cx)?;
     let op = binary_op(&cx.node.op).ok_or_else(|| cx.unsupported("no such arithmetic"))?;
+    if cx.tflite()
+        && cx.out_quantization(0).is_some()
+        && cx.quantization(0).is_some()
+        && let Some(prepared) = super::quantized_math::binary(cx, op)?
+    {
+        return Ok(prepared);
+    }
     let out = broadcast_sizes(cx)?;
     let clamp = match op {
         BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div => quantized::activation(cx)?,

@@ -33,6 +33,8 @@ pub enum Prepared {
     Compute(Box<dyn Compute>),
     /// There is nothing to do.
     Nothing,
+    /// It can't be prepared before the values of its inputs are known.
+    Later,
 }
 
 impl Prepared {

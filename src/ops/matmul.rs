@@ -4,6 +4,7 @@ use super::quantized::{self, Bias, Style, live_bias};
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, broadcast};
 use crate::error::Result;
+use crate::kernels::quantized::hybrid::{self, HybridWeights};
 use crate::kernels::reference::fully_connected::{fully_connected_f32, fully_connected_quantized};
 use crate::kernels::reference::matmul::{
     MatMul, batch_matmul, batch_matmul_i8_i32, batch_matmul_quantized,
@@ -133,6 +134,16 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             _ => Err(cx.unsupported(format!("no kernel for {a} times {b}"))),
         };
     }
+    if (a, b) == (DType::Float32, DType::Int8) && cx.tflite() && !g.p.adj_x {
+        let (scale, asymmetric) = (cx.scale(1)?.0, cx.attr_bool("asymmetric_quantize_inputs"));
+        return Prepared::function(move |io| {
+            let (x, y) = (io.input(0)?, io.input(1)?);
+            let mut row = vec![0i8; g.p.k];
+            let out = (io.output(0)?, &*g.out);
+            hybrid::batch_matmul(&g.p, asymmetric, (x, &g.x), (y, &g.y, scale), &mut row, out);
+            Ok(())
+        });
+    }
     if a != b {
         return Err(cx.unsupported(format!("no kernel for {a} times {b}")));
     }
@@ -228,6 +239,9 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
     let clamp = quantized::activation(cx)?;
     match (cx.dtype(0)?, cx.dtype(1)?) {
         (DType::Float32, DType::Float32) => float_fully_connected(cx, depth, units, clamp),
+        (DType::Float32, DType::Int8 | DType::Int4 | DType::Int2) => {
+            hybrid_fully_connected(cx, depth, units, clamp)
+        }
         (DType::Int8, DType::Int8 | DType::Int4 | DType::Int2) => {
             integer_fully_connected::<i8, i8>(cx, depth, units, clamp)
         }
@@ -255,6 +269,42 @@ fn float_fully_connected(
     Prepared::function(move |io| {
         let (x, w, bias) = (io.input(0)?, io.input(1)?, io.optional(2)?);
         fully_connected_f32(depth, x, w, bias, clamp, io.output(0)?);
+        Ok(())
+    })
+}
+
+/// Float activations, integer weights.
+fn hybrid_fully_connected(
+    cx: &Context,
+    depth: usize,
+    units: usize,
+    clamp: Clamp,
+) -> Result<Prepared> {
+    if cx.has(2) && (cx.shape(2)?.elements() != Some(units) || cx.dtype(2)? != DType::Float32) {
+        return Err(cx.wrong(format!(
+            "a bias of {} {} for {units} units",
+            cx.dtype(2)?,
+            cx.shape(2)?
+        )));
+    }
+    let scales = quantized::weight_scales(cx, 1, units)?;
+    let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
+    Prepared::function(move |io| {
+        let weights = HybridWeights {
+            values: io.input(1)?,
+            scales: &scales,
+            bias: io.optional(2)?,
+        };
+        let mut row = vec![0i8; depth];
+        hybrid::fully_connected(
+            depth,
+            asymmetric,
+            io.input(0)?,
+            weights,
+            clamp,
+            &mut row,
+            io.output(0)?,
+        );
         Ok(())
     })
 }

@@ -4,18 +4,28 @@
 mod broadcast;
 mod constant;
 mod context;
+mod conv;
+mod convert;
 mod elementwise;
 mod fact;
 mod family;
+mod gather;
 mod kernel;
 pub mod lower;
 mod matmul;
+mod movement;
+mod normalization;
+mod pool;
 pub mod quantize;
 mod quantized;
+mod quantized_math;
+mod reduce;
 mod shape;
+mod slice;
 mod types;
 mod unary;
 pub mod weights;
+mod windows;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -74,9 +84,17 @@ impl Operator {
 
 const FAMILIES: &[&[Operator]] = &[
     constant::OPERATORS,
+    conv::OPERATORS,
+    convert::OPERATORS,
     elementwise::OPERATORS,
+    gather::OPERATORS,
     matmul::OPERATORS,
+    movement::OPERATORS,
+    normalization::OPERATORS,
+    pool::OPERATORS,
+    reduce::OPERATORS,
     shape::OPERATORS,
+    slice::OPERATORS,
     unary::OPERATORS,
 ];
 
@@ -161,4 +179,10 @@ pub fn macs(graph: &Graph, node: &Node, inputs: &[Option<Fact>], variables: &[Va
             options: Options::default(),
         })
     })
+}
+
+/// What an operator prepares to when its output sizes or axes are values of the run: it is inferred and prepared
+/// again then.
+fn later() -> Result<Prepared> {
+    Ok(Prepared::Later)
 }

@@ -167,3 +167,21 @@ pub fn live_bias<'b>(
         }
     }
 }
+
+/// The scales of integer weights under float activations: one, or one per output channel.
+pub fn weight_scales(cx: &Context, filter: usize, channels: usize) -> Result<Vec<f32>> {
+    let q = cx
+        .quantization(filter)
+        .ok_or_else(|| cx.wrong("the weights have no scale"))?;
+    if q.zero_point.iter().any(|&z| z != 0) {
+        return Err(cx.unsupported("weights with a zero point under float inputs"));
+    }
+    let fits = q.scale.len() == 1 || q.scale.len() == channels;
+    if !fits || q.scale.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
+        return Err(cx.wrong(format!(
+            "{} weight scales for {channels} channels, all positive",
+            q.scale.len()
+        )));
+    }
+    Ok(q.scale.clone())
+}

@@ -171,6 +171,15 @@ fn integer_function(cx: &Context) -> Option<IntegerOp> {
 
 fn prepare(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
+    if cx.tflite()
+        && cx.quantization(0).is_some()
+        && cx.out_quantization(0).is_some()
+        && dtype.is_integer()
+        && let Some(op) = function(cx)
+        && let Some(prepared) = super::quantized_math::unary(cx, op)?
+    {
+        return Ok(prepared);
+    }
     if dtype.is_integer() {
         let op = integer_function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
         return with_integer!(dtype, T => Prepared::function(move |io| {
@@ -224,6 +233,8 @@ fn prepare_prelu(cx: &Context) -> Result<Prepared> {
             unary::prelu_f32((values, &x), (slopes, &alpha), io.output(0)?);
             Ok(())
         }),
+        DType::Int8 => super::quantized_math::prelu::<i8>(cx),
+        DType::UInt8 => super::quantized_math::prelu::<u8>(cx),
         other => Err(cx.no_kernel(other)),
     }
 }

@@ -70,6 +70,9 @@ pub fn evaluate(
     let missing = |input: usize| Error::unsupported(format!("input {input} is missing"));
     match prepared {
         Prepared::Nothing => Ok(Vec::new()),
+        Prepared::Later => Err(Error::unsupported(
+            "it depends on values that are not known",
+        )),
         Prepared::Alias(input) => {
             let tensor = inputs
                 .get(*input)

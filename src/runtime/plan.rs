@@ -229,7 +229,7 @@ impl Builder<'_> {
         let choice = match prepared {
             Prepared::Nothing => Choice::Nothing,
             Prepared::Alias(input) if fixed => Choice::Same(vec![input]),
-            Prepared::Alias(_) => Choice::Step(Work::Dynamic),
+            Prepared::Later | Prepared::Alias(_) => Choice::Step(Work::Dynamic),
             Prepared::Forward => Choice::Same((0..outputs.len()).collect()),
             prepared
                 if constant

@@ -1,0 +1,243 @@
+//! Elements picked by index.
+
+use super::movement::{element_size, told_shape};
+use super::types::{with_number, with_type};
+use super::{Context, Fact, Operator, Prepared};
+use crate::error::Result;
+use crate::kernels::movement;
+use crate::model::{DType, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["GatherV2", "Gather"],
+        &["GATHER", "EMBEDDING_LOOKUP"],
+        infer_gather,
+        prepare_gather,
+    ),
+    Operator::new(
+        &["GatherNd"],
+        &["GATHER_ND"],
+        infer_gather_nd,
+        prepare_gather_nd,
+    ),
+    Operator::new(
+        &["ScatterNd"],
+        &["SCATTER_ND"],
+        infer_scatter_nd,
+        prepare_scatter_nd,
+    ),
+    Operator::new(&["OneHot"], &["ONE_HOT"], infer_one_hot, prepare_one_hot),
+];
+
+/// Which input is the table, which the indices; axis and leading axes that go together.
+struct Picks {
+    table: usize,
+    indices: usize,
+    axis: usize,
+    batch: usize,
+}
+
+fn picks(cx: &Context) -> Result<Option<Picks>> {
+    if &*cx.node.op == "EMBEDDING_LOOKUP" {
+        return Ok(Some(Picks {
+            table: 1,
+            indices: 0,
+            axis: 0,
+            batch: 0,
+        }));
+    }
+    let (Some(rank), Some(indices)) = (cx.shape(0)?.rank(), cx.shape(1)?.rank()) else {
+        return Ok(None);
+    };
+    let axis = match &*cx.node.op {
+        "GatherV2" => cx.int(2)?,
+        "Gather" => Some(0),
+        _ => Some(cx.attr_int("axis", 0)),
+    };
+    let Some(axis) = axis else { return Ok(None) };
+    let axis = cx.axis(axis, rank)?;
+    let batch = cx.attr_int("batch_dims", 0);
+    let batch = if batch < 0 {
+        batch + indices as i64
+    } else {
+        batch
+    };
+    let batch = usize::try_from(batch)
+        .ok()
+        .filter(|&b| b <= axis && b <= indices);
+    let batch =
+        batch.ok_or_else(|| cx.wrong(format!("batch_dims {}", cx.attr_int("batch_dims", 0))))?;
+    Ok(Some(Picks {
+        table: 0,
+        indices: 1,
+        axis,
+        batch,
+    }))
+}
+
+fn infer_gather(cx: &Context) -> Result<Vec<Fact>> {
+    let Some(p) = picks(cx)? else {
+        return cx.one(cx.dtype(0)?, Shape::UNKNOWN);
+    };
+    let dtype = cx.dtype(p.table)?;
+    let (Some(table), Some(indices)) = (cx.shape(p.table)?.dims(), cx.shape(p.indices)?.dims())
+    else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    if table.len() <= p.axis || indices.len() < p.batch {
+        return Err(cx.wrong(format!(
+            "picks along axis {} of {}",
+            p.axis,
+            cx.shape(p.table)?
+        )));
+    }
+    let together = table[..p.batch]
+        .iter()
+        .zip(&indices[..p.batch])
+        .all(|(&a, &b)| a < 0 || b < 0 || a == b);
+    if !together {
+        return Err(cx.wrong(format!(
+            "{} and {} differ in their first axes",
+            cx.shape(0)?,
+            cx.shape(1)?
+        )));
+    }
+    let dims = [&table[..p.axis], &indices[p.batch..], &table[p.axis + 1..]].concat();
+    cx.one(dtype, Shape(Some(dims)))
+}
+
+fn prepare_gather(cx: &Context) -> Result<Prepared> {
+    let Some(p) = picks(cx)? else {
+        return super::later();
+    };
+    let size = element_size(cx, p.table)?;
+    let (table, indices) = (cx.sizes(p.table)?, cx.sizes(p.indices)?);
+    let dtype = cx.dtype(p.indices)?;
+    with_type!(dtype, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
+        let (x, at) = (io.view(p.table)?.bytes(), io.input::<I>(p.indices)?);
+        let out = io.output_bytes(0)?;
+        movement::gather(size, (x, &table), (at, &indices), p.axis, p.batch, out)
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+fn infer_gather_nd(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.dtype(0)?;
+    let (Some(table), Some(indices)) = (cx.shape(0)?.dims(), cx.shape(1)?.dims()) else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    let (batch, depth) = nd(cx, table.len(), indices)?;
+    let Some(depth) = depth else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    let dims = [&indices[..indices.len() - 1], &table[batch + depth..]].concat();
+    cx.one(dtype, Shape(Some(dims)))
+}
+
+/// Leading axes that go together, and how many numbers name a slice.
+fn nd(cx: &Context, rank: usize, indices: &[i64]) -> Result<(usize, Option<usize>)> {
+    let batch = usize::try_from(cx.attr_int("batch_dims", 0)).unwrap_or(usize::MAX);
+    let Some(&depth) = indices.last() else {
+        return Err(cx.wrong("indices without dimensions"));
+    };
+    let depth = usize::try_from(depth).ok();
+    if batch >= indices.len() || depth.is_some_and(|d| d.saturating_add(batch) > rank) {
+        return Err(cx.wrong(format!(
+            "indices of {} for {rank} axes",
+            Shape(Some(indices.to_vec()))
+        )));
+    }
+    Ok((batch, depth))
+}
+
+fn prepare_gather_nd(cx: &Context) -> Result<Prepared> {
+    let size = element_size(cx, 0)?;
+    let (table, indices) = (cx.sizes(0)?, cx.sizes(1)?);
+    let dims: Vec<i64> = indices.iter().map(|&d| d as i64).collect();
+    let (batch, Some(depth)) = nd(cx, table.len(), &dims)? else {
+        return super::later();
+    };
+    if table[..batch] != indices[..batch] {
+        return Err(cx.wrong(format!(
+            "{table:?} and {indices:?} differ in their first axes"
+        )));
+    }
+    let dtype = cx.dtype(1)?;
+    with_type!(dtype, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
+        let (x, at) = (io.view(0)?.bytes(), io.input::<I>(1)?);
+        movement::gather_nd(size, (x, &table), (at, depth), batch, io.output_bytes(0)?)
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+fn infer_scatter_nd(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(cx.dtype(1)?, told_shape(cx, 2)?)
+}
+
+fn prepare_scatter_nd(cx: &Context) -> Result<Prepared> {
+    let (Some(shape), indices, updates) = (told_shape(cx, 2)?.fixed(), cx.sizes(0)?, cx.sizes(1)?)
+    else {
+        return super::later();
+    };
+    if cx.constant(2)?.is_none() {
+        return super::later();
+    }
+    let depth = indices.last().copied().filter(|&d| d <= shape.len());
+    let depth = depth.ok_or_else(|| cx.wrong(format!("indices of {indices:?} into {shape:?}")))?;
+    let wanted = [&indices[..indices.len() - 1], &shape[depth..]].concat();
+    if wanted != updates {
+        return Err(cx.wrong(format!("updates of {updates:?}, expected {wanted:?}")));
+    }
+    let (dtype, index) = (cx.dtype(1)?, cx.dtype(0)?);
+    with_number!(dtype, T => with_type!(index, I in [Int32: i32, Int64: i64] => Prepared::function(move |io| {
+        let (at, values) = (io.input::<I>(0)?, io.input::<T>(1)?);
+        let out = io.output::<T>(0)?;
+        out.fill(T::default());
+        movement::scatter_nd_add((out, &shape), (at, depth), values)
+    }), else Err(cx.no_kernel(index))), else Err(cx.no_kernel(dtype)))
+}
+
+/// Where the new axis goes, and how long it is.
+fn one_hot(cx: &Context) -> Result<(usize, Option<i64>)> {
+    let rank = cx
+        .shape(0)?
+        .rank()
+        .ok_or_else(|| cx.wrong("indices of unknown rank"))?;
+    let axis = cx.axis(
+        cx.attr_int("axis", if cx.tflite() { 0 } else { -1 }),
+        rank + 1,
+    )?;
+    let depth = cx.int(1)?;
+    if depth.is_some_and(|d| !(0..1 << 31).contains(&d)) {
+        return Err(cx.wrong(format!("a depth of {depth:?}")));
+    }
+    Ok((axis, depth))
+}
+
+fn infer_one_hot(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.dtype(2)?;
+    let Some(dims) = cx.shape(0)?.dims() else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    let (axis, depth) = one_hot(cx)?;
+    let mut dims = dims.to_vec();
+    dims.insert(axis, depth.unwrap_or(-1));
+    cx.one(dtype, Shape(Some(dims)))
+}
+
+fn prepare_one_hot(cx: &Context) -> Result<Prepared> {
+    let (axis, Some(depth)) = one_hot(cx)? else {
+        return super::later();
+    };
+    let inner: usize = cx.sizes(0)?[axis..].iter().product();
+    let (dtype, index) = (cx.dtype(2)?, cx.dtype(0)?);
+    let plain = if dtype == DType::Bool {
+        DType::UInt8
+    } else {
+        dtype
+    };
+    with_number!(plain, T => with_type!(index, I in [Int32: i32, Int64: i64, UInt8: u8] => Prepared::function(move |io| {
+        let (on, off) = (io.input::<T>(2)?, io.input::<T>(3)?);
+        let (Some(&on), Some(&off)) = (on.first(), off.first()) else { return Ok(()) };
+        movement::one_hot(io.input::<I>(0)?, depth as usize, inner, (on, off), io.output(0)?);
+        Ok(())
+    }), else Err(cx.no_kernel(index))), else Err(cx.no_kernel(dtype)))
+}

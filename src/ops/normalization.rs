@@ -1,0 +1,214 @@
+//! Softmax and normalizations.
+
+use super::windows::{Windows, channels_last};
+use super::{Context, Fact, Operator, Prepared};
+use crate::error::Result;
+use crate::kernels::quantized::softmax16::Softmax16;
+use crate::kernels::reference::batch_norm::{
+    LocalResponseNorm, batch_norm_f32, l2_normalize_f32, l2_normalize_i8,
+};
+use crate::kernels::reference::softmax::{
+    SoftmaxScale, log_softmax_f32, softmax_f32, softmax_f64, softmax_quantized,
+};
+use crate::model::{DType, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(&["Softmax"], &["SOFTMAX"], infer_softmax, prepare_softmax),
+    Operator::new(
+        &["LogSoftmax"],
+        &["LOG_SOFTMAX"],
+        infer_same,
+        prepare_log_softmax,
+    ),
+    Operator::new(&[], &["L2_NORMALIZATION"], infer_same, prepare_l2),
+    Operator::new(
+        &["LRN"],
+        &["LOCAL_RESPONSE_NORMALIZATION"],
+        infer_same,
+        prepare_lrn,
+    ),
+    Operator::new(
+        &["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"],
+        &[],
+        infer_batch_norm,
+        prepare_batch_norm,
+    ),
+];
+
+fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
+}
+
+fn infer_softmax(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = if cx.tflite() {
+        cx.out_dtype(0)?
+    } else {
+        cx.dtype(0)?
+    };
+    cx.one(dtype, cx.shape(0)?.clone())
+}
+
+fn depth(cx: &Context) -> Result<usize> {
+    let sizes = cx.sizes(0)?;
+    sizes
+        .last()
+        .copied()
+        .ok_or_else(|| cx.wrong("a scalar has no last axis"))
+}
+
+fn prepare_softmax(cx: &Context) -> Result<Prepared> {
+    let depth = depth(cx)?;
+    let beta = if cx.tflite() {
+        cx.attr_float("beta", 0.0) as f32
+    } else {
+        1.0
+    };
+    let to = infer_softmax(cx)?
+        .first()
+        .map_or(DType::Invalid, |f| f.dtype);
+    match (cx.dtype(0)?, to) {
+        (DType::Float32, DType::Float32) => Prepared::function(move |io| {
+            softmax_f32(depth, beta, io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
+        (DType::Float64, DType::Float64) => Prepared::function(move |io| {
+            softmax_f64(depth, io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
+        (DType::Int16, DType::Int16) => {
+            let softmax = Softmax16::new(depth, beta, cx.scale(0)?.0);
+            Prepared::function(move |io| {
+                softmax.run(io.input(0)?, io.output(0)?);
+                Ok(())
+            })
+        }
+        (DType::Int8, DType::Int8) => {
+            let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
+            Prepared::function(move |io| {
+                softmax_quantized(depth, scale, io.input::<i8>(0)?, io.output::<i8>(0)?);
+                Ok(())
+            })
+        }
+        (DType::UInt8, DType::UInt8) => {
+            let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
+            Prepared::function(move |io| {
+                softmax_quantized(depth, scale, io.input::<u8>(0)?, io.output::<u8>(0)?);
+                Ok(())
+            })
+        }
+        (DType::Int8, DType::Int16) => {
+            let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
+            Prepared::function(move |io| {
+                softmax_quantized(depth, scale, io.input::<i8>(0)?, io.output::<i16>(0)?);
+                Ok(())
+            })
+        }
+        (from, to) => Err(cx.unsupported(format!("no kernel from {from} to {to}"))),
+    }
+}
+
+fn prepare_log_softmax(cx: &Context) -> Result<Prepared> {
+    let depth = depth(cx)?;
+    match cx.dtype(0)? {
+        DType::Float32 => Prepared::function(move |io| {
+            log_softmax_f32(depth, io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
+        other => Err(cx.no_kernel(other)),
+    }
+}
+
+fn prepare_l2(cx: &Context) -> Result<Prepared> {
+    let depth = depth(cx)?;
+    match cx.dtype(0)? {
+        DType::Float32 => Prepared::function(move |io| {
+            l2_normalize_f32(depth, io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
+        DType::Int8 => {
+            let (_, zero) = cx.scale(0)?;
+            Prepared::function(move |io| {
+                l2_normalize_i8(depth, zero, io.input(0)?, io.output(0)?);
+                Ok(())
+            })
+        }
+        other => Err(cx.no_kernel(other)),
+    }
+}
+
+fn prepare_lrn(cx: &Context) -> Result<Prepared> {
+    let (radius, defaults) = if cx.tflite() {
+        ("radius", [0.0; 3])
+    } else {
+        ("depth_radius", [1.0, 1.0, 0.5])
+    };
+    let norm = LocalResponseNorm {
+        depth: depth(cx)?,
+        radius: usize::try_from(cx.attr_int(radius, if cx.tflite() { 0 } else { 5 }))
+            .map_err(|_| cx.wrong("a negative radius"))?,
+        bias: cx.attr_float("bias", defaults[0]) as f32,
+        alpha: cx.attr_float("alpha", defaults[1]) as f32,
+        beta: cx.attr_float("beta", defaults[2]) as f32,
+        // TensorFlow Lite's reference kernel leaves the upper end of the window out.
+        upper_end: !(cx.tflite() && cx.options.reference),
+    };
+    match cx.dtype(0)? {
+        DType::Float32 => Prepared::function(move |io| {
+            norm.run(io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
+        other => Err(cx.no_kernel(other)),
+    }
+}
+
+fn infer_batch_norm(cx: &Context) -> Result<Vec<Fact>> {
+    let channels = cx.shape(1)?.clone();
+    let mut facts = vec![Fact::new(cx.dtype(0)?, cx.shape(0)?.clone())];
+    // Statistics; what training alone would fill is passed on.
+    facts.extend((1..cx.node.outputs.len()).map(|_| Fact::new(DType::Float32, channels.clone())));
+    Ok(facts)
+}
+
+fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
+    if cx.node.attrs.bool("is_training").unwrap_or(true) {
+        return Err(cx.unsupported("batch normalization in training mode"));
+    }
+    if cx.dtype(0)? != DType::Float32 {
+        return Err(cx.no_kernel(cx.dtype(0)?));
+    }
+    let epsilon = cx.attr_float("epsilon", 1e-4) as f32;
+    let first = cx
+        .node
+        .attrs
+        .text("data_format")
+        .is_some_and(|f| f.starts_with("NC"));
+    let windows = Windows {
+        stride: [1; 2],
+        dilation: [1; 2],
+        pad: super::windows::Pad::Valid,
+        channels_first: first,
+    };
+    let sizes = windows.sizes(cx, 0)?;
+    let channels = Shape::of(&[sizes[3]]);
+    if (1..5).any(|i| cx.shape(i).ok() != Some(&channels)) {
+        return Err(cx.wrong(format!("statistics that don't have {} elements", sizes[3])));
+    }
+    let outputs = cx.node.outputs.len();
+    Prepared::function(move |io| {
+        let statistics: [&[f32]; 4] = [io.input(1)?, io.input(2)?, io.input(3)?, io.input(4)?];
+        let [scale, offset, mean, variance] = statistics;
+        channels_last(io, first, sizes, sizes, |x, out| {
+            batch_norm_f32(x, scale, offset, mean, variance, epsilon, out);
+        })?;
+        // Outputs 1 to 4: mean, variance, and what a gradient would reuse.
+        for slot in 1..outputs {
+            let out = io.output::<f32>(slot)?;
+            match slot {
+                1 | 3 => out.copy_from_slice(mean),
+                2 | 4 => out.copy_from_slice(variance),
+                _ => out.fill(0.0),
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,119 @@
+//! Pooling.
+
+use super::quantized;
+use super::windows::{Windows, channels_last, dims4};
+use super::{Context, Fact, Operator, Prepared};
+use crate::error::Result;
+use crate::kernels::reference::pool::{
+    average_pool_f32, average_pool_quantized, l2_pool_f32, max_pool_f32, max_pool_quantized,
+};
+use crate::kernels::{Pool2d, Quantized};
+use crate::model::{DType, Element, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[Operator::new(
+    &["MaxPool", "AvgPool"],
+    &["MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D"],
+    infer,
+    prepare,
+)];
+
+fn window(cx: &Context, windows: &Windows) -> Result<[usize; 2]> {
+    let k: Vec<i64> = if cx.tflite() {
+        vec![
+            cx.attr_int("filter_height", 0),
+            cx.attr_int("filter_width", 0),
+        ]
+    } else {
+        let list = cx.node.attrs.ints("ksize").unwrap_or_default();
+        match list[..] {
+            [a, b, c, d] => {
+                let [n, h, w, c] = windows.nhwc([a, b, c, d]);
+                if n != 1 || c != 1 {
+                    return Err(cx.unsupported("pooling over the batch or the channels"));
+                }
+                vec![h, w]
+            }
+            _ => return Err(cx.wrong(format!("a window of {list:?}"))),
+        }
+    };
+    let size = |v: i64| usize::try_from(v).map_err(|_| cx.wrong(format!("a window of {k:?}")));
+    let k = [size(k[0])?, size(k[1])?];
+    windows.check(cx, k)?;
+    Ok(k)
+}
+
+fn infer(cx: &Context) -> Result<Vec<Fact>> {
+    let windows = Windows::of(cx)?;
+    let [k_h, k_w] = window(cx, &windows)?;
+    let dtype = cx.dtype(0)?;
+    let Some([n, h, w, c]) = windows.input(cx, 0)? else {
+        return cx.one(dtype, Shape(Some(vec![-1; 4])));
+    };
+    let out = [n, windows.output(0, h, k_h), windows.output(1, w, k_w), c];
+    cx.one(dtype, dims4(windows.shaped(out)))
+}
+
+fn geometry(cx: &Context, windows: &Windows) -> Result<Pool2d> {
+    let [k_h, k_w] = window(cx, windows)?;
+    let [batch, in_h, in_w, channels] = windows.sizes(cx, 0)?;
+    let ((out_h, pad_top), (out_w, pad_left)) =
+        (windows.along(0, in_h, k_h), windows.along(1, in_w, k_w));
+    Ok(Pool2d {
+        batch,
+        in_h,
+        in_w,
+        channels,
+        out_h,
+        out_w,
+        k_h,
+        k_w,
+        stride_h: windows.stride[0],
+        stride_w: windows.stride[1],
+        pad_top,
+        pad_left,
+    })
+}
+
+fn prepare(cx: &Context) -> Result<Prepared> {
+    let windows = Windows::of(cx)?;
+    let p = geometry(cx, &windows)?;
+    match cx.dtype(0)? {
+        DType::Float32 => {
+            let clamp = quantized::activation(cx)?;
+            let run = match &*cx.node.op {
+                "MaxPool" | "MAX_POOL_2D" => max_pool_f32,
+                "L2_POOL_2D" => l2_pool_f32,
+                _ => average_pool_f32,
+            };
+            let (from, to) = (
+                [p.batch, p.in_h, p.in_w, p.channels],
+                [p.batch, p.out_h, p.out_w, p.channels],
+            );
+            Prepared::function(move |io| {
+                channels_last(io, windows.channels_first, from, to, |x, out| {
+                    run(&p, x, clamp, out)
+                })
+            })
+        }
+        DType::Int8 if cx.tflite() => integer::<i8>(cx, p),
+        DType::UInt8 if cx.tflite() => integer::<u8>(cx, p),
+        DType::Int16 if cx.tflite() => integer::<i16>(cx, p),
+        other => Err(cx.no_kernel(other)),
+    }
+}
+
+fn integer<T: Quantized + Element + Ord>(cx: &Context, p: Pool2d) -> Result<Prepared> {
+    let range = match cx.out_quantization(0) {
+        Some(_) => quantized::range::<T>(cx, quantized::activation(cx)?)?,
+        None => (T::LO, T::HI),
+    };
+    let run = match &*cx.node.op {
+        "MAX_POOL_2D" => max_pool_quantized::<T>,
+        "AVERAGE_POOL_2D" => average_pool_quantized::<T>,
+        _ => return Err(cx.no_kernel(T::DTYPE)),
+    };
+    Prepared::function(move |io| {
+        run(&p, io.input(0)?, range, io.output(0)?);
+        Ok(())
+    })
+}

@@ -1,0 +1,249 @@
+//! Arithmetic and activations on quantized integers, in the TFLite dialect.
+
+use super::quantized::{activation, range};
+use super::{Context, Prepared};
+use crate::error::Result;
+use crate::kernels::elementwise::binary::BinaryOp;
+use crate::kernels::elementwise::unary::{self, UnaryOp};
+use crate::kernels::quantized::activation as kernels;
+use crate::kernels::quantized::arithmetic::{
+    Affine, QuantizedBinary, QuantizedOp, add_power_of_two,
+};
+use crate::kernels::quantized::table::{Table8, Table16};
+use crate::kernels::requant::quantized_range;
+use crate::kernels::{Clamp, Quantized};
+use crate::model::{DType, Element};
+
+fn affine((scale, zero): (f32, i32)) -> Affine {
+    Affine { scale, zero }
+}
+
+/// ADD, SUB, MUL, SQUARED_DIFFERENCE on quantized operands; `None` for operators that work on the plain integers.
+pub fn binary(cx: &Context, op: BinaryOp) -> Result<Option<Prepared>> {
+    let op = match op {
+        BinaryOp::Add => QuantizedOp::Add,
+        BinaryOp::Sub => QuantizedOp::Sub,
+        BinaryOp::Mul => QuantizedOp::Mul,
+        BinaryOp::SquaredDifference => QuantizedOp::SquaredDifference,
+        BinaryOp::Maximum | BinaryOp::Minimum => return Ok(None),
+        other => return Err(cx.unsupported(format!("no kernel for {other:?} on quantized values"))),
+    };
+    let prepared = match cx.dtype(0)? {
+        DType::Int8 => typed_binary::<i8>(cx, op),
+        DType::UInt8 => typed_binary::<u8>(cx, op),
+        DType::Int16 => match power_of_two_shifts(cx, op)? {
+            Some(shifts) => shifted_add(cx, op, shifts),
+            None => typed_binary::<i16>(cx, op),
+        },
+        other => Err(cx.no_kernel(other)),
+    };
+    prepared.map(Some)
+}
+
+struct Sizes {
+    a: Vec<usize>,
+    b: Vec<usize>,
+    out: Vec<usize>,
+}
+
+fn sizes(cx: &Context) -> Result<Sizes> {
+    let out = super::broadcast::shape(cx, &[cx.shape(0)?, cx.shape(1)?])?.fixed();
+    Ok(Sizes {
+        a: cx.sizes(0)?,
+        b: cx.sizes(1)?,
+        out: out.ok_or_else(|| cx.wrong("an input of unknown shape"))?,
+    })
+}
+
+fn bounds<T: Quantized>(cx: &Context, op: QuantizedOp) -> Result<(i32, i32)> {
+    let clamp = match op {
+        QuantizedOp::SquaredDifference => Clamp::NONE,
+        _ => activation(cx)?,
+    };
+    range::<T>(cx, clamp)
+}
+
+fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result<Prepared> {
+    let (a, b, out) = (
+        affine(cx.scale(0)?),
+        affine(cx.scale(1)?),
+        affine(cx.out_scale(0)?),
+    );
+    let wide = T::DTYPE == DType::Int16;
+    let math = QuantizedBinary::new(op, a, b, out, wide, bounds::<T>(cx, op)?);
+    let sizes = sizes(cx)?;
+    Prepared::function(move |io| {
+        let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        math.run((x, &sizes.a), (y, &sizes.b), (io.output(0)?, &sizes.out));
+        Ok(())
+    })
+}
+
+/// Right shifts of both sides where `pot_scale_int16` holds: all scales powers of two, all zero points 0.
+fn power_of_two_shifts(cx: &Context, op: QuantizedOp) -> Result<Option<(i32, i32)>> {
+    let wanted = matches!(op, QuantizedOp::Add | QuantizedOp::Sub)
+        && cx.node.attrs.bool("pot_scale_int16").unwrap_or(true);
+    let log2 = |(scale, zero): (f32, i32)| {
+        let log = scale.log2().round();
+        (zero == 0 && log.exp2() == scale).then_some(log as i32)
+    };
+    let (a, b, out) = (
+        log2(cx.scale(0)?),
+        log2(cx.scale(1)?),
+        log2(cx.out_scale(0)?),
+    );
+    let (Some(a), Some(b), Some(out), true) = (a, b, out, wanted) else {
+        return Ok(None);
+    };
+    let (a, b) = (out - a, out - b);
+    Ok((a >= 0 && b >= 0 && a.min(b) == 0).then_some((a, b)))
+}
+
+fn shifted_add(cx: &Context, op: QuantizedOp, (a, b): (i32, i32)) -> Result<Prepared> {
+    let bounds = bounds::<i16>(cx, op)?;
+    let sizes = sizes(cx)?;
+    Prepared::function(move |io| {
+        let (x, y) = (io.input::<i16>(0)?, io.input::<i16>(1)?);
+        let subtract = op == QuantizedOp::Sub;
+        add_power_of_two(
+            subtract,
+            (x, &sizes.a, a),
+            (y, &sizes.b, b),
+            bounds,
+            (io.output(0)?, &sizes.out),
+        );
+        Ok(())
+    })
+}
+
+/// A function of one quantized operand; `None` where the type has no rule of its own.
+pub fn unary(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
+    let prepared = match cx.dtype(0)? {
+        DType::Int8 if op == UnaryOp::Rsqrt => {
+            let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
+            Prepared::function(move |io| {
+                kernels::rsqrt_i8(io.input(0)?, a, b, io.output(0)?);
+                Ok(())
+            })
+        }
+        DType::Int8 => typed_unary::<i8>(cx, op),
+        DType::UInt8 => typed_unary::<u8>(cx, op),
+        DType::Int16 => wide_unary(cx, op),
+        other => Err(cx.no_kernel(other)),
+    };
+    prepared.map(Some)
+}
+
+/// What a rescaling activation does, for any width.
+fn rescaled<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
+    let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
+    let relu = |clamp: Clamp| {
+        let range = quantized_range::<T>((clamp.lo, clamp.hi), b.scale, b.zero);
+        Prepared::function(move |io| {
+            kernels::relu::<T>(io.input(0)?, a, b, range, io.output(0)?);
+            Ok(())
+        })
+    };
+    let prepared = match op {
+        UnaryOp::Relu => relu(Clamp::RELU),
+        UnaryOp::Relu6 => relu(Clamp::RELU6),
+        UnaryOp::ReluN1To1 => relu(Clamp::RELU_N1_TO_1),
+        UnaryOp::Relu0To1 => relu(Clamp::RELU_0_TO_1),
+        UnaryOp::LeakyRelu { alpha } => Prepared::function(move |io| {
+            kernels::leaky_relu::<T>(io.input(0)?, alpha, a, b, io.output(0)?);
+            Ok(())
+        }),
+        UnaryOp::Abs => Prepared::function(move |io| {
+            kernels::abs::<T>(io.input(0)?, a, b, io.output(0)?);
+            Ok(())
+        }),
+        _ => return Ok(None),
+    };
+    prepared.map(Some)
+}
+
+/// The function on one real number, by the float kernel.
+fn real(op: UnaryOp) -> impl Fn(f32) -> f32 {
+    move |x| {
+        let mut out = [0.0f32];
+        unary::unary(op, &[x], &mut out);
+        out[0]
+    }
+}
+
+fn has_table(op: UnaryOp) -> bool {
+    matches!(
+        op,
+        UnaryOp::Logistic
+            | UnaryOp::Tanh
+            | UnaryOp::Exp
+            | UnaryOp::Log
+            | UnaryOp::Elu
+            | UnaryOp::Gelu
+            | UnaryOp::GeluTanh
+            | UnaryOp::Sqrt
+            | UnaryOp::Sin
+            | UnaryOp::Cos
+    )
+}
+
+fn typed_unary<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Prepared> {
+    if let Some(prepared) = rescaled::<T>(cx, op)? {
+        return Ok(prepared);
+    }
+    let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
+    if op == UnaryOp::HardSwish {
+        return Prepared::function(move |io| {
+            kernels::hard_swish::<T>(io.input(0)?, a, b, io.output(0)?);
+            Ok(())
+        });
+    }
+    if !has_table(op) {
+        return Err(cx.unsupported(format!("no kernel for quantized {}", T::DTYPE)));
+    }
+    let table = Table8::<T>::new(a, b, real(op));
+    Prepared::function(move |io| {
+        table.run(io.input(0)?, io.output(0)?);
+        Ok(())
+    })
+}
+
+fn wide_unary(cx: &Context, op: UnaryOp) -> Result<Prepared> {
+    if let Some(prepared) = rescaled::<i16>(cx, op)? {
+        return Ok(prepared);
+    }
+    let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
+    match op {
+        UnaryOp::Logistic => Prepared::function(move |io| {
+            kernels::logistic_i16(io.input(0)?, a.scale, io.output(0)?);
+            Ok(())
+        }),
+        UnaryOp::Tanh => Prepared::function(move |io| {
+            kernels::tanh_i16(io.input(0)?, a.scale, io.output(0)?);
+            Ok(())
+        }),
+        op if has_table(op) || op == UnaryOp::Rsqrt => {
+            let table = Table16::new(a, b, real(op));
+            Prepared::function(move |io| {
+                table.run(io.input(0)?, io.output(0)?);
+                Ok(())
+            })
+        }
+        _ => Err(cx.unsupported("no kernel for quantized int16")),
+    }
+}
+
+/// PRELU with slopes that have a scale of their own.
+pub fn prelu<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
+    let (a, s, b) = (
+        affine(cx.scale(0)?),
+        affine(cx.scale(1)?),
+        affine(cx.out_scale(0)?),
+    );
+    let (x, alpha) = (cx.sizes(0)?, cx.sizes(1)?);
+    Prepared::function(move |io| {
+        let (values, slopes) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        kernels::prelu((values, &x, a), (slopes, &alpha, s), b, io.output(0)?);
+        Ok(())
+    })
+}

@@ -1,0 +1,264 @@
+//! Slices with begins, ends, strides and masks.
+
+use super::movement::element_size;
+use super::{Context, Fact, Operator, Prepared};
+use crate::error::Result;
+use crate::kernels::movement::{self, StridedSlice};
+use crate::model::{DType, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["StridedSlice"],
+        &["STRIDED_SLICE"],
+        infer_strided,
+        prepare_strided,
+    ),
+    Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice),
+];
+
+/// A strided slice resolved against the sizes of its input; sizes are -1 where the input's are unknown.
+struct Resolved {
+    begin: Vec<i64>,
+    strides: Vec<i64>,
+    sizes: Vec<i64>,
+    /// The output's shape: shrunk axes dropped, new ones put in.
+    shape: Vec<i64>,
+}
+
+/// One axis of the input: first element, step, count; -1 for an unknown count.
+fn resolve_axis(
+    cx: &Context,
+    size: i64,
+    (begin, end): (Option<i64>, Option<i64>),
+    stride: i64,
+) -> Result<(i64, i64, i64)> {
+    if stride == 0 {
+        return Err(cx.wrong("a stride of 0"));
+    }
+    if size < 0 {
+        return Ok((0, stride, -1));
+    }
+    let (lo, hi) = if stride > 0 {
+        (0, size)
+    } else {
+        (-1, size - 1)
+    };
+    let place = |at: i64| (if at < 0 { at.saturating_add(size) } else { at }).clamp(lo, hi);
+    let first = begin.map_or(if stride > 0 { 0 } else { size - 1 }, place);
+    let last = end.map_or(if stride > 0 { size } else { -1 }, place);
+    let span = if stride > 0 {
+        last - first
+    } else {
+        first - last
+    };
+    let count = if span <= 0 {
+        0
+    } else {
+        (span - 1) / stride.abs() + 1
+    };
+    Ok((if count == 0 { 0 } else { first }, stride, count))
+}
+
+fn resolve(cx: &Context) -> Result<Option<Resolved>> {
+    let (Some(begin), Some(end), Some(strides)) = (cx.ints(1)?, cx.ints(2)?, cx.ints(3)?) else {
+        return Ok(None);
+    };
+    let Some(dims) = cx.shape(0)?.dims() else {
+        return Ok(None);
+    };
+    if begin.len() != end.len() || begin.len() != strides.len() || begin.len() > 32 {
+        return Err(cx.wrong("begin, end and strides differ in length"));
+    }
+    let mask = |name: &str| {
+        let bits = cx.attr_int(name, 0);
+        move |i: usize| bits >> i & 1 == 1
+    };
+    let (begins, ends, ellipsis, new, shrink) = (
+        mask("begin_mask"),
+        mask("end_mask"),
+        mask("ellipsis_mask"),
+        mask("new_axis_mask"),
+        mask("shrink_axis_mask"),
+    );
+    let offset = cx.tflite() && cx.attr_bool("offset");
+    let named = (0..begin.len())
+        .filter(|&i| !new(i) && !ellipsis(i))
+        .count();
+    let open = dims.len().checked_sub(named).ok_or_else(|| {
+        cx.wrong(format!(
+            "a slice over {named} axes of {}",
+            cx.shape(0).unwrap_or(&Shape::UNKNOWN)
+        ))
+    })?;
+    let mut out = Resolved {
+        begin: Vec::new(),
+        strides: Vec::new(),
+        sizes: Vec::new(),
+        shape: Vec::new(),
+    };
+    let whole = |out: &mut Resolved| {
+        let size = dims[out.begin.len()];
+        out.begin.push(0);
+        out.strides.push(1);
+        out.sizes.push(size);
+        out.shape.push(size);
+    };
+    let mut seen_ellipsis = false;
+    for i in 0..begin.len() {
+        if ellipsis(i) && !seen_ellipsis {
+            seen_ellipsis = true;
+            (0..open).for_each(|_| whole(&mut out));
+        } else if new(i) {
+            out.shape.push(1);
+        } else {
+            let Some(&size) = dims.get(out.begin.len()) else {
+                return Err(cx.wrong("a slice over more axes than there are"));
+            };
+            if shrink(i) {
+                let at = if begin[i] < 0 {
+                    begin[i] + size
+                } else {
+                    begin[i]
+                };
+                if size >= 0 && !(0..size).contains(&at) {
+                    return Err(cx.wrong(format!(
+                        "index {} of an axis with {size} elements",
+                        begin[i]
+                    )));
+                }
+                out.begin.push(at.max(0));
+                out.strides.push(1);
+                out.sizes.push(if size < 0 { -1 } else { 1 });
+            } else {
+                let last = if offset {
+                    begin[i].saturating_add(end[i])
+                } else {
+                    end[i]
+                };
+                let ends = ((!begins(i)).then_some(begin[i]), (!ends(i)).then_some(last));
+                let (first, stride, count) = resolve_axis(cx, size, ends, strides[i])?;
+                out.begin.push(first);
+                out.strides.push(stride);
+                out.sizes.push(count);
+                out.shape.push(count);
+            }
+        }
+    }
+    while out.begin.len() < dims.len() {
+        whole(&mut out);
+    }
+    Ok(Some(out))
+}
+
+fn infer_strided(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.dtype(0)?;
+    let Some(resolved) = resolve(cx)? else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    // A piece of a known shape is known.
+    let numbers = matches!(dtype, DType::Int32 | DType::Int64);
+    if let ([begin], [stride], [count], true) = (
+        &*resolved.begin,
+        &*resolved.strides,
+        &*resolved.sizes,
+        numbers,
+    ) && let Some(values) = cx.ints(0)?.filter(|v| v.len() <= 64)
+    {
+        let pick = |n: i64| {
+            usize::try_from(begin + n * stride)
+                .ok()
+                .and_then(|at| values.get(at).copied())
+        };
+        let picked: Option<Vec<i64>> = (0..*count).map(pick).collect();
+        let sizes = Shape(Some(resolved.shape.clone())).fixed();
+        if let (Some(picked), Some(sizes)) = (picked, sizes) {
+            return Ok(vec![super::movement::whole_numbers(dtype, &sizes, &picked)]);
+        }
+    }
+    cx.one(dtype, Shape(Some(resolved.shape)))
+}
+
+fn prepare_strided(cx: &Context) -> Result<Prepared> {
+    let (size, shape) = (element_size(cx, 0)?, cx.sizes(0)?);
+    let Some(resolved) = resolve(cx)? else {
+        return super::later();
+    };
+    let begin: Vec<usize> = resolved.begin.iter().map(|&b| b as usize).collect();
+    let strides: Vec<isize> = resolved.strides.iter().map(|&s| s as isize).collect();
+    let sizes: Vec<usize> = resolved.sizes.iter().map(|&s| s as usize).collect();
+    Prepared::function(move |io| {
+        let spec = StridedSlice {
+            begin: &begin,
+            strides: &strides,
+            sizes: &sizes,
+        };
+        let out = io.output_bytes(0)?;
+        if !out.is_empty() {
+            movement::strided_slice(size, io.view(0)?.bytes(), &shape, spec, out);
+        }
+        Ok(())
+    })
+}
+
+/// Begin and size of each axis, sizes of -1 filled in.
+fn bounds(cx: &Context) -> Result<Option<(Vec<i64>, Vec<i64>)>> {
+    let (Some(begin), Some(mut sizes)) = (cx.ints(1)?, cx.ints(2)?) else {
+        return Ok(None);
+    };
+    let Some(dims) = cx.shape(0)?.dims() else {
+        return Ok(None);
+    };
+    let misfit = || {
+        cx.wrong(format!(
+            "{sizes:?} elements from {begin:?} of {}",
+            Shape(Some(dims.to_vec()))
+        ))
+    };
+    if begin.len() != dims.len() || sizes.len() != dims.len() {
+        return Err(misfit());
+    }
+    for axis in 0..dims.len() {
+        let (first, count, length) = (begin[axis], sizes[axis], dims[axis]);
+        let bad = first < 0
+            || count < -1
+            || (length >= 0 && (first > length || (count >= 0 && count > length - first)));
+        if bad {
+            return Err(misfit());
+        }
+    }
+    for axis in 0..dims.len() {
+        if sizes[axis] == -1 && dims[axis] >= 0 {
+            sizes[axis] = dims[axis] - begin[axis];
+        }
+    }
+    Ok(Some((begin, sizes)))
+}
+
+fn infer_slice(cx: &Context) -> Result<Vec<Fact>> {
+    let shape = match (bounds(cx)?, cx.shape(0)?.rank()) {
+        (Some((_, sizes)), _) => Shape(Some(sizes)),
+        (None, Some(rank)) => Shape(Some(vec![-1; rank])),
+        _ => Shape::UNKNOWN,
+    };
+    cx.one(cx.dtype(0)?, shape)
+}
+
+fn prepare_slice(cx: &Context) -> Result<Prepared> {
+    let (size, shape) = (element_size(cx, 0)?, cx.sizes(0)?);
+    let Some((begin, sizes)) = bounds(cx)? else {
+        return super::later();
+    };
+    let begin: Vec<usize> = begin.iter().map(|&v| v as usize).collect();
+    let sizes: Vec<usize> = sizes.iter().map(|&v| v as usize).collect();
+    Prepared::function(move |io| {
+        movement::slice(
+            size,
+            io.view(0)?.bytes(),
+            &shape,
+            &begin,
+            &sizes,
+            io.output_bytes(0)?,
+        );
+        Ok(())
+    })
+}
