@@ -99,10 +99,10 @@ mod x86 {
                     }
                 }
             }
-            for m in 0..MR {
+            for (m, acc) in acc.iter().enumerate() {
                 let to = sums.as_mut_ptr().add((row + m) * WIDTH);
-                _mm512_storeu_si512(to.cast(), acc[m][0]);
-                _mm512_storeu_si512(to.add(16).cast(), acc[m][1]);
+                _mm512_storeu_si512(to.cast(), acc[0]);
+                _mm512_storeu_si512(to.add(16).cast(), acc[1]);
             }
         }
     }
@@ -150,10 +150,10 @@ mod x86 {
                     }
                 }
             }
-            for m in 0..MR {
+            for (m, acc) in acc.iter().enumerate() {
                 let to = sums.as_mut_ptr().add((row + m) * WIDTH);
-                _mm256_storeu_si256(to.cast(), acc[m][0]);
-                _mm256_storeu_si256(to.add(8).cast(), acc[m][1]);
+                _mm256_storeu_si256(to.cast(), acc[0]);
+                _mm256_storeu_si256(to.add(8).cast(), acc[1]);
             }
         }
     }

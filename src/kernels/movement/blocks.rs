@@ -24,6 +24,7 @@ fn permuted(size: usize, src: &[u8], shape: &[usize], perm: &[usize], dst: &mut 
 
 /// SPACE_TO_BATCH_ND: pads the axes after the first by `before` and `after` with `value`, then moves blocks into the batch.
 /// `shape` is the input's; the output is `[product of block * batch, padded / block…, rest…]`.
+#[allow(clippy::too_many_arguments)]
 pub fn space_to_batch(
     size: usize,
     src: &[u8],

@@ -3,6 +3,8 @@
 pub mod activation;
 pub mod arithmetic;
 pub mod convert;
+#[cfg(test)]
+mod golden;
 pub mod hybrid;
 pub mod reduce;
 pub mod softmax16;

@@ -66,6 +66,12 @@ impl Resize {
         (lower as usize, upper as usize, position - 1024 * lower)
     }
 
+    /// Batch, row and column of an output cell.
+    fn place(&self, at: usize) -> (usize, usize, usize) {
+        let row = at / self.out_w;
+        (row / self.out_h, row % self.out_h, at % self.out_w)
+    }
+
     fn cell(&self, b: usize, y: usize, x: usize) -> usize {
         ((b * self.in_h + y) * self.in_w + x) * self.channels
     }
@@ -89,11 +95,7 @@ pub fn resize_nearest(p: &Resize, size: usize, input: &[u8], output: &mut [u8]) 
         return;
     }
     for (at, out) in output.chunks_exact_mut(bytes).enumerate() {
-        let (b, y, x) = (
-            at / (p.out_w * p.out_h),
-            at / p.out_w % p.out_h,
-            at % p.out_w,
-        );
+        let (b, y, x) = p.place(at);
         let (iy, ix) = (p.nearest(y, p.in_h, p.out_h), p.nearest(x, p.in_w, p.out_w));
         let from = p.cell(b, iy, ix) * size;
         out.copy_from_slice(&input[from..from + bytes]);
@@ -102,41 +104,50 @@ pub fn resize_nearest(p: &Resize, size: usize, input: &[u8], output: &mut [u8]) 
 
 /// Interpolates on f32.
 pub fn resize_bilinear_f32(p: &Resize, input: &[f32], output: &mut [f32]) {
+    bilinear(p, input, output, |v| v, |v| v);
+}
+
+/// Interpolates `u8` in f32 and rounds half up, as TensorFlow Lite does for this type alone.
+pub fn resize_bilinear_u8(p: &Resize, input: &[u8], output: &mut [u8]) {
+    bilinear(p, input, output, f32::from, |v| (v + 0.5) as u8);
+}
+
+fn bilinear<T: Copy>(
+    p: &Resize,
+    input: &[T],
+    output: &mut [T],
+    widen: impl Fn(T) -> f32,
+    narrow: impl Fn(f32) -> T,
+) {
     p.check(input.len(), output.len(), 1);
     if output.is_empty() {
         return;
     }
     for (at, out) in output.chunks_exact_mut(p.channels).enumerate() {
-        let (b, y, x) = (
-            at / (p.out_w * p.out_h),
-            at / p.out_w % p.out_h,
-            at % p.out_w,
-        );
+        let (b, y, x) = p.place(at);
         let (y0, y1, dy) = p.between(y, p.in_h, p.out_h);
         let (x0, x1, dx) = p.between(x, p.in_w, p.out_w);
         let (a, c) = (p.cell(b, y0, x0), p.cell(b, y1, x0));
         let (d, e) = (p.cell(b, y0, x1), p.cell(b, y1, x1));
         for (i, out) in out.iter_mut().enumerate() {
-            *out = input[a + i] * (1.0 - dy) * (1.0 - dx)
-                + input[c + i] * dy * (1.0 - dx)
-                + input[d + i] * (1.0 - dy) * dx
-                + input[e + i] * dy * dx;
+            *out = narrow(
+                widen(input[a + i]) * (1.0 - dy) * (1.0 - dx)
+                    + widen(input[c + i]) * dy * (1.0 - dx)
+                    + widen(input[d + i]) * (1.0 - dy) * dx
+                    + widen(input[e + i]) * dy * dx,
+            );
         }
     }
 }
 
-/// Interpolates on integers with 10-bit weights.
+/// Interpolates on `i8` or `i16` with 10-bit weights.
 pub fn resize_bilinear_quantized<T: Quantized>(p: &Resize, input: &[T], output: &mut [T]) {
     p.check(input.len(), output.len(), 1);
     if output.is_empty() {
         return;
     }
     for (at, out) in output.chunks_exact_mut(p.channels).enumerate() {
-        let (b, y, x) = (
-            at / (p.out_w * p.out_h),
-            at / p.out_w % p.out_h,
-            at % p.out_w,
-        );
+        let (b, y, x) = p.place(at);
         let (y0, y1, dy) = p.between_fixed(y, p.in_h, p.out_h);
         let (x0, x1, dx) = p.between_fixed(x, p.in_w, p.out_w);
         let corners = [
@@ -186,6 +197,8 @@ mod tests {
         resize_bilinear_quantized(&half, &[0, 4], &mut out);
         assert_eq!(out, [0, 1, 3, 4]);
         let mut out = [0u8; 4];
+        resize_bilinear_u8(&half, &[0, 5], &mut out);
+        assert_eq!(out, [0, 1, 4, 5]);
         resize_nearest(&P, 1, &[1, 2], &mut out);
         assert_eq!(out, [1, 1, 2, 2]);
     }
