@@ -72,7 +72,7 @@ impl TensorData {
             TensorData::Missing(reason) => Err(Error::unreadable(reason.to_string())),
             TensorData::Parts(parts) => join(parts, dtype, shape, count),
             TensorData::Strings(strings) => {
-                repeat_limit(count, 1)?;
+                repeat_limit(count, size_of::<Vec<u8>>())?;
                 let last = strings.last().cloned().unwrap_or_default();
                 let all = (0..count)
                     .map(|i| strings.get(i).unwrap_or(&last).to_vec())

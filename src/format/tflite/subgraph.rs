@@ -137,15 +137,22 @@ fn read_tensor(reader: &mut Reader<'_>, table: Table<'_>, tensors: usize) -> Res
 /// The values of a constant, checked against its shape; damage makes it missing, with a warning.
 fn constant(reader: &mut Reader<'_>, value: &Value, bytes: Result<Bytes>) -> TensorData {
     let checked = bytes.and_then(|bytes| {
-        if value.dtype == DType::String {
-            return match reader.strings(value.buffer, &bytes) {
-                TensorData::Missing(reason) => Err(Error::unreadable(reason.to_string())),
-                data => Ok(data),
-            };
-        }
         let count = value.stored_shape.elements().ok_or_else(|| {
             Error::unreadable(format!("a constant of shape {}", value.stored_shape))
         })?;
+        if value.dtype == DType::String {
+            return match reader.strings(value.buffer, &bytes) {
+                TensorData::Missing(reason) => Err(Error::unreadable(reason.to_string())),
+                TensorData::Strings(strings) if strings.len() < count => {
+                    Err(Error::unreadable(format!(
+                        "{} strings for the shape {}",
+                        strings.len(),
+                        value.stored_shape
+                    )))
+                }
+                data => Ok(data),
+            };
+        }
         // How many values a sparse constant has, its packing says.
         let expected = value.dtype.packed_bytes(count);
         if value.sparsity.is_none() && expected.is_some_and(|n| n != bytes.len()) {
@@ -386,16 +393,22 @@ fn add(graph: &mut Graph, node: Node, index: usize) -> Result<()> {
 }
 
 /// In files that never say whether they know a rank, a tensor without dimensions is a scalar. A tensor without
-/// elements that nothing makes is a constant, too: it needs no bytes.
+/// elements that operators use and nothing makes is a constant, too: it needs no bytes.
 fn settle(graph: &mut Graph, ranks_are_known: bool) {
     let inputs: HashSet<ValueId> = graph.inputs.iter().flatten().copied().collect();
+    let uses = graph.nodes.iter().flat_map(|n| &n.inputs);
+    let used: HashSet<ValueId> = uses.chain(&graph.outputs).flatten().copied().collect();
     for id in graph.value_ids() {
         let value = graph.value_mut(id);
         if !ranks_are_known && value.shape.0.is_none() {
             value.shape = Shape::scalar();
         }
         let made = value.producer.is_some() || value.is_variable || inputs.contains(&id);
-        if !made && value.data.is_none() && value.stored_shape.elements() == Some(0) {
+        if !made
+            && used.contains(&id)
+            && value.data.is_none()
+            && value.stored_shape.elements() == Some(0)
+        {
             value.data = Some(match value.dtype {
                 DType::String => TensorData::Strings([].into()),
                 _ => TensorData::plain(Bytes::new()),

@@ -230,7 +230,11 @@ impl<'m> Parts<'m> {
         let buffers = self.write_buffers(&mut out, place);
         let mut graphs = Vec::new();
         for number in 0..self.meta_graph.graphs.len() {
-            graphs.push(self.write_graph(&mut out, number)?);
+            let name = &self.meta_graph.graphs[number].name;
+            let graph = self
+                .write_graph(&mut out, number)
+                .map_err(|e| e.at(format_args!("subgraph {name:?}")))?;
+            graphs.push(graph);
         }
         let signatures = self.write_signatures(&mut out)?;
         let codes: Vec<_> = self
