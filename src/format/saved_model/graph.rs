@@ -120,11 +120,11 @@ impl Builder {
             let mut node = Node::new(proto.name.as_str(), self.names.get(&proto.op));
             node.device = self.names.get(&proto.device);
             node.attrs = attrs(proto.attr, &mut self.names);
-            let outputs = match self.outputs(&node.op, &node.attrs) {
-                Some(outputs) => outputs,
-                None => opaque.remove(&proto.name).unwrap_or(Outputs(Vec::new())),
-            };
-            self.spend(&outputs, &node.name)
+            let outputs = self
+                .outputs(&node.op, &node.attrs)
+                .or_else(|| opaque.remove(&proto.name))
+                .ok_or_else(|| too_many(&node.name))
+                .and_then(|outputs| self.spend(&outputs, &node.name).map(|()| outputs))
                 .map_err(|e| e.at(place(&graph)))?;
             node.outputs = add_outputs(&mut graph, &node, &outputs);
             let name = node.name.clone();
@@ -242,13 +242,18 @@ impl Builder {
         const FREE: usize = 8;
         let count: usize = outputs.0.iter().map(|(_, types)| types.len()).sum();
         let cost = count.saturating_sub(FREE);
-        self.budget = self.budget.checked_sub(cost).ok_or_else(|| {
-            Error::unreadable(format!(
-                "node {node:?} claims {count} outputs, more than a file of this size can mean"
-            ))
-        })?;
+        self.budget = self
+            .budget
+            .checked_sub(cost)
+            .ok_or_else(|| too_many(node))?;
         Ok(())
     }
+}
+
+fn too_many(node: &str) -> Error {
+    Error::unreadable(format!(
+        "node {node:?} claims more outputs than a file of this size can mean"
+    ))
 }
 
 /// Names of what a function gives back.

@@ -6,9 +6,12 @@ mod folder;
 mod graph;
 mod objects;
 mod pb;
+mod pbtxt;
 mod restore;
 mod signatures;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 use std::path::Path;
@@ -35,9 +38,8 @@ pub fn read(file: &Path) -> Result<Model> {
     let bytes = map_file(file)?;
     let text_format = file.extension().is_some_and(|e| e == "pbtxt");
     let size = bytes.len();
-    let proto = decode(bytes, text_format).map_err(|e| e.in_file(file))?;
-
     let mut warnings = Vec::new();
+    let proto = decode(bytes, text_format).map_err(|e| e.in_file(file))?;
     let files = folder::files(folder);
     let mut bundle = bundle::open(&folder.join("variables/variables"), &mut warnings);
     variables::describe(&mut bundle);
@@ -72,9 +74,10 @@ pub fn read(file: &Path) -> Result<Model> {
 }
 
 fn decode(bytes: bytes::Bytes, text_format: bool) -> Result<pb::SavedModel> {
-    if text_format {
-        return Err(Error::unsupported("reading saved_model.pbtxt"));
-    }
+    let bytes = match text_format {
+        true => pbtxt::to_binary(&bytes, ".mexplore.SavedModel")?.into(),
+        false => bytes,
+    };
     if bytes.len() > LARGEST_GRAPH {
         return Err(Error::unreadable(format!(
             "{} bytes; a protobuf message has at most {LARGEST_GRAPH}",

@@ -71,7 +71,7 @@ pub fn flatten(meta_graph: &MetaGraph, signature: &Signature) -> Result<Graph> {
 /// # Errors
 /// As [`flatten`].
 pub fn flatten_function(meta_graph: &MetaGraph, name: &str) -> Result<Graph> {
-    let mut inliner = Inliner::new(meta_graph);
+    let inliner = Inliner::new(meta_graph);
     let function = inliner.function(name)?;
     let goal = Goal {
         name: function.name.clone(),
