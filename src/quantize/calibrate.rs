@@ -181,7 +181,32 @@ pub fn ranges(
         see_ports(&mut ranges, &signature.inputs, sample);
         see_ports(&mut ranges, &signature.outputs, &outputs);
     }
+    hand_on(model, signature, &mut ranges)?;
     Ok(ranges)
+}
+
+/// A reshape is no work to the runtime, so it reports no value of its own: it has its operand's.
+fn hand_on(model: &Model, signature: &Signature, ranges: &mut [Option<Range>]) -> Result<()> {
+    let graph = model
+        .meta_graphs
+        .first()
+        .and_then(|m| m.graphs.get(signature.graph));
+    let Some(graph) = graph else {
+        return Ok(());
+    };
+    for id in graph.topological_order()? {
+        let node = graph.node(id);
+        if !matches!(
+            &*node.op,
+            "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" | "TRANSPOSE"
+        ) {
+            continue;
+        }
+        if let (Some(from), Some(to)) = (node.input(0), node.outputs.first()) {
+            ranges[to.index()] = ranges[to.index()].or(ranges[from.index()]);
+        }
+    }
+    Ok(())
 }
 
 const PREFIX: &str = "value ";
