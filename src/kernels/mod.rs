@@ -4,7 +4,7 @@
 //! small parameter struct. Whoever calls has checked the shapes: a slice of the wrong length is a bug of the caller and
 //! panics. What depends on *values* (an index outside the table, a division by zero) is an [`crate::error::Error`].
 //!
-//! - [`reference`]: plain kernels that read like the definition and repeat TensorFlow Lite's reference kernels;
+//! - [`mod@reference`]: plain kernels that read like the definition and repeat TensorFlow Lite's reference kernels;
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`] and [`requant`]: the arithmetic under them.
