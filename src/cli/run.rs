@@ -29,7 +29,7 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         outputs.map(|o| (o, millis))
     })?;
     if let Some(path) = &args.outputs {
-        npy::write_npz(path, &outputs)?;
+        npy::write_npz(path, &session.keyed(&outputs))?;
     }
     let report = RunReport::new(
         session.signature(),

@@ -147,6 +147,17 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     if a != b {
         return Err(cx.unsupported(format!("no kernel for {a} times {b}")));
     }
+    let to = infer(cx)?.first().map_or(a, |f| f.dtype);
+    if (a, to) == (DType::Int8, DType::Int32) {
+        return Prepared::function(move |io| {
+            let (x, y) = (io.input::<i8>(0)?, io.input::<i8>(1)?);
+            batch_matmul_i8_i32(&g.p, (x, &g.x), (y, &g.y), (io.output(0)?, &g.out));
+            Ok(())
+        });
+    }
+    if a != to {
+        return Err(cx.unsupported(format!("no kernel from {a} to {to}")));
+    }
     with_type!(a, T in [
         Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Int32: i32, Int64: i64, Int16: i16,
         Int8: i8, UInt8: u8, Complex64: [f32; 2], Complex128: [f64; 2],

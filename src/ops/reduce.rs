@@ -235,7 +235,11 @@ fn prepare_running(cx: &Context) -> Result<Prepared> {
 }
 
 fn infer_top_k(cx: &Context) -> Result<Vec<Fact>> {
-    let index = cx.node.attrs.dtype("index_type").unwrap_or(DType::Int32);
+    let index = match cx.node.attrs.dtype("index_type") {
+        Some(dtype) => dtype,
+        None if cx.tflite() => cx.out_dtype(1)?,
+        None => DType::Int32,
+    };
     let k = match cx.int(1)? {
         Some(k) if k >= 0 => k,
         Some(k) => return Err(cx.wrong(format!("k is {k}"))),
@@ -273,6 +277,18 @@ fn prepare_top_k(cx: &Context) -> Result<Prepared> {
             let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i32>(1)?);
             let mut room = vec![0; length];
             order::top_k(length, k, x, values, |at, pick| out[at] = pick as i32, &mut room);
+            Ok(())
+        }),
+        DType::Int16 => Prepared::function(move |io| {
+            let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i16>(1)?);
+            let mut room = vec![0; length];
+            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i16, &mut room);
+            Ok(())
+        }),
+        DType::Int64 => Prepared::function(move |io| {
+            let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i64>(1)?);
+            let mut room = vec![0; length];
+            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i64, &mut room);
             Ok(())
         }),
         other => Err(cx.no_kernel(other)),

@@ -39,7 +39,8 @@ fn fill_in(cx: &Context, wanted: &[i64], from: &Shape) -> Result<Shape> {
         (Some(&at), Some(count)) => {
             let known = known.ok_or_else(misfit)?;
             dims[at] = match known {
-                0 if count == 0 => 0,
+                // Both sides are empty: their other sizes decide.
+                0 if count == 0 => beside_zeros(from, wanted),
                 0 => return Err(misfit()),
                 n if count.is_multiple_of(n) => (count / n) as i64,
                 _ => return Err(misfit()),
@@ -49,6 +50,16 @@ fn fill_in(cx: &Context, wanted: &[i64], from: &Shape) -> Result<Shape> {
         _ => {}
     }
     Ok(Shape(Some(dims)))
+}
+
+/// The size that makes the products of all sizes but zeros equal; 0 where none does.
+fn beside_zeros(from: &Shape, wanted: &[i64]) -> i64 {
+    let product = |dims: &[i64]| {
+        let others = dims.iter().filter(|d| **d > 0);
+        others.fold(1i64, |n, &d| n.saturating_mul(d))
+    };
+    let (have, given) = (product(from.dims().unwrap_or_default()), product(wanted));
+    if have % given == 0 { have / given } else { 0 }
 }
 
 fn reshape(cx: &Context) -> Result<Vec<Fact>> {

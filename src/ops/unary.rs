@@ -330,6 +330,14 @@ fn infer_bitcast(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(to, crate::model::Shape(Some(dims)))
 }
 
+fn prepare_bitcast(_: &Context) -> Result<Prepared> {
+    Prepared::function(|io| {
+        let bytes = io.view(0)?.bytes();
+        io.output_bytes(0)?.copy_from_slice(bytes);
+        Ok(())
+    })
+}
+
 fn prepare_like(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     let ones = &*cx.node.op == "OnesLike";

@@ -15,6 +15,8 @@ pub struct Session {
     key: Name,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    /// The file has no signature of its own.
+    implied: bool,
     setup: Setup,
     /// The plan of the last input sizes, and the memory it runs in.
     planned: Option<(Plan, Memory)>,
@@ -58,6 +60,7 @@ impl Session {
             key: signature.key.clone(),
             inputs: signature.inputs.clone(),
             outputs: signature.outputs.clone(),
+            implied: signature.implied,
             setup,
             planned: None,
             watch: Watch::default(),
@@ -136,6 +139,22 @@ impl Session {
         let names = self.outputs.iter().zip(&self.setup.outputs);
         names
             .map(|(port, &value)| Ok((port.name.to_string(), run.tensor(value)?)))
+            .collect()
+    }
+
+    /// Outputs of [`Session::run`] under the keys that files use: the signature's names, or `#0`, `#1`, … for a model
+    /// without signatures.
+    pub fn keyed(&self, outputs: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+        let key = |at: usize, name: &String| {
+            if self.implied {
+                format!("#{at}")
+            } else {
+                name.clone()
+            }
+        };
+        let outputs = outputs.iter().enumerate();
+        outputs
+            .map(|(at, (name, tensor))| (key(at, name), tensor.clone()))
             .collect()
     }
 
