@@ -134,7 +134,7 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
             }
         }
     }
-    rows.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    rows.sort_by_key(|x| std::cmp::Reverse(x.bytes));
     rows
 }
 
@@ -202,7 +202,7 @@ pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
             share: bytes as f64 / total,
         })
         .collect();
-    entries.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    entries.sort_by_key(|x| std::cmp::Reverse(x.bytes));
     entries
 }
 
@@ -226,7 +226,7 @@ fn grouped<'a>(
             .saturating_add(row.shape.elements().unwrap_or(0) as u64);
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.sort_by(|a, b| b.bytes.cmp(&a.bytes));
+    groups.sort_by_key(|x| std::cmp::Reverse(x.bytes));
     groups
 }
 
