@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::outputs::Difference;
 use super::{LayerDiff, Pair, Sample, Side, names};
-use crate::analysis::{self, Place, tensors};
+use crate::analysis::{self, Place, TensorRow, tensors};
 use crate::error::Result;
 use crate::feed;
 use crate::model::{GraphKind, Model, Name, Quantization, Tensor};
@@ -45,8 +45,9 @@ pub(super) fn inner_values(
         .unwrap_or_default();
     progress.stage("comparing inner values", samples.len() as u64);
     let mut found: Vec<Inner> = Vec::new();
-    let mut sums: HashMap<(Name, Name), Difference> = HashMap::new();
-    for (index, sample) in samples.iter().enumerate() {
+    let mut sums: Vec<Difference> = Vec::new();
+    let mut places: HashMap<(Name, Name), usize> = HashMap::new();
+    for sample in samples {
         let a = kept(&mut pair.a, &sample.a)?;
         let b = kept(&mut pair.b, &sample.b)?;
         // The last of equal names: what a loop left.
@@ -59,11 +60,8 @@ pub(super) fn inner_values(
             let Some(before) = matching(value, &a, &by_node) else {
                 continue;
             };
-            let sum = sums
-                .entry((before.name.clone(), value.name.clone()))
-                .or_default();
-            sum.add(&before.real, &value.real);
-            if index == 0 {
+            let key = (before.name.clone(), value.name.clone());
+            let at = *places.entry(key).or_insert_with(|| {
                 found.push(Inner {
                     node: before.node.to_string(),
                     op_a: before.op.to_string(),
@@ -72,13 +70,15 @@ pub(super) fn inner_values(
                     sqnr_db: 0.0,
                     max_abs: 0.0,
                 });
-            }
-            let key = names::origins(&value.name).collect::<Vec<_>>();
-            if let Some(inner) = found.iter_mut().find(|inner| inner.origins == key) {
-                (inner.sqnr_db, inner.max_abs) = (sum.sqnr_db(), sum.max_abs());
-            }
+                sums.push(Difference::default());
+                sums.len() - 1
+            });
+            sums[at].add(&before.real, &value.real);
         }
         progress.step(1)?;
+    }
+    for (inner, sum) in found.iter_mut().zip(&sums) {
+        (inner.sqnr_db, inner.max_abs) = (sum.sqnr_db(), sum.max_abs());
     }
     Ok(found)
 }
@@ -124,6 +124,7 @@ fn matching<'k>(value: &Kept, a: &'k [Kept], by_node: &HashMap<&str, usize>) -> 
 /// Weights that one operator takes.
 #[derive(Debug)]
 struct Layer {
+    name: String,
     scopes: Vec<String>,
     op: String,
     bytes: u64,
@@ -154,6 +155,7 @@ fn weighted(model: &Model) -> Vec<Layer> {
             .position(|(node, _)| *node == used.node)
             .unwrap_or_else(|| {
                 let layer = Layer {
+                    name: layer_name(&row, &used.node).to_owned(),
                     scopes: scopes(&used.node),
                     op: used.op.to_string(),
                     bytes: 0,
@@ -167,6 +169,17 @@ fn weighted(model: &Model) -> Vec<Layer> {
         layer.scopes.extend(scopes(&row.name));
     }
     layers.into_iter().map(|(_, layer)| layer).collect()
+}
+
+/// A fused operator of a .tflite is named after its last part, so its largest constant says better which layer it is;
+/// variables have no scope of their own in the graph.
+fn layer_name<'t>(largest: &'t TensorRow, node: &'t str) -> &'t str {
+    let constant = matches!(largest.place, Place::Constant { .. });
+    let of = |name: &'t str| names::origins(name).next().unwrap_or_default();
+    match of(&largest.name).rsplit_once('/') {
+        Some((scope, _)) if constant => scope,
+        _ => names::scope(of(node)),
+    }
 }
 
 /// Layers with weights on either side and, after a run that kept inner values, those too, in B's order.
@@ -188,12 +201,8 @@ pub(super) fn compare(a: &Model, b: &Model, inner: &[Inner]) -> Vec<LayerDiff> {
             measured[at] = true;
         }
         let largest = own.iter().max_by_key(|l| l.bytes);
-        let name = largest
-            .or(Some(&layer))
-            .and_then(|l| l.scopes.first())
-            .cloned();
         let row = LayerDiff {
-            name: name.unwrap_or_default(),
+            name: largest.unwrap_or(&layer).name.clone(),
             op_a: largest.map(|l| l.op.clone()).unwrap_or_default(),
             op_b: layer.op,
             a_bytes: own.iter().map(|l| l.bytes).sum(),
@@ -212,7 +221,7 @@ pub(super) fn compare(a: &Model, b: &Model, inner: &[Inner]) -> Vec<LayerDiff> {
 
 fn only_before(layer: Layer) -> LayerDiff {
     LayerDiff {
-        name: layer.scopes.into_iter().next().unwrap_or_default(),
+        name: layer.name,
         op_a: layer.op,
         op_b: String::new(),
         a_bytes: layer.bytes,

@@ -15,7 +15,7 @@ fn show_a_tflite() {
       description    MLIR Converted.
       needs runtime  1.14.0
       parameters     23,338
-      cost           2.37 kMAC per sample
+      cost           348 kMAC per sample
       operators      11 in 1 subgraph
 
     Signatures
@@ -148,7 +148,7 @@ fn show_a_saved_model() {
     digits_cnn/2  SavedModel · TensorFlow 2.21.0 · 292 KB
       tags        serve
       parameters  23,626   trainable 23,434
-      cost        2.37 kMAC per sample
+      cost        348 kMAC per sample
       operators   153 in the graph, 274 in 5 functions
       variables   33 in 1 shard
       versions    1  ● 2
