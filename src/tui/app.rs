@@ -11,13 +11,10 @@ use super::config::{self, Config};
 use super::focus::{Focus, History, Spot, Thing};
 use super::jobs::{Finished, Jobs, Output, Slot};
 use super::keymap::{Key, Keymap};
-use super::overlay::{Act, Ask, Choice, Overlay, Picker, edit};
+use super::overlay::{Act, Ask, Choice, Overlay, Picker};
 use super::panes::{self, Context, Handled, Pane, PaneId, Request};
 use super::render::Hits;
-use super::term::{
-    InputEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
-    MouseEventKind, Position,
-};
+use super::term::{InputEvent, KeyEventKind};
 use super::theme::Theme;
 use super::{Event, Options, search};
 use crate::error::{Error, Result};
@@ -43,8 +40,9 @@ pub struct Open {
     pub pane: PaneId,
     pub panes: Vec<Box<dyn Pane>>,
     history: History,
-    hits: Vec<Thing>,
-    hit: usize,
+    /// Things that the last search found, and which of them one stands on.
+    pub(super) hits: Vec<Thing>,
+    pub(super) hit: usize,
 }
 
 /// All state of the UI.
@@ -70,10 +68,10 @@ pub struct App {
     /// Desks that wait for another to open, to be compared with it.
     comparing: Vec<(u64, u64)>,
     copied: Option<String>,
-    changed: bool,
+    pub(super) changed: bool,
     suspend: bool,
     redraw: bool,
-    done: bool,
+    pub(super) done: bool,
 }
 
 impl App {
@@ -207,7 +205,7 @@ impl App {
         self.desks.get(self.current)
     }
 
-    fn open_desk(&mut self) -> Option<&mut Open> {
+    pub(super) fn open_desk(&mut self) -> Option<&mut Open> {
         match self.desks.get_mut(self.current).map(|d| &mut d.state) {
             Some(State::Open(open)) => Some(open),
             _ => None,
@@ -222,7 +220,7 @@ impl App {
     }
 
     /// Calls the front pane of desk `at` and does what it then asks for.
-    fn on_desk<R>(
+    pub(super) fn on_desk<R>(
         &mut self,
         at: usize,
         f: impl FnOnce(&mut dyn Pane, &mut Context) -> R,
@@ -354,19 +352,6 @@ impl App {
         }
     }
 
-    fn key(&mut self, key: &KeyEvent) {
-        self.notice = None;
-        if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
-            self.done = true;
-            return;
-        }
-        if self.overlay.is_some() {
-            self.overlay_key(key);
-        } else if let Some(command) = self.keymap.command(self.pane(), Key::of(key)) {
-            self.apply(command);
-        }
-    }
-
     /// Does a command: the overlay's moves, the pane's own, then the program's.
     pub fn apply(&mut self, command: Command) {
         self.changed = true;
@@ -414,7 +399,7 @@ impl App {
         self.on_desk(self.current, |pane, cx| pane.shown(cx));
     }
 
-    fn go(&mut self, pane: PaneId, thing: Thing) {
+    pub(super) fn go(&mut self, pane: PaneId, thing: Thing) {
         if let Some(open) = self.open_desk() {
             let spot = Spot {
                 pane: open.pane,
@@ -554,221 +539,6 @@ impl App {
         }
     }
 
-    fn overlay_key(&mut self, key: &KeyEvent) {
-        let Some(mut overlay) = self.overlay.take() else {
-            return;
-        };
-        let keep = match &mut overlay {
-            Overlay::Help { scroll } => match key.code {
-                KeyCode::Down | KeyCode::Char('j') => {
-                    *scroll += 1;
-                    true
-                }
-                KeyCode::Up | KeyCode::Char('k') => {
-                    *scroll = scroll.saturating_sub(1);
-                    true
-                }
-                KeyCode::PageDown | KeyCode::Char(' ') => {
-                    *scroll += 10;
-                    true
-                }
-                KeyCode::PageUp => {
-                    *scroll = scroll.saturating_sub(10);
-                    true
-                }
-                _ => false,
-            },
-            Overlay::Card(_) => !matches!(
-                key.code,
-                KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | ' ')
-            ),
-            Overlay::Ask(ask) => self.ask_key(ask, key),
-            Overlay::Picker(picker) => self.picker_key(picker, key),
-        };
-        // What was just done may have put up another.
-        if keep && self.overlay.is_none() {
-            self.overlay = Some(overlay);
-        }
-    }
-
-    fn ask_key(&mut self, ask: &mut Ask, key: &KeyEvent) -> bool {
-        let tag = ask.tag;
-        match key.code {
-            KeyCode::Esc => {
-                if ask.live {
-                    self.on_desk(self.current, |pane, cx| pane.text(tag, "", cx));
-                }
-                false
-            }
-            KeyCode::Enter => {
-                let text = ask.input.value().to_owned();
-                if tag == OPEN_TAG {
-                    if !text.trim().is_empty() {
-                        self.open(PathBuf::from(text.trim()));
-                        self.current = self.desks.len() - 1;
-                    }
-                } else {
-                    self.on_desk(self.current, |pane, cx| pane.text(tag, &text, cx));
-                }
-                false
-            }
-            _ => {
-                if edit(&mut ask.input, key) && ask.live {
-                    let text = ask.input.value().to_owned();
-                    self.on_desk(self.current, |pane, cx| pane.text(tag, &text, cx));
-                }
-                true
-            }
-        }
-    }
-
-    fn picker_key(&mut self, picker: &mut Picker, key: &KeyEvent) -> bool {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        match key.code {
-            KeyCode::Esc => return false,
-            KeyCode::Enter => {
-                self.choose(picker);
-                return false;
-            }
-            KeyCode::Down | KeyCode::Tab => picker.step(1),
-            KeyCode::Up | KeyCode::BackTab => picker.step(-1),
-            KeyCode::Char('n' | 'j') if control => picker.step(1),
-            KeyCode::Char('p' | 'k') if control => picker.step(-1),
-            KeyCode::PageDown => picker.step(10),
-            KeyCode::PageUp => picker.step(-10),
-            _ => {
-                if edit(&mut picker.input, key) {
-                    picker.narrow();
-                }
-            }
-        }
-        true
-    }
-
-    fn choose(&mut self, picker: &Picker) {
-        let Some(choice) = picker.chosen() else {
-            return;
-        };
-        if picker.is_search
-            && let Some(open) = self.open_desk()
-        {
-            open.hits = picker
-                .shown
-                .iter()
-                .filter_map(|&at| match picker.choices[at].act {
-                    Act::Thing(thing) => Some(thing),
-                    _ => None,
-                })
-                .collect();
-            open.hit = picker.at;
-        }
-        match choice.act.clone() {
-            Act::Command(command) => self.apply(command),
-            Act::Thing(thing) => self.go(search::home(thing, self.pane()), thing),
-            Act::Desk(at) => {
-                self.current = at.min(self.desks.len().saturating_sub(1));
-                self.on_desk(self.current, |pane, cx| pane.shown(cx));
-            }
-            Act::OpenOther => {
-                self.overlay = Some(Overlay::Ask(Ask {
-                    tag: OPEN_TAG,
-                    title: "open: a SavedModel folder or a .tflite file".to_owned(),
-                    input: Input::default(),
-                    live: false,
-                }));
-            }
-            Act::Text(tag, text) => {
-                self.on_desk(self.current, |pane, cx| pane.text(tag, &text, cx));
-            }
-        }
-    }
-
-    fn paste(&mut self, text: &str) {
-        self.changed = true;
-        // A pasted line break is not an Enter: nothing runs because of a paste.
-        for letter in text.chars().filter(|c| !c.is_control()) {
-            if matches!(self.overlay, Some(Overlay::Ask(_) | Overlay::Picker(_))) {
-                self.overlay_key(&KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE));
-            }
-        }
-    }
-
-    fn mouse(&mut self, mouse: MouseEvent) {
-        let at = Position::new(mouse.column, mouse.row);
-        let wheel = match mouse.kind {
-            MouseEventKind::ScrollDown => Some(Command::Down),
-            MouseEventKind::ScrollUp => Some(Command::Up),
-            _ => None,
-        };
-        match (&mut self.overlay, wheel) {
-            (Some(Overlay::Picker(picker)), Some(command)) => {
-                picker.step(if command == Command::Down { 1 } else { -1 });
-                self.changed = true;
-            }
-            (Some(Overlay::Help { scroll }), Some(command)) => {
-                *scroll = if command == Command::Down {
-                    *scroll + 3
-                } else {
-                    scroll.saturating_sub(3)
-                };
-                self.changed = true;
-            }
-            (Some(Overlay::Picker(_)), None)
-                if mouse.kind == MouseEventKind::Down(MouseButton::Left) =>
-            {
-                self.click_picker(at);
-            }
-            (Some(_), _) => {}
-            (None, Some(command)) => {
-                let handled = self.on_desk(self.current, |pane, cx| pane.mouse(mouse, cx));
-                if handled != Some(Handled::Yes) {
-                    for _ in 0..3 {
-                        self.apply(command);
-                    }
-                }
-            }
-            (None, None) => self.click(mouse, at),
-        }
-    }
-
-    fn click_picker(&mut self, at: Position) {
-        self.changed = true;
-        let row = self
-            .hits
-            .borrow()
-            .picker
-            .iter()
-            .find(|(area, _)| area.contains(at))
-            .map(|(_, row)| *row);
-        match (row, self.overlay.take()) {
-            (Some(row), Some(Overlay::Picker(mut picker))) => {
-                picker.at = row;
-                self.choose(&picker);
-            }
-            // A click beside the list closes it.
-            _ => {}
-        }
-    }
-
-    fn click(&mut self, mouse: MouseEvent, at: Position) {
-        if mouse.kind == MouseEventKind::Moved {
-            return;
-        }
-        let hit = self
-            .hits
-            .borrow()
-            .commands
-            .iter()
-            .find(|(area, _)| area.contains(at))
-            .map(|(_, c)| *c);
-        match (hit, mouse.kind) {
-            (Some(command), MouseEventKind::Down(MouseButton::Left)) => self.apply(command),
-            _ => {
-                self.on_desk(self.current, |pane, cx| pane.mouse(mouse, cx));
-            }
-        }
-    }
-
     fn finished(&mut self, finished: Finished) {
         self.changed = true;
         let Some((slot, result)) = self.jobs.finish(finished) else {
@@ -857,9 +627,6 @@ impl App {
         self.copied.take()
     }
 }
-
-/// The tag of the program's own question for a path.
-const OPEN_TAG: &str = "open a model";
 
 pub(super) fn name_of(path: &Path) -> String {
     path.file_name().map_or_else(

@@ -5,6 +5,7 @@ pub mod command;
 pub mod config;
 pub mod focus;
 mod guard;
+mod input;
 pub mod jobs;
 pub mod keymap;
 pub mod overlay;

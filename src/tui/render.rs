@@ -151,15 +151,31 @@ fn tabs(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let theme = &app.theme;
     let front = app.pane();
-    let full: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
+    // Narrow screens get a shorter name or two, narrower ones only that of the front pane.
+    let total = |name: fn(PaneId) -> &'static str, gap: usize| -> usize {
+        PaneId::ALL
+            .iter()
+            .map(|p| name(*p).len() + 2 + gap)
+            .sum::<usize>()
+            + 1
+            - gap
+    };
+    let room = area.width as usize;
+    let (name, gap): (Option<fn(PaneId) -> &'static str>, u16) = if total(PaneId::title, 2) <= room
+    {
+        (Some(PaneId::title), 2)
+    } else if total(PaneId::short_title, 1) <= room {
+        (Some(PaneId::short_title), 1)
+    } else {
+        (None, 2)
+    };
     let mut x = area.x + 1;
     for (number, pane) in PaneId::ALL.into_iter().enumerate() {
         let active = pane == front;
-        // On a narrow screen only the front pane has its name.
-        let label = if active || full <= area.width as usize {
-            format!("{} {}", number + 1, pane.title())
-        } else {
-            format!("{}", number + 1)
+        let label = match name {
+            Some(name) => format!("{} {}", number + 1, name(pane)),
+            None if active => format!("{} {}", number + 1, pane.title()),
+            None => format!("{}", number + 1),
         };
         let wide = label.len() as u16;
         if x + wide > area.right() {
@@ -171,7 +187,7 @@ fn tabs(app: &App, area: Rect, buf: &mut Buffer) {
             .borrow_mut()
             .commands
             .push((Rect::new(x, area.y, wide, 1), pane.command()));
-        x += wide + 2;
+        x += wide + gap;
     }
 }
 
@@ -298,6 +314,16 @@ fn floating(
     panel(title, area, buf, theme, true)
 }
 
+/// The box around the inside that [`panel`] gave.
+fn frame_of(inner: Rect) -> Rect {
+    Rect {
+        x: inner.x.saturating_sub(2),
+        y: inner.y.saturating_sub(1),
+        width: inner.width + 4,
+        height: inner.height + 2,
+    }
+}
+
 fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let pane = app.pane();
@@ -341,6 +367,10 @@ fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
         theme,
     );
     let most = lines.len().saturating_sub(inner.height as usize);
+    if most > scroll {
+        let note = format!("↓ {} more", most - scroll);
+        widgets::panel_note(&note, frame_of(inner), buf, theme[Role::Dim]);
+    }
     for (row, line) in lines
         .into_iter()
         .skip(scroll.min(most))

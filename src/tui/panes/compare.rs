@@ -461,6 +461,15 @@ impl ComparePane {
             ]);
             put(inner, 1, line, buf);
         }
+        if let (true, Some(note)) = (c.outputs.is_empty(), c.notes.first()) {
+            let words = text::fit(&text::clean(note), (inner.width as usize).saturating_sub(2));
+            let line = Line::from(vec![
+                Span::styled("! ", theme[Role::Warn]),
+                Span::styled(words, theme[Role::Text]),
+            ]);
+            put(inner, 3, line, buf);
+            return;
+        }
         put(inner, 3, output_titles(theme), buf);
         for (at, output) in c.outputs.iter().enumerate() {
             put(inner, at as u16 + 4, output_line(output, theme), buf);

@@ -326,7 +326,6 @@ impl Pane for ConvertPane {
             ],
             _ => &[
                 Command::StartConvert,
-                Command::Right,
                 Command::CheckConvert,
                 Command::NextFocus,
             ],

@@ -63,6 +63,14 @@ impl PaneId {
         ][self as usize]
     }
 
+    /// For screens of 80 columns.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            PaneId::Variables => "Vars",
+            other => other.title(),
+        }
+    }
+
     /// The command that shows it.
     pub fn command(self) -> Command {
         [

@@ -1,5 +1,6 @@
 //! Overview: what the model is, what it can do, where its bytes are, and whether it is well.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Context, Handled, Pane, PaneId, View};
@@ -37,7 +38,8 @@ pub struct OverviewPane {
     signatures: Rows,
     bytes: Rows,
     health: Rows,
-    small: Rows,
+    /// First line of the page that a small screen shows.
+    scroll: Cell<usize>,
 }
 
 /// Weights of models up to this size are looked through without being asked.
@@ -52,7 +54,7 @@ impl OverviewPane {
             signatures: Rows::default(),
             bytes: Rows::default(),
             health: Rows::default(),
-            small: Rows::default(),
+            scroll: Cell::new(0),
         }
     }
 
@@ -83,6 +85,19 @@ impl OverviewPane {
             ),
             Part::Health => (&mut self.health, findings),
         }
+    }
+
+    /// On a small screen everything is one page.
+    fn scroll_page(&self, command: Command) {
+        let at = self.scroll.get();
+        self.scroll.set(match command {
+            Command::Up => at.saturating_sub(1),
+            Command::Down => at + 1,
+            Command::PageUp => at.saturating_sub(5),
+            Command::PageDown => at + 5,
+            Command::Top => 0,
+            _ => at,
+        });
     }
 
     fn enter(&mut self, cx: &mut Context) {
@@ -179,7 +194,7 @@ impl Pane for OverviewPane {
             Command::Enter => self.enter(cx),
             _ => {
                 let meta = cx.focus.meta(cx.model);
-                self.small.handle(command, 200);
+                self.scroll_page(command);
                 let (rows, len) = self.rows(meta);
                 return rows.handle(command, len);
             }
@@ -211,21 +226,16 @@ impl Pane for OverviewPane {
             let inner = panel("Model", area, buf, theme, true);
             let mut all = about(view.model, meta, self.summary.as_ref(), theme);
             all.heading(theme, "Signatures");
-            for line in signature_lines(meta, usize::MAX, theme, inner.width as usize).0 {
+            for line in signature_lines(meta, theme, inner.width as usize).0 {
                 all.line(line);
             }
             all.heading(theme, "Health");
             for line in self.health_lines(theme, inner.width as usize) {
                 all.line(line);
             }
-            let window = self.small.window(all.len(), inner);
-            // The small page scrolls as a whole: the first line follows the keys.
             let most = all.len().saturating_sub(inner.height as usize);
-            all.render(
-                inner,
-                self.small.at.min(most).max(window.start.min(self.small.at)),
-                buf,
-            );
+            self.scroll.set(self.scroll.get().min(most));
+            all.render(inner, self.scroll.get(), buf);
             return;
         }
         let left = Rect {
@@ -281,8 +291,7 @@ impl OverviewPane {
             put(inner, 0, Line::styled("none", theme[Role::Dim]), buf);
             return;
         }
-        let (lines, starts) =
-            signature_lines(meta, self.signatures.at, theme, inner.width as usize);
+        let (lines, starts) = signature_lines(meta, theme, inner.width as usize);
         let chosen = starts.get(self.signatures.at).copied().unwrap_or(0);
         let end = starts
             .get(self.signatures.at + 1)
@@ -328,8 +337,8 @@ impl OverviewPane {
             .max()
             .unwrap_or(0);
         let names = widest.min(inner.width as usize * 40 / 100).max(8);
-        let numbers = 18;
-        let bars = (inner.width as usize).saturating_sub(names + numbers + 3);
+        let numbers = 17;
+        let bars = (inner.width as usize).saturating_sub(names + numbers + 1);
         let most = entries.first().map_or(1.0, |e| e.share).max(1e-9);
         for (row, at) in self.bytes.window(entries.len(), inner).enumerate() {
             let entry = &entries[at];
@@ -555,7 +564,6 @@ fn operators(meta: &MetaGraph) -> String {
 /// Every signature with its ports, and the line where each begins.
 fn signature_lines(
     meta: Option<&MetaGraph>,
-    _chosen: usize,
     theme: &Theme,
     wide: usize,
 ) -> (Vec<Line<'static>>, Vec<usize>) {

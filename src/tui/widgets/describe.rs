@@ -171,7 +171,7 @@ fn port(facts: &mut Facts, port: &Port, wide: usize, theme: &Theme) {
 }
 
 /// A function or subgraph.
-pub fn graph(graph: &Graph, theme: &Theme) -> Facts {
+pub fn graph(graph: &Graph, wide: usize, theme: &Theme) -> Facts {
     let mut facts = Facts::new(10);
     let kind = match graph.kind {
         GraphKind::Main => "the main graph",
@@ -196,9 +196,10 @@ pub fn graph(graph: &Graph, theme: &Theme) -> Facts {
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     facts.heading(theme, "Operators");
     let most = counts.first().map_or(1, |c| c.1);
+    let names = wide.saturating_sub(18).clamp(8, 24);
     for (op, n) in counts {
         facts.line(Line::from(vec![
-            Span::styled(text::left(&op, 24) + " ", theme.op(graph.dialect, &op)),
+            Span::styled(text::left(&op, names) + " ", theme.op(graph.dialect, &op)),
             Span::styled(
                 text::right(&text::count(n as u64), 5) + " ",
                 theme[Role::Number],

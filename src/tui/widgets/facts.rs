@@ -55,7 +55,7 @@ impl Facts {
     pub fn render(self, area: Rect, scroll: usize, buf: &mut Buffer) -> u16 {
         let mut row = 0;
         for line in self.lines.into_iter().skip(scroll) {
-            super::put(area, row, line, buf);
+            super::put_cut(area, row, line, buf);
             row = row.saturating_add(1);
         }
         row.min(area.height)

@@ -79,6 +79,28 @@ pub fn put(area: Rect, row: u16, line: impl Into<Line<'static>>, buf: &mut Buffe
     }
 }
 
+/// As [`put`], with `…` where the line is cut.
+pub fn put_cut(area: Rect, row: u16, line: Line<'static>, buf: &mut Buffer) {
+    let mut room = area.width as usize;
+    if line.width() <= room {
+        return put(area, row, line, buf);
+    }
+    let mut kept = Vec::new();
+    for span in line.spans {
+        let wide = span.width();
+        // The cut mark needs the last column.
+        if wide < room {
+            room -= wide;
+            kept.push(span);
+        } else {
+            let words = text::fit(&format!("{} ", span.content), room);
+            kept.push(Span::styled(words, span.style));
+            break;
+        }
+    }
+    put(area, row, Line::from(kept).style(line.style), buf);
+}
+
 /// Sentences in the middle of an empty pane.
 pub fn message(area: Rect, lines: &[&str], buf: &mut Buffer, theme: &Theme) {
     let height = (lines.len() as u16).min(area.height);
@@ -154,7 +176,7 @@ pub fn card_lines(error: &Error, theme: &Theme) -> Vec<Line<'static>> {
             Span::styled(text, theme[Role::Text]),
         ]));
     };
-    if let Some(file) = error.file() {
+    if let Some(file) = error.file().filter(|f| !f.as_os_str().is_empty()) {
         place("file", file.display().to_string());
     }
     if let Some(at) = error.place() {

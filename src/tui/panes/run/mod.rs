@@ -564,14 +564,13 @@ impl RunPane {
             height: time,
             ..area
         };
-        outputs::render(
-            top,
-            (&ran.outputs, &ran.ports),
-            self.labels.as_deref(),
-            (self.scroll, focused),
-            buf,
+        let look = outputs::Look {
+            labels: self.labels.as_deref(),
+            scroll: self.scroll,
+            focused,
             theme,
-        );
+        };
+        outputs::render(top, &ran.outputs, &ran.ports, look, buf);
         self.render_time(bottom, ran, buf, view);
     }
 

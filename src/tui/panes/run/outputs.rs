@@ -12,16 +12,25 @@ use crate::tui::widgets::{histogram, panel, put};
 /// Rows of the largest values at most.
 const TOP: usize = 10;
 
-/// Every output in a box of its own, from the `scroll`-th on.
+/// How outputs are looked at.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub labels: Option<&'a [String]>,
+    /// The first output that is shown.
+    pub scroll: usize,
+    pub focused: bool,
+    pub theme: &'a Theme,
+}
+
+/// Every output in a box of its own.
 pub fn render(
     area: Rect,
-    (outputs, ports): (&[(String, Tensor)], &[Port]),
-    labels: Option<&[String]>,
-    (scroll, focused): (usize, bool),
+    outputs: &[(String, Tensor)],
+    ports: &[Port],
+    look: Look,
     buf: &mut Buffer,
-    theme: &Theme,
 ) {
-    let skip = scroll.min(outputs.len().saturating_sub(1));
+    let skip = look.scroll.min(outputs.len().saturating_sub(1));
     let left = outputs.len() - skip;
     let mut rest = area;
     for (at, (name, tensor)) in outputs.iter().enumerate().skip(skip) {
@@ -45,7 +54,7 @@ pub fn render(
             ..rest
         };
         let port = ports.iter().find(|p| *p.name == **name);
-        one(own, name, tensor, port, labels, focused, buf, theme);
+        one(own, (name, tensor), port, look, buf);
     }
 }
 
@@ -57,17 +66,14 @@ fn height(tensor: &Tensor) -> u16 {
     }
 }
 
-#[allow(clippy::too_many_arguments)]
 fn one(
     area: Rect,
-    name: &str,
-    tensor: &Tensor,
+    (name, tensor): (&str, &Tensor),
     port: Option<&Port>,
-    labels: Option<&[String]>,
-    focused: bool,
+    look: Look,
     buf: &mut Buffer,
-    theme: &Theme,
 ) {
+    let theme = look.theme;
     let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
     let title = format!(
         "{}  {} {}",
@@ -75,7 +81,7 @@ fn one(
         tensor.dtype(),
         shape.join("×")
     );
-    let inner = panel(title.trim_end(), area, buf, theme, focused);
+    let inner = panel(title.trim_end(), area, buf, theme, look.focused);
     let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()));
     let row = real.shape().last().copied().unwrap_or(1);
     if real.strings().is_some() || real.number(0).is_none() {
@@ -88,7 +94,13 @@ fn one(
             buf,
         );
     } else if real.rank() <= 2 && row <= 100_000 && real.len() == row {
-        top(inner, &real, labels.filter(|l| l.len() >= row), buf, theme);
+        top(
+            inner,
+            &real,
+            look.labels.filter(|l| l.len() >= row),
+            buf,
+            theme,
+        );
     } else {
         many(inner, &real, buf, theme);
     }

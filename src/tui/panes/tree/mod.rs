@@ -1,6 +1,7 @@
 //! Tree: everything in the model by level. Children are made when a row is opened.
 
 mod names;
+mod rows;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -9,8 +10,11 @@ use std::sync::Arc;
 use tui_tree_widget::{Tree, TreeItem, TreeState};
 
 use self::names::{Child, Names};
+use self::rows::{
+    Id, Row, below_meta, files, functions, node_names, roots, scoped_name, signatures,
+};
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::model::{Dialect, Graph, GraphKind, Model, Name, NodeId, ValueId, VariableId};
+use crate::model::{GraphKind, Model, NodeId, VariableId};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::term::{
@@ -20,38 +24,6 @@ use crate::tui::term::{
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{Split, describe, facts::Facts, panel, panel_note};
-
-/// A row's own name among its siblings.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Id {
-    Meta(usize),
-    Signatures(usize),
-    Signature(usize, usize),
-    Functions(usize),
-    Graph(usize, usize),
-    Scope(usize, usize, Name),
-    Node(usize, usize, NodeId),
-    Variables,
-    VariableScope(Name),
-    Variable(VariableId),
-    Files,
-    Attachment(usize),
-    Metadata(usize),
-}
-
-/// What a row shows.
-#[derive(Debug, Clone)]
-struct Row {
-    id: Id,
-    label: String,
-    /// The operator behind the label.
-    op: Option<(Dialect, Name)>,
-    note: String,
-    /// Operators or tensors below.
-    items: usize,
-    bytes: u64,
-    branch: bool,
-}
 
 /// State of the pane.
 pub struct TreePane {
@@ -503,7 +475,7 @@ impl TreePane {
                 }
             }
             Some(Id::Graph(m, graph)) => match meta(*m).and_then(|m| m.graphs.get(*graph)) {
-                Some(g) => describe::graph(g, theme),
+                Some(g) => describe::graph(g, wide, theme),
                 None => Facts::new(0),
             },
             Some(id) => self.summary(id, &path, view),
@@ -662,168 +634,5 @@ impl Pane for TreePane {
             self.scroll.set(self.scroll.get().min(most));
             facts.render(inner, self.scroll.get(), buf);
         }
-    }
-}
-
-fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row {
-    Row {
-        id,
-        label: label.into(),
-        op: None,
-        note: String::new(),
-        items,
-        bytes,
-        branch: true,
-    }
-}
-
-fn roots(model: &Model) -> Vec<Row> {
-    let mut rows: Vec<Row> = model
-        .meta_graphs
-        .iter()
-        .enumerate()
-        .map(|(at, meta)| {
-            let label = match meta.tags.is_empty() {
-                true => model.name.clone(),
-                false => format!("MetaGraph {}", meta.tags.join(", ")),
-            };
-            let operators = meta.graphs.iter().map(|g| g.nodes.len()).sum();
-            branch(Id::Meta(at), label, operators, 0)
-        })
-        .collect();
-    if !model.variables.is_empty() {
-        let bytes = model.variables.iter().map(|v| v.bytes).sum();
-        rows.push(branch(
-            Id::Variables,
-            "Variables",
-            model.variables.len(),
-            bytes,
-        ));
-    }
-    let files = model.attachments.len() + model.metadata.len();
-    if files > 0 {
-        rows.push(branch(Id::Files, "Files and metadata", files, 0));
-    }
-    rows
-}
-
-fn below_meta(model: &Model, at: usize) -> Vec<Row> {
-    let Some(meta) = model.meta_graphs.get(at) else {
-        return Vec::new();
-    };
-    let mut rows = Vec::new();
-    if !meta.signatures.is_empty() {
-        rows.push(branch(
-            Id::Signatures(at),
-            "Signatures",
-            meta.signatures.len(),
-            0,
-        ));
-    }
-    for (index, graph) in meta
-        .graphs
-        .iter()
-        .enumerate()
-        .filter(|(_, g)| g.kind != GraphKind::Function)
-    {
-        rows.push(graph_row(at, index, graph));
-    }
-    let functions = meta.graphs.iter().filter(|g| g.kind == GraphKind::Function);
-    let operators: usize = functions.clone().map(|g| g.nodes.len()).sum();
-    let count = functions.count();
-    if count > 0 {
-        let mut row = branch(Id::Functions(at), "Functions", operators, 0);
-        row.note = count.to_string();
-        rows.push(row);
-    }
-    rows
-}
-
-fn graph_row(meta: usize, index: usize, graph: &Graph) -> Row {
-    let label = match graph.kind {
-        GraphKind::Main => "Graph".to_owned(),
-        _ if graph.name.is_empty() => format!("subgraph {index}"),
-        _ => graph.name.to_string(),
-    };
-    let bytes = graph.node_ids().map(|n| node_bytes(graph, n)).sum();
-    let mut row = branch(Id::Graph(meta, index), label, graph.nodes.len(), bytes);
-    row.branch = !graph.nodes.is_empty();
-    row
-}
-
-fn signatures(model: &Model, meta: usize) -> Vec<Row> {
-    let all = model
-        .meta_graphs
-        .get(meta)
-        .map_or(&[][..], |m| &m.signatures);
-    all.iter()
-        .enumerate()
-        .map(|(at, signature)| Row {
-            note: format!(
-                "{} in, {} out",
-                signature.inputs.len(),
-                signature.outputs.len()
-            ),
-            branch: false,
-            ..branch(Id::Signature(meta, at), signature.key.to_string(), 0, 0)
-        })
-        .collect()
-}
-
-fn functions(model: &Model, meta: usize) -> Vec<Row> {
-    let all = model.meta_graphs.get(meta).map_or(&[][..], |m| &m.graphs);
-    all.iter()
-        .enumerate()
-        .filter(|(_, g)| g.kind == GraphKind::Function)
-        .map(|(index, graph)| graph_row(meta, index, graph))
-        .collect()
-}
-
-fn files(model: &Model) -> Vec<Row> {
-    let attachments = model.attachments.iter().enumerate().map(|(at, file)| Row {
-        branch: false,
-        ..branch(Id::Attachment(at), file.name.clone(), 0, file.bytes)
-    });
-    let metadata = model.metadata.iter().enumerate().map(|(at, blob)| Row {
-        branch: false,
-        note: "metadata".to_owned(),
-        ..branch(
-            Id::Metadata(at),
-            blob.name.clone(),
-            0,
-            blob.data.len() as u64,
-        )
-    });
-    attachments.chain(metadata).collect()
-}
-
-/// A name as scopes see it: converters join the names of fused operators with `;`.
-fn scoped_name(name: &Name) -> Name {
-    match name.split_once(';') {
-        Some((first, _)) => first.into(),
-        None => name.clone(),
-    }
-}
-
-fn node_names(graph: &Graph) -> Names {
-    Names::new(graph.node_ids().map(|id| {
-        (
-            scoped_name(&graph.node(id).name),
-            id.0,
-            node_bytes(graph, id),
-        )
-    }))
-}
-
-/// Bytes of the constants that a node is or takes.
-fn node_bytes(graph: &Graph, id: NodeId) -> u64 {
-    let node = graph.node(id);
-    let stored = |v: ValueId| {
-        let value = graph.value(v);
-        value.data.as_ref().map_or(0, |d| d.stored_bytes() as u64)
-    };
-    match graph.dialect {
-        Dialect::Tf => node.outputs.iter().map(|&v| stored(v)).sum(),
-        Dialect::Tflite => node.inputs.iter().flatten().map(|&v| stored(v)).sum(),
     }
 }

@@ -1,0 +1,199 @@
+//! The rows of the tree that come from the structure of the model.
+
+use super::names::Names;
+use crate::model::{Dialect, Graph, GraphKind, Model, Name, NodeId, ValueId, VariableId};
+
+/// A row's own name among its siblings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Id {
+    Meta(usize),
+    Signatures(usize),
+    Signature(usize, usize),
+    Functions(usize),
+    Graph(usize, usize),
+    Scope(usize, usize, Name),
+    Node(usize, usize, NodeId),
+    Variables,
+    VariableScope(Name),
+    Variable(VariableId),
+    Files,
+    Attachment(usize),
+    Metadata(usize),
+}
+
+/// What a row shows.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub id: Id,
+    pub label: String,
+    /// The operator behind the label.
+    pub op: Option<(Dialect, Name)>,
+    pub note: String,
+    /// Operators or tensors below.
+    pub items: usize,
+    pub bytes: u64,
+    pub branch: bool,
+}
+
+fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row {
+    Row {
+        id,
+        label: label.into(),
+        op: None,
+        note: String::new(),
+        items,
+        bytes,
+        branch: true,
+    }
+}
+
+pub fn roots(model: &Model) -> Vec<Row> {
+    let mut rows: Vec<Row> = model
+        .meta_graphs
+        .iter()
+        .enumerate()
+        .map(|(at, meta)| {
+            let label = match meta.tags.is_empty() {
+                true => model.name.clone(),
+                false => format!("MetaGraph {}", meta.tags.join(", ")),
+            };
+            let operators = meta.graphs.iter().map(|g| g.nodes.len()).sum();
+            branch(Id::Meta(at), label, operators, 0)
+        })
+        .collect();
+    if !model.variables.is_empty() {
+        let bytes = model.variables.iter().map(|v| v.bytes).sum();
+        rows.push(branch(
+            Id::Variables,
+            "Variables",
+            model.variables.len(),
+            bytes,
+        ));
+    }
+    let files = model.attachments.len() + model.metadata.len();
+    if files > 0 {
+        rows.push(branch(Id::Files, "Files and metadata", files, 0));
+    }
+    rows
+}
+
+pub fn below_meta(model: &Model, at: usize) -> Vec<Row> {
+    let Some(meta) = model.meta_graphs.get(at) else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    if !meta.signatures.is_empty() {
+        rows.push(branch(
+            Id::Signatures(at),
+            "Signatures",
+            meta.signatures.len(),
+            0,
+        ));
+    }
+    for (index, graph) in meta
+        .graphs
+        .iter()
+        .enumerate()
+        .filter(|(_, g)| g.kind != GraphKind::Function)
+    {
+        rows.push(graph_row(at, index, graph));
+    }
+    let functions = meta.graphs.iter().filter(|g| g.kind == GraphKind::Function);
+    let operators: usize = functions.clone().map(|g| g.nodes.len()).sum();
+    let count = functions.count();
+    if count > 0 {
+        let mut row = branch(Id::Functions(at), "Functions", operators, 0);
+        row.note = count.to_string();
+        rows.push(row);
+    }
+    rows
+}
+
+fn graph_row(meta: usize, index: usize, graph: &Graph) -> Row {
+    let label = match graph.kind {
+        GraphKind::Main => "Graph".to_owned(),
+        _ if graph.name.is_empty() => format!("subgraph {index}"),
+        _ => graph.name.to_string(),
+    };
+    let bytes = graph.node_ids().map(|n| node_bytes(graph, n)).sum();
+    let mut row = branch(Id::Graph(meta, index), label, graph.nodes.len(), bytes);
+    row.branch = !graph.nodes.is_empty();
+    row
+}
+
+pub fn signatures(model: &Model, meta: usize) -> Vec<Row> {
+    let all = model
+        .meta_graphs
+        .get(meta)
+        .map_or(&[][..], |m| &m.signatures);
+    all.iter()
+        .enumerate()
+        .map(|(at, signature)| Row {
+            note: format!(
+                "{} in, {} out",
+                signature.inputs.len(),
+                signature.outputs.len()
+            ),
+            branch: false,
+            ..branch(Id::Signature(meta, at), signature.key.to_string(), 0, 0)
+        })
+        .collect()
+}
+
+pub fn functions(model: &Model, meta: usize) -> Vec<Row> {
+    let all = model.meta_graphs.get(meta).map_or(&[][..], |m| &m.graphs);
+    all.iter()
+        .enumerate()
+        .filter(|(_, g)| g.kind == GraphKind::Function)
+        .map(|(index, graph)| graph_row(meta, index, graph))
+        .collect()
+}
+
+pub fn files(model: &Model) -> Vec<Row> {
+    let attachments = model.attachments.iter().enumerate().map(|(at, file)| Row {
+        branch: false,
+        ..branch(Id::Attachment(at), file.name.clone(), 0, file.bytes)
+    });
+    let metadata = model.metadata.iter().enumerate().map(|(at, blob)| Row {
+        branch: false,
+        note: "metadata".to_owned(),
+        ..branch(
+            Id::Metadata(at),
+            blob.name.clone(),
+            0,
+            blob.data.len() as u64,
+        )
+    });
+    attachments.chain(metadata).collect()
+}
+
+/// A name as scopes see it: converters join the names of fused operators with `;`.
+pub fn scoped_name(name: &Name) -> Name {
+    match name.split_once(';') {
+        Some((first, _)) => first.into(),
+        None => name.clone(),
+    }
+}
+
+pub fn node_names(graph: &Graph) -> Names {
+    Names::new(graph.node_ids().map(|id| {
+        (
+            scoped_name(&graph.node(id).name),
+            id.0,
+            node_bytes(graph, id),
+        )
+    }))
+}
+
+/// Bytes of the constants that a node is or takes.
+fn node_bytes(graph: &Graph, id: NodeId) -> u64 {
+    let node = graph.node(id);
+    let stored = |v: ValueId| {
+        let value = graph.value(v);
+        value.data.as_ref().map_or(0, |d| d.stored_bytes() as u64)
+    };
+    match graph.dialect {
+        Dialect::Tf => node.outputs.iter().map(|&v| stored(v)).sum(),
+        Dialect::Tflite => node.inputs.iter().flatten().map(|&v| stored(v)).sum(),
+    }
+}

@@ -1,0 +1,135 @@
+//! Keys and where they lead.
+
+use super::*;
+
+#[track_caller]
+fn shows(app: &App, words: &[&str]) {
+    let text = screen(app, 120, 36);
+    for word in words {
+        assert!(
+            text.contains(word),
+            "{word:?} is not on the screen:\n{text}"
+        );
+    }
+}
+
+#[test]
+fn a_digit_runs_and_reads_as_itself() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "r Enter");
+    shows(&app, &["float32 1×10", "this run", "label"]);
+    press(&mut app, "b");
+    shows(&app, &["median", "p90"]);
+    press(&mut app, "p");
+    shows(&app, &["time per operator"]);
+}
+
+#[test]
+fn two_models_stand_side_by_side() {
+    let mut app = app(&["digits_cnn.float32.tflite", "digits_cnn.int8.tflite"]);
+    press(&mut app, "d");
+    shows(
+        &app,
+        &["cosine", "SQNR", "samples of digits", "layer by layer"],
+    );
+    press(&mut app, "Tab");
+    shows(&app, &["operators"]);
+}
+
+#[test]
+fn a_model_converts_and_is_compared_with_what_it_became() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("out.tflite");
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "c Down Down Down Enter Ctrl-u");
+    for letter in file.display().to_string().chars() {
+        let key = if letter == ' ' {
+            "Space".to_owned()
+        } else {
+            letter.to_string()
+        };
+        app.press(&key).expect("a key");
+    }
+    press(&mut app, "Enter Down Enter");
+    shows(&app, &["What was done", "before", "after"]);
+    assert!(std::fs::metadata(&file).expect("the file is there").len() > 10_000);
+    press(&mut app, "d");
+    assert_eq!(app.pane(), PaneId::Compare);
+    shows(&app, &["out.tflite", "SQNR", "layer by layer"]);
+}
+
+#[test]
+fn a_tensor_is_the_same_thing_in_every_pane_and_back() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "4 Down 5");
+    assert_eq!(app.pane(), PaneId::Variables);
+    press(&mut app, "Backspace");
+    assert_eq!(app.pane(), PaneId::Tensors);
+    press(&mut app, "Alt-Right");
+    assert_eq!(app.pane(), PaneId::Variables);
+}
+
+#[test]
+fn a_search_is_remembered() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "/ C O N V _ 2 D Enter n");
+    shows(&app, &["hit 2 of"]);
+    press(&mut app, "N");
+    shows(&app, &["hit 1 of"]);
+}
+
+#[test]
+fn no_size_and_no_pane_makes_it_fall_over() {
+    let sizes = [
+        (30, 8),
+        (1, 1),
+        (2, 3),
+        (79, 23),
+        (80, 24),
+        (33, 60),
+        (200, 5),
+        (200, 60),
+    ];
+    for name in [
+        "digits_cnn",
+        "digits_cnn.int8.tflite",
+        "sharded",
+        "text_classifier",
+        "v1_softmax",
+    ] {
+        let mut app = app(&[name]);
+        for pane in 1..=9 {
+            press(&mut app, &pane.to_string());
+            for keys in ["Down", "Tab", "Right", "End", "?", "Esc", ":", "Esc"] {
+                press(&mut app, keys);
+                for (columns, rows) in sizes {
+                    screen(&app, columns, rows);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_theme_draws() {
+    let mut app = app(&["digits_cnn"]);
+    for _ in 0..4 {
+        press(&mut app, "F2 4 v r Enter");
+        screen(&app, 120, 36);
+    }
+}
+
+#[test]
+fn what_can_not_be_opened_is_a_card() {
+    let options = Options {
+        theme: Some("mono".to_owned()),
+        config: Some(sample("no-settings")),
+        ..Options::default()
+    };
+    let mut app = App::new(&options).expect("defaults are in order");
+    app.open(sample("make_samples.py"));
+    app.settle();
+    shows(&app, &["this can't be opened", "make_samples.py"]);
+    press(&mut app, "? Esc q");
+    assert!(app.is_done());
+}

@@ -1,0 +1,480 @@
+//! What each pane looks like. Times differ from run to run, so screens with times are looked through in `flows`.
+
+use super::*;
+
+#[test]
+fn overview_of_a_saved_model() {
+    let app = app(&["digits_cnn"]);
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
+     1 Overview  2  3  4  5  6  7  8  9
+    ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
+    │ tags         serve                ││ saved_model.pb  ███  92.3 KB   31.6%    ┃
+    │ made by      TensorFlow 2.21.0, p ││ conv/kernel     ██▍  73.7 KB   25.2%    ┃
+    │ size         292 KB in 4 files    ││ conv/kernel     ██▍  73.7 KB   25.2%    │
+    │ parameters   47,252   trainable 4 ││ skip/kernel     ▎    8.19 KB    2.8%    │
+    │ operators    153 in the graph, 27 ││ hidden/kernel   ▎    8.19 KB    2.8%    │
+    │ variables    33 in 1 shard        ││ skip/kernel     ▎    8.19 KB    2.8%    │
+    │ versions     1  ● 2               ││ hidden/kernel   ▎    8.19 KB    2.8%    │
+    ╰───────────────────────────────────╯│ …E_OBJECT_GRAPH ▏    3.24 KB    1.1%    │
+    ╭ Signatures ───────────────────────╮│ Const:0         ▏    3.21 KB    1.1%    │
+    │ serve   predict                   │╰─────────────────────────────────────────╯
+    │   in   image     float32  ?×8×8×1 │╭ Health ─────────────────────────────────╮
+    │   out  output_0  float32  ?×10    ││ ! equal values: conv/kernel, conv/kern… │
+    │ serving_default   predict         ││ ! equal values: hidden/kernel, hidden/… │
+    │   in   image     float32  ?×8×8×1 ││ ! equal values: skip/kernel, skip/kern… │
+    │   out  output_0  float32  ?×10    ││ ! equal values: probs/kernel, probs/ke… │
+    │                                   ││ ! equal values: stem/kernel, stem/kern… │
+    │                                   ││ ! equal values: conv_bn/beta, conv_bn/… │
+    │                                   ││ ! equal values: conv_bn/gamma, conv_bn… │
+    │                                   ││ ! equal values: conv_bn/moving_mean, c… │
+    ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
+     r run   c convert   d compare   3 graph   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn overview_of_a_tflite() {
+    let app = app(&["digits_cnn.int8.tflite"]);
+    assert_snapshot!(screen(&app, 120, 36), @r"
+     mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
+     1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
+    ╭ Model ───────────────────────────────────────────────╮╭ Where the bytes are ─────────────────────────────────────────╮
+    │ made by      TensorFlow 2.21.0, producer 0           ││ …/conv_1/convolution     ███████████████  18.4 KB   54.4%    │
+    │ schema       version 3                               ││ digits_cnn.int8.tflite   ████████         9.83 KB   29.0%    │
+    │ says         MLIR Converted.                         ││ …/hidden_1/MatMul        █▋               2.05 KB    6.0%    │
+    │ needs        runtime 1.14.0 or later                 ││ …/skip_1/convolution     █▋               2.05 KB    6.0%    │
+    │ size         33.9 KB                                 ││ …/probs_1/MatMul         ▎                  320 B    0.9%    │
+    │ parameters   23,338                                  ││ …/stem_1/convolution     ▎                  288 B    0.8%    │
+    │ operators    11                                      ││ …/skip_1/Squeeze         ▎                  256 B    0.8%    │
+    ╰──────────────────────────────────────────────────────╯│ …/batchnorm/sub          ▎                  256 B    0.8%    │
+    ╭ Signatures ──────────────────────────────────────────╮│ …/hidden_1/BiasAdd       ▏                  128 B    0.4%    │
+    │ serving_default                                      ││ …/batchnorm/sub          ▏                  128 B    0.4%    │
+    │   in   image     float32  ?×8×8×1                    ││ CONVERSION_METADATA      ▏                   96 B    0.3%    │
+    │   out  output_0  float32  ?×10                       ││ …/probs_1/BiasAdd        ▏                   40 B    0.1%    │
+    │                                                      ││ min_runtime_version      ▏                   16 B    0.0%    │
+    │                                                      ││ …/Mean/reduction_indices ▏                    8 B    0.0%    │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
+    │                                                      │╰──────────────────────────────────────────────────────────────╯
+    │                                                      │╭ Health ──────────────────────────────────────────────────────╮
+    │                                                      ││ ✔ no custom, Flex or unsafe operators                        │
+    │                                                      ││ ✔ all 11 tensors finite                                      │
+    │                                                      ││                                                              │
+    ╰──────────────────────────────────────────────────────╯╰──────────────────────────────────────────────────────────────╯
+     r run   c convert   d compare   3 graph   / search   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn tree_with_a_layer_open() {
+    let mut app = app(&["dense_four_lines"]);
+    press(&mut app, "2 Down Down Down Right Down");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
+     1  2 Tree  3  4  5  6  7  8  9
+    ╭ Tree ────────────────────── operators · bytes ╮╭ Graph ──────────────────────╮
+    │ ▾ MetaGraph serve                86           ││ kind       the main graph   │
+    │   ▾ Signatures                    2           ││ operators  27               │
+    │       serve  1 in, 1 out                      ││                             │
+    │       serving_default  1 in, 1 out            ││ Operators                   │
+    │   ▸ Graph                        27     614 B ││ ReadVariableOp              │
+    │   ▸ Functions  5                 59           ││ VarHandleOp                 │
+    │ ▸ Variables                       5     722 B ││ StatefulPartitionedCall     │
+    │                                               ││ Placeholder                 │
+    │                                               ││ AssignVariableOp            │
+    │                                               ││ VarIsInitializedOp          │
+    │                                               ││ Const                       │
+    │                                               ││ NoOp                        │
+    │                                               ││                             │
+    │                                               ││                             │
+    │                                               ││                             │
+    │                                               ││                             │
+    │                                               ││                             │
+    │                                               ││                             │
+    │                                               ││                             │
+    ╰───────────────────────────────────────────────╯╰─────────────────────────────╯
+     Enter open   Space open, close   3 graph   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn tensors_with_values() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "4");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
+     1  2  3  4 Tensors  5  6  7  8  9
+    ╭ Tensors ──────────────────── 11 · 24.0 KB ╮╭ …/conv_1/convolution ───────────╮
+    │ name               shape           bytes▾ ││ shape    int8 64×3×3×32   18,43 │
+    │ …/convolution      64×3×3×32      18.4 KB ││ bytes    18,432   54.4% of the  │
+    │ …/hidden_1/MatMul  32×64          2.05 KB ││ scales   64 scales, axis 0      │
+    │ …/convolution      64×1×1×32      2.05 KB ││ range    -127 … 127             │
+    │ …/probs_1/MatMul   10×32            320 B ││ mean     -0.0301 ± 40.2399      │
+    │ …/convolution      32×3×3×1         288 B ││ zeros    189   1.0%             │
+    │ …/skip_1/Squeeze   64               256 B ││                                 │
+    │ …/batchnorm/sub    64               256 B ││         ▄▆▇█▆▁                  │
+    │ …hidden_1/BiasAdd  32               128 B ││       ▃▇██████▅                 │
+    │ …/batchnorm/sub    32               128 B ││ ▁▁▂▃▅▇██████████▅▃▂▁▁▁          │
+    │ …/probs_1/BiasAdd  10                40 B ││ -127               127          │
+    │ …eduction_indices  2                  8 B ││                                 │
+    │                                           ││ values [0, 0, :, :]   1 of 192  │
+    │                                           ││        0    1    2    3    4    │
+    │                                           ││  0   18  -45    8  -82  -72     │
+    │                                           ││  1   -1   93   87  -69   12     │
+    │                                           ││  2  -13   95   16  -32   12     │
+    │                                           ││                                 │
+    │                                           ││                                 │
+    ╰───────────────────────────────────────────╯╰─────────────────────────────────╯
+     s sort   f filter   Tab other side   v view   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn tensors_wide() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "4 Down");
+    assert_snapshot!(screen(&app, 120, 36), @r"
+     mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
+     1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
+    ╭ Tensors ──────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────────────────────╮
+    │ name            dtype     shape           bytes▾  share          ┃│ shape    float32 3×3×32×64   18,432 values       │
+    │ conv/kernel     float32   3×3×32×64      73.7 KB  ██████   25.2% ┃│ bytes    73,728   25.2% of the model             │
+    │ conv/kernel     float32   3×3×32×64      73.7 KB  ██████   25.2% ┃│ range    -0.4328 … 0.4121                        │
+    │ skip/kernel     float32   1×1×32×64      8.19 KB  ▋         2.8% ┃│ mean     -2.95e-5 ± 0.1066                       │
+    │ hidden/kernel   float32   64×32          8.19 KB  ▋         2.8% ┃│                                                  │
+    │ skip/kernel     float32   1×1×32×64      8.19 KB  ▋         2.8% ┃│               ▂▅██▂                              │
+    │ hidden/kernel   float32   64×32          8.19 KB  ▋         2.8% ┃│              ▅█████▄                             │
+    │ …_OBJECT_GRAPH  string    scalar         3.24 KB  ▎         1.1% ┃│             ▆███████▅                            │
+    │ Const:0         string    scalar         3.21 KB  ▎         1.1% ┃│            ▅█████████▅                           │
+    │ …ensor_names:0  string    33             1.34 KB  ▏         0.5% ┃│          ▃████████████▆▂                         │
+    │ …ensor_names:0  string    33             1.34 KB  ▏         0.5% ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁                 │
+    │ probs/kernel    float32   32×10          1.28 KB  ▏         0.4% ┃│ -0.4328                   0.4121                 │
+    │ probs/kernel    float32   32×10          1.28 KB  ▏         0.4% ┃│                                                  │
+    │ stem/kernel     float32   3×3×1×32       1.15 KB  ▏         0.4% ┃│ values [0, 0, :, :]   1 of 9   32×64             │
+    │ stem/kernel     float32   3×3×1×32       1.15 KB  ▏         0.4% ┃│             0         1         2         3      │
+    │ …/moving_mean   float32   64               256 B  ▏         0.1% ┃│  0    0.0385   -0.1151   -0.0076   -0.0114       │
+    │ …ving_variance  float32   64               256 B  ▏         0.1% ┃│  1   -0.0966   -0.1247    0.1185    0.1540       │
+    │ conv_bn/gamma   float32   64               256 B  ▏         0.1% ┃│  2    0.0164   -0.0222   -0.1425    0.1455       │
+    │ conv_bn/beta    float32   64               256 B  ▏         0.1% ┃│  3   -0.1758    0.0487    0.0591    0.0840       │
+    │ skip/bias       float32   64               256 B  ▏         0.1% ┃│  4   -0.1541   -0.1459   -0.0319   -0.1568       │
+    │ skip/bias       float32   64               256 B  ▏         0.1% ┃│  5   -0.0826   -0.1368   -0.0443   -0.0100       │
+    │ conv_bn/gamma   float32   64               256 B  ▏         0.1% ││  6    0.0167    0.2242   -0.0229   -0.0762       │
+    │ conv_bn/beta    float32   64               256 B  ▏         0.1% ││  7   -0.1176    0.1206    0.0690    0.0733       │
+    │ …/moving_mean   float32   64               256 B  ▏         0.1% ││  8   -0.0999    0.0557    0.1788    0.0143       │
+    │ …ving_variance  float32   64               256 B  ▏         0.1% ││  9    0.2695   -0.0803   -0.1325   -0.0201       │
+    │ stem_bn/gamma   float32   32               128 B  ▏         0.0% ││ 10   -0.1837    0.0455   -0.0070    0.0340       │
+    │ hidden/bias     float32   32               128 B  ▏         0.0% ││ 11    0.1569   -0.0301   -0.0703    0.0848       │
+    │ …/moving_mean   float32   32               128 B  ▏         0.0% ││ 12   -0.0478    0.0756    0.0322   -0.1005       │
+    │ …ving_variance  float32   32               128 B  ▏         0.0% ││ 13   -0.0827   -0.0308    0.0329    0.1457       │
+    │ stem_bn/beta    float32   32               128 B  ▏         0.0% ││ 14    0.0131   -0.0893   -0.0295   -0.1049       │
+    │ stem_bn/gamma   float32   32               128 B  ▏         0.0% ││ 15   -0.0302    0.1774    0.0747    0.0082       │
+    ╰──────────────────────────────────────────────────────────────────╯╰──────────────────────────────────────────────────╯
+     s sort   f filter   Tab other side   v view   3 graph   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn variables_in_several_shards_after_verifying() {
+    let mut app = app(&["sharded"]);
+    press(&mut app, "5 v x");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   sharded   SavedModel · TensorFlow 2.21.0 · 91.2 KB
+     1  2  3  4  5 Variables  6  7  8  9
+    ╭ Shards ──────────────────────────────────────────────────────────────────────╮
+    │ variables.data-00000-of-00005 ███████████████████████████████████    16.4 KB │
+    │ variables.data-00001-of-00005 ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒    16.3 KB │
+    │ variables.data-00002-of-00005 ···································    16.3 KB │
+    │ variables.data-00003-of-00005 ▒▒▒▒▒▒▒▒▒··················▓▓······    16.4 KB │
+    │ variables.data-00004-of-00005 ··▓▓                                   1.46 KB │
+    ╰──────────────────────────────────────────────────────────────────────────────╯
+    ╭ Variables ────────────────────── 7 · 66.7 KB ╮╭ dense_0/kernel ──────────────╮
+    │    name                    offset▾     bytes ││ values    float32 64×96      │
+    │ ✔  dense_0/kernel                0   24.6 KB ││ bytes     24,576             │
+    │ ✔  dense_1/kernel                0   36.9 KB ││ shard     0   variables.data │
+    │ ✔  dense_0/bias              8,192     384 B ││ offset    0 to 24,576        │
+    │ ✔  dense_2/kernel                0   3.84 KB ││ use       weight, trainable  │
+    │ ✔  dense_1/bias             12,920     384 B ││ crc32c    none               │
+    │ ✔  dense_2/bias                760      40 B ││ slices    3                  │
+    │ ✘  …ABLE_OBJECT_GRAPH          800     659 B ││                              │
+    │                                              ││ Owners                       │
+    │                                              ││ layers/0/0                   │
+    │                                              ││                              │
+    │                                              ││ Key                          │
+    ╰──────────────────────────────────────────────╯╰──────────────────────────────╯
+     v verify   s sort   f filter   Tab other side   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn source_of_a_signature() {
+    let mut app = app(&["dense_four_lines"]);
+    press(&mut app, "6");
+    assert_snapshot!(screen(&app, 80, 24), @r#"
+     mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
+     1  2  3  4  5  6 Source  7  8  9
+    ╭ signatures ──────────────────────────────────────────────────────── 34 lines ╮
+    │  1  {                                                                        │
+    │  2    "serve": {                                                             │
+    │  3      "method": "tensorflow/serving/predict",                              │
+    │  4      "graph": "main",                                                     │
+    │  5      "inputs": {                                                          │
+    │  6        "x": {                                                             │
+    │  7          "type": "float32 ?×4",                                           │
+    │  8          "tensor": "serve_x:0"                                            │
+    │  9        }                                                                  │
+    │ 10      },                                                                   │
+    │ 11      "outputs": {                                                         │
+    │ 12        "output_0": {                                                      │
+    │ 13          "type": "float32 ?×2",                                           │
+    │ 14          "tensor": "StatefulPartitionedCall:0"                            │
+    │ 15        }                                                                  │
+    │ 16      }                                                                    │
+    │ 17    },                                                                     │
+    │ 18    "serving_default": {                                                   │
+    │ 19      "method": "tensorflow/serving/predict",                              │
+    ╰──────────────────────────────────────────────────────────────────────────────╯
+     t what   y copy   / search   Backspace back   : commands   ? help   q quit
+    "#);
+}
+
+#[test]
+fn run_before_running() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "r i i");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
+     1  2  3  4  5  6  7 Run  8  9
+    ╭ serving_default ────── S  2 of 2 ╮╭ outputs ─────────────────────────────────╮
+    │ image  float32 ?×8×8×1           ││                                          │
+    │ ▸ sample 3 of 300 in digits:ima… ││                                          │
+    │   ←→ digits:image · random · ze… ││                                          │
+    │                                  ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││               Enter runs it              │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││    i takes the next input, b measures    │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
+    │                                  ││                                          │
+    │                                  ││                                          │
+    │                                  ││                                          │
+    ╰──────────────────────────────────╯╰──────────────────────────────────────────╯
+     Enter run   b bench   i next   t type input   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn convert_before_converting() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "c");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
+     1  2  3  4  5  6  7  8 Convert  9
+    ╭ Convert to .tflite ────────────────╮╭ result ────────────────────────────────╮
+    │ mode          ‹ int8 ›             ││                                        │
+    │ calibration     100 of digits:ima… ││                                        │
+    │ in and out      float32            ││                                        │
+    │ file            …cnn.int8.tflite   ││                                        │
+    │                 Convert            ││                                        │
+    │                                    ││                                        │
+    │   float32   weights and arithmeti… ││                                        │
+    │   float16   weights halve; arithm… ││                                        │
+    │   dynamic   weights become int8, … ││             Enter converts             │
+    │ ● int8      everything becomes in… ││     p lists what stands in the way     │
+    │   int16x8   int16 values, int8 we… ││                                        │
+    │                                    ││                                        │
+    │                                    ││                                        │
+    │                                    ││                                        │
+    │                                    ││                                        │
+    │                                    ││                                        │
+    │                                    ││                                        │
+    │                                    ││                                        │
+    │                                    ││                                        │
+    ╰────────────────────────────────────╯╰────────────────────────────────────────╯
+     Enter convert   → right   p check first   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn compare_without_another() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "d");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
+     1  2  3  4  5  6  7  8  9 Compare
+    ╭ Compare ─────────────────────────────────────────────────────────────────────╮
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                      Put another model beside this one.                      │
+    │                                                                              │
+    │                                 b   choose it                                │
+    │                         8   or convert this one first                        │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    │                                                                              │
+    ╰──────────────────────────────────────────────────────────────────────────────╯
+     b other model   m models   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn help_lists_what_works_here() {
+    let mut app = app(&["dense_four_lines"]);
+    press(&mut app, "5 ?");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     m╭ help ────────────────────────────────────────────────────────────────────╮
+     1│ In Variables                                                             │
+    ╭ │ v               Check the checksum of every entry                        │─╮
+    │ │ s               Sort by the next column                                  │ │
+    ╰─│ f               Keep only rows with these words                          │─╯
+    ╭ │                                                                          │─╮
+    │ │ Everywhere                                                               │ │
+    │ │ ↑ k             One row up                                               │ │
+    │ │ ↓ j             One row down                                             │ │
+    │ │ ← h             Left: close, or the previous choice                      │ │
+    │ │ → l             Right: open, or the next choice                          │ │
+    │ │ PageUp Ctrl-u   A page up                                                │ │
+    │ │ PageDown Ctrl-d A page down                                              │ │
+    │ │ Home g          The first row                                            │ │
+    │ │ End G           The last row                                             │ │
+    │ │ Enter           Go into the chosen row                                   │ │
+    │ │ Backspace Alt-← Back to where you were                                   │ │
+    │ │ Alt-→           Forward again                                            │ │
+    │ │ Esc             Close what is open, or stop the running work             │ │
+    │ │ Tab             Move the focus inside the pane                           │ │
+    │ │ BackTab         Move the focus back                                      │ │
+    │ ╰──────────────────────────────────────────────────────────────────────────╯ │
+    ╰──────────────────────────────────────────────╯╰──────────────────────────────╯
+     v verify   s sort   f filter   Tab other side   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn the_palette_narrows() {
+    let mut app = app(&["dense_four_lines"]);
+    press(&mut app, ": c o n v");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
+     1╭ commands ────────────────────────────────────────────────────────────────╮
+    ╭ │ › conv                                                                   │─╮
+    │ │ convert       Convert to .tflite, quantize  c                            │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    ╰─│                                                                          │ │
+    ╭ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │─╯
+    │ │                                                                          │─╮
+    │ │                                                                          │ │
+    │ ╰──────────────────────────────────────────────────────────────────────────╯ │
+    │                                   ││                                         │
+    ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
+     r run   c convert   d compare   3 graph   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn search_goes_over_names_operators_and_shapes() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "/ 3 2 × 6 4");
+    assert_snapshot!(screen(&app, 80, 24), @r"
+     mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
+     1╭ search ──────────────────────────────────────────────────────────────────╮
+    ╭ │ › 32×64                                                                  │─╮
+    │ │ digits_cnn_1/hidden_1/MatMul           constant  int8 32×64              │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    ╰─│                                                                          │ │
+    ╭ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │ │
+    │ │                                                                          │─╯
+    │ │                                                                          │─╮
+    │ │                                                                          │ │
+    │ ╰──────────────────────────────────────────────────────────────────────────╯ │
+    │                                   ││                                         │
+    ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
+     r run   c convert   d compare   3 graph   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn a_narrow_screen_shows_one_part() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "4");
+    assert_snapshot!(screen(&app, 50, 14), @r"
+     mexplore   digits_cnn.int8.tflite   TFLite · Tens
+     1  2  3  4 Tensors  5  6  7  8  9
+    ╭ Tensors ───────────────────────── 11 · 24.0 KB ╮
+    │ name            shape           bytes▾  share  ┃
+    │ …/convolution   64×3×3×32      18.4 KB  ██████ ┃
+    │ …dden_1/MatMul  32×64          2.05 KB  ▋      ┃
+    │ …/convolution   64×1×1×32      2.05 KB  ▋      ┃
+    │ …robs_1/MatMul  10×32            320 B  ▏      ┃
+    │ …/convolution   32×3×3×1         288 B  ▏      ┃
+    │ …/Squeeze       64               256 B  ▏      ┃
+    │ …batchnorm/sub  64               256 B  ▏      │
+    │ …/BiasAdd       32               128 B  ▏      │
+    ╰────────────────────────────────────────────────╯
+     s sort   : commands   ? help   q quit
+    ");
+    press(&mut app, "Tab");
+    assert_snapshot!(screen(&app, 50, 14), @r"
+     mexplore   digits_cnn.int8.tflite   TFLite · Tens
+     1  2  3  4 Tensors  5  6  7  8  9
+    ╭ digits_cnn_1/conv_1/convolution ───────────────╮
+    │ shape    int8 64×3×3×32   18,432 values        │
+    │ bytes    18,432   54.4% of the model           │
+    │ scales   64 scales, axis 0                     │
+    │ used by  CONV_2D …/conv_bn_1/batchnorm/sub1    │
+    │ range    -127 … 127                            │
+    │ mean     -0.0301 ± 40.2399                     │
+    │ zeros    189   1.0%                            │
+    │                                                │
+    │ values [0, 0, :, :]   1 of 192   3×32          │
+    ╰────────────────────────────────────────────────╯
+     v view   i next   : commands   ? help   q quit
+    ");
+}
