@@ -7,27 +7,27 @@ fn overview_of_a_saved_model() {
     let app = app(&["digits_cnn"]);
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
-     1 Overview  2  3  4  5  6  7  8  9
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
-    │ tags         serve                ││ saved_model.pb  ███  92.3 KB   31.6%    ┃
-    │ made by      TensorFlow 2.21.0, p ││ conv/kernel     ██▍  73.7 KB   25.2%    ┃
-    │ size         292 KB in 4 files    ││ conv/kernel     ██▍  73.7 KB   25.2%    │
-    │ parameters   47,252   trainable 4 ││ skip/kernel     ▎    8.19 KB    2.8%    │
-    │ operators    153 in the graph, 27 ││ hidden/kernel   ▎    8.19 KB    2.8%    │
-    │ variables    33 in 1 shard        ││ skip/kernel     ▎    8.19 KB    2.8%    │
-    │ versions     1  ● 2               ││ hidden/kernel   ▎    8.19 KB    2.8%    │
-    ╰───────────────────────────────────╯│ …E_OBJECT_GRAPH ▏    3.24 KB    1.1%    │
-    ╭ Signatures ───────────────────────╮│ Const:0         ▏    3.21 KB    1.1%    │
-    │ serve   predict                   │╰─────────────────────────────────────────╯
-    │   in   image     float32  ?×8×8×1 │╭ Health ─────────────────────────────────╮
-    │   out  output_0  float32  ?×10    ││ ! equal values: conv/kernel, conv/kern… │
-    │ serving_default   predict         ││ ! equal values: hidden/kernel, hidden/… │
-    │   in   image     float32  ?×8×8×1 ││ ! equal values: skip/kernel, skip/kern… │
-    │   out  output_0  float32  ?×10    ││ ! equal values: probs/kernel, probs/ke… │
-    │                                   ││ ! equal values: stem/kernel, stem/kern… │
-    │                                   ││ ! equal values: conv_bn/beta, conv_bn/… │
-    │                                   ││ ! equal values: conv_bn/gamma, conv_bn… │
-    │                                   ││ ! equal values: conv_bn/moving_mean, c… │
+    │ tags         serve                ││ saved_model.pb  ██████  92.3 KB   31.6% ┃
+    │ made by      TensorFlow 2.21.0, … ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
+    │ size         292 KB in 4 files    ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
+    │ parameters   47,252   trainable … ││ skip/kernel     ▌       8.19 KB    2.8% ┃
+    │ operators    153 in the graph, 2… ││ hidden/kernel   ▌       8.19 KB    2.8% │
+    │ variables    33 in 1 shard        ││ skip/kernel     ▌       8.19 KB    2.8% │
+    │ versions     1  ● 2               ││ hidden/kernel   ▌       8.19 KB    2.8% │
+    ╰───────────────────────────────────╯│ …E_OBJECT_GRAPH ▎       3.24 KB    1.1% │
+    ╭ Signatures ───────────────────────╮│ Const:0         ▎       3.21 KB    1.1% │
+    │ serve   predict                   ││ …ariables.index ▏       1.92 KB    0.7% │
+    │   in   image     float32  ?×8×8×1 ││ …tensor_names:0 ▏       1.34 KB    0.5% │
+    │   out  output_0  float32  ?×10    ││ …tensor_names:0 ▏       1.34 KB    0.5% │
+    │ serving_default   predict         ││ probs/kernel    ▏       1.28 KB    0.4% │
+    │   in   image     float32  ?×8×8×1 │╰─────────────────────────────────────────╯
+    │   out  output_0  float32  ?×10    │╭ Health ─────────────────────────────────╮
+    │                                   ││ ! 15 groups of tensors with equal valu… │
+    │                                   ││ ✔ no custom, Flex or unsafe operators   │
+    │                                   ││ ✔ all 38 tensors finite                 │
+    │                                   ││                                         │
     ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
      r run   c convert   d compare   3 graph   : commands   ? help   q quit
     ");
@@ -40,20 +40,20 @@ fn overview_of_a_tflite() {
      mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
     ╭ Model ───────────────────────────────────────────────╮╭ Where the bytes are ─────────────────────────────────────────╮
-    │ made by      TensorFlow 2.21.0, producer 0           ││ …/conv_1/convolution     ███████████████  18.4 KB   54.4%    │
-    │ schema       version 3                               ││ digits_cnn.int8.tflite   ████████         9.83 KB   29.0%    │
-    │ says         MLIR Converted.                         ││ …/hidden_1/MatMul        █▋               2.05 KB    6.0%    │
-    │ needs        runtime 1.14.0 or later                 ││ …/skip_1/convolution     █▋               2.05 KB    6.0%    │
-    │ size         33.9 KB                                 ││ …/probs_1/MatMul         ▎                  320 B    0.9%    │
-    │ parameters   23,338                                  ││ …/stem_1/convolution     ▎                  288 B    0.8%    │
-    │ operators    11                                      ││ …/skip_1/Squeeze         ▎                  256 B    0.8%    │
-    ╰──────────────────────────────────────────────────────╯│ …/batchnorm/sub          ▎                  256 B    0.8%    │
-    ╭ Signatures ──────────────────────────────────────────╮│ …/hidden_1/BiasAdd       ▏                  128 B    0.4%    │
-    │ serving_default                                      ││ …/batchnorm/sub          ▏                  128 B    0.4%    │
-    │   in   image     float32  ?×8×8×1                    ││ CONVERSION_METADATA      ▏                   96 B    0.3%    │
-    │   out  output_0  float32  ?×10                       ││ …/probs_1/BiasAdd        ▏                   40 B    0.1%    │
-    │                                                      ││ min_runtime_version      ▏                   16 B    0.0%    │
-    │                                                      ││ …/Mean/reduction_indices ▏                    8 B    0.0%    │
+    │ made by      TensorFlow 2.21.0, producer 0           ││ …/conv_1/convolution     ██████████████████  18.4 KB   54.4% │
+    │ schema       version 3                               ││ digits_cnn.int8.tflite   █████████▋          9.83 KB   29.0% │
+    │ says         MLIR Converted.                         ││ …/hidden_1/MatMul        ██                  2.05 KB    6.0% │
+    │ needs        runtime 1.14.0 or later                 ││ …/skip_1/convolution     ██                  2.05 KB    6.0% │
+    │ size         33.9 KB                                 ││ …/probs_1/MatMul         ▍                     320 B    0.9% │
+    │ parameters   23,338                                  ││ …/stem_1/convolution     ▎                     288 B    0.8% │
+    │ operators    11                                      ││ …/skip_1/Squeeze         ▎                     256 B    0.8% │
+    ╰──────────────────────────────────────────────────────╯│ …/batchnorm/sub          ▎                     256 B    0.8% │
+    ╭ Signatures ──────────────────────────────────────────╮│ …/hidden_1/BiasAdd       ▏                     128 B    0.4% │
+    │ serving_default                                      ││ …/batchnorm/sub          ▏                     128 B    0.4% │
+    │   in   image     float32  ?×8×8×1                    ││ CONVERSION_METADATA      ▏                      96 B    0.3% │
+    │   out  output_0  float32  ?×10                       ││ …/probs_1/BiasAdd        ▏                      40 B    0.1% │
+    │                                                      ││ min_runtime_version      ▏                      16 B    0.0% │
+    │                                                      ││ …/Mean/reduction_indices ▏                       8 B    0.0% │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
@@ -82,20 +82,20 @@ fn tree_with_a_layer_open() {
     press(&mut app, "2 Down Down Down Right Down");
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
-     1  2 Tree  3  4  5  6  7  8  9
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Tree ────────────────────── operators · bytes ╮╭ Graph ──────────────────────╮
     │ ▾ MetaGraph serve                86           ││ kind       the main graph   │
     │   ▾ Signatures                    2           ││ operators  27               │
     │       serve  1 in, 1 out                      ││                             │
     │       serving_default  1 in, 1 out            ││ Operators                   │
-    │   ▸ Graph                        27     614 B ││ ReadVariableOp              │
-    │   ▸ Functions  5                 59           ││ VarHandleOp                 │
-    │ ▸ Variables                       5     722 B ││ StatefulPartitionedCall     │
-    │                                               ││ Placeholder                 │
-    │                                               ││ AssignVariableOp            │
-    │                                               ││ VarIsInitializedOp          │
-    │                                               ││ Const                       │
-    │                                               ││ NoOp                        │
+    │   ▸ Graph                        27     614 B ││ ReadVari…     8 ██████████  │
+    │   ▸ Functions  5                 59           ││ VarHandl…     6 ███████▌    │
+    │ ▸ Variables                       5     722 B ││ Stateful…     4 █████       │
+    │                                               ││ Placehol…     3 ███▊        │
+    │                                               ││ AssignVa…     2 ██▌         │
+    │                                               ││ VarIsIni…     2 ██▌         │
+    │                                               ││ Const         1 █▎          │
+    │                                               ││ NoOp          1 █▎          │
     │                                               ││                             │
     │                                               ││                             │
     │                                               ││                             │
@@ -114,10 +114,10 @@ fn tensors_with_values() {
     press(&mut app, "4");
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
-     1  2  3  4 Tensors  5  6  7  8  9
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Tensors ──────────────────── 11 · 24.0 KB ╮╭ …/conv_1/convolution ───────────╮
-    │ name               shape           bytes▾ ││ shape    int8 64×3×3×32   18,43 │
-    │ …/convolution      64×3×3×32      18.4 KB ││ bytes    18,432   54.4% of the  │
+    │ name               shape           bytes▾ ││ shape    int8 64×3×3×32   18,4… │
+    │ …/convolution      64×3×3×32      18.4 KB ││ bytes    18,432   54.4% of the… │
     │ …/hidden_1/MatMul  32×64          2.05 KB ││ scales   64 scales, axis 0      │
     │ …/convolution      64×1×1×32      2.05 KB ││ range    -127 … 127             │
     │ …/probs_1/MatMul   10×32            320 B ││ mean     -0.0301 ± 40.2399      │
@@ -190,23 +190,23 @@ fn variables_in_several_shards_after_verifying() {
     press(&mut app, "5 v x");
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   sharded   SavedModel · TensorFlow 2.21.0 · 91.2 KB
-     1  2  3  4  5 Variables  6  7  8  9
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Shards ──────────────────────────────────────────────────────────────────────╮
     │ variables.data-00000-of-00005 ███████████████████████████████████    16.4 KB │
-    │ variables.data-00001-of-00005 ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒    16.3 KB │
-    │ variables.data-00002-of-00005 ···································    16.3 KB │
-    │ variables.data-00003-of-00005 ▒▒▒▒▒▒▒▒▒··················▓▓······    16.4 KB │
-    │ variables.data-00004-of-00005 ··▓▓                                   1.46 KB │
+    │ variables.data-00001-of-00005 ██████████████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒    16.3 KB │
+    │ variables.data-00002-of-00005 ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒    16.3 KB │
+    │ variables.data-00003-of-00005 ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒    16.4 KB │
+    │ variables.data-00004-of-00005 ▒▒▓▓                                   1.46 KB │
     ╰──────────────────────────────────────────────────────────────────────────────╯
     ╭ Variables ────────────────────── 7 · 66.7 KB ╮╭ dense_0/kernel ──────────────╮
     │    name                    offset▾     bytes ││ values    float32 64×96      │
-    │ ✔  dense_0/kernel                0   24.6 KB ││ bytes     24,576             │
-    │ ✔  dense_1/kernel                0   36.9 KB ││ shard     0   variables.data │
-    │ ✔  dense_0/bias              8,192     384 B ││ offset    0 to 24,576        │
-    │ ✔  dense_2/kernel                0   3.84 KB ││ use       weight, trainable  │
-    │ ✔  dense_1/bias             12,920     384 B ││ crc32c    none               │
-    │ ✔  dense_2/bias                760      40 B ││ slices    3                  │
-    │ ✘  …ABLE_OBJECT_GRAPH          800     659 B ││                              │
+    │ ✔  dense_0/kernel         3 slices   24.6 KB ││ bytes     24,576             │
+    │ ✔  dense_1/kernel         4 slices   36.9 KB ││ slice     shard 0   0 to 12… │
+    │ ✔  dense_0/bias              8,192     384 B ││ slice     shard 0   12,288 … │
+    │ ✔  dense_2/kernel         4 slices   3.84 KB ││ slice     shard 1   0 to 8,… │
+    │ ✔  dense_1/bias             12,920     384 B ││ use       weight, trainable  │
+    │ ✔  dense_2/bias                760      40 B ││ crc32c    of every slice ✔   │
+    │ ✔  …ABLE_OBJECT_GRAPH          800     659 B ││                              │
     │                                              ││ Owners                       │
     │                                              ││ layers/0/0                   │
     │                                              ││                              │
@@ -222,7 +222,7 @@ fn source_of_a_signature() {
     press(&mut app, "6");
     assert_snapshot!(screen(&app, 80, 24), @r#"
      mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
-     1  2  3  4  5  6 Source  7  8  9
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ signatures ──────────────────────────────────────────────────────── 34 lines ╮
     │  1  {                                                                        │
     │  2    "serve": {                                                             │
@@ -254,7 +254,7 @@ fn run_before_running() {
     press(&mut app, "r i i");
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
-     1  2  3  4  5  6  7 Run  8  9
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ serving_default ────── S  2 of 2 ╮╭ outputs ─────────────────────────────────╮
     │ image  float32 ?×8×8×1           ││                                          │
     │ ▸ sample 3 of 300 in digits:ima… ││                                          │
@@ -286,7 +286,7 @@ fn convert_before_converting() {
     press(&mut app, "c");
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
-     1  2  3  4  5  6  7  8 Convert  9
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Convert to .tflite ────────────────╮╭ result ────────────────────────────────╮
     │ mode          ‹ int8 ›             ││                                        │
     │ calibration     100 of digits:ima… ││                                        │
@@ -308,7 +308,7 @@ fn convert_before_converting() {
     │                                    ││                                        │
     │                                    ││                                        │
     ╰────────────────────────────────────╯╰────────────────────────────────────────╯
-     Enter convert   → right   p check first   : commands   ? help   q quit
+     Enter convert   p check first   : commands   ? help   q quit
     ");
 }
 
@@ -318,7 +318,7 @@ fn compare_without_another() {
     press(&mut app, "d");
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
-     1  2  3  4  5  6  7  8  9 Compare
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Compare ─────────────────────────────────────────────────────────────────────╮
     │                                                                              │
     │                                                                              │
@@ -349,7 +349,7 @@ fn help_lists_what_works_here() {
     let mut app = app(&["dense_four_lines"]);
     press(&mut app, "5 ?");
     assert_snapshot!(screen(&app, 80, 24), @r"
-     m╭ help ────────────────────────────────────────────────────────────────────╮
+     m╭ help ───────────────────────────────────────────────────────── ↓ 20 more ╮
      1│ In Variables                                                             │
     ╭ │ v               Check the checksum of every entry                        │─╮
     │ │ s               Sort by the next column                                  │ │

@@ -377,7 +377,11 @@ impl VariablesPane {
                     Cell::Name(text::clean(&v.name), name),
                     Cell::Text(v.shape.to_string(), theme[Role::Number]),
                     Cell::Text(v.shard.to_string(), theme[Role::Dim]),
-                    Cell::Text(text::count(v.offset), theme[Role::Dim]),
+                    if v.slices.is_empty() {
+                        Cell::Text(text::count(v.offset), theme[Role::Dim])
+                    } else {
+                        Cell::Text(format!("{} slices", v.slices.len()), theme[Role::Dim])
+                    },
                     Cell::Text(text::bytes(v.bytes), theme[Role::Number]),
                 ]
             },
@@ -402,18 +406,26 @@ impl VariablesPane {
         let mut facts = Facts::new(9);
         facts.add(theme, "values", format!("{} {}", v.dtype, v.shape));
         facts.add(theme, "bytes", text::count(v.bytes));
-        let shard = view
-            .model
-            .shards
-            .get(v.shard as usize)
-            .map_or("", |s| s.file.as_str());
-        facts.add(theme, "shard", format!("{}   {shard}", v.shard));
-        let end = v.offset.saturating_add(v.bytes);
-        facts.add(
-            theme,
-            "offset",
-            format!("{} to {}", text::count(v.offset), text::count(end)),
-        );
+        let file = |shard: u32| {
+            let shards = &view.model.shards;
+            shards.get(shard as usize).map_or("", |s| s.file.as_str())
+        };
+        let span = |offset: u64, bytes: u64| {
+            let end = offset.saturating_add(bytes);
+            format!("{} to {}", text::count(offset), text::count(end))
+        };
+        if v.slices.is_empty() {
+            facts.add(theme, "shard", format!("{}   {}", v.shard, file(v.shard)));
+            facts.add(theme, "offset", span(v.offset, v.bytes));
+        }
+        for slice in &v.slices {
+            let place = format!(
+                "shard {}   {}",
+                slice.shard,
+                span(slice.offset, slice.bytes)
+            );
+            facts.add(theme, "slice", place);
+        }
         facts.add(
             theme,
             "use",
@@ -432,13 +444,15 @@ impl VariablesPane {
                 (format!("{found:08x}, expected {crc:08x}"), theme[Role::Bad])
             }
             (Some(Check::Missing), _) => ("its bytes are missing".to_owned(), theme[Role::Bad]),
+            (Some(Check::Good), None) => ("of every slice ✔".to_owned(), theme[Role::Good]),
+            (Some(Check::Bad { .. }), None) => ("a slice is damaged".to_owned(), theme[Role::Bad]),
             (_, Some(crc)) => (format!("{crc:08x}, not checked yet"), theme[Role::Text]),
+            (_, None) if !v.slices.is_empty() => {
+                ("one for each slice".to_owned(), theme[Role::Text])
+            }
             (_, None) => ("none".to_owned(), theme[Role::Dim]),
         };
         facts.styled(theme, "crc32c", says, style);
-        if !v.slices.is_empty() {
-            facts.add(theme, "slices", v.slices.len().to_string());
-        }
         facts.heading(theme, "Owners");
         let wide = inner.width as usize;
         for owner in &v.owners {
@@ -471,20 +485,28 @@ impl VariablesPane {
 fn owners(model: &Model, shard: u32, bytes: u64, cells: usize) -> Vec<Option<usize>> {
     let per_cell = (bytes as f64 / cells as f64).max(f64::MIN_POSITIVE);
     let mut best: Vec<Option<(f64, usize)>> = vec![None; cells];
-    for (at, v) in model
-        .variables
-        .iter()
-        .enumerate()
-        .filter(|(_, v)| v.shard == shard && v.bytes > 0)
-    {
-        let (start, end) = (v.offset as f64, v.offset as f64 + v.bytes as f64);
-        let first = ((start / per_cell) as usize).min(cells);
-        let last = ((end / per_cell).ceil() as usize).min(cells);
-        for (cell, best) in best.iter_mut().enumerate().take(last).skip(first) {
-            let from = per_cell * cell as f64;
-            let overlap = end.min(from + per_cell) - start.max(from);
-            if overlap > best.map_or(0.0, |(o, _)| o) {
-                *best = Some((overlap, at));
+    for (at, v) in model.variables.iter().enumerate() {
+        let whole = [(v.shard, v.offset, v.bytes)];
+        let slices: Vec<_> = v
+            .slices
+            .iter()
+            .map(|s| (s.shard, s.offset, s.bytes))
+            .collect();
+        let parts = if slices.is_empty() {
+            &whole[..]
+        } else {
+            &slices[..]
+        };
+        for &(_, offset, bytes) in parts.iter().filter(|p| p.0 == shard && p.2 > 0) {
+            let (start, end) = (offset as f64, offset as f64 + bytes as f64);
+            let first = ((start / per_cell) as usize).min(cells);
+            let last = ((end / per_cell).ceil() as usize).min(cells);
+            for (cell, best) in best.iter_mut().enumerate().take(last).skip(first) {
+                let from = per_cell * cell as f64;
+                let overlap = end.min(from + per_cell) - start.max(from);
+                if overlap > best.map_or(0.0, |(o, _)| o) {
+                    *best = Some((overlap, at));
+                }
             }
         }
     }
