@@ -12,7 +12,7 @@ fn overview_of_a_saved_model() {
     │ tags         serve                ││ saved_model.pb  ██████  92.3 KB   31.6% ┃
     │ made by      TensorFlow 2.21.0, … ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
     │ size         292 KB in 4 files    ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
-    │ parameters   47,252   trainable … ││ skip/kernel     ▌       8.19 KB    2.8% ┃
+    │ parameters   23,626   trainable … ││ skip/kernel     ▌       8.19 KB    2.8% ┃
     │ operators    153 in the graph, 2… ││ hidden/kernel   ▌       8.19 KB    2.8% │
     │ variables    33 in 1 shard        ││ skip/kernel     ▌       8.19 KB    2.8% │
     │ versions     1  ● 2               ││ hidden/kernel   ▌       8.19 KB    2.8% │
@@ -24,7 +24,7 @@ fn overview_of_a_saved_model() {
     │ serving_default   predict         ││ probs/kernel    ▏       1.28 KB    0.4% │
     │   in   image     float32  ?×8×8×1 │╰─────────────────────────────────────────╯
     │   out  output_0  float32  ?×10    │╭ Health ─────────────────────────────────╮
-    │                                   ││ ! 15 groups of tensors with equal valu… │
+    │                                   ││ ! 15 tensors stored more than once (co… │
     │                                   ││ ✔ no custom, Flex or unsafe operators   │
     │                                   ││ ✔ all 38 tensors finite                 │
     │                                   ││                                         │
