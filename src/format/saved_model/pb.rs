@@ -1,6 +1,7 @@
 //! The messages of `proto/`, compiled at build time, and their decoding from mapped bytes.
 
-#![allow(clippy::doc_markdown, clippy::large_enum_variant)]
+// Made by prost-build: variants carry the names of the format's messages.
+#![allow(clippy::enum_variant_names, clippy::large_enum_variant)]
 
 use bytes::Bytes;
 use prost::Message;

@@ -16,12 +16,16 @@ struct Source {
 #[derive(Debug, Default)]
 pub struct Restored {
     pub keys: Vec<Name>,
-    /// Node of the main graph, key, block.
-    pub nodes: Vec<(NodeId, Name, Option<Arc<[(usize, usize)]>>)>,
+    /// Node of the main graph, and what it is filled from.
+    nodes: Vec<(NodeId, Source)>,
+    /// Calls followed so far.
+    calls: usize,
 }
 
 /// Restore functions are called from the graph itself, at most through a few layers.
 const DEEPEST_CALL: usize = 8;
+/// A model has a handful; functions that call themselves many times over must end.
+const MOST_CALLS: usize = 1000;
 /// Chains of Identity and the like between an assignment and what it assigns.
 const LONGEST_CHAIN: usize = 64;
 
@@ -34,11 +38,7 @@ pub fn restored(graphs: &[Graph]) -> Restored {
     let functions: HashMap<&str, &Graph> = graphs
         .iter()
         .skip(1)
-        .filter(|g| {
-            g.nodes
-                .iter()
-                .any(|n| &*n.op == "RestoreV2" || callee(n).is_some())
-        })
+        .filter(|g| restores(g))
         .map(|g| (&*g.name, g))
         .collect();
     scan(main, &[], &functions, 0, &mut found);
@@ -62,17 +62,15 @@ fn scan(
             "AssignVariableOp" | "Assign" if !sources.is_empty() => {
                 let source = node.input(1).and_then(|v| trace(graph, v, &sources));
                 if let (Some(source), Some(id)) = (source, holder(node.input(0))) {
-                    let Source { key, slice } = source.clone();
-                    found.nodes.push((id, key, slice));
+                    found.nodes.push((id, source.clone()));
                 }
             }
             _ => {
                 let function = callee(node).and_then(|name| functions.get(name));
-                if let Some(function) = function.filter(|_| depth < DEEPEST_CALL)
-                    // Only a few calls restore; those in a body of a restored function too.
-                    && (depth == 0 || restores(function))
-                    && restores(function)
-                {
+                let function =
+                    function.filter(|_| depth < DEEPEST_CALL && found.calls < MOST_CALLS);
+                if let Some(function) = function {
+                    found.calls += 1;
                     let arguments: Vec<_> = node.inputs.iter().map(|&v| holder(v)).collect();
                     scan(function, &arguments, functions, depth + 1, found);
                 }
@@ -81,7 +79,7 @@ fn scan(
     }
 }
 
-/// Whether a function restores, itself or through a call.
+/// Whether a function restores variables.
 fn restores(function: &Graph) -> bool {
     let mut nodes = function.nodes.iter();
     nodes.any(|n| &*n.op == "RestoreV2")
@@ -203,7 +201,7 @@ pub fn link(
     by_key: &HashMap<Name, VariableId>,
     by_name: &HashMap<Name, VariableId>,
 ) {
-    for (id, key, slice) in restored.nodes {
+    for (id, Source { key, slice }) in restored.nodes {
         let variable = by_key.get(&key).copied();
         let node = main.node_mut(id);
         if node.variable.is_none() {
