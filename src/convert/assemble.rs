@@ -97,10 +97,10 @@ pub fn finish(graph: &mut Graph, source: &Signature) {
         }
     }
     for (port, value) in source.outputs.iter().zip(graph.outputs.clone()) {
-        if let (Some(name), Some(value)) = (&port.tensor, value) {
-            if !inputs.contains(&Some(value)) {
-                graph.value_mut(value).name = name.clone();
-            }
+        if let (Some(name), Some(value)) = (&port.tensor, value)
+            && !inputs.contains(&Some(value))
+        {
+            graph.value_mut(value).name = name.clone();
         }
     }
     for value in &mut graph.values {

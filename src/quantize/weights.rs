@@ -148,10 +148,10 @@ pub fn float16(graph: &mut Graph, progress: &Progress) -> Result<(usize, usize)>
 pub fn int8(graph: &mut Graph, progress: &Progress) -> Result<usize> {
     let mut axes: HashMap<ValueId, Option<usize>> = HashMap::new();
     for node in &graph.nodes {
-        if let Some((operand, axis)) = dynamic_weights(&node.op) {
-            if let Some(value) = node.input(operand) {
-                axes.entry(value).or_insert(axis);
-            }
+        if let Some((operand, axis)) = dynamic_weights(&node.op)
+            && let Some(value) = node.input(operand)
+        {
+            axes.entry(value).or_insert(axis);
         }
     }
     let mut changes = 0;

@@ -86,10 +86,10 @@ fn with_shape(tensor: &Tensor, sizes: &[i64]) -> Option<Tensor> {
 /// Element values that a conversion to f64 does not change; `None` for int64 beyond 2^53.
 fn exact_numbers(tensor: &Tensor) -> Option<Vec<f64>> {
     const LARGEST: i64 = 1 << 53;
-    if let Some(values) = tensor.values::<i64>() {
-        if values.iter().any(|v| !(-LARGEST..=LARGEST).contains(v)) {
-            return None;
-        }
+    if let Some(values) = tensor.values::<i64>()
+        && values.iter().any(|v| !(-LARGEST..=LARGEST).contains(v))
+    {
+        return None;
     }
     let plain = !matches!(
         tensor.dtype(),

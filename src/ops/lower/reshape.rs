@@ -29,11 +29,11 @@ pub fn find(op: &str) -> Option<Lower> {
 fn reshape(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     let (x, sizes) = (call.arg(0)?, call.arg(1)?);
     // One open size is what -1 means.
-    if let Some(known) = cx.known(sizes) {
-        if known.iter().filter(|s| s.is_none_or(|s| s < 0)).count() <= 1 {
-            let sizes: Vec<i64> = known.into_iter().map(|s| s.unwrap_or(-1)).collect();
-            return Ok(vec![reshape_to(cx, x, &sizes)?]);
-        }
+    if let Some(known) = cx.known(sizes)
+        && known.iter().filter(|s| s.is_none_or(|s| s < 0)).count() <= 1
+    {
+        let sizes: Vec<i64> = known.into_iter().map(|s| s.unwrap_or(-1)).collect();
+        return Ok(vec![reshape_to(cx, x, &sizes)?]);
     }
     let sizes = cx.as_int32(sizes)?;
     Ok(vec![cx.emit("RESHAPE", &[x, sizes], Attrs::new())?])
