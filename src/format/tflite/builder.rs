@@ -20,8 +20,12 @@ pub(super) struct Builder {
     /// By width of the elements and their bytes.
     vectors: HashMap<(usize, Vec<u8>), u32>,
     strings: HashMap<Vec<u8>, u32>,
-    tables: HashMap<(&'static str, Vec<(u16, Slot)>), u32>,
+    /// By kind and fields.
+    tables: HashMap<(&'static str, Fields), u32>,
 }
+
+/// Fields by their offset in the vtable.
+pub(super) type Fields = Vec<(u16, Slot)>;
 
 /// A field ready to be written; numbers by their bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,11 +99,7 @@ impl Builder {
     }
 
     /// A table of fields by slot; `name` keeps tables of different kinds apart.
-    pub fn table(
-        &mut self,
-        name: &'static str,
-        mut fields: Vec<(u16, Slot)>,
-    ) -> WIPOffset<UnionWIPOffset> {
+    pub fn table(&mut self, name: &'static str, mut fields: Fields) -> WIPOffset<UnionWIPOffset> {
         // Wide fields first, as flatc does: less padding.
         fields.sort_by_key(|(slot, written)| (std::cmp::Reverse(written.width()), *slot));
         let key = (name, fields);
@@ -112,7 +112,7 @@ impl Builder {
     }
 
     /// As [`Builder::table`], not shared and in the given order.
-    pub fn lone_table(&mut self, fields: Vec<(u16, Slot)>) -> WIPOffset<UnionWIPOffset> {
+    pub fn lone_table(&mut self, fields: Fields) -> WIPOffset<UnionWIPOffset> {
         let start = self.inner.start_table();
         for (slot, written) in fields {
             match written {
