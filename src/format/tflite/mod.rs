@@ -1,8 +1,8 @@
 //! `.tflite` files, both ways.
 //!
-//! The container is read through [`flat`], a bounds-checked view of flatbuffers that says where a file is broken, and
+//! The container is read through `flat`, a bounds-checked view of flatbuffers that says where a file is broken, and
 //! written through the flatbuffers crate and the code that flatc makes from `schemas/tflite.fbs`. The options of the
-//! ~200 operators are data (`schemas/options.fbs` as [`tables`]) with one reader and one writer for all of them.
+//! ~200 operators are data (`schemas/options.fbs` as `tables`) with one reader and one writer for all of them.
 
 mod builder;
 mod constants;
@@ -28,6 +28,7 @@ mod tables;
 mod versions;
 mod write;
 
+pub use options::CUSTOM_OPTIONS;
 pub use read::{read, read_bytes};
 pub use write::write;
 
