@@ -217,13 +217,11 @@ impl App {
             .iter()
             .find(|(area, _)| area.contains(at))
             .map(|(_, row)| *row);
-        match (row, self.overlay.take()) {
-            (Some(row), Some(Overlay::Picker(mut picker))) => {
-                picker.at = row;
-                self.choose(&picker);
-            }
-            // A click beside the list closes it.
-            _ => {}
+        // A click beside the list closes it.
+        let overlay = self.overlay.take();
+        if let (Some(row), Some(Overlay::Picker(mut picker))) = (row, overlay) {
+            picker.at = row;
+            self.choose(&picker);
         }
     }
 

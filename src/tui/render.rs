@@ -145,6 +145,8 @@ fn about(model: &Model) -> String {
     words.join(" · ")
 }
 
+type Name = fn(PaneId) -> &'static str;
+
 fn tabs(app: &App, area: Rect, buf: &mut Buffer) {
     if area.height == 0 {
         return;
@@ -152,7 +154,7 @@ fn tabs(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let front = app.pane();
     // Narrow screens get a shorter name or two, narrower ones only that of the front pane.
-    let total = |name: fn(PaneId) -> &'static str, gap: usize| -> usize {
+    let total = |name: Name, gap: usize| -> usize {
         PaneId::ALL
             .iter()
             .map(|p| name(*p).len() + 2 + gap)
@@ -161,8 +163,7 @@ fn tabs(app: &App, area: Rect, buf: &mut Buffer) {
             - gap
     };
     let room = area.width as usize;
-    let (name, gap): (Option<fn(PaneId) -> &'static str>, u16) = if total(PaneId::title, 2) <= room
-    {
+    let (name, gap): (Option<Name>, u16) = if total(PaneId::title, 2) <= room {
         (Some(PaneId::title), 2)
     } else if total(PaneId::short_title, 1) <= room {
         (Some(PaneId::short_title), 1)

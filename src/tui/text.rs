@@ -93,7 +93,7 @@ pub fn right(text: &str, room: usize) -> String {
     " ".repeat(room.saturating_sub(width(&text))) + &text
 }
 
-/// A bar of `fraction` of `room` columns in eighths; anything above zero shows.
+/// A bar of `fraction` of `room` columns in eighths; anything from two thousandths on shows.
 pub fn bar(fraction: f64, room: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let fraction = if fraction.is_finite() {
@@ -102,7 +102,7 @@ pub fn bar(fraction: f64, room: usize) -> String {
         0.0
     };
     let mut eighths = (fraction * room as f64 * 8.0).round() as usize;
-    if fraction > 0.0 {
+    if fraction >= 0.002 {
         eighths = eighths.max(1);
     }
     "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
@@ -159,7 +159,8 @@ mod tests {
     #[test]
     fn bars_are_in_eighths() {
         assert_eq!(bar(0.5, 4), "██");
-        assert_eq!(bar(0.0001, 4), "▏");
+        assert_eq!(bar(0.002, 4), "▏");
+        assert_eq!(bar(0.001, 4), "");
         assert_eq!(bar(0.0, 4), "");
         assert_eq!(bar(f64::NAN, 4), "");
         assert_eq!(spark(&[0.0, 1.0, 8.0]), " ▁█");

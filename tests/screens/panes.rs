@@ -52,8 +52,8 @@ fn overview_of_a_tflite() {
     │ serving_default                                      ││ …/batchnorm/sub          ▏                     128 B    0.4% │
     │   in   image     float32  ?×8×8×1                    ││ CONVERSION_METADATA      ▏                      96 B    0.3% │
     │   out  output_0  float32  ?×10                       ││ …/probs_1/BiasAdd        ▏                      40 B    0.1% │
-    │                                                      ││ min_runtime_version      ▏                      16 B    0.0% │
-    │                                                      ││ …/Mean/reduction_indices ▏                       8 B    0.0% │
+    │                                                      ││ min_runtime_version                             16 B    0.0% │
+    │                                                      ││ …/Mean/reduction_indices                         8 B    0.0% │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
@@ -173,12 +173,12 @@ fn tensors_wide() {
     │ conv_bn/beta    float32   64               256 B  ▏         0.1% ││  7   -0.1176    0.1206    0.0690    0.0733       │
     │ …/moving_mean   float32   64               256 B  ▏         0.1% ││  8   -0.0999    0.0557    0.1788    0.0143       │
     │ …ving_variance  float32   64               256 B  ▏         0.1% ││  9    0.2695   -0.0803   -0.1325   -0.0201       │
-    │ stem_bn/gamma   float32   32               128 B  ▏         0.0% ││ 10   -0.1837    0.0455   -0.0070    0.0340       │
-    │ hidden/bias     float32   32               128 B  ▏         0.0% ││ 11    0.1569   -0.0301   -0.0703    0.0848       │
-    │ …/moving_mean   float32   32               128 B  ▏         0.0% ││ 12   -0.0478    0.0756    0.0322   -0.1005       │
-    │ …ving_variance  float32   32               128 B  ▏         0.0% ││ 13   -0.0827   -0.0308    0.0329    0.1457       │
-    │ stem_bn/beta    float32   32               128 B  ▏         0.0% ││ 14    0.0131   -0.0893   -0.0295   -0.1049       │
-    │ stem_bn/gamma   float32   32               128 B  ▏         0.0% ││ 15   -0.0302    0.1774    0.0747    0.0082       │
+    │ stem_bn/gamma   float32   32               128 B            0.0% ││ 10   -0.1837    0.0455   -0.0070    0.0340       │
+    │ hidden/bias     float32   32               128 B            0.0% ││ 11    0.1569   -0.0301   -0.0703    0.0848       │
+    │ …/moving_mean   float32   32               128 B            0.0% ││ 12   -0.0478    0.0756    0.0322   -0.1005       │
+    │ …ving_variance  float32   32               128 B            0.0% ││ 13   -0.0827   -0.0308    0.0329    0.1457       │
+    │ stem_bn/beta    float32   32               128 B            0.0% ││ 14    0.0131   -0.0893   -0.0295   -0.1049       │
+    │ stem_bn/gamma   float32   32               128 B            0.0% ││ 15   -0.0302    0.1774    0.0747    0.0082       │
     ╰──────────────────────────────────────────────────────────────────╯╰──────────────────────────────────────────────────╯
      s sort   f filter   Tab other side   v view   3 graph   : commands   ? help   q quit
     ");

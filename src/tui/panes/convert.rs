@@ -469,7 +469,7 @@ impl ConvertPane {
                 );
             }
         }
-        let mut row = fields.len() as u16 + 1;
+        let first = fields.len() + 1;
         for (at, (_, name, says)) in MODES.iter().enumerate() {
             let role = if at == self.mode {
                 Role::Text
@@ -483,8 +483,7 @@ impl ConvertPane {
                 Span::styled(format!("{name:<10}"), theme[role]),
                 Span::styled(words, theme[role]),
             ]);
-            put(inner, row, line, buf);
-            row += 1;
+            put(inner, (first + at) as u16, line, buf);
         }
     }
 

@@ -188,12 +188,7 @@ mod tests {
             Column::left("dtype", 8, 2),
             Column::right("bytes", 8, 1),
         ];
-        let kept = |wide| {
-            fitting(&columns, wide)
-                .into_iter()
-                .map(|(c, w)| (c, w))
-                .collect::<Vec<_>>()
-        };
+        let kept = |wide| fitting(&columns, wide);
         assert_eq!(kept(50), [(0, 30), (1, 8), (2, 8)]);
         assert_eq!(kept(30), [(0, 20), (2, 8)]);
         assert_eq!(kept(20), [(0, 20)]);
