@@ -19,8 +19,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the program with `args`; its config and cache folders lie in `home`.
-    pub fn start(args: &[&str], home: &Path, (columns, rows): (u16, u16)) -> Terminal {
+    /// Starts the program with `args` in `folder`, which also holds its config and cache.
+    pub fn start(args: &[&str], folder: &Path, (columns, rows): (u16, u16)) -> Terminal {
         let pair = native_pty_system()
             .openpty(PtySize {
                 rows,
@@ -32,10 +32,10 @@ impl Terminal {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_mexplore"));
         command.args(args);
         command.env("TERM", "xterm-256color");
-        command.env("HOME", home);
-        command.env("XDG_CONFIG_HOME", home.join("config"));
-        command.env("XDG_CACHE_HOME", home.join("cache"));
-        command.cwd(env!("CARGO_MANIFEST_DIR"));
+        command.env("HOME", folder);
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
+        command.env("XDG_CACHE_HOME", folder.join("cache"));
+        command.cwd(folder);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new((
@@ -87,6 +87,13 @@ impl Terminal {
         })
     }
 
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let pid = self.child.process_id().unwrap().to_string();
+        let sent = std::process::Command::new("kill").arg(&pid).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Waits for the end of the program: its exit code, and whether it left the alternate screen and showed the cursor.
     pub fn end(mut self) -> (u32, bool) {
         let until = Instant::now() + PATIENCE;
@@ -97,7 +104,6 @@ impl Terminal {
             assert!(Instant::now() < until, "the program does not end");
             std::thread::sleep(Duration::from_millis(5));
         };
-        self.wait("the end of the alternate screen", |_| true);
         let until = Instant::now() + Duration::from_secs(5);
         let restored = loop {
             let parser = self.screen.0.lock().unwrap();
