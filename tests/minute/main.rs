@@ -30,7 +30,13 @@ fn desk() -> tempfile::TempDir {
 fn the_minute() {
     let folder = desk();
     let mut terminal = Terminal::start(&["digits_cnn"], folder.path(), (120, 36));
-    terminal.shows(&["digits_cnn/2", "serving_default", "image", "?×8×8×1", "conv/kernel"]);
+    terminal.shows(&[
+        "digits_cnn/2",
+        "serving_default",
+        "image",
+        "?×8×8×1",
+        "conv/kernel",
+    ]);
     terminal.press("2");
     terminal.shows(&["MetaGraph serve", "Signatures", "Variables"]);
     terminal.press("3");
@@ -55,7 +61,10 @@ fn the_minute() {
     let compared = terminal.wait("both side by side", |text| {
         text.contains("SQNR") && text.contains("median") && text.contains("same top-1")
     });
-    assert!(compared.contains("292 KB") && compared.contains("-89."), "{compared}");
+    assert!(
+        compared.contains("292 KB") && compared.contains("-89."),
+        "{compared}"
+    );
     terminal.press("q");
     assert_eq!(terminal.end(), (0, true));
 }

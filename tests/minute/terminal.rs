@@ -90,7 +90,10 @@ impl Terminal {
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         let pid = self.child.process_id().unwrap().to_string();
-        let sent = std::process::Command::new("kill").arg(&pid).status().unwrap();
+        let sent = std::process::Command::new("kill")
+            .arg(&pid)
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
