@@ -308,8 +308,11 @@ fn split(cx: &Context, input: usize, axis: usize, lengths: Vec<usize>) -> Result
     })
 }
 
-/// The input that is cut, and axis and lengths if they are known.
-fn cut(cx: &Context) -> Result<(usize, Option<(usize, Vec<usize>)>)> {
+/// The axis and the length of each part along it.
+type Cut = (usize, Vec<usize>);
+
+/// The input that is cut, and where if that is known.
+fn cut(cx: &Context) -> Result<(usize, Option<Cut>)> {
     let sized = matches!(&*cx.node.op, "SplitV" | "SPLIT_V");
     let (input, axis) = if sized {
         (0, cx.int(2)?)

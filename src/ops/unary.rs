@@ -198,6 +198,10 @@ fn infer_test(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(DType::Bool, cx.shape(0)?.clone())
 }
 
+fn widen(x: impl Into<f64>) -> f64 {
+    x.into()
+}
+
 fn prepare_test(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     let test: fn(f64) -> bool = match &*cx.node.op {
@@ -206,7 +210,7 @@ fn prepare_test(cx: &Context) -> Result<Prepared> {
         _ => f64::is_finite,
     };
     with_float!(dtype, T => Prepared::function(move |io| {
-        map(io.input::<T>(0)?, io.output::<u8>(0)?, |x| u8::from(test(f64::from(x))));
+        map(io.input::<T>(0)?, io.output::<u8>(0)?, |x| u8::from(test(widen(x))));
         Ok(())
     }), else Err(cx.no_kernel(dtype)))
 }
@@ -328,14 +332,6 @@ fn infer_bitcast(cx: &Context) -> Result<Vec<Fact>> {
         )));
     }
     cx.one(to, crate::model::Shape(Some(dims)))
-}
-
-fn prepare_bitcast(_: &Context) -> Result<Prepared> {
-    Prepared::function(|io| {
-        let bytes = io.view(0)?.bytes();
-        io.output_bytes(0)?.copy_from_slice(bytes);
-        Ok(())
-    })
 }
 
 fn prepare_like(cx: &Context) -> Result<Prepared> {

@@ -252,7 +252,7 @@ mod tests {
     fn a_channel_of_zeros_and_a_bias_too_large_for_it() {
         let w = Tensor::from_values(&[2, 2], &[0f32, 0., 0.5, -1.]);
         let mut scales = weight_scales(&w, Some(0)).unwrap();
-        assert_eq!(scales, [3.937_007_9e-9, 1.0 / 127.0]);
+        assert_eq!(scales, [3.937_008e-9, 1.0 / 127.0]);
         let b = Tensor::from_values(&[2], &[0.37343f32, 1.0]);
         let bias = bias(&b, 0.007_305, &mut scales, Width::Int8).unwrap();
         assert_eq!(bias.scales[0], 0.37343 / 1_073_741_823.0);

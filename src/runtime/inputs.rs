@@ -73,10 +73,10 @@ fn fit(port: &Port, tensor: &Tensor) -> Result<Tensor> {
     if tensor.dtype() == port.dtype {
         return Ok(tensor.clone());
     }
-    if let (Some(values), Some(q)) = (tensor.values::<f32>(), port.quantization.as_ref()) {
-        if let Some((scale, zero)) = q.single().filter(|(scale, _)| *scale > 0.0) {
-            return quantize(port, tensor.shape(), values, scale, zero);
-        }
+    if let (Some(values), Some(q)) = (tensor.values::<f32>(), port.quantization.as_ref())
+        && let Some((scale, zero)) = q.single().filter(|(scale, _)| *scale > 0.0)
+    {
+        return quantize(port, tensor.shape(), values, scale, zero);
     }
     if let Some(bits) = same_bits(port.dtype, tensor) {
         return Ok(bits);

@@ -1,6 +1,7 @@
 //! The real program in a pseudo-terminal: keys in, the screen as text out. Every wait is on a condition.
 
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -16,6 +17,10 @@ pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     /// Held so that the terminal stays open.
     _master: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+fn size(cells: u16) -> NonZeroU16 {
+    NonZeroU16::new(cells).unwrap()
 }
 
 impl Terminal {
@@ -39,7 +44,7 @@ impl Terminal {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new((
-            Mutex::new(vt100::Parser::new(rows, columns, 0)),
+            Mutex::new(vt100::Parser::new(size(rows), size(columns), 0)),
             Condvar::new(),
         ));
         let mut output = pair.master.try_clone_reader().unwrap();

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 include!(concat!(env!("OUT_DIR"), "/fields.rs"));
 
-struct Message {
+pub(super) struct Message {
     name: &'static str,
     fields: &'static [Field],
 }
@@ -26,7 +26,7 @@ struct Field {
     of: &'static str,
 }
 
-struct Enum {
+pub(super) struct Enum {
     name: &'static str,
     values: &'static [(&'static str, i32)],
 }
