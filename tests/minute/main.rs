@@ -58,9 +58,14 @@ fn the_minute() {
     let file = folder.path().join("digits_cnn.int8.tflite");
     assert!(fs::read(file).unwrap()[4..].starts_with(b"TFL3"));
     terminal.press("9");
-    let compared = terminal.wait("both side by side", |text| {
-        text.contains("SQNR") && text.contains("median") && text.contains("same top-1")
-    });
+    let compared = terminal.shows(&[
+        "SQNR",
+        "top-1",
+        "100.0%",
+        "median",
+        "layer by layer",
+        "CONV_2D",
+    ]);
     assert!(
         compared.contains("292 KB") && compared.contains("-89."),
         "{compared}"
