@@ -106,22 +106,22 @@ fn rails_are_one_operator_a_row() {
     │      operator                    output                 params      MAC     bytes  ││ …/stem_bn_1/batchnorm/sub1     │
     │ ○    image ?×8×8×1               ?×8×8×1                     –        –         –  ││ conv                           │
     │ ●    QUANTIZE tfl.quantize       ?×8×8×1                     –        –         –  ││ version  3                     │
-    │ ●    CONV_2D stem_1              ?×8×8×32                  320        –     416 B  ││ params   320                   │
+    │ ●    CONV_2D stem_1              ?×8×8×32                  320   18.4 k     416 B  ││ params   320                   │
     │ ●    MAX_POOL_2D pool_1          ?×4×4×32                    –        –         –  ││ weights  416 B  1.7%           │
-    │ ├─●  CONV_2D conv_1              ?×4×4×64               18.5 k        –   18.7 KB  ││                                │
-    │ ● │  CONV_2D skip_1              ?×4×4×64               2.11 k        –   2.30 KB  ││ Attributes                     │
-    │ ●─╯  ADD add_1                   ?×4×4×64                    –        –         –  ││ dilation_h_fact… 1             │
-    │ ●    MEAN mean_1                 ?×64                        2        –       8 B  ││   cells between taps of the w… │
-    │ ●    FULLY_CONNECTED hidden_1    ?×32                   2.08 k   2.05 k   2.18 KB  ││ dilation_w_fact… 1             │
-    │ ●    FULLY_CONNECTED probs_1     ?×10                      330      320     360 B  ││   cells between taps of the w… │
-    │ ●    SOFTMAX StatefulPartitione… ?×10                        –        –         –  ││ fused_activatio… RELU          │
-    │ ●    DEQUANTIZE StatefulPartiti… ?×10                        –        –         –  ││   applied to the result        │
-    │ ○    output_0 ?×10               ?×10                        –        –         –  ││ padding          SAME          │
+    │ ├─●  CONV_2D conv_1              ?×4×4×64               18.5 k    295 k   18.7 KB  ││ cost     18.4 kMAC  5.3%       │
+    │ ● │  CONV_2D skip_1              ?×4×4×64               2.11 k   32.8 k   2.30 KB  ││                                │
+    │ ●─╯  ADD add_1                   ?×4×4×64                    –        –         –  ││ Attributes                     │
+    │ ●    MEAN mean_1                 ?×64                        2        –       8 B  ││ dilation_h_fact… 1             │
+    │ ●    FULLY_CONNECTED hidden_1    ?×32                   2.08 k   2.05 k   2.18 KB  ││   cells between taps of the w… │
+    │ ●    FULLY_CONNECTED probs_1     ?×10                      330      320     360 B  ││ dilation_w_fact… 1             │
+    │ ●    SOFTMAX StatefulPartitione… ?×10                        –        –         –  ││   cells between taps of the w… │
+    │ ●    DEQUANTIZE StatefulPartiti… ?×10                        –        –         –  ││ fused_activatio… RELU          │
+    │ ○    output_0 ?×10               ?×10                        –        –         –  ││   applied to the result        │
+    │                                                                                    ││ padding          SAME          │
     │                                                                                    ││   SAME keeps sizes, VALID onl… │
     │                                                                                    ││ quantized_bias_… float32       │
     │                                                                                    ││ stride_h         1             │
     │                                                                                    ││   cells the window moves       │
-    │                                                                                    ││ stride_w         1             │
     ╰────────────────────────────────────────────────────────────────────────────────────╯╰────────────────────────────────╯
     ");
 }
