@@ -1,5 +1,6 @@
 //! Convolutions: plain, depthwise, transposed; float, hybrid and integer.
 
+use super::fast;
 use super::quantized::{self, Style, live_bias};
 use super::windows::{Pad, Windows, channels_last, dims4};
 use super::{Context, Fact, Io, Operator, Prepared};
@@ -288,6 +289,18 @@ fn float(
 ) -> Result<Prepared> {
     check_bias(cx, roles.bias, &p)?;
     let filter = Filter::of(cx, &roles)?;
+    let (depthwise, stored) = (roles.kind == Kind::Depthwise, cx.constant(roles.filter)?);
+    let values = match &filter {
+        Filter::Ready(values) => Some(&**values),
+        Filter::AsIs => stored.as_ref().and_then(|tensor| tensor.values()),
+        Filter::Turn(..) => None,
+    };
+    if let Some(values) = values
+        && let Some(ready) =
+            fast::float_conv(cx, depthwise, p, values, clamp, windows.channels_first)?
+    {
+        return Ok(ready);
+    }
     let packed: &[usize] = if matches!(filter, Filter::Ready(_)) {
         &[1]
     } else {
@@ -301,11 +314,7 @@ fn float(
         let mut room = Vec::new();
         let weights = filter.get(io, roles.filter, &mut room)?;
         let bias = io.optional(roles.bias)?;
-        let run = if roles.kind == Kind::Depthwise {
-            depthwise_f32
-        } else {
-            conv2d_f32
-        };
+        let run = if depthwise { depthwise_f32 } else { conv2d_f32 };
         channels_last(io, windows.channels_first, from, to, |x, out| {
             run(&p, x, weights, bias, clamp, out)
         })
@@ -341,6 +350,13 @@ fn integer<X: Quantized + Element, W: Quantized + Element>(
 ) -> Result<Prepared> {
     let operands = (roles.input, roles.filter, roles.bias);
     let product = quantized::product::<X>(cx, operands, p.out_c, Style::Fixed, clamp)?;
+    let depthwise = roles.kind == Kind::Depthwise;
+    if X::DTYPE == DType::Int8
+        && roles.kind != Kind::Transposed
+        && let Some(ready) = fast::int8_conv(cx, depthwise, p, &product)?
+    {
+        return Ok(ready);
+    }
     Prepared::function(move |io| {
         let mut room = Vec::new();
         let bias = live_bias(&product.bias, io, &mut room)?;
@@ -485,6 +501,7 @@ fn float_transposed(
             inputs: &inputs,
             outputs: &mut *io.outputs,
             threads: io.threads,
+            scratch: &mut [],
         };
         let (from, to) = (
             [p.batch, p.in_h, p.in_w, p.in_c],

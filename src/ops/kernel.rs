@@ -15,6 +15,11 @@ pub trait Kernel: Send + Sync {
     fn reads(&self, _input: usize) -> bool {
         true
     }
+
+    /// Bytes that `run` wants in [`Io::scratch`].
+    fn scratch_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// An operator whose output shapes depend on the values of its inputs.
@@ -54,7 +59,20 @@ impl Prepared {
         packed: &'static [usize],
         run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Self> {
-        Ok(Prepared::Kernel(Box::new(Packed { packed, run })))
+        Self::packed_with(packed, 0, run)
+    }
+
+    /// The same with so many bytes of [`Io::scratch`].
+    pub fn packed_with(
+        packed: &'static [usize],
+        scratch_bytes: usize,
+        run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Ok(Prepared::Kernel(Box::new(Packed {
+            packed,
+            scratch_bytes,
+            run,
+        })))
     }
 
     pub fn compute(
@@ -74,6 +92,7 @@ impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Function<F> 
 
 struct Packed<F> {
     packed: &'static [usize],
+    scratch_bytes: usize,
     run: F,
 }
 
@@ -84,6 +103,10 @@ impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Packed<F> {
 
     fn reads(&self, input: usize) -> bool {
         !self.packed.contains(&input)
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        self.scratch_bytes
     }
 }
 
@@ -162,9 +185,11 @@ pub struct Io<'s, 'a> {
     /// Row-major memory of each output, uninitialized in the sense that it holds old values.
     pub outputs: &'s mut [Option<&'a mut [u8]>],
     pub threads: &'s Threads,
+    /// Memory for the call alone, aligned to 16 bytes, at least [`Kernel::scratch_bytes`]; holds old values.
+    pub scratch: &'s mut [u8],
 }
 
-impl<'a> Io<'_, 'a> {
+impl<'s, 'a> Io<'s, 'a> {
     pub fn view(&self, index: usize) -> Result<View<'a>> {
         self.inputs
             .get(index)
@@ -195,5 +220,13 @@ impl<'a> Io<'_, 'a> {
 
     pub fn output<T: Element>(&mut self, index: usize) -> Result<&'a mut [T]> {
         Ok(cast_slice_mut(self.output_bytes(index)?))
+    }
+
+    /// The scratch memory as elements; can be taken once per call.
+    pub fn scratch<T: Element>(&mut self) -> &'s mut [T] {
+        match std::mem::take(&mut self.scratch) {
+            [] => &mut [],
+            bytes => cast_slice_mut(bytes),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Products of matrices.
 
+use super::fast;
 use super::quantized::{self, Bias, Style, live_bias};
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, broadcast};
@@ -158,6 +159,11 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     if a != to {
         return Err(cx.unsupported(format!("no kernel from {a} to {to}")));
     }
+    if a == DType::Float32
+        && let Some(ready) = fast::matmul(cx, g.p, [&g.x, &g.y, &g.out])?
+    {
+        return Ok(ready);
+    }
     with_type!(a, T in [
         Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Int32: i32, Int64: i64, Int16: i16,
         Int8: i8, UInt8: u8, Complex64: [f32; 2], Complex128: [f64; 2],
@@ -248,34 +254,39 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
         return Err(cx.unsupported("shuffled weights"));
     }
     let clamp = quantized::activation(cx)?;
+    let sizes = (count / depth, depth, units);
     match (cx.dtype(0)?, cx.dtype(1)?) {
-        (DType::Float32, DType::Float32) => float_fully_connected(cx, depth, units, clamp),
+        (DType::Float32, DType::Float32) => float_fully_connected(cx, sizes, clamp),
         (DType::Float32, DType::Int8 | DType::Int4 | DType::Int2) => {
             hybrid_fully_connected(cx, depth, units, clamp)
         }
         (DType::Int8, DType::Int8 | DType::Int4 | DType::Int2) => {
-            integer_fully_connected::<i8, i8>(cx, depth, units, clamp)
+            integer_fully_connected::<i8, i8>(cx, sizes, clamp)
         }
-        (DType::UInt8, DType::UInt8) => integer_fully_connected::<u8, u8>(cx, depth, units, clamp),
+        (DType::UInt8, DType::UInt8) => integer_fully_connected::<u8, u8>(cx, sizes, clamp),
         (DType::Int16, DType::Int8 | DType::Int4) => {
-            integer_fully_connected::<i16, i8>(cx, depth, units, clamp)
+            integer_fully_connected::<i16, i8>(cx, sizes, clamp)
         }
         (x, w) => Err(cx.unsupported(format!("no kernel for {x} with {w} weights"))),
     }
 }
 
+/// `sizes` are batch, depth, units.
 fn float_fully_connected(
     cx: &Context,
-    depth: usize,
-    units: usize,
+    sizes: (usize, usize, usize),
     clamp: Clamp,
 ) -> Result<Prepared> {
+    let (_, depth, units) = sizes;
     if cx.has(2) && (cx.shape(2)?.elements() != Some(units) || cx.dtype(2)? != DType::Float32) {
         return Err(cx.wrong(format!(
             "a bias of {} {} for {units} units",
             cx.dtype(2)?,
             cx.shape(2)?
         )));
+    }
+    if let Some(ready) = fast::float_fully_connected(cx, sizes, clamp)? {
+        return Ok(ready);
     }
     Prepared::function(move |io| {
         let (x, w, bias) = (io.input(0)?, io.input(1)?, io.optional(2)?);
@@ -320,10 +331,10 @@ fn hybrid_fully_connected(
     })
 }
 
+/// `sizes` are batch, depth, units.
 fn integer_fully_connected<X: Quantized + Element, W: Quantized + Element>(
     cx: &Context,
-    depth: usize,
-    units: usize,
+    sizes: (usize, usize, usize),
     clamp: Clamp,
 ) -> Result<Prepared> {
     if cx.out_dtype(0)? != X::DTYPE {
@@ -333,7 +344,13 @@ fn integer_fully_connected<X: Quantized + Element, W: Quantized + Element>(
             cx.out_dtype(0)?
         )));
     }
+    let (_, depth, units) = sizes;
     let product = quantized::product::<X>(cx, (0, 1, 2), units, Style::Double, clamp)?;
+    if X::DTYPE == DType::Int8
+        && let Some(ready) = fast::int8_fully_connected(cx, sizes, &product)?
+    {
+        return Ok(ready);
+    }
     let packed: &[usize] = if matches!(product.bias, Bias::Ready(_)) {
         &[2]
     } else {

@@ -9,6 +9,7 @@ mod convert;
 mod elementwise;
 mod fact;
 mod family;
+mod fast;
 mod gather;
 mod kernel;
 pub mod lower;

@@ -17,25 +17,31 @@ use crate::progress::Progress;
 pub struct Memory {
     /// Blocks of 16 bytes, so that every element type is aligned.
     arena: Vec<u128>,
+    /// What one kernel at a time works with, in the same blocks.
+    scratch: Vec<u128>,
     /// Values in tensors of their own, by value.
     owned: Vec<Option<Arc<Tensor>>>,
 }
 
 impl Memory {
-    pub fn new(arena_bytes: usize, values: usize) -> Result<Self> {
-        let blocks = arena_bytes.div_ceil(size_of::<u128>());
-        let mut arena = Vec::new();
-        arena.try_reserve_exact(blocks).map_err(|_| {
-            Error::unsupported(format!(
-                "no memory for the {arena_bytes} bytes that the values need"
-            ))
-        })?;
-        arena.resize(blocks, 0);
+    pub fn new(arena_bytes: usize, scratch_bytes: usize, values: usize) -> Result<Self> {
         Ok(Memory {
-            arena,
+            arena: blocks(arena_bytes, "the values")?,
+            scratch: blocks(scratch_bytes, "the kernels")?,
             owned: vec![None; values],
         })
     }
+}
+
+/// At least `bytes` zeroed bytes for what `needs` them.
+fn blocks(bytes: usize, needs: &str) -> Result<Vec<u128>> {
+    let count = bytes.div_ceil(size_of::<u128>());
+    let mut blocks = Vec::new();
+    blocks.try_reserve_exact(count).map_err(|_| {
+        Error::unsupported(format!("no memory for the {bytes} bytes that {needs} need"))
+    })?;
+    blocks.resize(count, 0);
+    Ok(blocks)
 }
 
 /// What the caller wants to know of a run besides the outputs.
@@ -101,10 +107,12 @@ pub fn evaluate(
             let mut tensors = super::plan::allocate_all(outputs)?;
             let views: Vec<_> = inputs.iter().map(|t| t.as_deref().map(View::of)).collect();
             let mut memory: Vec<_> = tensors.iter_mut().map(Tensor::bytes_mut).collect();
+            let mut scratch = blocks(kernel.scratch_bytes(), "the kernels")?;
             kernel.run(&mut Io {
                 inputs: &views,
                 outputs: &mut memory,
                 threads,
+                scratch: cast_slice_mut(&mut scratch),
             })?;
             Ok(tensors)
         }
@@ -261,7 +269,11 @@ impl Run<'_> {
             return Ok(());
         };
         let (plan, inputs) = (self.plan, self.inputs);
-        let Memory { arena, owned } = &mut *self.memory;
+        let Memory {
+            arena,
+            scratch,
+            owned,
+        } = &mut *self.memory;
         let mut rest: &'m mut [u8] = cast_slice_mut(arena);
         let mut base = 0;
         for (piece, slot) in step.pieces.iter().zip(shared.iter_mut()) {
@@ -317,6 +329,7 @@ impl Run<'_> {
             inputs: &views[..step.inputs.len()],
             outputs: &mut outputs[..step.outputs.len()],
             threads: self.threads,
+            scratch: cast_slice_mut(scratch),
         })
     }
 

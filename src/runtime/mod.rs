@@ -6,6 +6,8 @@
 mod arena;
 mod execute;
 mod inputs;
+#[cfg(test)]
+mod packed_tests;
 mod plan;
 mod problems;
 mod session;

@@ -571,7 +571,12 @@ impl Plan {
     }
 
     pub fn memory(&self) -> Result<Memory> {
-        Memory::new(self.arena_bytes, self.places.len())
+        let scratch = self.steps.iter().map(|step| match &step.work {
+            Work::Kernel(kernel) => kernel.scratch_bytes(),
+            Work::Compute(_) | Work::Dynamic => 0,
+        });
+        let scratch_bytes = scratch.max().unwrap_or(0);
+        Memory::new(self.arena_bytes, scratch_bytes, self.places.len())
     }
 }
 

@@ -7,14 +7,14 @@ use crate::model::{
 };
 
 /// A graph under construction.
-struct Net(Graph);
+pub(super) struct Net(pub Graph);
 
 impl Net {
-    fn new(dialect: Dialect) -> Self {
+    pub fn new(dialect: Dialect) -> Self {
         Net(Graph::new("main", GraphKind::Subgraph, dialect))
     }
 
-    fn input(&mut self, name: &str, dtype: DType, shape: &[i64]) -> ValueId {
+    pub fn input(&mut self, name: &str, dtype: DType, shape: &[i64]) -> ValueId {
         let id = self
             .0
             .add_value(Value::new(name, dtype, Shape(Some(shape.to_vec()))));
@@ -22,11 +22,11 @@ impl Net {
         id
     }
 
-    fn constant(&mut self, tensor: &Tensor) -> ValueId {
+    pub fn constant(&mut self, tensor: &Tensor) -> ValueId {
         self.0.add_value(Value::constant("", tensor))
     }
 
-    fn op(&mut self, op: &str, inputs: &[ValueId], dtype: DType, attrs: Attrs) -> ValueId {
+    pub fn op(&mut self, op: &str, inputs: &[ValueId], dtype: DType, attrs: Attrs) -> ValueId {
         let out = self.0.add_value(Value::new(op, dtype, Shape::UNKNOWN));
         let mut node = Node::new(op.to_lowercase(), op);
         node.inputs = inputs.iter().copied().map(Some).collect();
@@ -36,7 +36,7 @@ impl Net {
         out
     }
 
-    fn finish(mut self, outputs: &[ValueId]) -> Model {
+    pub fn finish(mut self, outputs: &[ValueId]) -> Model {
         self.0.outputs = outputs.iter().copied().map(Some).collect();
         let port = |id: &ValueId| {
             let value = self.0.value(*id);
@@ -92,12 +92,16 @@ fn open(model: &Model) -> Result<Session> {
         threads: 1,
         ..RunOptions::default()
     };
+    open_with(model, &options)
+}
+
+pub(super) fn open_with(model: &Model, options: &RunOptions) -> Result<Session> {
     let meta_graph = &model.meta_graphs[0];
     Session::of_graph(
         model,
         &meta_graph.signatures[0],
         meta_graph.graphs[0].clone(),
-        &options,
+        options,
     )
 }
 

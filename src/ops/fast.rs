@@ -1,0 +1,264 @@
+//! Fast kernels where weights never change: packed when a plan is made. Each function gives `None` where only the plain
+//! kernel will do.
+
+use super::quantized::{Bias, Product};
+use super::windows::channels_last;
+use super::{Context, Prepared};
+use crate::error::Result;
+use crate::kernels::fast::{
+    FastMatMul, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
+};
+use crate::kernels::reference::matmul::MatMul;
+use crate::kernels::requant::Rescale;
+use crate::kernels::{Clamp, Conv2d};
+
+/// Operands that the packed kernels hold: weights and bias.
+const HELD: &[usize] = &[1, 2];
+
+/// Longest sums whose products of bytes can't leave 31 bits, with a bias of up to [`MAX_BIAS`].
+const MAX_DEPTH: usize = 1 << 15;
+const MAX_BIAS: i64 = 1 << 30;
+
+/// A float convolution or depthwise convolution of input 0 with `filter` in the kernels' order.
+pub fn float_conv(
+    cx: &Context,
+    depthwise: bool,
+    p: Conv2d,
+    filter: &[f32],
+    clamp: Clamp,
+    channels_first: bool,
+) -> Result<Option<Prepared>> {
+    // The padded copy multiplies weights by 0, the plain kernel skips them.
+    if cx.options.reference || !has_room(&p) || !filter.iter().all(|w| w.is_finite()) {
+        return Ok(None);
+    }
+    let Some(bias) = float_bias(cx, p.out_c)? else {
+        return Ok(None);
+    };
+    let (from, to) = (
+        [p.batch, p.in_h, p.in_w, p.in_c],
+        [p.batch, p.out_h, p.out_w, p.out_c],
+    );
+    if depthwise {
+        let packed = PackedDepthwise::new(&p, filter, Some(&bias), clamp);
+        return Prepared::packed(HELD, move |io| {
+            let threads = io.threads;
+            channels_last(io, channels_first, from, to, |x, out| {
+                packed.run(x, out, threads)
+            })
+        })
+        .map(Some);
+    }
+    if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
+        return Ok(None);
+    }
+    let packed = PackedConv2d::new(&p, filter, Some(&bias), clamp);
+    let scratch = packed.scratch_len() * size_of::<f32>();
+    Prepared::packed_with(HELD, scratch, move |io| {
+        let (threads, scratch) = (io.threads, io.scratch());
+        channels_last(io, channels_first, from, to, |x, out| {
+            packed.run(x, out, scratch, threads)
+        })
+    })
+    .map(Some)
+}
+
+/// An int8 convolution or depthwise convolution.
+pub fn int8_conv(
+    cx: &Context,
+    depthwise: bool,
+    p: Conv2d,
+    product: &Product,
+) -> Result<Option<Prepared>> {
+    if !takes(cx, product) || !has_room(&p) {
+        return Ok(None);
+    }
+    let tensor = cx.constant(1)?;
+    let Some(filter) = tensor.as_ref().and_then(|t| t.values::<i8>()) else {
+        return Ok(None);
+    };
+    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
+    if depthwise {
+        let packed = PackedDepthwiseInt8::new(&p, filter, bias, zero, &product.requant);
+        return Prepared::packed(HELD, move |io| {
+            packed.run(io.input(0)?, io.output(0)?, io.threads);
+            Ok(())
+        })
+        .map(Some);
+    }
+    if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
+        return Ok(None);
+    }
+    int8(PackedConv2dInt8::new(
+        &p,
+        filter,
+        bias,
+        zero,
+        &product.requant,
+    ))
+}
+
+/// FULLY_CONNECTED on f32 for `batch` rows.
+pub fn float_fully_connected(
+    cx: &Context,
+    (batch, depth, units): (usize, usize, usize),
+    clamp: Clamp,
+) -> Result<Option<Prepared>> {
+    if cx.options.reference || batch == 0 || !worth_panels(1, units, depth) {
+        return Ok(None);
+    }
+    let tensor = cx.constant(1)?;
+    let (Some(filter), Some(bias)) = (
+        tensor.as_ref().and_then(|t| t.values::<f32>()),
+        float_bias(cx, units)?,
+    ) else {
+        return Ok(None);
+    };
+    float(PackedConv2d::fully_connected(
+        batch,
+        depth,
+        filter,
+        Some(&bias),
+        clamp,
+    ))
+}
+
+/// FULLY_CONNECTED on int8 for `batch` rows, with the reference's rounding in f64.
+pub fn int8_fully_connected(
+    cx: &Context,
+    (batch, depth, units): (usize, usize, usize),
+    product: &Product,
+) -> Result<Option<Prepared>> {
+    // Beyond this depth the reference's sums are wider than the packed kernel's.
+    if !takes(cx, product) || batch == 0 || depth > MAX_DEPTH || !worth_panels(1, units, depth) {
+        return Ok(None);
+    }
+    let tensor = cx.constant(1)?;
+    let Some(filter) = tensor.as_ref().and_then(|t| t.values::<i8>()) else {
+        return Ok(None);
+    };
+    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
+    int8(PackedConv2dInt8::fully_connected(
+        batch,
+        depth,
+        filter,
+        bias,
+        zero,
+        &product.requant,
+    ))
+}
+
+/// A product of f32 matrices; the sizes of the leading axes of both sides and of the output follow `p`.
+pub fn matmul(
+    cx: &Context,
+    p: MatMul,
+    [x_batch, y_batch, out_batch]: [&[usize]; 3],
+) -> Result<Option<Prepared>> {
+    let rows = p.m * out_batch.iter().product::<usize>();
+    if cx.options.reference || rows == 0 || p.k == 0 || p.n == 0 {
+        return Ok(None);
+    }
+    if y_batch.is_empty()
+        && !p.adj_x
+        && worth_panels(1, p.n, p.k)
+        && let Some(tensor) = cx.constant(1)?
+        && let Some(y) = tensor.values::<f32>()
+    {
+        let turned: Vec<f32>;
+        let filter = if p.adj_y {
+            y
+        } else {
+            turned = (0..p.n)
+                .flat_map(|unit| y.iter().skip(unit).step_by(p.n).copied())
+                .collect();
+            &turned
+        };
+        let packed = PackedConv2d::fully_connected(rows, p.k, filter, None, Clamp::NONE);
+        return float(packed);
+    }
+    let fast = FastMatMul::new(p);
+    let scratch = fast.scratch_len() * size_of::<f32>();
+    let [x_batch, y_batch, out_batch] = [x_batch, y_batch, out_batch].map(<[usize]>::to_vec);
+    Prepared::packed_with(&[], scratch, move |io| {
+        let scratch = io.scratch();
+        let (x, y) = (io.input(0)?, io.input(1)?);
+        let out = (io.output(0)?, &*out_batch);
+        fast.run((x, &x_batch), (y, &y_batch), scratch, out);
+        Ok(())
+    })
+    .map(Some)
+}
+
+fn float(packed: PackedConv2d) -> Result<Option<Prepared>> {
+    let scratch = packed.scratch_len() * size_of::<f32>();
+    Prepared::packed_with(HELD, scratch, move |io| {
+        let scratch = io.scratch();
+        packed.run(io.input(0)?, io.output(0)?, scratch, io.threads);
+        Ok(())
+    })
+    .map(Some)
+}
+
+fn int8(packed: PackedConv2dInt8) -> Result<Option<Prepared>> {
+    Prepared::packed_with(HELD, packed.scratch_len(), move |io| {
+        let scratch = io.scratch();
+        packed.run(io.input(0)?, io.output(0)?, scratch, io.threads);
+        Ok(())
+    })
+    .map(Some)
+}
+
+/// The bias at input 2, zeros where there is none; `None` where the graph computes it.
+fn float_bias(cx: &Context, channels: usize) -> Result<Option<Vec<f32>>> {
+    if !cx.has(2) {
+        return Ok(Some(vec![0.0; channels]));
+    }
+    let tensor = cx.constant(2)?;
+    Ok(tensor.and_then(|t| t.values::<f32>().map(<[f32]>::to_vec)))
+}
+
+fn int8_bias(bias: &Bias) -> Option<&[i64]> {
+    match bias {
+        Bias::Ready(values) => Some(values),
+        Bias::None | Bias::Input(_) => None,
+    }
+}
+
+/// Whether the packed int8 kernels follow this arithmetic.
+fn takes(cx: &Context, product: &Product) -> bool {
+    let small_bias = match &product.bias {
+        Bias::None => true,
+        Bias::Ready(values) => values.iter().all(|b| b.abs() <= MAX_BIAS),
+        Bias::Input(_) => false,
+    };
+    !cx.options.reference
+        && small_bias
+        && product.zero.filter == 0
+        && (-128..=127).contains(&product.zero.input)
+        && !matches!(product.requant.rescale, Rescale::Fixed64(_))
+}
+
+/// Whether nothing is empty and the padded input is of the input's order of size: windows may be told to step far
+/// into the padding.
+fn has_room(p: &Conv2d) -> bool {
+    let span = |out: usize, stride: usize, k: usize, dilation: usize| {
+        let steps = out.checked_sub(1)?.checked_mul(stride)?;
+        let reach = k.checked_sub(1)?.checked_mul(dilation)?;
+        steps.checked_add(reach)?.checked_add(1)
+    };
+    let padded = || {
+        let h = span(p.out_h, p.stride_h, p.k_h, p.dilation_h)?;
+        let w = span(p.out_w, p.stride_w, p.k_w, p.dilation_w)?;
+        let h = h.max(p.in_h.checked_add(p.pad_top)?);
+        let w = w.max(p.in_w.checked_add(p.pad_left)?);
+        p.batch.checked_mul(h)?.checked_mul(w)?.checked_mul(p.in_c)
+    };
+    let empty = p.input_len() == 0 || p.output_len() == 0 || p.groups == 0;
+    !empty && padded().is_some_and(|len| len <= p.input_len().saturating_mul(16) + (1 << 16))
+}
+
+/// Whether panels, which hold up to 32 output channels of one group each, are full enough not to waste memory;
+/// `depth` counts the weights of one output channel of all groups.
+fn worth_panels(groups: usize, channels: usize, depth: usize) -> bool {
+    channels > 0 && depth > 0 && (channels / groups.max(1) >= 8 || depth <= 1 << 14)
+}
