@@ -79,13 +79,17 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
     })
 }
 
+/// How far from a whole number the logarithm of a scale may lie for the scale to count as a power of two
+/// (TensorFlow Lite's `CheckedLog2`). 1/32767, the scale of a range of ±1, does.
+const LOG2_TOLERANCE: f32 = 1e-3;
+
 /// Right shifts of both sides where `pot_scale_int16` holds: all scales powers of two, all zero points 0.
 fn power_of_two_shifts(cx: &Context, op: QuantizedOp) -> Result<Option<(i32, i32)>> {
     let wanted = matches!(op, QuantizedOp::Add | QuantizedOp::Sub)
         && cx.node.attrs.bool("pot_scale_int16").unwrap_or(true);
     let log2 = |(scale, zero): (f32, i32)| {
-        let log = scale.log2().round();
-        (zero == 0 && log.exp2() == scale).then_some(log as i32)
+        let log = scale.ln() * (1.0 / 2f32.ln());
+        (zero == 0 && (log - log.round()).abs() < LOG2_TOLERANCE).then_some(log.round() as i32)
     };
     let (a, b, out) = (
         log2(cx.scale(0)?),

@@ -7,7 +7,7 @@ use super::Io;
 use super::plan::{Plan, data_operands, plan};
 use super::ranges::{self, Params, Range};
 use crate::error::{Error, Result};
-use crate::model::{Graph, Node, NodeId, Quantization, Tensor, TensorData, ValueId};
+use crate::model::{Attr, Graph, Node, NodeId, Quantization, Tensor, TensorData, ValueId};
 use crate::ops::quantize::{Rule, Scales, Width};
 use crate::ops::weights::weighted;
 
@@ -87,6 +87,12 @@ impl Rewrite<'_> {
         }
         if rule.scales == Scales::Weighted {
             self.weights(id)?;
+        }
+        if self.width == Width::Int16 && matches!(&*self.graph.node(id).op, "ADD" | "SUB") {
+            // The path for powers of two refuses inputs with larger scales than the output, and a scale within
+            // 0.07 % of a power of two counts as one; the general path takes all.
+            let attrs = &mut self.graph.node_mut(id).attrs;
+            attrs.set("pot_scale_int16", Attr::Bool(false));
         }
         if rule.scales != Scales::InputsOnly {
             for slot in 0..self.graph.node(id).outputs.len() {
@@ -348,6 +354,18 @@ mod tests {
             .unwrap()
             .unwrap();
         assert_eq!(bias.dtype(), DType::Int32);
+    }
+
+    #[test]
+    fn additions_of_16_bit_values_take_the_general_path() {
+        let (mut graph, mut seen) = net(&[]);
+        let y = graph.outputs[0].unwrap();
+        let sum = add(&mut graph, "ADD", &[y, y]);
+        graph.outputs = vec![Some(sum)];
+        seen.push(seen[0]);
+        rewrite(&mut graph, &seen, Width::Int16, Io::Int).unwrap();
+        let node = graph.producer(graph.outputs[0].unwrap()).unwrap();
+        assert_eq!(node.attrs.bool("pot_scale_int16"), Some(false));
     }
 
     #[test]
