@@ -1,6 +1,7 @@
 //! Operators: names in both dialects, shapes, cost, and which kernel runs them. One file per family; each has a table
 //! `OPERATORS`, and the registry here is those tables. To add an operator, add a line to its family's table.
 
+mod blocks;
 mod broadcast;
 mod constant;
 mod context;
@@ -21,6 +22,7 @@ pub mod quantize;
 mod quantized;
 mod quantized_math;
 mod reduce;
+mod resize;
 mod shape;
 mod slice;
 mod types;
@@ -84,6 +86,7 @@ impl Operator {
 }
 
 const FAMILIES: &[&[Operator]] = &[
+    blocks::OPERATORS,
     constant::OPERATORS,
     conv::OPERATORS,
     convert::OPERATORS,
@@ -94,6 +97,7 @@ const FAMILIES: &[&[Operator]] = &[
     normalization::OPERATORS,
     pool::OPERATORS,
     reduce::OPERATORS,
+    resize::OPERATORS,
     shape::OPERATORS,
     slice::OPERATORS,
     unary::OPERATORS,
