@@ -87,7 +87,7 @@ fn int8_layers_are_equal() {
     let bytes = |shape: &[usize]| Tensor::from_values(shape, &noise(shape.iter().product()));
     for (op, filter, channels) in CONVOLUTIONS {
         let mut net = Net::new(Dialect::Tflite);
-        let mut scaled = |net: &mut Net, id, scale, zero| {
+        let scaled = |net: &mut Net, id, scale, zero| {
             net.0.value_mut(id).quantization = Some(Quantization::per_tensor(scale, zero));
         };
         let x = net.input("x", DType::Int8, &[2, 9, 11, 16]);

@@ -1,8 +1,8 @@
 //! Layered drawing of a directed graph on character cells: ranks from top to bottom, boxes in a rank ordered so
 //! that few edges cross, straight long edges, and edges routed at right angles on tracks between the ranks.
 //!
-//! The steps are those of Sugiyama, Tagawa and Toda (1981): [`rank`], [`order`] (barycenter sweeps), [`place`]
-//! (Brandes and Köpf, 2001) and [`route`]. Edges that leave the same port are one net and share their way.
+//! The steps are those of Sugiyama, Tagawa and Toda (1981): `rank`, `order` (barycenter sweeps), `place`
+//! (Brandes and Köpf, 2001) and `route`. Edges that leave the same port are one net and share their way.
 
 mod order;
 mod place;
