@@ -6,6 +6,7 @@ mod common;
 mod control;
 mod cse;
 mod dead;
+mod dilation;
 mod edit;
 mod freeze;
 mod gelu;
@@ -54,6 +55,7 @@ pub const BEFORE: &[Pass] = &[
 pub const AFTER: &[Pass] = &[
     pass("move transposes", transpose::run),
     pass("simplify arithmetic", simplify::run),
+    pass("recognize dilation", dilation::run),
     pass("fold multiplications into weights", multiply::run),
     pass("fuse biases", bias::run),
     pass("fuse activations", activation::run),
