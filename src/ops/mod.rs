@@ -23,6 +23,7 @@ mod quantized;
 mod quantized_math;
 mod reduce;
 mod resize;
+mod sequence;
 mod shape;
 mod slice;
 mod types;
@@ -98,6 +99,7 @@ const FAMILIES: &[&[Operator]] = &[
     pool::OPERATORS,
     reduce::OPERATORS,
     resize::OPERATORS,
+    sequence::OPERATORS,
     shape::OPERATORS,
     slice::OPERATORS,
     unary::OPERATORS,

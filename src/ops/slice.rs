@@ -1,9 +1,11 @@
 //! Slices with begins, ends, strides and masks.
 
 use super::movement::element_size;
+use super::sequence::live_ints;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::movement::{self, StridedSlice};
+use crate::kernels::strides::MAX_RANK;
 use crate::model::{DType, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -14,6 +16,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_strided,
     ),
     Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice),
+    Operator::new(
+        &["XlaDynamicUpdateSlice"],
+        &["DYNAMIC_UPDATE_SLICE"],
+        infer_update,
+        prepare_update,
+    ),
 ];
 
 /// A strided slice resolved against the sizes of its input; sizes are -1 where the input's are unknown.
@@ -259,6 +267,32 @@ fn prepare_slice(cx: &Context) -> Result<Prepared> {
             &sizes,
             io.output_bytes(0)?,
         );
+        Ok(())
+    })
+}
+
+fn infer_update(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
+}
+
+fn prepare_update(cx: &Context) -> Result<Prepared> {
+    let (size, shape, update) = (element_size(cx, 0)?, cx.sizes(0)?, cx.sizes(1)?);
+    let fits = shape.len() <= MAX_RANK
+        && update.len() == shape.len()
+        && update.iter().zip(&shape).all(|(part, whole)| part <= whole)
+        && cx.shape(2)?.elements() == Some(shape.len())
+        && cx.dtype(1)? == cx.dtype(0)?;
+    if !fits {
+        return Err(cx.wrong(format!(
+            "an update of {update:?} at {} indices in {shape:?}",
+            cx.shape(2)?
+        )));
+    }
+    Prepared::function(move |io| {
+        let start = live_ints(&io.view(2)?)?;
+        let (x, part) = (io.view(0)?.bytes(), io.view(1)?.bytes());
+        let out = io.output_bytes(0)?;
+        movement::dynamic_update_slice(size, x, &shape, (part, &update), &start, out);
         Ok(())
     })
 }
