@@ -1,10 +1,12 @@
 //! Images of other sizes.
 
 use super::movement::element_size;
+use super::types::with_number;
 use super::windows::dims4;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::Quantized;
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::reference::resize::{
     Resize, resize_bilinear_f32, resize_bilinear_quantized, resize_bilinear_u8, resize_nearest,
 };
@@ -110,6 +112,14 @@ fn prepare_bilinear(cx: &Context) -> Result<Prepared> {
         }),
         DType::Int8 if cx.tflite() => integer::<i8>(p),
         DType::Int16 if cx.tflite() => integer::<i16>(p),
+        dtype if !cx.tflite() => with_number!(
+            dtype, T => Prepared::function(move |io| {
+                let wide: Vec<f32> = io.input::<T>(0)?.iter().map(|v| v.to_f64() as f32).collect();
+                resize_bilinear_f32(&p, &wide, io.output(0)?);
+                Ok(())
+            }),
+            else Err(cx.no_kernel(dtype))
+        ),
         other => Err(cx.no_kernel(other)),
     }
 }
