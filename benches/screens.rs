@@ -22,7 +22,7 @@ fn main() {
     };
     let screens: [(&str, Vec<PathBuf>, &str); 8] = [
         ("overview", model(), "1"),
-        ("tree", model(), "2 Down Down Down Enter"),
+        ("tree", model(), "2 Down"),
         ("graph", model(), "3"),
         ("tensors", model(), "4"),
         ("variables", vec![samples.join("sharded")], "5 v"),

@@ -13,6 +13,9 @@ const FONT_SIZE: f32 = 14.0;
 const BASELINE: f32 = 13.5;
 const MARGIN: f32 = 10.0;
 
+/// How far blocks reach into their neighbours, so that no seam shows.
+const OVERLAP: f32 = 0.3;
+
 /// An sRGB colour.
 pub type Rgb = (u8, u8, u8);
 
@@ -154,12 +157,11 @@ fn geometry(symbol: char) -> Option<String> {
     let (w, h) = CELL;
     let (cx, cy) = (w / 2.0, h / 2.0);
     let block = |x: f32, y: f32, width: f32, height: f32| {
-        // A hair of overlap, so that neighbours show no seam.
         Some(format!(
-            "fill=\"COLOUR\" d=\"M{x:.2} {y:.2}h{:.2}v{:.2}h-{:.2}z\"",
-            width + 0.1,
-            height + 0.1,
-            width + 0.1
+            "fill=\"COLOUR\" shape-rendering=\"crispEdges\" d=\"M{x:.2} {y:.2}h{:.2}v{:.2}h-{:.2}z\"",
+            width + OVERLAP,
+            height + OVERLAP,
+            width + OVERLAP
         ))
     };
     let code = symbol as u32;
