@@ -1,0 +1,160 @@
+//! Promise: a quantized model answers as the original does within its mode's precision, is no larger than the
+//! reference's file, and refuses data that says nothing.
+
+use std::path::{Path, PathBuf};
+
+use mexplore::convert::{ConvertOptions, convert};
+use mexplore::format::{self, OpenOptions, npy, tflite};
+use mexplore::model::{Model, Tensor};
+use mexplore::progress::Progress;
+use mexplore::quantize::{Calibration, Io, Mode};
+use mexplore::runtime::{RunOptions, Session};
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("samples")
+        .join(name)
+}
+
+fn open(name: &str) -> Model {
+    format::open(&sample(name), &OpenOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn golden(stem: &str, which: &str) -> Vec<(String, Tensor)> {
+    npy::read_npz(&sample("golden").join(format!("{stem}.{which}.npz"))).unwrap()
+}
+
+/// 10·log10(Σ truth² / Σ difference²) over all float outputs.
+fn sqnr_db(found: &[(String, Tensor)], truth: &[(String, Tensor)]) -> f64 {
+    let (mut signal, mut noise) = (0.0, 0.0);
+    for (key, expected) in truth {
+        let (_, tensor) = found.iter().find(|(k, _)| k == key).unwrap();
+        assert_eq!(
+            (tensor.dtype(), tensor.shape()),
+            (expected.dtype(), expected.shape()),
+            "{key}"
+        );
+        for (f, t) in tensor.numbers().iter().zip(expected.numbers()) {
+            signal += t * t;
+            noise += (f - t) * (f - t);
+        }
+    }
+    10.0 * (signal / noise).log10()
+}
+
+/// The file's bytes, and the signal to noise of its answers to the golden inputs.
+fn converted(
+    name: &str,
+    signature: Option<&str>,
+    stem: &str,
+    options: ConvertOptions,
+) -> (Vec<u8>, f64) {
+    let conversion =
+        convert(&open(name), &options, &Progress::new()).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("made.tflite");
+    std::fs::write(&path, &conversion.bytes).unwrap();
+    let run = RunOptions {
+        signature: signature.map(str::to_owned),
+        ..RunOptions::default()
+    };
+    let mut session = Session::new(&tflite::read(&path).unwrap(), &run).unwrap();
+    let outputs = session
+        .run(&golden(stem, "inputs"), &Progress::new())
+        .unwrap();
+    (
+        conversion.bytes,
+        sqnr_db(&outputs, &golden(stem, "outputs")),
+    )
+}
+
+fn calibration(model: &str) -> Calibration {
+    Calibration::read(&sample("digits.npz"), &open(model), None).unwrap()
+}
+
+fn reference_bytes(mode: &str) -> usize {
+    std::fs::metadata(sample(&format!("digits_cnn.{mode}.tflite")))
+        .unwrap()
+        .len() as usize
+}
+
+#[test]
+fn every_mode_of_the_digits_cnn_is_close_and_no_larger_than_the_references_file() {
+    for (mode, label, least) in [
+        (None, "float32", 100.0),
+        (Some(Mode::Float16), "float16", 50.0),
+        (Some(Mode::Dynamic), "dynamic", 35.0),
+        (Some(Mode::Int8), "int8", 25.0),
+        (Some(Mode::Int16x8), "int16x8", 35.0),
+    ] {
+        let options = ConvertOptions {
+            mode,
+            calibration: mode
+                .filter(|m| matches!(m, Mode::Int8 | Mode::Int16x8))
+                .map(|_| calibration("digits_cnn/2")),
+            ..ConvertOptions::default()
+        };
+        let (bytes, db) = converted("digits_cnn/2", None, "digits_cnn_2", options);
+        assert!(db > least, "{label}: {db:.1} dB");
+        let reference = reference_bytes(label);
+        assert!(
+            bytes.len() <= reference,
+            "{label}: {} bytes, the reference {reference}",
+            bytes.len()
+        );
+    }
+}
+
+#[test]
+fn integer_inputs_and_outputs_on_request() {
+    let options = ConvertOptions {
+        mode: Some(Mode::Int8),
+        io: Io::Int,
+        calibration: Some(calibration("digits_cnn/2")),
+        ..ConvertOptions::default()
+    };
+    let conversion = convert(&open("digits_cnn/2"), &options, &Progress::new()).unwrap();
+    let signature = &conversion.model.meta_graphs[0].signatures[0];
+    assert_eq!(signature.inputs[0].dtype.to_string(), "int8");
+    assert_eq!(signature.outputs[0].dtype.to_string(), "int8");
+    assert!(signature.inputs[0].quantization.is_some());
+}
+
+#[test]
+fn data_that_says_nothing_is_refused() {
+    let model = open("digits_cnn/2");
+    for values in [f32::NAN, f32::INFINITY] {
+        let sample = vec![(
+            "image".to_owned(),
+            Tensor::from_values(&[1, 8, 8, 1], &[values; 64]),
+        )];
+        let options = ConvertOptions {
+            mode: Some(Mode::Int8),
+            calibration: Some(Calibration {
+                samples: vec![sample],
+            }),
+            ..ConvertOptions::default()
+        };
+        let error = convert(&model, &options, &Progress::new()).unwrap_err();
+        assert!(error.to_string().contains("finite"), "{error}");
+    }
+    let none = ConvertOptions {
+        mode: Some(Mode::Int8),
+        calibration: Some(Calibration::default()),
+        ..ConvertOptions::default()
+    };
+    assert!(convert(&model, &none, &Progress::new()).is_err());
+}
+
+#[test]
+fn work_that_is_stopped_says_so() {
+    let progress = Progress::new();
+    progress.cancel();
+    let options = ConvertOptions {
+        mode: Some(Mode::Int8),
+        calibration: Some(calibration("digits_cnn/2")),
+        ..ConvertOptions::default()
+    };
+    let error = convert(&open("digits_cnn/2"), &options, &progress).unwrap_err();
+    assert!(error.is_cancelled(), "{error}");
+}
