@@ -2,7 +2,7 @@
 
 use super::args::{self, CompareArgs};
 use super::{Answer, bars, output};
-use crate::compare::{CompareOptions, Comparison, Samples, compare, usual_samples};
+use crate::compare::{CompareOptions, Comparison, Samples, compare, count_of, usual_samples};
 use crate::error::{Error, Result};
 use crate::quantize::Calibration;
 use crate::report::compare as report;
@@ -17,7 +17,7 @@ pub fn execute(args: &CompareArgs) -> Result<Answer> {
         Some(path) => {
             let read = Calibration::read(path, &a, None)?;
             Samples {
-                from: format!("{} samples of {}", read.samples.len(), path.display()),
+                from: count_of(read.samples.len(), &path.display().to_string()),
                 inputs: read.samples,
             }
         }

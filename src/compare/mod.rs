@@ -14,7 +14,7 @@ use crate::model::{Model, Port, Tensor};
 use crate::progress::Progress;
 use crate::runtime::{RunOptions, Session};
 
-pub use samples::{Samples, usual_samples};
+pub use samples::{Samples, count_of, usual_samples};
 
 #[derive(Debug, Clone)]
 pub struct CompareOptions {

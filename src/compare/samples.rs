@@ -32,9 +32,15 @@ pub fn usual_samples(model: &Model, limit: usize) -> Samples {
         .map(|tensor| vec![(port.name.to_string(), tensor)])
         .collect();
     Samples {
-        from: format!("{} samples of {}", inputs.len(), set.name),
+        from: count_of(inputs.len(), &set.name),
         inputs,
     }
+}
+
+/// `64 samples of digits:image`, for [`Samples::from`].
+pub fn count_of(count: usize, source: &str) -> String {
+    let samples = if count == 1 { "sample" } else { "samples" };
+    format!("{count} {samples} of {source}")
 }
 
 /// One sample of seeded values.
