@@ -250,10 +250,10 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "TYPE", default_value = "float",
           value_parser = PossibleValuesParser::new(["float", "int"]).map(|s| if s == "int" { Io::Int } else { Io::Float }))]
     pub io: Io,
-    /// Keep TensorFlow operators that TFLite has no equal for (needs the Flex delegate to run)
+    /// Keep TensorFlow operators that TFLite has no equal for (not supported yet: they are named)
     #[arg(long)]
     pub allow_flex: bool,
-    /// Write unknown operators as custom operators
+    /// Write unknown operators as custom operators (not supported yet: they are named)
     #[arg(long)]
     pub allow_custom: bool,
     /// Only say what stands in the way

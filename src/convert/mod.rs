@@ -19,6 +19,7 @@ pub struct ConvertOptions {
     pub mode: Option<Mode>,
     pub io: Io,
     pub calibration: Option<Calibration>,
+    /// Neither is supported yet: what blocks still blocks, and the error says so.
     pub allow_flex: bool,
     pub allow_custom: bool,
 }
@@ -176,7 +177,7 @@ fn saved_model(
     let steps = (passes::BEFORE.len() + passes::AFTER.len()) * options.signatures.len().max(1);
     progress.stage("converting", steps as u64);
     let mut prepared = prepare(model, options, progress, log)?;
-    preflight::refuse(&prepared).map_err(|e| e.in_file(&model.path))?;
+    preflight::refuse(&prepared, options).map_err(|e| e.in_file(&model.path))?;
     let around = Surroundings {
         variables: &model.variables,
     };

@@ -10,8 +10,8 @@ pub fn blockers(model: &Model, options: &ConvertOptions) -> Result<Vec<Blocker>>
     Ok(prepared.into_iter().flat_map(|p| p.blockers).collect())
 }
 
-/// One error that names every blocking node.
-pub fn refuse(prepared: &[Prepared<'_>]) -> Result<()> {
+/// One error that names every blocking node; says so when it was asked to carry them over as they are.
+pub fn refuse(prepared: &[Prepared<'_>], options: &ConvertOptions) -> Result<()> {
     let blockers: Vec<&Blocker> = prepared.iter().flat_map(|p| &p.blockers).collect();
     let Some(first) = blockers.first() else {
         return Ok(());
@@ -32,7 +32,12 @@ pub fn refuse(prepared: &[Prepared<'_>]) -> Result<()> {
         1 => format!("{} can't be converted", first.op),
         n => format!("{n} nodes can't be converted"),
     };
-    Err(Error::unsupported(format!("{count}: {}", lines.join("; "))))
+    let error = Error::unsupported(format!("{count}: {}", lines.join("; ")));
+    Err(if options.allow_flex || options.allow_custom {
+        error.hint("writing them as Flex or custom operators is not supported yet")
+    } else {
+        error
+    })
 }
 
 /// Inlining names nodes `caller/node`; the function that holds the node under its own name.
