@@ -161,13 +161,15 @@ def digits_cnn_model(width):
 def digits_cnn():
     images, labels, test, truth = digits()
     more, more_labels = shifted(images, labels)
-    for version, (width, epochs) in {"1": (16, 6), "2": (32, 25)}.items():
+    # Version 1 is the smaller and shorter one; a falling rate keeps it from ending on a bad step.
+    falling = keras.optimizers.schedules.CosineDecay(5e-3, decay_steps=14 * -(-len(more) // 64))
+    for version, (width, epochs, rate) in {"1": (24, 14, falling), "2": (32, 25, 2e-3)}.items():
         keras.utils.set_random_seed(3)
         model = digits_cnn_model(width)
-        train(model, more, more_labels, epochs)
+        train(model, more, more_labels, epochs, rate)
         reached = accuracy(model, test, truth)
         print(f"  digits_cnn/{version}: {reached:.1%} of held-out digits")
-        assert version == "1" or reached > 0.97, reached
+        assert reached > 0.97, reached
         name = f"digits_cnn/{version}"
         model.export(fresh(name), verbose=False)
         golden(name, "serving_default", {"image": test[:8]})
