@@ -95,6 +95,7 @@ mod tests {
             value: None,
             dtype,
             reference: false,
+            shape_absent: false,
             shape: Shape::of(&[2]),
             quantization,
         }

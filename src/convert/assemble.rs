@@ -74,6 +74,7 @@ pub fn of(port: &Port, id: ValueId, graph: &Graph) -> Port {
         value: Some(id),
         dtype: value.dtype,
         reference: false,
+        shape_absent: false,
         shape: value.shape.clone(),
         quantization: value.quantization.clone(),
     }

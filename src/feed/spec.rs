@@ -131,6 +131,7 @@ pub(super) mod tests {
             value: None,
             dtype,
             reference: false,
+            shape_absent: false,
             shape: Shape(Some(dims.to_vec())),
             quantization: None,
         }

@@ -31,7 +31,10 @@ pub struct Port {
     pub value: Option<ValueId>,
     pub dtype: DType,
     pub reference: bool,
+    /// As the signature states it; where it states none, as the graph has it.
     pub shape: Shape,
+    /// A SavedModel's signature states no shape at all, which TensorFlow's own tools read as a scalar.
+    pub shape_absent: bool,
     pub quantization: Option<Quantization>,
 }
 

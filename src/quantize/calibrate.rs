@@ -253,6 +253,7 @@ mod tests {
             value: None,
             dtype: DType::Float32,
             reference: false,
+            shape_absent: false,
             shape: Shape(Some(dims.to_vec())),
             quantization: None,
         }

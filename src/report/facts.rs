@@ -158,9 +158,12 @@ pub(super) fn ports(ports: &[Port]) -> Vec<Json> {
     sorted
         .into_iter()
         .map(|p| {
+            let sizes = match p.shape_absent {
+                true => json!([]),
+                false => shape(&p.shape),
+            };
             json!({
-                "name": &*p.name, "tensor": p.tensor.as_deref(),
-                "dtype": port_dtype(p), "shape": shape(&p.shape),
+                "name": &*p.name, "tensor": p.tensor.as_deref(), "dtype": port_dtype(p), "shape": sizes,
             })
         })
         .collect()

@@ -149,6 +149,7 @@ mod tests {
             value: None,
             dtype,
             reference: false,
+            shape_absent: false,
             shape: Shape(Some(shape.to_vec())),
             quantization: None,
         }

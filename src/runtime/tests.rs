@@ -46,6 +46,7 @@ impl Net {
                 value: Some(*id),
                 dtype: value.dtype,
                 reference: false,
+                shape_absent: false,
                 shape: value.shape.clone(),
                 quantization: value.quantization.clone(),
             }

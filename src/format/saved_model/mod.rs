@@ -16,7 +16,7 @@ mod variables;
 
 use std::path::Path;
 
-pub use bundle::{Checked, verify_variable};
+pub use bundle::{Check, verify_variable};
 
 use super::mapped::map_file;
 use crate::error::{Error, Result};

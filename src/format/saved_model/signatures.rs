@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{pb, tensor};
-use crate::model::{Graph, Name, NodeId, Port, Signature, ValueId};
+use crate::model::{Graph, Name, NodeId, Port, Shape, Signature, ValueId};
 
 /// The signature that stands for "run this operator first".
 const INIT: &str = "__saved_model_init_op";
@@ -61,12 +61,6 @@ fn port(
     nodes: &HashMap<Name, NodeId>,
 ) -> Port {
     let (dtype, reference) = tensor::dtype(info.dtype);
-    // Without a shape message nothing is said about the shape.
-    let shape = info
-        .tensor_shape
-        .as_ref()
-        .map(tensor::shape)
-        .unwrap_or_default();
     let tensor = match info.encoding {
         Some(pb::tensor_info::Encoding::Name(name)) => Some(name),
         _ => None,
@@ -74,6 +68,12 @@ fn port(
     let value = tensor
         .as_deref()
         .and_then(|tensor| value_of(tensor, graph, nodes));
+    let shape_absent = info.tensor_shape.is_none();
+    let shape = match &info.tensor_shape {
+        Some(stated) => tensor::shape(stated),
+        // Nothing is said about it: a scalar to TensorFlow's tools, any shape to its runtime.
+        None => value.map_or(Shape::UNKNOWN, |v| graph.value(v).shape.clone()),
+    };
     if let Some(value) = value {
         let value = graph.value_mut(value);
         if value.shape.rank().is_none() {
@@ -87,6 +87,7 @@ fn port(
         value,
         dtype,
         reference,
+        shape_absent,
         shape,
         quantization: None,
     }

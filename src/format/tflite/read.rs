@@ -412,6 +412,7 @@ fn port(graph: &Graph, name: Name, id: ValueId) -> Port {
         value: Some(id),
         dtype: value.dtype,
         reference: false,
+        shape_absent: false,
         shape: value.shape.clone(),
         quantization: value.quantization.clone(),
     }

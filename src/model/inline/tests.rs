@@ -46,6 +46,7 @@ fn model(main: Graph, functions: Vec<Graph>, input: ValueId, output: ValueId) ->
         value: Some(value),
         dtype: DType::Float32,
         reference: false,
+        shape_absent: false,
         shape: Shape::UNKNOWN,
         quantization: None,
     };

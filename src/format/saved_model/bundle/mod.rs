@@ -3,18 +3,18 @@
 mod index;
 mod shards;
 mod table;
+mod verify;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+pub use verify::{Check, verify_variable};
+
 use super::objects::Trackables;
 use super::{pb, tensor};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::format::mapped::map_file;
-use crate::model::{
-    DType, Model, Name, Shape, Shard, TensorData, Variable, VariableId, VariableRole, VariableSlice,
-};
-use crate::progress::Progress;
+use crate::model::{DType, Name, Shard, TensorData, Variable, VariableId, VariableRole};
 
 /// The key of the object graph.
 const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
@@ -146,91 +146,4 @@ fn trackables(variables: &[Variable], warnings: &mut Vec<Error>) -> Trackables {
             Trackables::default()
         }
     }
-}
-
-/// What a checksum said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checked {
-    /// The stored bytes have the stored checksum.
-    Intact,
-    /// The entry has no checksum.
-    Unchecked,
-}
-
-/// Compares the checksum of a variable's stored bytes (of each slice of a partitioned one) with the index.
-///
-/// # Errors
-/// Bytes that are missing or differ, naming shard and offset; or the work was cancelled.
-pub fn verify_variable(model: &Model, id: VariableId, progress: &Progress) -> Result<Checked> {
-    let variable = model
-        .variables
-        .get(id.0 as usize)
-        .ok_or_else(|| Error::usage(format!("no variable {}", id.0)))?;
-    let whole = VariableSlice {
-        extents: Vec::new(),
-        shard: variable.shard,
-        offset: variable.offset,
-        bytes: variable.bytes,
-        crc32c: variable.crc32c,
-    };
-    let mut checked = Checked::Intact;
-    let parts = match &variable.slices[..] {
-        [] => std::slice::from_ref(&whole),
-        slices => slices,
-    };
-    for part in parts {
-        let shape = match variable.slices.is_empty() {
-            true => variable.shape.clone(),
-            false => Shape(Some(part.extents.iter().map(|e| e.1 as i64).collect())),
-        };
-        match verify_part(model, variable, part, &shape) {
-            Ok(Checked::Intact) => {}
-            Ok(Checked::Unchecked) => checked = Checked::Unchecked,
-            Err(e) => return Err(e.at(format_args!("variable {:?}", variable.key))),
-        }
-        progress.step(part.bytes)?;
-    }
-    if matches!(variable.data, TensorData::Missing(_)) && variable.dtype != DType::Variant {
-        return Err(Error::unreadable("the values can't be read")
-            .at(format_args!("variable {:?}", variable.key)));
-    }
-    Ok(checked)
-}
-
-fn verify_part(
-    model: &Model,
-    variable: &Variable,
-    part: &VariableSlice,
-    shape: &Shape,
-) -> Result<Checked> {
-    let number = |n: u64| i64::try_from(n).unwrap_or(-1);
-    let shard = i32::try_from(part.shard).unwrap_or(-1);
-    let bytes = shards::stored_bytes(
-        &model.shards,
-        shard,
-        number(part.offset),
-        number(part.bytes),
-    )
-    .map_err(Error::unreadable)?;
-    let Some(expected) = part.crc32c else {
-        return Ok(Checked::Unchecked);
-    };
-    let found = shards::checksum(variable.dtype, shape, &bytes)?;
-    if found == expected {
-        return Ok(Checked::Intact);
-    }
-    let file = model
-        .shards
-        .get(part.shard as usize)
-        .map_or("", |s| s.file.as_str());
-    Err(
-        Error::unreadable(format!("checksum {found:#010x}, expected {expected:#010x}"))
-            .at(format_args!(
-                "bytes {} to {}",
-                part.offset,
-                part.offset.saturating_add(part.bytes)
-            ))
-            .in_file(model.path.join("variables").join(file))
-            .hint("the file is damaged; copy it again"),
-    )
 }

@@ -11,6 +11,7 @@ use crate::format::mapped::map_file;
 use crate::format::saved_model::{pb, tensor};
 use crate::model::shape::element_count;
 use crate::model::{DType, Part, Shape, Shard, TensorData, VariableSlice};
+use crate::progress::Progress;
 
 /// Bytes of the checksum between lengths and content of a string tensor.
 const LENGTHS_CHECKSUM: usize = 4;
@@ -248,18 +249,32 @@ fn tiles(parts: &[Part], sizes: &[usize]) -> bool {
     true
 }
 
+/// Bytes between two looks at whether one should stop.
+const PIECE: usize = 4 << 20;
+
 /// The checksum that TensorFlow stores for an entry. Strings and variants are summed with their lengths in
-/// fixed width and with the checksums between them; everything else as it stands.
+/// fixed width and with the checksums between them (tensor_bundle.cc, WriteStringTensor); everything else, and what
+/// has not the structure of its type, as it stands. Steps the progress by each byte.
 ///
 /// # Errors
-/// The bytes don't have the structure of their type.
-pub fn checksum(dtype: DType, shape: &Shape, bytes: &Bytes) -> Result<u32> {
+/// Only when stopped.
+pub fn checksum(dtype: DType, shape: &Shape, bytes: &Bytes, progress: &Progress) -> Result<u32> {
     let count = shape.elements().unwrap_or(0);
-    match dtype {
-        DType::String => strings_checksum(bytes, count),
-        DType::Variant => variants_checksum(bytes.clone(), count),
-        _ => Ok(crc32c::crc32c(bytes)),
+    let structured = match dtype {
+        DType::String => strings_checksum(bytes, count).ok(),
+        DType::Variant => variants_checksum(bytes.clone(), count).ok(),
+        _ => None,
+    };
+    if let Some(found) = structured {
+        progress.step(bytes.len() as u64)?;
+        return Ok(found);
     }
+    let mut found = 0;
+    for piece in bytes.chunks(PIECE) {
+        found = crc32c::crc32c_append(found, piece);
+        progress.step(piece.len() as u64)?;
+    }
+    Ok(found)
 }
 
 fn strings_checksum(bytes: &Bytes, count: usize) -> Result<u32> {
@@ -304,7 +319,7 @@ mod tests {
         let bytes = Bytes::from_static(b"\x02\x00\x03\x1b\x42\x8b\xcaabxyz");
         let shape = Shape::of(&[3]);
         assert_eq!(
-            checksum(DType::String, &shape, &bytes).unwrap(),
+            checksum(DType::String, &shape, &bytes, &Progress::new()).unwrap(),
             0xe11c_4ea0
         );
         let TensorData::Strings(strings) = tensor::length_prefixed(bytes, 3, 4).unwrap() else {

@@ -19,6 +19,7 @@ pub(super) fn model() -> Model {
             value: Some(ValueId(id)),
             dtype: value.dtype,
             reference: false,
+            shape_absent: false,
             shape: value.shape.clone(),
             quantization: value.quantization.clone(),
         }

@@ -128,6 +128,7 @@ mod tests {
             value: None,
             dtype: DType::Float32,
             reference: false,
+            shape_absent: false,
             shape: Shape(Some(vec![-1, 2])),
             quantization: None,
         });
