@@ -1,6 +1,7 @@
 //! Promise: in one minute, without a manual, a person has seen a model's signatures, graph, shards and sizes, run a
 //! digit through it, made an int8 `.tflite` of it, and sees both side by side. Done with the real program.
 
+mod monkey;
 mod terminal;
 
 use std::fs;
