@@ -348,6 +348,7 @@ impl App {
             Event::Input(InputEvent::Resize(..)) => self.changed = true,
             Event::Input(_) => {}
             Event::Job(finished) => self.finished(finished),
+            Event::Suspend => self.suspend = true,
             Event::Terminate => self.done = true,
         }
     }
@@ -378,8 +379,11 @@ impl App {
             Command::CycleTheme => self.cycle_theme(),
             Command::Help => self.overlay = Some(Overlay::Help { scroll: 0 }),
             Command::Redraw => self.redraw = true,
+            #[cfg(unix)]
             Command::Suspend => self.suspend = true,
             Command::Quit => self.done = true,
+            #[cfg(debug_assertions)]
+            Command::Fault => panic!("asked for"),
             _ => {}
         }
     }

@@ -34,13 +34,13 @@ pub struct Entry {
 }
 
 macro_rules! commands {
-    ($($variant:ident $id:literal [$($key:literal),*] $place:expr, $short:literal, $says:literal;)*) => {
+    ($($(#[$only:meta])? $variant:ident $id:literal [$($key:literal),*] $place:expr, $short:literal, $says:literal;)*) => {
         /// Everything that can happen to the state.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Command { $(#[doc = $says] $variant,)* }
+        pub enum Command { $($(#[$only])? #[doc = $says] $variant,)* }
 
         /// The table, in the order of the help.
-        pub const TABLE: &[Entry] = &[$(Entry {
+        pub const TABLE: &[Entry] = &[$($(#[$only])? Entry {
             command: Command::$variant, id: $id, keys: &[$($key),*], place: $place, short: $short, says: $says,
         },)*];
     };
@@ -119,8 +119,9 @@ commands! {
     CycleTheme "theme" ["F2"] Everywhere, "theme", "The next colour theme";
     Help "help" ["?", "F1"] Everywhere, "help", "What works here";
     Redraw "redraw" ["Ctrl-l"] Everywhere, "redraw", "Draw the whole screen again";
-    Suspend "suspend" ["Ctrl-z"] Everywhere, "suspend", "Back to the shell; `fg` returns here";
+    #[cfg(unix)] Suspend "suspend" ["Ctrl-z"] Everywhere, "suspend", "Back to the shell; `fg` returns here";
     Quit "quit" ["q", "Ctrl-c"] Everywhere, "quit", "Leave mexplore";
+    #[cfg(debug_assertions)] Fault "fault" [] Everywhere, "fault", "Panic on purpose, to see that the terminal comes back";
 }
 
 impl Command {

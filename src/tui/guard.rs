@@ -59,7 +59,9 @@ impl Screen {
 
     /// The next frame draws every cell.
     pub fn clear(&mut self) -> Result<()> {
-        self.terminal.clear().map_err(|e| failed(&e))
+        // `Terminal::clear` asks where the cursor stands, and the thread that reads keys would swallow the answer.
+        let size = self.terminal.size().map_err(|e| failed(&e))?;
+        self.terminal.resize(size.into()).map_err(|e| failed(&e))
     }
 
     /// Puts `text` into the clipboard of the terminal, also over SSH (OSC 52).

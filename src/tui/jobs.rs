@@ -161,13 +161,17 @@ fn show(running: &Running) -> Shown {
     }
 }
 
-fn broken(panic: &(dyn std::any::Any + Send)) -> Error {
-    let what = panic
+/// The words that a panic carries.
+pub fn reason(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("unknown reason");
-    Error::unsupported(format!("a fault in mexplore itself: {what}"))
+        .unwrap_or("no reason given")
+}
+
+fn broken(panic: &(dyn std::any::Any + Send)) -> Error {
+    Error::unsupported(format!("a fault in mexplore itself: {}", reason(panic)))
         .hint("please report it with the model, if you may share it")
 }
 

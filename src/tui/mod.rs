@@ -34,6 +34,8 @@ use crate::format::OpenOptions;
 pub enum Event {
     Input(InputEvent),
     Job(jobs::Finished),
+    /// A signal asked the program to stop until it is sent on.
+    Suspend,
     /// A signal asked the program to end.
     Terminate,
 }
@@ -164,12 +166,17 @@ fn read_input(sender: Sender<Event>) {
 
 #[cfg(unix)]
 fn on_signals(sender: Sender<Event>) {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
     // Without the handler the program still ends on a signal, only less politely.
-    if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+    if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGTSTP])
+    {
         std::thread::spawn(move || {
-            for _ in signals.forever() {
-                if sender.send(Event::Terminate).is_err() {
+            for signal in signals.forever() {
+                let event = match signal {
+                    SIGTSTP => Event::Suspend,
+                    _ => Event::Terminate,
+                };
+                if sender.send(event).is_err() {
                     break;
                 }
             }

@@ -1,6 +1,7 @@
 //! Promise: in one minute, without a manual, a person has seen a model's signatures, graph, shards and sizes, run a
 //! digit through it, made an int8 `.tflite` of it, and sees both side by side. Done with the real program.
 
+mod leaving;
 mod monkey;
 mod terminal;
 
@@ -72,7 +73,7 @@ fn the_minute() {
         "{compared}"
     );
     terminal.press("q");
-    assert_eq!(terminal.end(), (0, true));
+    terminal.ends_well();
 }
 
 #[test]
@@ -82,15 +83,5 @@ fn what_is_no_model_is_a_card_and_the_terminal_comes_back() {
     let mut terminal = Terminal::start(&["x.tflite"], folder.path(), (80, 24));
     terminal.shows(&["this can't be opened", "x.tflite"]);
     terminal.press("\x03");
-    assert_eq!(terminal.end(), (0, true));
-}
-
-#[test]
-fn a_signal_leaves_the_terminal_as_it_was() {
-    let folder = desk();
-    let terminal = Terminal::start(&["digits_cnn"], folder.path(), (80, 24));
-    terminal.shows(&["serving_default"]);
-    terminal.terminate();
-    let (_, restored) = terminal.end();
-    assert!(restored);
+    terminal.ends_well();
 }
