@@ -3,6 +3,7 @@
 //! A [`Progress`] is a cheap handle on shared counters: the worker writes, whoever waits reads a
 //! [`Snapshot`] when it wants to draw, and either side can ask for the end of the work.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +18,7 @@ struct State {
     done: AtomicU64,
     total: AtomicU64,
     cancelled: AtomicBool,
-    message: Mutex<String>,
+    message: Mutex<Cow<'static, str>>,
 }
 
 /// Where the work stands. `total` 0 means that the length is not known.
@@ -41,13 +42,13 @@ impl Progress {
     }
 
     /// Begins a stage of `total` steps.
-    pub fn stage(&self, message: impl Into<String>, total: u64) {
+    pub fn stage(&self, message: impl Into<Cow<'static, str>>, total: u64) {
         self.0.done.store(0, Relaxed);
         self.0.total.store(total, Relaxed);
         self.message(message);
     }
 
-    pub fn message(&self, message: impl Into<String>) {
+    pub fn message(&self, message: impl Into<Cow<'static, str>>) {
         *self
             .0
             .message
@@ -86,7 +87,7 @@ impl Progress {
                 .message
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+                .to_string(),
         }
     }
 }

@@ -64,10 +64,12 @@ fn per_op(
     session.set_profiling(true);
     progress.stage("timing every operator", runs as u64);
     let quiet = Progress::new();
+    let arranged = session.arrange(given)?;
+    let given: Vec<&Tensor> = arranged.iter().map(|t| &**t).collect();
     let mut rows: Vec<OpRow> = Vec::new();
     let mut times: Vec<Vec<u64>> = Vec::new();
     for _ in 0..runs {
-        session.run(given, &quiet)?;
+        session.invoke(&given, &quiet)?;
         for (index, op) in session.profile().iter().enumerate() {
             if index == rows.len() {
                 rows.push(OpRow {

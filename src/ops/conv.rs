@@ -2,8 +2,8 @@
 
 use super::fast;
 use super::quantized::{self, Style, live_bias};
-use super::windows::{Pad, Windows, channels_last, dims4};
-use super::{Context, Fact, Io, Operator, Prepared};
+use super::windows::{Pad, Windows, channels_last, dims4, turning_bytes};
+use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::movement::transpose;
 use crate::kernels::params::padding;
@@ -222,17 +222,22 @@ impl Filter {
         })
     }
 
-    fn get<'f, 'a: 'f>(
-        &'f self,
-        io: &Io<'_, 'a>,
-        input: usize,
-        room: &'f mut Vec<f32>,
-    ) -> Result<&'f [f32]> {
+    /// Scratch that [`Filter::get`] takes.
+    fn room_bytes(&self) -> usize {
+        match self {
+            Filter::Turn(_, sizes) => room_bytes::<f32>(sizes.iter().product()),
+            Filter::AsIs | Filter::Ready(_) => 0,
+        }
+    }
+
+    fn get<'f, 'a: 'f>(&'f self, io: &mut Io<'_, 'a>, input: usize) -> Result<&'f [f32]> {
         match self {
             Filter::AsIs => io.input(input),
             Filter::Ready(values) => Ok(values),
             Filter::Turn(order, sizes) => {
-                *room = turned(io.input(input)?, sizes, *order);
+                let values = io.input(input)?;
+                let room = io.room(values.len())?;
+                turn(values, sizes, *order, room);
                 Ok(room)
             }
         }
@@ -241,15 +246,16 @@ impl Filter {
 
 fn turned(values: &[f32], sizes: &[usize], order: [usize; 4]) -> Vec<f32> {
     let mut out = vec![0f32; values.len()];
-    let to = bytemuck::cast_slice_mut(&mut out);
-    transpose(
-        size_of::<f32>(),
-        bytemuck::cast_slice(values),
-        sizes,
-        &order,
-        to,
-    );
+    turn(values, sizes, order, &mut out);
     out
+}
+
+fn turn(values: &[f32], sizes: &[usize], order: [usize; 4], out: &mut [f32]) {
+    let (from, to) = (
+        bytemuck::cast_slice(values),
+        bytemuck::cast_slice_mut(&mut *out),
+    );
+    transpose(size_of::<f32>(), from, sizes, &order, to);
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {
@@ -310,9 +316,10 @@ fn float(
         [p.batch, p.in_h, p.in_w, p.in_c],
         [p.batch, p.out_h, p.out_w, p.out_c],
     );
-    Prepared::packed(packed, move |io| {
-        let mut room = Vec::new();
-        let weights = filter.get(io, roles.filter, &mut room)?;
+    let turning = turning_bytes::<f32>(windows.channels_first, from, to);
+    let scratch = filter.room_bytes().saturating_add(turning);
+    Prepared::packed_with(packed, scratch, move |io| {
+        let weights = filter.get(io, roles.filter)?;
         let bias = io.optional(roles.bias)?;
         let run = if depthwise { depthwise_f32 } else { conv2d_f32 };
         channels_last(io, windows.channels_first, from, to, |x, out| {
@@ -325,19 +332,20 @@ fn float(
 fn hybrid(cx: &Context, roles: Roles, p: Conv2d, clamp: Clamp) -> Result<Prepared> {
     check_bias(cx, roles.bias, &p)?;
     let scales = quantized::weight_scales(cx, roles.filter, p.out_c)?;
-    Prepared::function(move |io| {
+    let room = p.in_h * p.in_w * p.in_c;
+    Prepared::with_room(room_bytes::<i8>(room), move |io| {
         let weights = HybridWeights {
             values: io.input(roles.filter)?,
             scales: &scales,
             bias: io.optional(roles.bias)?,
         };
-        let mut image = vec![0i8; p.in_h * p.in_w * p.in_c];
+        let image = io.room::<i8>(room)?;
         let run = if roles.kind == Kind::Depthwise {
             hybrid::depthwise
         } else {
             hybrid::conv2d
         };
-        run(&p, io.input(0)?, weights, clamp, &mut image, io.output(0)?);
+        run(&p, io.input(0)?, weights, clamp, image, io.output(0)?);
         Ok(())
     })
 }
@@ -357,9 +365,16 @@ fn integer<X: Quantized + Element, W: Quantized + Element>(
     {
         return Ok(ready);
     }
-    Prepared::function(move |io| {
-        let mut room = Vec::new();
-        let bias = live_bias(&product.bias, io, &mut room)?;
+    let sums = match roles.kind {
+        Kind::Transposed => p.output_len(),
+        Kind::Plain | Kind::Depthwise => 0,
+    };
+    let scratch = product
+        .bias
+        .room_bytes()
+        .saturating_add(room_bytes::<i64>(sums));
+    Prepared::with_room(scratch, move |io| {
+        let bias = live_bias(&product.bias, io)?;
         let (x, w) = (io.input::<X>(roles.input)?, io.input::<W>(roles.filter)?);
         let out = io.output::<X>(0)?;
         match roles.kind {
@@ -368,17 +383,8 @@ fn integer<X: Quantized + Element, W: Quantized + Element>(
                 depthwise_quantized(&p, x, w, bias, product.zero, &product.requant, out)
             }
             Kind::Transposed => {
-                let mut sums = vec![0i64; out.len()];
-                transpose_conv_quantized(
-                    &p,
-                    x,
-                    w,
-                    bias,
-                    product.zero,
-                    &product.requant,
-                    &mut sums,
-                    out,
-                );
+                let sums = io.room(sums)?;
+                transpose_conv_quantized(&p, x, w, bias, product.zero, &product.requant, sums, out);
             }
         }
         Ok(())
@@ -492,21 +498,23 @@ fn float_transposed(
     } else {
         &[0]
     };
-    Prepared::packed(packed, move |io| {
-        let mut room = Vec::new();
-        let weights = filter.get(io, roles.filter, &mut room)?;
+    let (from, to) = (
+        [p.batch, p.in_h, p.in_w, p.in_c],
+        [p.batch, p.out_h, p.out_w, p.out_c],
+    );
+    let scratch = filter
+        .room_bytes()
+        .saturating_add(turning_bytes::<f32>(first, from, to));
+    Prepared::packed_with(packed, scratch, move |io| {
+        let weights = filter.get(io, roles.filter)?;
         let (x, bias) = (io.view(roles.input)?, io.optional(roles.bias)?);
         let inputs = [Some(x)];
         let mut inner = Io {
             inputs: &inputs,
             outputs: &mut *io.outputs,
             threads: io.threads,
-            scratch: &mut [],
+            scratch: std::mem::take(&mut io.scratch),
         };
-        let (from, to) = (
-            [p.batch, p.in_h, p.in_w, p.in_c],
-            [p.batch, p.out_h, p.out_w, p.out_c],
-        );
         channels_last(&mut inner, first, from, to, |x, out| {
             transpose_conv_f32(&p, x, weights, bias, clamp, out)
         })

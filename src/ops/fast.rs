@@ -2,8 +2,8 @@
 //! kernel will do.
 
 use super::quantized::{Bias, Product};
-use super::windows::channels_last;
-use super::{Context, Prepared};
+use super::windows::{channels_last, turning_bytes};
+use super::{Context, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::fast::{
     FastMatMul, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
@@ -39,9 +39,10 @@ pub fn float_conv(
         [p.batch, p.in_h, p.in_w, p.in_c],
         [p.batch, p.out_h, p.out_w, p.out_c],
     );
+    let turning = turning_bytes::<f32>(channels_first, from, to);
     if depthwise {
         let packed = PackedDepthwise::new(&p, filter, Some(&bias), clamp);
-        return Prepared::packed(HELD, move |io| {
+        return Prepared::packed_with(HELD, turning, move |io| {
             let threads = io.threads;
             channels_last(io, channels_first, from, to, |x, out| {
                 packed.run(x, out, threads)
@@ -53,9 +54,10 @@ pub fn float_conv(
         return Ok(None);
     }
     let packed = PackedConv2d::new(&p, filter, Some(&bias), clamp);
-    let scratch = packed.scratch_len() * size_of::<f32>();
+    let padded = packed.scratch_len();
+    let scratch = room_bytes::<f32>(padded).saturating_add(turning);
     Prepared::packed_with(HELD, scratch, move |io| {
-        let (threads, scratch) = (io.threads, io.scratch());
+        let (threads, scratch) = (io.threads, io.room(padded)?);
         channels_last(io, channels_first, from, to, |x, out| {
             packed.run(x, out, scratch, threads)
         })
@@ -177,10 +179,10 @@ pub fn matmul(
         return float(packed);
     }
     let fast = FastMatMul::new(p);
-    let scratch = fast.scratch_len() * size_of::<f32>();
+    let room = fast.scratch_len();
     let [x_batch, y_batch, out_batch] = [x_batch, y_batch, out_batch].map(<[usize]>::to_vec);
-    Prepared::packed_with(&[], scratch, move |io| {
-        let scratch = io.scratch();
+    Prepared::with_room(room_bytes::<f32>(room), move |io| {
+        let scratch = io.room(room)?;
         let (x, y) = (io.input(0)?, io.input(1)?);
         let out = (io.output(0)?, &*out_batch);
         fast.run((x, &x_batch), (y, &y_batch), scratch, out);
@@ -190,9 +192,9 @@ pub fn matmul(
 }
 
 fn float(packed: PackedConv2d) -> Result<Option<Prepared>> {
-    let scratch = packed.scratch_len() * size_of::<f32>();
-    Prepared::packed_with(HELD, scratch, move |io| {
-        let scratch = io.scratch();
+    let padded = packed.scratch_len();
+    Prepared::packed_with(HELD, room_bytes::<f32>(padded), move |io| {
+        let scratch = io.room(padded)?;
         packed.run(io.input(0)?, io.output(0)?, scratch, io.threads);
         Ok(())
     })
@@ -200,8 +202,9 @@ fn float(packed: PackedConv2d) -> Result<Option<Prepared>> {
 }
 
 fn int8(packed: PackedConv2dInt8) -> Result<Option<Prepared>> {
-    Prepared::packed_with(HELD, packed.scratch_len(), move |io| {
-        let scratch = io.scratch();
+    let prepared = packed.scratch_len();
+    Prepared::packed_with(HELD, room_bytes::<u8>(prepared), move |io| {
+        let scratch = io.room(prepared)?;
         packed.run(io.input(0)?, io.output(0)?, scratch, io.threads);
         Ok(())
     })
@@ -220,7 +223,7 @@ fn float_bias(cx: &Context, channels: usize) -> Result<Option<Vec<f32>>> {
 fn int8_bias(bias: &Bias) -> Option<&[i64]> {
     match bias {
         Bias::Ready(values) => Some(values),
-        Bias::None | Bias::Input(_) => None,
+        Bias::None | Bias::Input(..) => None,
     }
 }
 
@@ -229,7 +232,7 @@ fn takes(cx: &Context, product: &Product) -> bool {
     let small_bias = match &product.bias {
         Bias::None => true,
         Bias::Ready(values) => values.iter().all(|b| b.abs() <= MAX_BIAS),
-        Bias::Input(_) => false,
+        Bias::Input(..) => false,
     };
     !cx.options.reference
         && small_bias

@@ -1,6 +1,6 @@
 //! What an operator becomes once its shapes are known: something that runs on views of memory.
 
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
 
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
@@ -16,7 +16,7 @@ pub trait Kernel: Send + Sync {
         true
     }
 
-    /// Bytes that `run` wants in [`Io::scratch`].
+    /// Bytes that `run` wants in [`Io::scratch`]: the sum of [`room_bytes`] of what it takes.
     fn scratch_bytes(&self) -> usize {
         0
     }
@@ -54,6 +54,14 @@ impl Prepared {
         Ok(Prepared::Kernel(Box::new(Function(run))))
     }
 
+    /// The same with so many bytes of [`Io::scratch`], counted by [`room_bytes`].
+    pub fn with_room(
+        scratch_bytes: usize,
+        run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::packed_with(&[], scratch_bytes, run)
+    }
+
     /// The same with weights packed inside: these inputs are not read again.
     pub fn packed(
         packed: &'static [usize],
@@ -62,7 +70,7 @@ impl Prepared {
         Self::packed_with(packed, 0, run)
     }
 
-    /// The same with so many bytes of [`Io::scratch`].
+    /// Both.
     pub fn packed_with(
         packed: &'static [usize],
         scratch_bytes: usize,
@@ -186,7 +194,18 @@ pub struct Io<'s, 'a> {
     pub outputs: &'s mut [Option<&'a mut [u8]>],
     pub threads: &'s Threads,
     /// Memory for the call alone, aligned to 16 bytes, at least [`Kernel::scratch_bytes`]; holds old values.
-    pub scratch: &'s mut [u8],
+    pub scratch: &'a mut [u8],
+}
+
+/// Every part of the scratch memory begins on a multiple of this.
+const ROOM_ALIGNMENT: usize = 64;
+
+/// Bytes of scratch that [`Io::room`] takes for `count` elements.
+pub fn room_bytes<T>(count: usize) -> usize {
+    count
+        .saturating_mul(size_of::<T>())
+        .checked_next_multiple_of(ROOM_ALIGNMENT)
+        .unwrap_or(usize::MAX)
 }
 
 impl<'s, 'a> Io<'s, 'a> {
@@ -222,11 +241,20 @@ impl<'s, 'a> Io<'s, 'a> {
         Ok(cast_slice_mut(self.output_bytes(index)?))
     }
 
-    /// The scratch memory as elements; can be taken once per call.
-    pub fn scratch<T: Element>(&mut self) -> &'s mut [T] {
-        match std::mem::take(&mut self.scratch) {
-            [] => &mut [],
-            bytes => cast_slice_mut(bytes),
+    /// The next `count` elements of the scratch memory.
+    pub fn room<T: Pod>(&mut self, count: usize) -> Result<&'a mut [T]> {
+        let bytes = room_bytes::<T>(count);
+        if bytes == 0 {
+            return Ok(&mut []);
+        }
+        match std::mem::take(&mut self.scratch).split_at_mut_checked(bytes) {
+            Some((room, rest)) => {
+                self.scratch = rest;
+                Ok(cast_slice_mut(&mut room[..count * size_of::<T>()]))
+            }
+            None => Err(Error::unsupported(
+                "a kernel takes more scratch memory than it asked for",
+            )),
         }
     }
 }

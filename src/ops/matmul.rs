@@ -3,7 +3,7 @@
 use super::fast;
 use super::quantized::{self, Bias, Style, live_bias};
 use super::types::with_type;
-use super::{Context, Fact, Operator, Prepared, broadcast};
+use super::{Context, Fact, Operator, Prepared, broadcast, room_bytes};
 use crate::error::Result;
 use crate::kernels::quantized::hybrid::{self, HybridWeights};
 use crate::kernels::reference::fully_connected::{fully_connected_f32, fully_connected_quantized};
@@ -137,11 +137,11 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     }
     if (a, b) == (DType::Float32, DType::Int8) && cx.tflite() && !g.p.adj_x {
         let (scale, asymmetric) = (cx.scale(1)?.0, cx.attr_bool("asymmetric_quantize_inputs"));
-        return Prepared::function(move |io| {
+        return Prepared::with_room(room_bytes::<i8>(g.p.k), move |io| {
             let (x, y) = (io.input(0)?, io.input(1)?);
-            let mut row = vec![0i8; g.p.k];
+            let row = io.room(g.p.k)?;
             let out = (io.output(0)?, &*g.out);
-            hybrid::batch_matmul(&g.p, asymmetric, (x, &g.x), (y, &g.y, scale), &mut row, out);
+            hybrid::batch_matmul(&g.p, asymmetric, (x, &g.x), (y, &g.y, scale), row, out);
             Ok(())
         });
     }
@@ -311,20 +311,20 @@ fn hybrid_fully_connected(
     }
     let scales = quantized::weight_scales(cx, 1, units)?;
     let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
-    Prepared::function(move |io| {
+    Prepared::with_room(room_bytes::<i8>(depth), move |io| {
         let weights = HybridWeights {
             values: io.input(1)?,
             scales: &scales,
             bias: io.optional(2)?,
         };
-        let mut row = vec![0i8; depth];
+        let row = io.room(depth)?;
         hybrid::fully_connected(
             depth,
             asymmetric,
             io.input(0)?,
             weights,
             clamp,
-            &mut row,
+            row,
             io.output(0)?,
         );
         Ok(())
@@ -356,10 +356,9 @@ fn integer_fully_connected<X: Quantized + Element, W: Quantized + Element>(
     } else {
         &[]
     };
-    Prepared::packed(packed, move |io| {
+    Prepared::packed_with(packed, product.bias.room_bytes(), move |io| {
         let (x, w) = (io.input::<X>(0)?, io.input::<W>(1)?);
-        let mut room = Vec::new();
-        let bias = live_bias(&product.bias, io, &mut room)?;
+        let bias = live_bias(&product.bias, io)?;
         fully_connected_quantized(
             depth,
             x,

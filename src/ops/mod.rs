@@ -37,7 +37,7 @@ use std::sync::LazyLock;
 pub use context::{Context, Options};
 pub use fact::{Constant, Fact};
 pub use family::{Family, family};
-pub use kernel::{Compute, Content, Io, Kernel, Prepared, View};
+pub use kernel::{Compute, Content, Io, Kernel, Prepared, View, room_bytes};
 
 use crate::error::{Error, Result};
 use crate::model::{Dialect, Graph, Node, Variable};

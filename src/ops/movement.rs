@@ -2,7 +2,7 @@
 
 use super::{Constant, Context, Fact, Operator, Prepared, broadcast};
 use crate::error::Result;
-use crate::kernels::movement::{self, Mirror};
+use crate::kernels::movement::{self, Joint, Mirror};
 use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -168,26 +168,22 @@ fn prepare_concat(cx: &Context) -> Result<Prepared> {
     let sizes: Vec<_> = parts.clone().map(|i| cx.sizes(i)).collect::<Result<_>>()?;
     let axis = cx.axis(axis, sizes[0].len())?;
     let lengths: Vec<usize> = sizes.iter().map(|s| s[axis]).collect();
-    let shape = sizes[0].clone();
+    let joint = Joint::new(size, &sizes[0], axis, lengths.iter().sum());
     let scales = concat_scales(cx, &parts)?;
     Prepared::function(move |io| {
         let out = io.output_bytes(0)?;
-        let mut views: Vec<&[u8]> = Vec::with_capacity(parts.len());
-        for i in parts.clone() {
-            views.push(io.view(i)?.bytes());
-        }
-        match &scales {
-            None => movement::concat(size, &views, &shape, axis, &lengths, out),
-            Some((each, to)) => {
-                let mut scaled: Vec<Vec<u8>> = views.iter().map(|v| v.to_vec()).collect();
-                for (part, &from) in scaled.iter_mut().zip(each) {
-                    if from != *to {
-                        movement::concat::rescale_u8(part, from, *to);
-                    }
+        let mut first = 0;
+        for (at, (i, &length)) in parts.clone().zip(&lengths).enumerate() {
+            let part = io.view(i)?.bytes();
+            joint.put(part, first, length, out);
+            if let Some((each, to)) = &scales
+                && each[at] != *to
+            {
+                for (_, run) in joint.runs((part.len(), out.len()), first, length) {
+                    movement::concat::rescale_u8(&mut out[run], each[at], *to);
                 }
-                let views: Vec<&[u8]> = scaled.iter().map(|v| &**v).collect();
-                movement::concat(size, &views, &shape, axis, &lengths, out);
             }
+            first += length;
         }
         Ok(())
     })
@@ -255,14 +251,12 @@ fn prepare_pack(cx: &Context) -> Result<Prepared> {
     }
     let axis = cx.axis(cx.attr_int("axis", 0), shape.len() + 1)?;
     shape.insert(axis, 1);
-    let lengths = vec![1; count];
+    let joint = Joint::new(size, &shape, axis, count);
     Prepared::function(move |io| {
         let out = io.output_bytes(0)?;
-        let mut views: Vec<&[u8]> = Vec::with_capacity(count);
         for i in 0..count {
-            views.push(io.view(i)?.bytes());
+            joint.put(io.view(i)?.bytes(), i, 1, out);
         }
-        movement::concat(size, &views, &shape, axis, &lengths, out);
         Ok(())
     })
 }
@@ -297,13 +291,14 @@ fn split(cx: &Context, input: usize, axis: usize, lengths: Vec<usize>) -> Result
     if lengths.iter().sum::<usize>() != shape[axis] {
         return Err(cx.wrong(format!("parts of {lengths:?} of axis {axis} of {shape:?}")));
     }
+    let joint = Joint::new(size, &shape, axis, shape[axis]);
     Prepared::function(move |io| {
         let x = io.view(input)?.bytes();
-        let mut parts = Vec::with_capacity(lengths.len());
-        for i in 0..lengths.len() {
-            parts.push(io.output_bytes(i)?);
+        let mut first = 0;
+        for (i, &length) in lengths.iter().enumerate() {
+            joint.take(x, first, length, io.output_bytes(i)?);
+            first += length;
         }
-        movement::split(size, x, &shape, axis, &lengths, &mut parts);
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! Softmax and normalizations.
 
-use super::windows::{Windows, channels_last};
+use super::windows::{Windows, channels_last, turning_bytes};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::quantized::softmax16::Softmax16;
@@ -194,7 +194,7 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
         return Err(cx.wrong(format!("statistics that don't have {} elements", sizes[3])));
     }
     let outputs = cx.node.outputs.len();
-    Prepared::function(move |io| {
+    Prepared::with_room(turning_bytes::<f32>(first, sizes, sizes), move |io| {
         let statistics: [&[f32]; 4] = [io.input(1)?, io.input(2)?, io.input(3)?, io.input(4)?];
         let [scale, offset, mean, variance] = statistics;
         channels_last(io, first, sizes, sizes, |x, out| {

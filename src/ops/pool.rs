@@ -1,7 +1,7 @@
 //! Pooling.
 
 use super::quantized;
-use super::windows::{Windows, channels_last, dims4};
+use super::windows::{Windows, channels_last, dims4, turning_bytes};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::reference::pool::{
@@ -89,7 +89,8 @@ fn prepare(cx: &Context) -> Result<Prepared> {
                 [p.batch, p.in_h, p.in_w, p.channels],
                 [p.batch, p.out_h, p.out_w, p.channels],
             );
-            Prepared::function(move |io| {
+            let turning = turning_bytes::<f32>(windows.channels_first, from, to);
+            Prepared::with_room(turning, move |io| {
                 channels_last(io, windows.channels_first, from, to, |x, out| {
                     run(&p, x, clamp, out)
                 })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Context;
+use super::{Context, Io, room_bytes};
 use crate::error::Result;
 use crate::kernels::reference::conv::ZeroPoints;
 use crate::kernels::requant::quantized_range;
@@ -53,7 +53,8 @@ pub struct Product {
 pub enum Bias {
     None,
     Ready(Vec<i64>),
-    Input(usize),
+    /// The input and its number of channels.
+    Input(usize, usize),
 }
 
 impl Bias {
@@ -69,7 +70,15 @@ impl Bias {
         }
         match cx.constant(input)? {
             Some(tensor) => Ok(Bias::Ready(widen(cx, &tensor)?)),
-            None => Ok(Bias::Input(input)),
+            None => Ok(Bias::Input(input, channels)),
+        }
+    }
+
+    /// Scratch that [`live_bias`] takes.
+    pub fn room_bytes(&self) -> usize {
+        match self {
+            Bias::Input(_, channels) => room_bytes::<i64>(*channels),
+            Bias::None | Bias::Ready(_) => 0,
         }
     }
 }
@@ -145,24 +154,19 @@ pub fn product<X: Quantized>(
 }
 
 /// The widened bias of a call.
-pub fn live_bias<'b>(
-    bias: &'b Bias,
-    io: &super::Io,
-    room: &'b mut Vec<i64>,
-) -> Result<Option<&'b [i64]>> {
+pub fn live_bias<'b, 'a: 'b>(bias: &'b Bias, io: &mut Io<'_, 'a>) -> Result<Option<&'b [i64]>> {
     match bias {
         Bias::None => Ok(None),
         Bias::Ready(values) => Ok(Some(values)),
-        Bias::Input(index) => {
+        Bias::Input(index, channels) => {
             let view = io.view(*index)?;
-            *room = match view.dtype {
-                DType::Int32 => view
-                    .values::<i32>()?
-                    .iter()
-                    .map(|&v| i64::from(v))
-                    .collect(),
-                _ => view.values::<i64>()?.to_vec(),
-            };
+            if view.dtype != DType::Int32 {
+                return view.values::<i64>().map(Some);
+            }
+            let room = io.room(*channels)?;
+            for (wide, &v) in room.iter_mut().zip(view.values::<i32>()?) {
+                *wide = i64::from(v);
+            }
             Ok(Some(room))
         }
     }

@@ -2,7 +2,7 @@
 
 use super::elementwise::rules;
 use super::types::with_number;
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, Operator, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::Quantized;
 use crate::kernels::quantized::arithmetic::Affine;
@@ -271,24 +271,24 @@ fn prepare_top_k(cx: &Context) -> Result<Prepared> {
     let Some(k) = facts[0].shape.fixed().and_then(|s| s.last().copied()) else {
         return super::later();
     };
-    let dtype = cx.dtype(0)?;
+    let (dtype, scratch) = (cx.dtype(0)?, room_bytes::<usize>(k));
     with_number!(dtype, T => match facts[1].dtype {
-        DType::Int32 => Prepared::function(move |io| {
+        DType::Int32 => Prepared::with_room(scratch, move |io| {
             let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i32>(1)?);
-            let mut room = vec![0; length];
-            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i32, &mut room);
+            let room = io.room::<usize>(k)?;
+            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i32, room);
             Ok(())
         }),
-        DType::Int16 => Prepared::function(move |io| {
+        DType::Int16 => Prepared::with_room(scratch, move |io| {
             let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i16>(1)?);
-            let mut room = vec![0; length];
-            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i16, &mut room);
+            let room = io.room::<usize>(k)?;
+            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i16, room);
             Ok(())
         }),
-        DType::Int64 => Prepared::function(move |io| {
+        DType::Int64 => Prepared::with_room(scratch, move |io| {
             let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i64>(1)?);
-            let mut room = vec![0; length];
-            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i64, &mut room);
+            let room = io.room::<usize>(k)?;
+            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i64, room);
             Ok(())
         }),
         other => Err(cx.no_kernel(other)),

@@ -3,9 +3,10 @@
 use super::movement::element_size;
 use super::types::with_number;
 use super::windows::dims4;
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, Operator, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::Quantized;
+use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::reference::resize::{
     Resize, resize_bilinear_f32, resize_bilinear_quantized, resize_bilinear_u8, resize_nearest,
@@ -101,6 +102,7 @@ fn prepare_bilinear(cx: &Context) -> Result<Prepared> {
     let Some(p) = geometry(cx)? else {
         return super::later();
     };
+    let count = cx.sizes(0)?.iter().product();
     match cx.dtype(0)? {
         DType::Float32 => Prepared::function(move |io| {
             resize_bilinear_f32(&p, io.input(0)?, io.output(0)?);
@@ -113,9 +115,10 @@ fn prepare_bilinear(cx: &Context) -> Result<Prepared> {
         DType::Int8 if cx.tflite() => integer::<i8>(p),
         DType::Int16 if cx.tflite() => integer::<i16>(p),
         dtype if !cx.tflite() => with_number!(
-            dtype, T => Prepared::function(move |io| {
-                let wide: Vec<f32> = io.input::<T>(0)?.iter().map(|v| v.to_f64() as f32).collect();
-                resize_bilinear_f32(&p, &wide, io.output(0)?);
+            dtype, T => Prepared::with_room(room_bytes::<f32>(count), move |io| {
+                let wide = io.room(count)?;
+                map(io.input::<T>(0)?, wide, |v| v.to_f64() as f32);
+                resize_bilinear_f32(&p, wide, io.output(0)?);
                 Ok(())
             }),
             else Err(cx.no_kernel(dtype))

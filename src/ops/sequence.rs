@@ -1,8 +1,9 @@
 //! Sequences of different lengths, turned around.
 
 use super::movement::element_size;
-use super::{Context, Fact, Operator, Prepared, View};
+use super::{Context, Fact, Operator, Prepared, View, room_bytes};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::map;
 use crate::kernels::movement;
 use crate::kernels::strides::MAX_RANK;
 use crate::model::DType;
@@ -18,15 +19,13 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
 }
 
-/// Whole numbers that come with a call.
-pub(super) fn live_ints(view: &View) -> Result<Vec<i64>> {
+/// Copies whole numbers that come with a call into `room`, which has one place for each.
+pub(super) fn live_ints(view: &View, room: &mut [i64]) -> Result<()> {
     match view.dtype {
-        DType::Int64 => Ok(view.values::<i64>()?.to_vec()),
-        _ => {
-            let values = view.values::<i32>()?;
-            Ok(values.iter().map(|&v| i64::from(v)).collect())
-        }
+        DType::Int64 => map(view.values::<i64>()?, room, |v| v),
+        _ => map(view.values::<i32>()?, room, i64::from),
     }
+    Ok(())
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {
@@ -41,17 +40,20 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             cx.shape(1)?
         )));
     }
-    Prepared::function(move |io| {
-        let lengths = live_ints(&io.view(1)?)?;
-        let within = |&length: &i64| usize::try_from(length).ok().filter(|&n| n <= steps);
-        let lengths: Option<Vec<usize>> = lengths.iter().map(within).collect();
-        let lengths = lengths.ok_or_else(|| {
-            Error::usage(format!(
-                "a sequence length that is not between 0 and {steps}"
-            ))
-        })?;
+    let scratch = room_bytes::<i64>(count).saturating_add(room_bytes::<usize>(count));
+    Prepared::with_room(scratch, move |io| {
+        let (told, lengths) = (io.room(count)?, io.room::<usize>(count)?);
+        live_ints(&io.view(1)?, told)?;
+        for (length, &told) in lengths.iter_mut().zip(&*told) {
+            let within = usize::try_from(told).ok().filter(|&n| n <= steps);
+            *length = within.ok_or_else(|| {
+                Error::usage(format!(
+                    "a sequence length that is not between 0 and {steps}"
+                ))
+            })?;
+        }
         let (x, out) = (io.view(0)?.bytes(), io.output_bytes(0)?);
-        movement::reverse_sequence(size, x, &shape, (along, batch), &lengths, out);
+        movement::reverse_sequence(size, x, &shape, (along, batch), lengths, out);
         Ok(())
     })
 }

@@ -289,10 +289,12 @@ fn prepare_update(cx: &Context) -> Result<Prepared> {
         )));
     }
     Prepared::function(move |io| {
-        let start = live_ints(&io.view(2)?)?;
+        let mut start = [0; MAX_RANK];
+        let start = &mut start[..shape.len()];
+        live_ints(&io.view(2)?, start)?;
         let (x, part) = (io.view(0)?.bytes(), io.view(1)?.bytes());
         let out = io.output_bytes(0)?;
-        movement::dynamic_update_slice(size, x, &shape, (part, &update), &start, out);
+        movement::dynamic_update_slice(size, x, &shape, (part, &update), start, out);
         Ok(())
     })
 }

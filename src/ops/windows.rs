@@ -1,10 +1,12 @@
 //! Sliding windows of convolutions and pooling: both dialects' attributes as one geometry.
 
-use super::{Context, Io};
+use bytemuck::Pod;
+
+use super::{Context, Io, room_bytes};
 use crate::error::Result;
 use crate::kernels::movement::transpose;
 use crate::kernels::params::{effective_window, padding, same_output, valid_output};
-use crate::model::Shape;
+use crate::model::{Element, Shape};
 
 /// Strides, dilations and padding of a 2-D operator, y before x.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,8 +186,19 @@ pub fn dims4(dims: [i64; 4]) -> Shape {
     Shape(Some(dims.to_vec()))
 }
 
-/// Runs `f` on channels-last copies of input 0 and output 0 where they lie channels first.
-pub fn channels_last<T: crate::model::Element + Default>(
+/// Scratch that [`channels_last`] wants for these sizes.
+pub fn turning_bytes<T>(first: bool, input: [usize; 4], output: [usize; 4]) -> usize {
+    let room = |sizes: [usize; 4]| room_bytes::<T>(sizes.iter().product());
+    if first {
+        room(input).saturating_add(room(output))
+    } else {
+        0
+    }
+}
+
+/// Runs `f` on channels-last copies of input 0 and output 0 where they lie channels first. The copies take
+/// [`turning_bytes`] of scratch.
+pub fn channels_last<T: Element + Pod>(
     io: &mut Io,
     first: bool,
     input: [usize; 4],
@@ -198,21 +211,20 @@ pub fn channels_last<T: crate::model::Element + Default>(
         return Ok(());
     }
     let size = size_of::<T>();
+    let (turned, result) = (io.room::<T>(x.len())?, io.room::<T>(out.len())?);
     let [n, h, w, c] = input;
-    let mut turned = vec![T::default(); x.len()];
     transpose(
         size,
         bytemuck::cast_slice(x),
         &[n, c, h, w],
         &[0, 2, 3, 1],
-        bytemuck::cast_slice_mut(&mut turned),
+        bytemuck::cast_slice_mut(turned),
     );
-    let mut result = vec![T::default(); out.len()];
-    f(&turned, &mut result);
+    f(turned, result);
     let [n, h, w, c] = output;
     transpose(
         size,
-        bytemuck::cast_slice(&result),
+        bytemuck::cast_slice(result),
         &[n, h, w, c],
         &[0, 3, 1, 2],
         bytemuck::cast_slice_mut(out),

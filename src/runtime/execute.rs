@@ -5,32 +5,52 @@ use std::time::Instant;
 
 use bytemuck::{cast_slice, cast_slice_mut};
 
-use super::plan::{Place, Plan, Setup, Step, Work};
+use super::plan::{Place, Plan, Role, Setup, Step, Work};
 use super::{Intermediate, OpTime};
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
 use crate::model::{DType, Tensor, ValueId, shape::element_count};
-use crate::ops::{Constant, Content, Fact, Io, Prepared, View};
+use crate::ops::{Constant, Content, Fact, Io, Kernel, Prepared, View};
 use crate::progress::Progress;
 
 /// What a plan writes while it runs; made once and used again.
 pub struct Memory {
     /// Blocks of 16 bytes, so that every element type is aligned.
     arena: Vec<u128>,
-    /// What one kernel at a time works with, in the same blocks.
-    scratch: Vec<u128>,
     /// Values in tensors of their own, by value.
     owned: Vec<Option<Arc<Tensor>>>,
+    operands: Operands,
+}
+
+/// Where the views of one step at a time are listed; empty between steps.
+#[derive(Default)]
+struct Operands {
+    inputs: Vec<Option<View<'static>>>,
+    outputs: Vec<Option<&'static mut [u8]>>,
+    /// Parts of the arena that are read, by offset.
+    pieces: Vec<(usize, &'static [u8])>,
 }
 
 impl Memory {
-    pub fn new(arena_bytes: usize, scratch_bytes: usize, values: usize) -> Result<Self> {
+    /// `operands` is the most that a step reads or writes.
+    pub fn new(arena_bytes: usize, operands: usize, values: usize) -> Result<Self> {
         Ok(Memory {
             arena: blocks(arena_bytes, "the values")?,
-            scratch: blocks(scratch_bytes, "the kernels")?,
             owned: vec![None; values],
+            operands: Operands {
+                inputs: Vec::with_capacity(operands),
+                outputs: Vec::with_capacity(operands),
+                pieces: Vec::with_capacity(operands),
+            },
         })
     }
+}
+
+/// An empty list in the memory of `list`, for elements of the same layout: collecting in place keeps the allocation.
+fn emptied<A, B>(mut list: Vec<A>) -> Vec<B> {
+    const { assert!(size_of::<A>() == size_of::<B>() && align_of::<A>() == align_of::<B>()) };
+    list.clear();
+    list.into_iter().filter_map(|_| None).collect()
 }
 
 /// At least `bytes` zeroed bytes for what `needs` them.
@@ -119,15 +139,47 @@ pub fn evaluate(
     }
 }
 
-/// Operands that a step may have before its views need memory of their own.
-const INLINE: usize = 8;
+/// The values of a run, where they lie.
+#[derive(Clone, Copy)]
+pub struct Values<'v> {
+    pub setup: &'v Setup,
+    pub plan: &'v Plan,
+    pub inputs: &'v [&'v Tensor],
+    pub memory: &'v Memory,
+}
+
+impl<'v> Values<'v> {
+    pub fn view(&self, value: ValueId) -> Result<View<'v>> {
+        let never = || {
+            let name = &self.setup.graph.value(value).name;
+            Error::unsupported(format!("the value {name:?} was not computed"))
+        };
+        let sizes = self.plan.sizes[value.index()].as_deref();
+        let tensor = match &self.plan.places[value.index()] {
+            Place::Nowhere => None,
+            Place::Arena { offset, bytes } => {
+                let arena: &[u8] = cast_slice(&self.memory.arena);
+                let (dtype, shape) = self.plan.known(value).ok_or_else(never)?;
+                let data = Content::Bytes(&arena[*offset..*offset + *bytes]);
+                return Ok(View { dtype, shape, data });
+            }
+            Place::Input(index) => self.inputs.get(*index).copied(),
+            Place::Constant(tensor) => Some(&**tensor),
+            Place::Owned(index) => self.memory.owned.get(*index).and_then(Option::as_deref),
+        };
+        let whole = View::of(tensor.ok_or_else(never)?);
+        Ok(View {
+            shape: sizes.unwrap_or(whole.shape),
+            ..whole
+        })
+    }
+}
 
 pub struct Run<'r> {
     pub setup: &'r Setup,
     pub plan: &'r Plan,
-    pub inputs: &'r [Tensor],
+    pub inputs: &'r [&'r Tensor],
     pub memory: &'r mut Memory,
-    pub threads: &'r Threads,
 }
 
 impl Run<'_> {
@@ -167,79 +219,24 @@ impl Run<'_> {
                 value: self.setup.graph.value(output).name.clone(),
                 node: node.name.clone(),
                 op: node.custom.clone().unwrap_or_else(|| node.op.clone()),
-                tensor: self.tensor(output)?,
+                tensor: self.values().view(output)?.to_tensor()?,
             });
         }
         Ok(())
     }
 
-    /// A copy of a value as it is now.
-    pub fn tensor(&self, value: ValueId) -> Result<Tensor> {
-        let never = || {
-            let name = &self.setup.graph.value(value).name;
-            Error::unsupported(format!("the value {name:?} was not computed"))
-        };
-        match &self.plan.places[value.index()] {
-            Place::Nowhere => Err(never()),
-            Place::Arena { offset, bytes } => {
-                let arena: &[u8] = cast_slice(&self.memory.arena);
-                let (dtype, sizes) = self.known(value).ok_or_else(never)?;
-                Tensor::from_bytes(dtype, sizes, &arena[*offset..*offset + *bytes])
-            }
-            place => {
-                let tensor = self.whole(place).ok_or_else(never)?;
-                match self.known(value) {
-                    Some((_, sizes)) if sizes != tensor.shape() => View {
-                        shape: sizes,
-                        ..View::of(tensor)
-                    }
-                    .to_tensor(),
-                    _ => Ok(tensor.clone()),
-                }
-            }
+    fn values(&self) -> Values<'_> {
+        Values {
+            setup: self.setup,
+            plan: self.plan,
+            inputs: self.inputs,
+            memory: self.memory,
         }
-    }
-
-    fn whole<'m>(&'m self, place: &'m Place) -> Option<&'m Tensor> {
-        match place {
-            Place::Input(index) => self.inputs.get(*index),
-            Place::Constant(tensor) => Some(tensor),
-            Place::Owned(index) => self.memory.owned.get(*index)?.as_deref(),
-            Place::Nowhere | Place::Arena { .. } => None,
-        }
-    }
-
-    fn known(&self, value: ValueId) -> Option<(DType, &[usize])> {
-        let fact = self.plan.facts[value.index()].as_ref()?;
-        let sizes = self.plan.sizes[value.index()].as_deref()?;
-        Some((fact.dtype, sizes))
     }
 
     fn step(&mut self, step: &Step) -> Result<()> {
         match &step.work {
-            Work::Kernel(_) => {
-                let most = step
-                    .inputs
-                    .len()
-                    .max(step.outputs.len())
-                    .max(step.pieces.len());
-                if most <= INLINE {
-                    self.kernel(
-                        step,
-                        &mut [None; INLINE],
-                        &mut [const { None }; INLINE],
-                        &mut [(0, &[][..]); INLINE],
-                    )
-                } else {
-                    let mut outputs = Vec::new();
-                    outputs.resize_with(step.outputs.len(), || None);
-                    let (views, shared) = (
-                        &mut *vec![None; step.inputs.len()],
-                        &mut *vec![(0, &[][..]); step.pieces.len()],
-                    );
-                    self.kernel(step, views, &mut outputs, shared)
-                }
-            }
+            Work::Kernel(kernel) => self.kernel(step, &**kernel),
             Work::Compute(compute) => {
                 let tensors = self.gather(step)?;
                 let views: Vec<_> = tensors.iter().map(|t| t.as_deref().map(View::of)).collect();
@@ -249,88 +246,77 @@ impl Run<'_> {
             Work::Dynamic => {
                 let tensors = self.gather(step)?;
                 let facts = self.facts(step, &tensors);
-                let outputs =
-                    self.plan
-                        .dynamic(self.setup, step.node, &facts, &tensors, self.threads)?;
+                let outputs = self.plan.dynamic(self.setup, step.node, &facts, &tensors)?;
                 self.store(step, outputs)
             }
         }
     }
 
     /// Cuts the arena into the step's pieces and runs its kernel on them.
-    fn kernel<'m>(
-        &'m mut self,
-        step: &'m Step,
-        views: &mut [Option<View<'m>>],
-        outputs: &mut [Option<&'m mut [u8]>],
-        shared: &mut [(usize, &'m [u8])],
-    ) -> Result<()> {
-        let Work::Kernel(kernel) = &step.work else {
-            return Ok(());
-        };
-        let (plan, inputs) = (self.plan, self.inputs);
+    fn kernel(&mut self, step: &Step, kernel: &dyn Kernel) -> Result<()> {
+        let (plan, given) = (self.plan, self.inputs);
         let Memory {
             arena,
-            scratch,
             owned,
+            operands,
         } = &mut *self.memory;
-        let mut rest: &'m mut [u8] = cast_slice_mut(arena);
+        let mut inputs = emptied(std::mem::take(&mut operands.inputs));
+        let mut outputs = emptied(std::mem::take(&mut operands.outputs));
+        let mut pieces = emptied(std::mem::take(&mut operands.pieces));
+        outputs.resize_with(step.outputs.len(), || None);
+        let mut scratch: &mut [u8] = &mut [];
+        let mut rest: &mut [u8] = cast_slice_mut(arena);
         let mut base = 0;
-        for (piece, slot) in step.pieces.iter().zip(shared.iter_mut()) {
+        for piece in &step.pieces {
             let (_, tail) = std::mem::take(&mut rest).split_at_mut(piece.offset - base);
             let (mine, tail) = tail.split_at_mut(piece.bytes);
             rest = tail;
             base = piece.offset + piece.bytes;
-            match piece.output {
-                Some(index) => outputs[index] = Some(mine),
-                None => *slot = (piece.offset, mine),
+            match piece.role {
+                Role::Output(index) => outputs[index] = Some(mine),
+                Role::Input => pieces.push((piece.offset, &*mine)),
+                Role::Scratch => scratch = mine,
             }
         }
-        for (view, input) in views.iter_mut().zip(&step.inputs) {
-            let Some(value) = input else { continue };
-            let at = value.index();
-            let sizes = plan.sizes[at].as_deref();
-            let whole = match &plan.places[at] {
-                Place::Input(index) => inputs.get(*index),
-                Place::Constant(tensor) => Some(&**tensor),
-                Place::Owned(index) => owned[*index].as_deref(),
-                Place::Arena { offset, bytes } => {
-                    let found = shared
-                        .iter()
-                        .find(|(o, b)| o == offset && b.len() == *bytes);
-                    if let (Some((_, bytes)), Some(fact), Some(shape)) =
-                        (found, &plan.facts[at], sizes)
-                    {
-                        *view = Some(View {
-                            dtype: fact.dtype,
-                            shape,
-                            data: Content::Bytes(bytes),
-                        });
-                    } else if let (0, Some(fact), Some(shape)) = (*bytes, &plan.facts[at], sizes) {
-                        *view = Some(View {
-                            dtype: fact.dtype,
-                            shape,
-                            data: Content::Bytes(&[]),
-                        });
+        for input in &step.inputs {
+            inputs.push(input.and_then(|value| {
+                let whole = match &plan.places[value.index()] {
+                    Place::Nowhere => None,
+                    Place::Input(index) => given.get(*index).copied(),
+                    Place::Constant(tensor) => Some(&**tensor),
+                    Place::Owned(index) => owned[*index].as_deref(),
+                    Place::Arena { offset, bytes } => {
+                        let found = pieces
+                            .iter()
+                            .find(|(at, piece)| at == offset && piece.len() == *bytes);
+                        let data = match (found, bytes) {
+                            (Some((_, piece)), _) => *piece,
+                            (None, 0) => &[],
+                            _ => return None,
+                        };
+                        let (dtype, shape) = plan.known(value)?;
+                        let data = Content::Bytes(data);
+                        return Some(View { dtype, shape, data });
                     }
-                    None
-                }
-                Place::Nowhere => None,
-            };
-            if let Some(tensor) = whole {
-                let full = View::of(tensor);
-                *view = Some(View {
-                    shape: sizes.unwrap_or(full.shape),
-                    ..full
-                });
-            }
+                };
+                let whole = View::of(whole?);
+                let shape = plan.sizes[value.index()].as_deref();
+                Some(View {
+                    shape: shape.unwrap_or(whole.shape),
+                    ..whole
+                })
+            }));
         }
-        kernel.run(&mut Io {
-            inputs: &views[..step.inputs.len()],
-            outputs: &mut outputs[..step.outputs.len()],
-            threads: self.threads,
-            scratch: cast_slice_mut(scratch),
-        })
+        let result = kernel.run(&mut Io {
+            inputs: &inputs,
+            outputs: &mut outputs,
+            threads: &self.setup.threads,
+            scratch,
+        });
+        operands.inputs = emptied(inputs);
+        operands.outputs = emptied(outputs);
+        operands.pieces = emptied(pieces);
+        result
     }
 
     /// The step's inputs as tensors of their own.
@@ -345,7 +331,7 @@ impl Run<'_> {
                     Place::Owned(index) if *index == value.index() => {
                         self.memory.owned[*index].clone()
                     }
-                    _ => Some(Arc::new(self.tensor(*value)?)),
+                    _ => Some(Arc::new(self.values().view(*value)?.to_tensor()?)),
                 },
             });
         }
@@ -370,7 +356,7 @@ impl Run<'_> {
 
     fn store(&mut self, step: &Step, tensors: Vec<Tensor>) -> Result<()> {
         for (value, tensor) in step.outputs.iter().zip(tensors) {
-            if let Some((dtype, sizes)) = self.known(*value)
+            if let Some((dtype, sizes)) = self.plan.known(*value)
                 && (dtype != tensor.dtype() || sizes != tensor.shape())
             {
                 return Err(Error::unsupported(format!(

@@ -1,5 +1,7 @@
 //! What a caller gives, against what the signature wants.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
 use crate::model::{DType, Port, Tensor};
 
@@ -8,8 +10,8 @@ use crate::model::{DType, Port, Tensor};
 ///
 /// # Errors
 /// Unknown, missing or repeated names, other types, sizes that don't fit; each says what would fit.
-pub fn arrange(ports: &[Port], given: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
-    let mut found: Vec<Option<Tensor>> = vec![None; ports.len()];
+pub fn arrange<'t>(ports: &[Port], given: &'t [(String, Tensor)]) -> Result<Vec<Cow<'t, Tensor>>> {
+    let mut found: Vec<Option<Cow<Tensor>>> = vec![None; ports.len()];
     for (name, tensor) in given {
         let at = position(ports, name).ok_or_else(|| {
             Error::usage(format!("there is no input {name:?}")).hint(known(ports))
@@ -42,6 +44,25 @@ pub fn arrange(ports: &[Port], given: &[(String, Tensor)]) -> Result<Vec<Tensor>
     Ok(found.into_iter().flatten().collect())
 }
 
+/// Whether `given`, in the order of `ports`, have their types and fit their sizes.
+pub fn check(ports: &[Port], given: &[&Tensor]) -> Result<()> {
+    if ports.len() != given.len() {
+        return Err(Error::usage(format!(
+            "{} inputs are given, expected {}",
+            given.len(),
+            ports.len()
+        ))
+        .hint(known(ports)));
+    }
+    for (port, tensor) in ports.iter().zip(given) {
+        check_sizes(port, tensor)?;
+        if tensor.dtype() != port.dtype {
+            return Err(wrong_type(port, tensor));
+        }
+    }
+    Ok(())
+}
+
 fn position(ports: &[Port], name: &str) -> Option<usize> {
     ports.iter().position(|p| &*p.name == name).or_else(|| {
         let index: usize = name.strip_prefix('#')?.parse().ok()?;
@@ -61,32 +82,41 @@ fn known(ports: &[Port]) -> String {
     format!("there are: {}", list.join(", "))
 }
 
-fn fit(port: &Port, tensor: &Tensor) -> Result<Tensor> {
-    if !port.shape.accepts(tensor.shape()) {
-        return Err(Error::usage(format!(
-            "the input {:?} has the sizes {:?}, expected {}",
-            port.name,
-            tensor.shape(),
-            port.shape
-        )));
-    }
-    if tensor.dtype() == port.dtype {
-        return Ok(tensor.clone());
-    }
-    if let (Some(values), Some(q)) = (tensor.values::<f32>(), port.quantization.as_ref())
-        && let Some((scale, zero)) = q.single().filter(|(scale, _)| *scale > 0.0)
-    {
-        return quantize(port, tensor.shape(), values, scale, zero);
-    }
-    if let Some(bits) = same_bits(port.dtype, tensor) {
-        return Ok(bits);
+fn check_sizes(port: &Port, tensor: &Tensor) -> Result<()> {
+    if port.shape.accepts(tensor.shape()) {
+        return Ok(());
     }
     Err(Error::usage(format!(
+        "the input {:?} has the sizes {:?}, expected {}",
+        port.name,
+        tensor.shape(),
+        port.shape
+    )))
+}
+
+fn wrong_type(port: &Port, tensor: &Tensor) -> Error {
+    Error::usage(format!(
         "the input {:?} is {}, expected {}",
         port.name,
         tensor.dtype(),
         port.dtype
-    )))
+    ))
+}
+
+fn fit<'t>(port: &Port, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
+    check_sizes(port, tensor)?;
+    if tensor.dtype() == port.dtype {
+        return Ok(Cow::Borrowed(tensor));
+    }
+    if let (Some(values), Some(q)) = (tensor.values::<f32>(), port.quantization.as_ref())
+        && let Some((scale, zero)) = q.single().filter(|(scale, _)| *scale > 0.0)
+    {
+        return quantize(port, tensor.shape(), values, scale, zero).map(Cow::Owned);
+    }
+    match same_bits(port.dtype, tensor) {
+        Some(bits) => Ok(Cow::Owned(bits)),
+        None => Err(wrong_type(port, tensor)),
+    }
 }
 
 /// bfloat16 comes as its bits in uint16, sub-byte integers as (u)int8.
@@ -175,7 +205,8 @@ mod tests {
         let mut q = port("q", DType::Int8, &[4]);
         q.quantization = Some(Quantization::per_tensor(0.5, 3));
         let floats = Tensor::from_values(&[4], &[0.0f32, 1.0, 1000.0, f32::NAN]);
-        let out = arrange(&[q], &[("q".into(), floats)]).unwrap();
+        let given = [("q".to_owned(), floats)];
+        let out = arrange(&[q], &given).unwrap();
         assert_eq!(out[0].values::<i8>().unwrap(), [3, 5, 127, 3]);
     }
 }

@@ -14,7 +14,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use session::Session;
+pub use crate::ops::{Content, View};
+pub use session::{Outputs, Session};
 
 use std::time::Instant;
 
@@ -76,7 +77,8 @@ pub struct ArenaReport {
 
 #[derive(Debug, Clone)]
 pub struct ArenaBlock {
-    pub value: Name,
+    /// `None` for what the kernel of one step works with.
+    pub value: Option<Name>,
     pub offset: usize,
     pub bytes: usize,
     /// First and last step that needs it.
@@ -106,7 +108,7 @@ impl Timings {
     }
 }
 
-/// Runs `runs` times on the same inputs.
+/// Invokes `runs` times on the same inputs.
 pub fn bench(
     session: &mut Session,
     inputs: &[(String, Tensor)],
@@ -114,10 +116,12 @@ pub fn bench(
     progress: &Progress,
 ) -> Result<Timings> {
     let silent = Progress::new();
+    let arranged = session.arrange(inputs)?;
+    let given: Vec<&Tensor> = arranged.iter().map(|t| &**t).collect();
     let time = |session: &mut Session| {
         progress.check()?;
         let start = Instant::now();
-        session.run(inputs, &silent)?;
+        session.invoke(&given, &silent)?;
         Ok(start.elapsed().as_nanos() as u64)
     };
     progress.stage("timing", runs as u64);

@@ -81,8 +81,15 @@ pub struct Step {
 pub struct Piece {
     pub offset: usize,
     pub bytes: usize,
-    /// The output it is for; `None` for inputs.
-    pub output: Option<usize>,
+    pub role: Role,
+}
+
+/// What a step does with a piece of the arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Input,
+    Output(usize),
+    Scratch,
 }
 
 pub struct Plan {
@@ -304,31 +311,7 @@ impl Builder<'_> {
         let mut places = self.places(&last_use)?;
         let (arena_bytes, report) = self.arena(&mut places, &last_use)?;
         for step in &mut self.steps {
-            let at = |value: &ValueId| places[value.index()].clone();
-            let mut pieces: Vec<Piece> = Vec::new();
-            for (slot, output) in step.outputs.iter().enumerate() {
-                if let Place::Arena { offset, bytes } = at(output) {
-                    pieces.push(Piece {
-                        offset,
-                        bytes,
-                        output: Some(slot),
-                    });
-                }
-            }
-            for input in step.inputs.iter().flatten() {
-                if let Place::Arena { offset, bytes } = at(input)
-                    && bytes > 0
-                    && !pieces.iter().any(|p| p.offset == offset && p.bytes > 0)
-                {
-                    pieces.push(Piece {
-                        offset,
-                        bytes,
-                        output: None,
-                    });
-                }
-            }
-            pieces.sort_by_key(|p| (p.offset, p.bytes));
-            step.pieces = pieces;
+            step.lay(&places);
         }
         let sizes = self
             .facts
@@ -434,7 +417,7 @@ impl Builder<'_> {
     }
 
     fn arena(
-        &self,
+        &mut self,
         places: &mut [Place],
         last_use: &[Option<usize>],
     ) -> Result<(usize, ArenaReport)> {
@@ -443,7 +426,7 @@ impl Builder<'_> {
         for (first, step) in self.steps.iter().enumerate() {
             for value in &step.outputs {
                 if let Place::Arena { bytes, .. } = places[value.index()] {
-                    owners.push(*value);
+                    owners.push(Owner::Value(*value));
                     lifetimes.push(Lifetime {
                         bytes,
                         first,
@@ -451,11 +434,30 @@ impl Builder<'_> {
                     });
                 }
             }
+            if let Work::Kernel(kernel) = &step.work
+                && kernel.scratch_bytes() > 0
+            {
+                owners.push(Owner::Scratch(first));
+                lifetimes.push(Lifetime {
+                    bytes: kernel.scratch_bytes(),
+                    first,
+                    last: first,
+                });
+            }
         }
         let (offsets, size) = arena::assign(&lifetimes)?;
-        for (value, &at) in owners.iter().zip(&offsets) {
-            if let Place::Arena { offset, .. } = &mut places[value.index()] {
-                *offset = at;
+        for (owner, (lifetime, &at)) in owners.iter().zip(lifetimes.iter().zip(&offsets)) {
+            match owner {
+                Owner::Value(value) => {
+                    if let Place::Arena { offset, .. } = &mut places[value.index()] {
+                        *offset = at;
+                    }
+                }
+                Owner::Scratch(step) => self.steps[*step].pieces.push(Piece {
+                    offset: at,
+                    bytes: lifetime.bytes,
+                    role: Role::Scratch,
+                }),
             }
         }
         for at in 0..places.len() {
@@ -467,8 +469,11 @@ impl Builder<'_> {
         let blocks: Vec<ArenaBlock> = owners
             .iter()
             .zip(lifetimes.iter().zip(&offsets))
-            .map(|(value, (lifetime, &offset))| ArenaBlock {
-                value: self.setup.graph.value(*value).name.clone(),
+            .map(|(owner, (lifetime, &offset))| ArenaBlock {
+                value: match owner {
+                    Owner::Value(value) => Some(self.setup.graph.value(*value).name.clone()),
+                    Owner::Scratch(_) => None,
+                },
                 offset,
                 bytes: lifetime.bytes,
                 first: lifetime.first,
@@ -501,6 +506,48 @@ impl Builder<'_> {
             blocks,
         };
         Ok((size, report))
+    }
+}
+
+/// What a block of the arena is for.
+enum Owner {
+    Value(ValueId),
+    /// What the kernel of this step works with.
+    Scratch(usize),
+}
+
+impl Step {
+    /// Lists the pieces of the arena that the step's operands take, besides its scratch.
+    fn lay(&mut self, places: &[Place]) {
+        let at = |value: &ValueId| match places[value.index()] {
+            Place::Arena { offset, bytes } => Some((offset, bytes)),
+            _ => None,
+        };
+        for (slot, output) in self.outputs.iter().enumerate() {
+            if let Some((offset, bytes)) = at(output) {
+                let role = Role::Output(slot);
+                self.pieces.push(Piece {
+                    offset,
+                    bytes,
+                    role,
+                });
+            }
+        }
+        for input in self.inputs.iter().flatten() {
+            let Some((offset, bytes)) = at(input) else {
+                continue;
+            };
+            let listed = |p: &Piece| p.offset == offset && p.bytes > 0;
+            if bytes > 0 && !self.pieces.iter().any(listed) {
+                let role = Role::Input;
+                self.pieces.push(Piece {
+                    offset,
+                    bytes,
+                    role,
+                });
+            }
+        }
+        self.pieces.sort_by_key(|p| (p.offset, p.bytes));
     }
 }
 
@@ -545,7 +592,6 @@ impl Plan {
         node: NodeId,
         inputs: &[Option<Fact>],
         tensors: &[Option<Arc<Tensor>>],
-        threads: &Threads,
     ) -> Result<Vec<Tensor>> {
         let context = setup.context(node, inputs);
         let outputs = ops::infer_in(&context)?;
@@ -559,7 +605,7 @@ impl Plan {
         let operator = ops::find(setup.graph.dialect, &context.node.op)
             .ok_or_else(|| Error::unsupported("no such operator here"))?;
         let prepared = (operator.prepare)(&context)?;
-        evaluate(&prepared, tensors, &outputs, threads)
+        evaluate(&prepared, tensors, &outputs, &setup.threads)
     }
 
     /// Whether a value is small enough that shapes may depend on it.
@@ -571,12 +617,24 @@ impl Plan {
     }
 
     pub fn memory(&self) -> Result<Memory> {
-        let scratch = self.steps.iter().map(|step| match &step.work {
-            Work::Kernel(kernel) => kernel.scratch_bytes(),
-            Work::Compute(_) | Work::Dynamic => 0,
-        });
-        let scratch_bytes = scratch.max().unwrap_or(0);
-        Memory::new(self.arena_bytes, scratch_bytes, self.places.len())
+        let operands = |step: &Step| {
+            let (read, written) = (step.inputs.len(), step.outputs.len());
+            read.max(written).max(step.pieces.len())
+        };
+        let most = self.steps.iter().map(operands).max().unwrap_or(0);
+        Memory::new(self.arena_bytes, most, self.places.len())
+    }
+
+    pub fn is_static(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.all(|step| matches!(step.work, Work::Kernel(_)))
+    }
+
+    /// Type and sizes of a value, where they are known before the run.
+    pub fn known(&self, value: ValueId) -> Option<(DType, &[usize])> {
+        let fact = self.facts[value.index()].as_ref()?;
+        let sizes = self.sizes[value.index()].as_deref()?;
+        Some((fact.dtype, sizes))
     }
 }
 

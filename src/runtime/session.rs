@@ -1,13 +1,15 @@
 //! A signature made ready to run.
 
-use super::execute::{Memory, Run, Watch};
+use std::borrow::Cow;
+
+use super::execute::{Memory, Run, Values, Watch};
 use super::plan::{Plan, Setup};
 use super::problems::Problems;
 use super::{ArenaReport, Intermediate, KernelChoice, OpTime, RunOptions, inputs};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Threads;
 use crate::model::{Dialect, Graph, Model, Name, NodeId, Port, Signature, Tensor, ValueId, inline};
-use crate::ops::{self, Options};
+use crate::ops::{self, Options, View};
 use crate::progress::Progress;
 
 /// A signature made ready to run; runs share the model's weights.
@@ -112,18 +114,28 @@ impl Session {
         &self.outputs
     }
 
-    /// Runs once. `inputs` by name (or `#0`…), all of them, in any order; outputs in the order of [`Session::outputs`].
+    /// `inputs` by name (or `#0`…), in any order, as [`Session::invoke`] takes them: in the order of
+    /// [`Session::inputs`], floats for a quantized input quantized.
+    ///
+    /// # Errors
+    /// Names, types and sizes that don't fit (usage).
+    pub fn arrange<'t>(&self, inputs: &'t [(String, Tensor)]) -> Result<Vec<Cow<'t, Tensor>>> {
+        inputs::arrange(&self.inputs, inputs)
+    }
+
+    /// Runs once on `inputs` in the order of [`Session::inputs`]. After the first call with the same sizes it
+    /// allocates nothing where the graph [is static](Session::is_static).
     ///
     /// # Errors
     /// Inputs that don't fit (usage), values that an operator can't work with, and a stop asked for through `progress`
     /// between two operators.
-    pub fn run(
-        &mut self,
-        inputs: &[(String, Tensor)],
+    pub fn invoke<'s>(
+        &'s mut self,
+        inputs: &'s [&'s Tensor],
         progress: &Progress,
-    ) -> Result<Vec<(String, Tensor)>> {
-        let given = inputs::arrange(&self.inputs, inputs)?;
-        self.plan_for(&given, progress)?;
+    ) -> Result<Outputs<'s>> {
+        inputs::check(&self.inputs, inputs)?;
+        self.plan_for(inputs, progress)?;
         let Some((plan, memory)) = &mut self.planned else {
             return Err(Error::unsupported("nothing was planned"));
         };
@@ -131,15 +143,33 @@ impl Session {
         let mut run = Run {
             setup: &self.setup,
             plan,
-            inputs: &given,
+            inputs,
             memory,
-            threads: &self.setup.threads,
         };
         run.all(&mut self.watch, progress)?;
-        let names = self.outputs.iter().zip(&self.setup.outputs);
-        names
-            .map(|(port, &value)| Ok((port.name.to_string(), run.tensor(value)?)))
-            .collect()
+        Ok(Outputs {
+            ports: &self.outputs,
+            values: Values {
+                setup: &self.setup,
+                plan,
+                inputs,
+                memory,
+            },
+        })
+    }
+
+    /// [`Session::arrange`], [`Session::invoke`] and copies of the outputs in the order of [`Session::outputs`].
+    ///
+    /// # Errors
+    /// As those.
+    pub fn run(
+        &mut self,
+        inputs: &[(String, Tensor)],
+        progress: &Progress,
+    ) -> Result<Vec<(String, Tensor)>> {
+        let arranged = self.arrange(inputs)?;
+        let given: Vec<&Tensor> = arranged.iter().map(|tensor| &**tensor).collect();
+        self.invoke(&given, progress)?.to_tensors()
     }
 
     /// Outputs of [`Session::run`] under the keys that files use: the signature's names, or `#0`, `#1`, … for a model
@@ -158,7 +188,7 @@ impl Session {
             .collect()
     }
 
-    fn plan_for(&mut self, given: &[Tensor], progress: &Progress) -> Result<()> {
+    fn plan_for(&mut self, given: &[&Tensor], progress: &Progress) -> Result<()> {
         let same = |plan: &Plan| {
             plan.input_sizes
                 .iter()
@@ -174,6 +204,13 @@ impl Session {
         let memory = plan.memory()?;
         self.planned = Some((plan, memory));
         Ok(())
+    }
+
+    /// Whether every size within the graph followed from the sizes of the last inputs, and everything is plain numbers.
+    pub fn is_static(&self) -> bool {
+        self.planned
+            .as_ref()
+            .is_some_and(|(plan, _)| plan.is_static())
     }
 
     /// Times every operator in the runs that follow; costs nothing when off.
@@ -200,6 +237,46 @@ impl Session {
             .as_ref()
             .map(|(plan, _)| plan.report.clone())
             .unwrap_or_default()
+    }
+}
+
+/// What an invocation gave, where it lies; to be read or copied before the next one.
+#[derive(Clone, Copy)]
+pub struct Outputs<'s> {
+    ports: &'s [Port],
+    values: Values<'s>,
+}
+
+impl<'s> Outputs<'s> {
+    pub fn len(&self) -> usize {
+        self.ports.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ports.is_empty()
+    }
+
+    /// Output `index` in the order of [`Session::outputs`].
+    ///
+    /// # Errors
+    /// There is no such output.
+    pub fn view(&self, index: usize) -> Result<View<'s>> {
+        match self.values.setup.outputs.get(index) {
+            Some(&value) => self.values.view(value),
+            None => Err(Error::usage(format!(
+                "there is no output {index}, the signature has {}",
+                self.len()
+            ))),
+        }
+    }
+
+    /// Copies of all of them under their names.
+    pub fn to_tensors(&self) -> Result<Vec<(String, Tensor)>> {
+        let copy = |(at, port): (usize, &Port)| {
+            let tensor = self.view(at)?.to_tensor()?;
+            Ok((port.name.to_string(), tensor))
+        };
+        self.ports.iter().enumerate().map(copy).collect()
     }
 }
 
