@@ -18,6 +18,9 @@ const MAX_FILES: usize = 16;
 #[derive(Debug, Clone)]
 pub struct SampleSet {
     pub name: String,
+    /// The archive and the key in it.
+    pub path: PathBuf,
+    pub key: String,
     pub count: usize,
     /// The array with one sample per index of its first axis.
     pub values: Tensor,
@@ -82,6 +85,8 @@ fn sets_in(path: &Path, port: &Port) -> Vec<SampleSet> {
             let count = values.shape().first().copied().unwrap_or(0);
             SampleSet {
                 name: format!("{stem}:{key}"),
+                path: path.to_path_buf(),
+                key: key.clone(),
                 count,
                 labels: labels(count).filter(|_| values.rank() > 1),
                 values: values.clone(),
@@ -139,6 +144,8 @@ mod tests {
     fn a_sample_gets_the_shape_of_the_port() {
         let set = SampleSet {
             name: "s".into(),
+            path: PathBuf::new(),
+            key: "s".into(),
             count: 2,
             values: Tensor::from_values(&[2, 3], &[1f32, 2., 3., 4., 5., 6.]),
             labels: None,

@@ -449,9 +449,7 @@ impl App {
 
     fn copy_chosen(&mut self) {
         let at = self.current;
-        let text = self.on_desk(at, |pane, cx| {
-            pane.copied().or_else(|| cx.focus.name(cx.model))
-        });
+        let text = self.on_desk(at, |pane, cx| pane.copied(cx));
         match text.flatten() {
             Some(text) => self.copy(text),
             None => self.notice = Some("nothing chosen to copy".to_owned()),

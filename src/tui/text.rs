@@ -1,5 +1,7 @@
 //! Numbers, names and bars as a person reads them.
 
+use std::path::Path;
+
 use super::term::width;
 use crate::report::human;
 pub use crate::report::human::{bytes, count as short, exact as count, macs, percent};
@@ -132,6 +134,29 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
+/// A path from the folder one works in, if it lies there.
+pub fn path(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+    match short.filter(|p| !p.as_os_str().is_empty()) {
+        Some(short) => short.display().to_string(),
+        None => path.display().to_string(),
+    }
+}
+
+/// Words as a POSIX shell takes them: quoted where they would be taken apart.
+pub fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
+    let quoted = words.into_iter().map(|word| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +179,23 @@ mod tests {
         assert_eq!(fit("abcdef", 4), "abc…");
         assert_eq!(left("ab", 4), "ab  ");
         assert_eq!(right("ab", 4), "  ab");
+    }
+
+    #[test]
+    fn a_command_line_survives_the_shell() {
+        let words = [
+            "mexplore",
+            "run",
+            "my model/",
+            "--input",
+            "x=[1,2]",
+            "it's",
+            "",
+        ];
+        assert_eq!(
+            command_line(words),
+            r"mexplore run 'my model/' --input 'x=[1,2]' 'it'\''s' ''"
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Promise: in one minute, without a manual, a person has seen a model's signatures, graph, shards and sizes, run a
 //! digit through it, made an int8 `.tflite` of it, and sees both side by side. Done with the real program.
 
+#[cfg(unix)]
+mod copying;
 mod leaving;
 mod monkey;
 mod terminal;

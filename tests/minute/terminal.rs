@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// Longer than anything takes on a busy machine; a wait that ends here has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mexplore");
 
@@ -93,7 +93,9 @@ impl Terminal {
         std::thread::spawn(move || {
             let mut bytes = [0; 8192];
             while let Ok(count @ 1..) = reader.read(&mut bytes) {
-                let mut output = shared.0.lock().unwrap();
+                let Ok(mut output) = shared.0.lock() else {
+                    break;
+                };
                 output.screen.process(&bytes[..count]);
                 output.bytes.extend_from_slice(&bytes[..count]);
                 shared.1.notify_all();

@@ -300,6 +300,18 @@ impl Pane for ComparePane {
         Handled::No
     }
 
+    fn copied(&self, cx: &Context) -> Option<String> {
+        let (a, b) = self.sides(cx.model)?;
+        let (a, b) = (text::path(&a.path), text::path(&b.path));
+        Some(text::command_line([
+            "mexplore",
+            "compare",
+            &a,
+            &b,
+            "--per-layer",
+        ]))
+    }
+
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let Some((a, b)) = self.sides(view.model) else {

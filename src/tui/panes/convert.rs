@@ -434,6 +434,29 @@ impl Pane for ConvertPane {
         Handled::No
     }
 
+    fn copied(&self, cx: &Context) -> Option<String> {
+        let (model, file) = (text::path(&cx.model.path), text::path(&self.path));
+        let mut words = vec!["mexplore", "convert", &model, "-o", &file];
+        let (mode, name, _) = MODES[self.mode];
+        if mode.is_some() {
+            words.extend(["--quantize", name]);
+        }
+        let samples = match &self.samples {
+            Samples::Set(at) => self.sets.get(*at).map(|(_, set)| text::path(&set.path)),
+            Samples::File(path) => Some(text::path(path)),
+            Samples::None => None,
+        };
+        if self.calibrates() {
+            if let Some(samples) = &samples {
+                words.extend(["--calibration", samples]);
+            }
+            if self.io == Io::Int {
+                words.extend(["--io", "int"]);
+            }
+        }
+        Some(text::command_line(words))
+    }
+
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let (left, right) = self.split.areas(area, 48);
         if !left.is_empty() {

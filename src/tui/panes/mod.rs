@@ -278,9 +278,9 @@ pub trait Pane {
         cx.fail(error);
     }
 
-    /// A line for the clipboard; the name of the chosen thing without one.
-    fn copied(&self) -> Option<String> {
-        None
+    /// What goes to the clipboard: the chosen thing's name, or the command that does what the pane does.
+    fn copied(&self, cx: &Context) -> Option<String> {
+        cx.focus.name(cx.model)
     }
 }
 

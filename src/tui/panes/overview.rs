@@ -219,6 +219,23 @@ impl Pane for OverviewPane {
         Handled::No
     }
 
+    fn copied(&self, cx: &Context) -> Option<String> {
+        let chosen = match self.part {
+            Part::Signatures => cx
+                .focus
+                .meta(cx.model)
+                .and_then(|m| m.signatures.get(self.signatures.at))
+                .map(|s| s.key.to_string()),
+            Part::Bytes => self
+                .summary
+                .as_ref()
+                .and_then(|s| s.bytes.get(self.bytes.at))
+                .map(|b| b.name.to_string()),
+            Part::Health => self.findings().get(self.health.at).map(|f| f.text.clone()),
+        };
+        chosen.or_else(|| Some(text::path(&cx.model.path)))
+    }
+
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let meta = view.focus.meta(view.model);

@@ -391,7 +391,7 @@ impl Pane for TensorsPane {
         }
     }
 
-    fn copied(&self) -> Option<String> {
+    fn copied(&self, _cx: &Context) -> Option<String> {
         self.row().map(|r| r.name.to_string())
     }
 

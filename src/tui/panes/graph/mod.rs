@@ -361,11 +361,10 @@ impl Pane for GraphPane {
         }
     }
 
-    fn copied(&self) -> Option<String> {
-        let seen = self.seen.as_ref()?;
-        match self.chosen? {
-            Item::Scope(id) => Some(seen.hierarchy.scope(id).path.clone()),
-            _ => None,
+    fn copied(&self, cx: &Context) -> Option<String> {
+        match (self.chosen, &self.seen) {
+            (Some(Item::Scope(id)), Some(seen)) => Some(seen.hierarchy.scope(id).path.clone()),
+            _ => cx.focus.name(cx.model),
         }
     }
 }

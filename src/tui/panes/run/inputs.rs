@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::feed::{self, SampleSet};
 use crate::model::{Port, Tensor};
+use crate::tui::text;
 
 /// Where the value of an input comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,20 @@ impl Input {
             Source::Typed(text) => feed::parse(text, &self.port),
         };
         value.map_err(|e| e.at(format_args!("input {:?}", self.port.name)))
+    }
+
+    /// The value as [`feed::parse`] and `--input NAME=SPEC` read it.
+    pub fn spec(&self) -> String {
+        match &self.source {
+            Source::Sample { set, at } => match self.sets.get(*set) {
+                Some(set) => format!("{}:{}:{at}", text::path(&set.path), set.key),
+                None => "random:1".to_owned(),
+            },
+            Source::Random { seed } => format!("random:{seed}"),
+            Source::Zeros => "zeros".to_owned(),
+            Source::Ones => "ones".to_owned(),
+            Source::Typed(words) => words.clone(),
+        }
     }
 
     /// The next or previous sample or seed.
@@ -134,6 +149,8 @@ mod tests {
         });
         input.sets.push(SampleSet {
             name: "set".to_owned(),
+            path: "digits.npz".into(),
+            key: "image".to_owned(),
             count: 3,
             values: Tensor::zeros(DType::Float32, &[3, 2]).unwrap(),
             labels: Some(vec![7, 8, 9]),
@@ -144,7 +161,9 @@ mod tests {
         assert_eq!(input.source, Source::Sample { set: 0, at: 0 });
         input.step(false);
         assert_eq!(input.says(), "sample 3 of 3 in set   label 9");
+        assert_eq!(input.spec(), "digits.npz:image:2");
         input.choose(true);
         assert_eq!(input.says(), "random, seed 1");
+        assert_eq!(input.spec(), "random:1");
     }
 }

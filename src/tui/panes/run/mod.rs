@@ -375,6 +375,26 @@ impl Pane for RunPane {
         Handled::No
     }
 
+    fn copied(&self, cx: &Context) -> Option<String> {
+        let mut words = vec!["mexplore".to_owned(), "run".to_owned()];
+        words.push(text::path(&cx.model.path));
+        if let Some(meta) = cx.focus.meta(cx.model) {
+            if cx.model.meta_graphs.len() > 1 {
+                words.extend(["--tag-set".to_owned(), meta.tags.join(",")]);
+            }
+            if let [_, _, ..] = &meta.signatures[..]
+                && let Some(signature) = meta.signatures.get(self.signature)
+            {
+                words.extend(["--signature".to_owned(), signature.key.to_string()]);
+            }
+        }
+        for input in &self.inputs {
+            let named = format!("{}={}", input.port.name, input.spec());
+            words.extend(["--input".to_owned(), named]);
+        }
+        Some(text::command_line(words.iter().map(String::as_str)))
+    }
+
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let (left, right) = self.split.areas(area, 46);
         if !left.is_empty() {

@@ -101,7 +101,7 @@ impl Pane for SourcePane {
         Handled::Yes
     }
 
-    fn copied(&self) -> Option<String> {
+    fn copied(&self, _cx: &Context) -> Option<String> {
         let lines = &self.coloured.as_ref()?.lines;
         let plain = lines
             .iter()

@@ -595,6 +595,15 @@ impl Pane for TreePane {
         Handled::Yes
     }
 
+    fn copied(&self, cx: &Context) -> Option<String> {
+        let path = self.selected();
+        match path.last()? {
+            Id::Scope(_, _, name) | Id::VariableScope(name) => Some(name.to_string()),
+            _ if self.thing() != Thing::Nothing => cx.focus.name(cx.model),
+            _ => self.row(&path).map(|r| r.label.clone()),
+        }
+    }
+
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let (list, detail) = self.split.areas(area, 62);
