@@ -239,10 +239,15 @@ pub struct ConvertArgs {
     /// Tags of the MetaGraph, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub tag_set: Option<Vec<String>>,
-    /// How to make it smaller
+    /// How to make it smaller. Weights only: float16 and weights-int8 compute in float, dynamic (int8) and weights-int4
+    /// in integers as they run. Weights and data, with --calibration: int8, int16x8
     #[arg(long, value_name = "MODE",
           value_parser = PossibleValuesParser::new(MODES.iter().map(|(name, _)| *name)).try_map(|s| mode(&s)))]
     pub quantize: Option<Mode>,
+    /// How to quantize operator by operator: an AI Edge Quantizer recipe (JSON), of which the last entry that matches
+    /// an operator decides. What no entry matches follows --quantize, or stays float without it
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
     /// Sample inputs: an .npz keyed like the inputs, or a folder of such files
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,

@@ -8,7 +8,7 @@ use crate::convert::{self, ConvertOptions};
 use crate::error::{Error, Result};
 use crate::format;
 use crate::model::Model;
-use crate::quantize::Calibration;
+use crate::quantize::{Calibration, Recipe};
 use crate::report::convert as report;
 
 pub fn execute(args: &ConvertArgs) -> Result<Answer> {
@@ -39,6 +39,7 @@ fn options(args: &ConvertArgs, model: &Model) -> Result<ConvertOptions> {
         signatures: args.signatures.clone(),
         tags: args::tags(args.tag_set.as_ref()),
         mode: args.quantize,
+        recipe: args.recipe.as_deref().map(Recipe::read).transpose()?,
         io: args.io,
         calibration,
         allow_flex: args.allow_flex,

@@ -8,7 +8,7 @@ mod preflight;
 use crate::error::Result;
 use crate::model::{self, Format, Graph, Model, Signature};
 use crate::progress::Progress;
-use crate::quantize::{Calibration, Io, Mode, quantize_with_notes};
+use crate::quantize::{Calibration, Io, Mode, Recipe, Request, Treated, quantize};
 use passes::Surroundings;
 
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub struct ConvertOptions {
     pub signatures: Vec<String>,
     pub tags: Option<Vec<String>>,
     pub mode: Option<Mode>,
+    /// Operator by operator; what it says nothing about follows `mode`.
+    pub recipe: Option<Recipe>,
     pub io: Io,
     pub calibration: Option<Calibration>,
     /// Neither is supported yet: what blocks still blocks, and the error says so.
@@ -42,6 +44,8 @@ pub struct ConvertReport {
     pub operators_after: usize,
     /// Passes in order with how many places each changed.
     pub passes: Vec<PassReport>,
+    /// What quantization made of the operators that work on real numbers; empty without it.
+    pub quantized: Vec<Treated>,
     /// What a person should know: operators left in float, values clamped.
     pub notes: Vec<String>,
 }
@@ -80,12 +84,16 @@ pub fn convert(model: &Model, options: &ConvertOptions, progress: &Progress) -> 
         Format::SavedModel => saved_model(model, options, progress, &mut log)?,
         Format::Tflite => (model.clone(), operators(model)),
     };
-    let mut notes = Vec::new();
-    if let Some(mode) = options.mode {
-        let calibration = options.calibration.as_ref();
-        let quantized = quantize_with_notes(&converted, mode, options.io, calibration, progress)?;
-        converted = quantized.0;
-        notes = quantized.1;
+    let (mut notes, mut quantized) = (Vec::new(), Vec::new());
+    if options.mode.is_some() || options.recipe.is_some() {
+        let request = Request {
+            mode: options.mode,
+            recipe: options.recipe.as_ref(),
+            io: options.io,
+            calibration: options.calibration.as_ref(),
+        };
+        let outcome = quantize(&converted, &request, progress)?;
+        (converted, notes, quantized) = (outcome.model, outcome.notes, outcome.operators);
     }
     progress.stage("writing", 1);
     let bytes = crate::format::tflite::write(&converted)?;
@@ -99,6 +107,7 @@ pub fn convert(model: &Model, options: &ConvertOptions, progress: &Progress) -> 
             .into_iter()
             .map(|(name, changes)| PassReport { name, changes })
             .collect(),
+        quantized,
         notes,
     };
     Ok(Conversion {

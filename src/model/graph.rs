@@ -408,7 +408,23 @@ impl Graph {
             }
             stack.extend(&node.control);
         }
+        self.keep_scales(&mut live_values);
         self.keep(&live_nodes, &live_values);
+    }
+
+    /// Scales of blocks are values that no node takes.
+    fn keep_scales(&self, live: &mut [bool]) {
+        for index in 0..live.len() {
+            let quantization = self.values[index].quantization.as_ref();
+            let values = quantization.map(|q| q.details.values());
+            for value in values.into_iter().flatten().flatten() {
+                if live[index]
+                    && let Some(live) = live.get_mut(value.index())
+                {
+                    *live = true;
+                }
+            }
+        }
     }
 
     fn keep(&mut self, live_nodes: &[bool], live_values: &[bool]) {
@@ -445,6 +461,11 @@ impl Graph {
                 .producer
                 .filter(|(p, _)| live_nodes[p.index()])
                 .map(|(p, slot)| (node(p), slot));
+            if let Some(q) = &mut v.quantization {
+                for scales in q.details.values_mut() {
+                    *scales = scales.filter(|s| s.index() < values.len()).map(value);
+                }
+            }
         }
         for slot in self.inputs.iter_mut().chain(&mut self.outputs).flatten() {
             *slot = value(*slot);

@@ -34,6 +34,43 @@ pub enum QuantizationDetails {
     },
 }
 
+impl QuantizationDetails {
+    /// Scales and zero points that are values of the same graph.
+    pub fn values(&self) -> [Option<ValueId>; 2] {
+        match self {
+            QuantizationDetails::None | QuantizationDetails::Custom(_) => [None; 2],
+            QuantizationDetails::Blockwise {
+                scales,
+                zero_points,
+                ..
+            }
+            | QuantizationDetails::MultiAxis {
+                scales,
+                zero_points,
+                ..
+            } => [*scales, *zero_points],
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Option<ValueId>> {
+        let (scales, zero_points) = match self {
+            QuantizationDetails::None | QuantizationDetails::Custom(_) => (None, None),
+            QuantizationDetails::Blockwise {
+                scales,
+                zero_points,
+                ..
+            }
+            | QuantizationDetails::MultiAxis {
+                scales,
+                zero_points,
+                ..
+            } => (Some(scales), Some(zero_points)),
+        };
+        scales.into_iter().chain(zero_points)
+    }
+}
+
 impl Quantization {
     pub fn per_tensor(scale: f32, zero_point: i64) -> Self {
         Quantization {

@@ -121,3 +121,14 @@ pub fn dynamic_weights(op: &str) -> Option<(usize, Option<usize>)> {
         _ => return None,
     })
 }
+
+/// Whether the kernels of `op` take int4 weights beside float data. Tried on LiteRT 2.3.0: DEPTHWISE_CONV_2D refuses
+/// them when it runs, TRANSPOSE_CONV and BATCH_MATMUL when they are prepared.
+pub fn int4_beside_floats(op: &str) -> bool {
+    matches!(op, "CONV_2D" | "FULLY_CONNECTED" | "EMBEDDING_LOOKUP")
+}
+
+/// Whether the kernels of `op` take int4 weights beside int8 or int16 data.
+pub fn int4_beside_integers(op: &str) -> bool {
+    matches!(op, "CONV_2D" | "FULLY_CONNECTED")
+}

@@ -5,23 +5,24 @@ use std::collections::HashMap;
 
 use super::Io;
 use super::plan::{Plan, data_operands, plan};
-use super::ranges::{self, Params, Range};
+use super::ranges::{self, Bits, Params, Range};
+use super::treatment::{Form, Grain};
 use crate::error::{Error, Result};
 use crate::model::{Attr, Graph, Node, NodeId, Quantization, Tensor, TensorData, ValueId};
 use crate::ops::quantize::{Rule, Scales, Width};
 use crate::ops::weights::weighted;
 
-/// What was done, for the report.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    pub quantized: usize,
-    /// Operators that stayed float although they work on real numbers, with how often.
-    pub float: Vec<(String, usize)>,
-}
-
-pub fn rewrite(graph: &mut Graph, seen: &[Option<Range>], width: Width, io: Io) -> Result<Outcome> {
-    let plan = plan(graph, seen, width)?;
-    let mut outcome = Outcome::default();
+/// Rewrites the nodes that have a form for their weights, by node; what nothing needs any more is left in the graph.
+/// Says by node which were rewritten: some have no integer kernel, or values of unknown range.
+pub fn rewrite(
+    graph: &mut Graph,
+    seen: &[Option<Range>],
+    width: Width,
+    io: Io,
+    forms: &[Option<Form>],
+) -> Result<Vec<bool>> {
+    let form = |id: NodeId| forms.get(id.index()).copied().flatten();
+    let plan = plan(graph, seen, width, |id| form(id).is_some())?;
     let mut rewrite = Rewrite {
         graph,
         plan,
@@ -29,22 +30,19 @@ pub fn rewrite(graph: &mut Graph, seen: &[Option<Range>], width: Width, io: Io) 
         twins: HashMap::new(),
         requantized: HashMap::new(),
     };
+    let mut done = Vec::with_capacity(rewrite.plan.rules.len());
     for index in 0..rewrite.plan.rules.len() {
         let id = NodeId(index as u32);
-        match rewrite.plan.rules[index] {
-            Some(rule) => {
-                rewrite
-                    .node(id, &rule)
-                    .map_err(|e| e.at(format_args!("node {:?}", rewrite.graph.node(id).name)))?;
-                outcome.quantized += 1;
-            }
-            None => rewrite.count_float(id, &mut outcome),
+        let quantizes = rewrite.plan.rules[index].zip(form(id));
+        if let Some((rule, form)) = quantizes {
+            rewrite
+                .node(id, &rule, form)
+                .map_err(|e| e.at(format_args!("node {:?}", rewrite.graph.node(id).name)))?;
         }
+        done.push(quantizes.is_some());
     }
     rewrite.borders(io);
-    graph.remove_dead(|_| false);
-    graph.sort()?;
-    Ok(outcome)
+    Ok(done)
 }
 
 struct Rewrite<'a> {
@@ -58,23 +56,7 @@ struct Rewrite<'a> {
 }
 
 impl Rewrite<'_> {
-    fn count_float(&self, id: NodeId, outcome: &mut Outcome) {
-        let node = self.graph.node(id);
-        let real = node
-            .inputs
-            .iter()
-            .flatten()
-            .chain(&node.outputs)
-            .any(|&v| self.graph.value(v).dtype == crate::model::DType::Float32);
-        if real {
-            match outcome.float.iter_mut().find(|(op, _)| *op == *node.op) {
-                Some((_, count)) => *count += 1,
-                None => outcome.float.push((node.op.to_string(), 1)),
-            }
-        }
-    }
-
-    fn node(&mut self, id: NodeId, rule: &Rule) -> Result<()> {
+    fn node(&mut self, id: NodeId, rule: &Rule, form: Form) -> Result<()> {
         let operands: Vec<(usize, ValueId)> = data_operands(self.graph.node(id), rule).collect();
         let wanted = self.wanted(id, rule);
         for (operand, value) in operands {
@@ -86,7 +68,7 @@ impl Rewrite<'_> {
             self.graph.node_mut(id).inputs[operand] = Some(new);
         }
         if rule.scales == Scales::Weighted {
-            self.weights(id)?;
+            self.weights(id, form)?;
         }
         if self.width == Width::Int16 && matches!(&*self.graph.node(id).op, "ADD" | "SUB") {
             // The path for powers of two refuses inputs with larger scales than the output, and a scale within
@@ -189,8 +171,9 @@ impl Rewrite<'_> {
         let tensor = self.read(value)?;
         let unusable = || Error::unsupported("a constant that is not float32");
         if symmetric && self.width == Width::Int8 {
-            let scales = ranges::weight_scales(&tensor, None).ok_or_else(unusable)?;
-            let values = ranges::weights(&tensor, &scales, None).ok_or_else(unusable)?;
+            let bits = Bits::Eight;
+            let scales = ranges::weight_scales(&tensor, None, bits).ok_or_else(unusable)?;
+            let values = ranges::weights(&tensor, &scales, None, bits).ok_or_else(unusable)?;
             return Ok(self.stored(value, &values, Quantization::per_channel(scales, 0)));
         }
         let own = || {
@@ -211,8 +194,8 @@ impl Rewrite<'_> {
         self.graph.add_value(value)
     }
 
-    /// int8 weights with a scale per output channel, and the bias in input scale × weight scale.
-    fn weights(&mut self, id: NodeId) -> Result<()> {
+    /// Integer weights, and the bias in input scale × weight scale.
+    fn weights(&mut self, id: NodeId, form: Form) -> Result<()> {
         let node = self.graph.node(id);
         let place = weighted(&node.op).ok_or_else(|| Error::unsupported("has no weights"))?;
         let unusable = || Error::unsupported("weights that are not float32");
@@ -230,7 +213,8 @@ impl Rewrite<'_> {
             node.input(place.bias),
         );
         let tensor = self.read(weights)?;
-        let mut scales = ranges::weight_scales(&tensor, Some(place.axis)).ok_or_else(unusable)?;
+        let axis = (form.grain != Grain::Tensor).then_some(place.axis);
+        let mut scales = ranges::weight_scales(&tensor, axis, form.bits).ok_or_else(unusable)?;
         if let Some(bias) = bias {
             let values = self.read(bias)?;
             let made =
@@ -244,12 +228,9 @@ impl Rewrite<'_> {
             );
             self.graph.node_mut(id).inputs[place.bias] = Some(new);
         }
-        let values = ranges::weights(&tensor, &scales, Some(place.axis)).ok_or_else(unusable)?;
-        let new = self.stored(
-            weights,
-            &values,
-            Quantization::per_channel(scales, place.axis),
-        );
+        let values = ranges::weights(&tensor, &scales, axis, form.bits).ok_or_else(unusable)?;
+        let quantization = Quantization::per_channel(scales, axis.unwrap_or(0));
+        let new = self.stored(weights, &values, quantization);
         self.graph.node_mut(id).inputs[place.weights] = Some(new);
         Ok(())
     }
@@ -330,6 +311,15 @@ mod tests {
         (graph, seen)
     }
 
+    /// Every node that can, with int8 weights per channel.
+    fn rewritten(graph: &mut Graph, seen: &[Option<Range>], width: Width, io: Io) -> Vec<bool> {
+        let forms = vec![Some(Form::INT8); graph.nodes.len()];
+        let done = rewrite(graph, seen, width, io, &forms).unwrap();
+        graph.remove_dead(|_| false);
+        graph.sort().unwrap();
+        done
+    }
+
     fn ops(graph: &Graph) -> Vec<String> {
         graph.nodes.iter().map(|n| n.op.to_string()).collect()
     }
@@ -337,7 +327,7 @@ mod tests {
     #[test]
     fn float_borders_have_a_quantize_and_a_dequantize() {
         let (mut graph, seen) = net(&["SOFTMAX"]);
-        rewrite(&mut graph, &seen, Width::Int8, Io::Float).unwrap();
+        rewritten(&mut graph, &seen, Width::Int8, Io::Float);
         assert_eq!(
             ops(&graph),
             ["QUANTIZE", "FULLY_CONNECTED", "SOFTMAX", "DEQUANTIZE"]
@@ -363,7 +353,7 @@ mod tests {
         let sum = add(&mut graph, "ADD", &[y, y]);
         graph.outputs = vec![Some(sum)];
         seen.push(seen[0]);
-        rewrite(&mut graph, &seen, Width::Int16, Io::Int).unwrap();
+        rewritten(&mut graph, &seen, Width::Int16, Io::Int);
         let node = graph.producer(graph.outputs[0].unwrap()).unwrap();
         assert_eq!(node.attrs.bool("pot_scale_int16"), Some(false));
     }
@@ -371,7 +361,7 @@ mod tests {
     #[test]
     fn integer_borders_have_none() {
         let (mut graph, seen) = net(&["SOFTMAX"]);
-        rewrite(&mut graph, &seen, Width::Int16, Io::Int).unwrap();
+        rewritten(&mut graph, &seen, Width::Int16, Io::Int);
         assert_eq!(ops(&graph), ["FULLY_CONNECTED", "SOFTMAX"]);
         let out = graph.value(graph.outputs[0].unwrap());
         assert_eq!(out.dtype, DType::Int16);
@@ -384,8 +374,8 @@ mod tests {
     #[test]
     fn what_has_no_integer_kernel_stays_float_in_between() {
         let (mut graph, seen) = net(&["SIN", "LOGISTIC"]);
-        let outcome = rewrite(&mut graph, &seen, Width::Int8, Io::Float).unwrap();
-        assert_eq!(outcome.float, [("SIN".to_owned(), 1)]);
+        let done = rewritten(&mut graph, &seen, Width::Int8, Io::Float);
+        assert_eq!(done, [true, false, true]);
         assert_eq!(
             ops(&graph),
             [
@@ -403,7 +393,7 @@ mod tests {
     #[test]
     fn a_reshape_hands_on_the_scale_of_a_softmax() {
         let (mut graph, seen) = net(&["SOFTMAX", "RESHAPE"]);
-        rewrite(&mut graph, &seen, Width::Int8, Io::Int).unwrap();
+        rewritten(&mut graph, &seen, Width::Int8, Io::Int);
         let out = graph.value(graph.outputs[0].unwrap());
         assert_eq!(
             out.quantization.as_ref().unwrap().single(),

@@ -1,23 +1,37 @@
 //! Calibration, ranges, and the rewrite of a float TFLite model to a smaller one.
 
+mod assign;
 mod calibrate;
 mod integer;
 mod plan;
 pub mod ranges;
+mod recipe;
+mod treatment;
 mod weights;
 
+use std::collections::{BTreeMap, HashSet};
+
 use crate::error::{Error, Result};
-use crate::model::{Dialect, Graph, Model, Port, Signature, Tensor, ValueId};
+use crate::model::{DType, Dialect, Graph, Model, Node, Port, Signature, Tensor, ValueId};
 use crate::ops::quantize::Width;
 use crate::progress::Progress;
+pub use recipe::Recipe;
+use treatment::{Form, Treatment};
 
+/// What to make of every operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
+    /// int8 weights; kernels quantize what they multiply with as they run.
     Dynamic,
+    /// float16 constants, float arithmetic.
     Float16,
+    /// Integer weights and data, in ranges from calibration.
     Int8,
+    /// int16 data, int8 weights.
     Int16x8,
+    /// int8 weights, float arithmetic.
     WeightsInt8,
+    /// As dynamic, with int4 weights where there are kernels.
     WeightsInt4,
 }
 
@@ -35,30 +49,41 @@ pub struct Calibration {
     pub samples: Vec<Vec<(String, Tensor)>>,
 }
 
+/// What to make of a model.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// For every operator that the recipe says nothing about; `None` leaves them float.
+    pub mode: Option<Mode>,
+    pub recipe: Option<&'a Recipe>,
+    pub io: Io,
+    /// Needed where activations become integers.
+    pub calibration: Option<&'a Calibration>,
+}
+
+/// A quantized model and what a person should know of it.
+#[derive(Debug)]
+pub struct Outcome {
+    pub model: Model,
+    pub notes: Vec<String>,
+    pub operators: Vec<Treated>,
+}
+
+/// Operators that work on real numbers, and what became of them.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Treated {
+    pub op: String,
+    /// `float32`, `int8`, `int4 weights`, …
+    pub form: String,
+    pub count: usize,
+}
+
 /// A float model in the TFLite dialect, quantized.
 ///
 /// # Errors
-/// Integer modes without calibration, or with samples that say nothing; models that are not in the TFLite dialect.
-pub fn quantize(
-    model: &Model,
-    mode: Mode,
-    io: Io,
-    calibration: Option<&Calibration>,
-    progress: &Progress,
-) -> Result<Model> {
-    quantize_with_notes(model, mode, io, calibration, progress).map(|(model, _)| model)
-}
-
-/// As [`quantize`], with what a person should know of the result.
-pub fn quantize_with_notes(
-    model: &Model,
-    mode: Mode,
-    io: Io,
-    calibration: Option<&Calibration>,
-    progress: &Progress,
-) -> Result<(Model, Vec<String>)> {
-    let mut quantized = model.clone();
-    if quantized
+/// Integer activations without calibration, or with samples that say nothing; models that are not in the TFLite
+/// dialect; recipes whose regular expressions don't come to an end.
+pub fn quantize(model: &Model, request: &Request<'_>, progress: &Progress) -> Result<Outcome> {
+    if model
         .meta_graphs
         .iter()
         .any(|m| m.dialect != Dialect::Tflite)
@@ -67,54 +92,116 @@ pub fn quantize_with_notes(
             "only models in the TFLite dialect can be quantized",
         ));
     }
-    let notes = match mode {
-        Mode::Int8 => integers(&mut quantized, Width::Int8, io, calibration, progress)?,
-        Mode::Int16x8 => integers(&mut quantized, Width::Int16, io, calibration, progress)?,
-        Mode::Dynamic | Mode::Float16 | Mode::WeightsInt8 => {
-            constants(&mut quantized, mode, progress)?
-        }
-        Mode::WeightsInt4 => {
-            return Err(Error::unsupported("4-bit weights are not written yet")
-                .hint("--quantize weights-int8 or dynamic"));
-        }
-    };
-    // What the source needed may not be what this needs: the writer takes the lowest that fits.
-    let nodes = quantized
-        .meta_graphs
-        .iter_mut()
-        .flat_map(|m| &mut m.graphs)
-        .flat_map(|g| &mut g.nodes);
-    nodes.for_each(|node| node.version = 0);
+    let mut quantized = model.clone();
+    let assignment = assign::assign(model, request)?;
+    let mut notes = assignment.notes.clone();
+    let mut done = Done::new(model);
+    if assignment.calibrates() {
+        notes.extend(integers(
+            &mut quantized,
+            &assignment.treatments,
+            request,
+            &mut done,
+            progress,
+        )?);
+    }
+    notes.extend(constants(
+        &mut quantized,
+        &assignment.treatments,
+        &mut done,
+        progress,
+    )?);
+    for graph in quantized.meta_graphs.iter_mut().flat_map(|m| &mut m.graphs) {
+        graph.remove_dead(|_| false);
+        graph.sort()?;
+        // What the source needed may not be what this needs: the writer takes the lowest that fits.
+        graph.nodes.iter_mut().for_each(|node| node.version = 0);
+    }
     quantized
         .metadata
         .retain(|m| m.name != "min_runtime_version");
     refresh_signatures(model, &mut quantized);
-    Ok((quantized, notes))
+    let operators = done.count(model, &assignment.treatments);
+    notes.extend(assign::fallbacks(request, &operators));
+    Ok(Outcome {
+        model: quantized,
+        notes,
+        operators,
+    })
 }
 
-fn constants(model: &mut Model, mode: Mode, progress: &Progress) -> Result<Vec<String>> {
-    let mut notes = Vec::new();
-    let mut changes = 0;
-    for graph in model.meta_graphs.iter_mut().flat_map(|m| &mut m.graphs) {
-        progress.stage("quantizing weights", graph.nodes.len() as u64);
-        changes += match mode {
-            Mode::Dynamic => {
-                let changes = weights::dynamic(graph, progress)?;
-                graph.sort()?;
-                changes
+/// By graph and node, whether the treatment could be given.
+struct Done(Vec<Vec<bool>>);
+
+impl Done {
+    fn new(model: &Model) -> Self {
+        let graphs = model.meta_graphs.iter().flat_map(|m| &m.graphs);
+        Done(graphs.map(|g| vec![false; g.nodes.len()]).collect())
+    }
+
+    fn add(&mut self, graph: usize, nodes: &[bool]) {
+        if let Some(done) = self.0.get_mut(graph) {
+            for (done, new) in done.iter_mut().zip(nodes) {
+                *done |= new;
             }
-            Mode::Float16 => {
-                let (changes, clamped) = weights::float16(graph, progress)?;
-                if clamped > 0 {
-                    notes.push(format!(
-                        "{clamped} values beyond ±65504 became ±65504 in float16"
-                    ));
+        }
+    }
+
+    /// Operators of the original `model` with real numbers among their operands or results.
+    fn count(&self, model: &Model, treatments: &[Vec<Treatment>]) -> Vec<Treated> {
+        let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
+        let graphs = model.meta_graphs.iter().flat_map(|m| &m.graphs);
+        for ((graph, done), treatments) in graphs.zip(&self.0).zip(treatments) {
+            for ((node, done), treatment) in graph.nodes.iter().zip(done).zip(treatments) {
+                if !has_floats(graph, node) {
+                    continue;
                 }
-                changes
+                let form = if *done { *treatment } else { Treatment::Float };
+                *counts.entry((&*node.op, form.to_string())).or_default() += 1;
             }
-            _ => weights::int8(graph, progress)?,
-        };
-        graph.remove_dead(|_| false);
+        }
+        let treated = counts.into_iter().map(|((op, form), count)| Treated {
+            op: op.to_owned(),
+            form,
+            count,
+        });
+        treated.collect()
+    }
+}
+
+fn has_floats(graph: &Graph, node: &Node) -> bool {
+    node.inputs
+        .iter()
+        .flatten()
+        .chain(&node.outputs)
+        .any(|&v| graph.value(v).dtype == DType::Float32)
+}
+
+fn constants(
+    model: &mut Model,
+    treatments: &[Vec<Treatment>],
+    done: &mut Done,
+    progress: &Progress,
+) -> Result<Vec<String>> {
+    let mut clamped = 0;
+    let mut changes = 0;
+    let wanted = |t: &Treatment| matches!(t, Treatment::Weights { .. } | Treatment::Float16);
+    if !treatments.iter().flatten().any(wanted) {
+        return Ok(Vec::new());
+    }
+    let graphs = model.meta_graphs.iter_mut().flat_map(|m| &mut m.graphs);
+    for (index, (graph, treatments)) in graphs.zip(treatments).enumerate() {
+        progress.stage("quantizing weights", treatments.len() as u64);
+        let outcome = weights::rewrite(graph, treatments, progress)?;
+        clamped += outcome.clamped;
+        changes += outcome.done.iter().filter(|d| **d).count();
+        done.add(index, &outcome.done);
+    }
+    let mut notes = Vec::new();
+    if clamped > 0 {
+        notes.push(format!(
+            "{clamped} values beyond ±65504 became ±65504 in float16"
+        ));
     }
     if changes == 0 {
         notes.push(
@@ -126,12 +213,12 @@ fn constants(model: &mut Model, mode: Mode, progress: &Progress) -> Result<Vec<S
 
 fn integers(
     model: &mut Model,
-    width: Width,
-    io: Io,
-    calibration: Option<&Calibration>,
+    treatments: &[Vec<Treatment>],
+    request: &Request<'_>,
+    done: &mut Done,
     progress: &Progress,
 ) -> Result<Vec<String>> {
-    let calibration = calibration.ok_or_else(|| {
+    let calibration = request.calibration.ok_or_else(|| {
         Error::usage("integer models need calibration samples")
             .hint("--calibration FILE.npz with one array per input; or --quantize dynamic, which needs none")
     })?;
@@ -141,7 +228,13 @@ fn integers(
         .first()
         .map(|m| m.signatures.clone())
         .unwrap_or_default();
+    if !signatures.iter().any(|s| covers(calibration, s)) {
+        return Err(Error::usage(
+            "the calibration samples fit no signature of the model",
+        ));
+    }
     let mut notes = Vec::new();
+    let mut rewritten = HashSet::new();
     for signature in &signatures {
         if !covers(calibration, signature) {
             notes.push(format!(
@@ -150,38 +243,78 @@ fn integers(
             ));
             continue;
         }
+        if !rewritten.insert(signature.graph) {
+            continue;
+        }
         progress.stage(
             format!("calibrating {}", signature.key),
             calibration.samples.len() as u64,
         );
         let seen = calibrate::ranges(model, signature, calibration, progress)?;
         progress.stage("quantizing", 1);
+        let place = signature.graph;
         let graph = model
             .meta_graphs
             .first_mut()
-            .and_then(|m| m.graphs.get_mut(signature.graph))
+            .and_then(|m| m.graphs.get_mut(place))
             .ok_or_else(|| {
                 Error::unreadable(format!("signature {:?} has no graph", signature.key))
             })?;
-        let outcome = integer::rewrite(graph, &seen, width, io)?;
-        if outcome.quantized == 0 {
-            return Err(
-                Error::unsupported("nothing in this model has an integer form")
-                    .hint("--quantize dynamic or float16"),
-            );
+        let wanted = treatments.get(place).map_or(&[][..], Vec::as_slice);
+        let names: Vec<_> = graph.nodes.iter().map(|n| n.op.clone()).collect();
+        let floats: Vec<bool> = graph.nodes.iter().map(|n| has_floats(graph, n)).collect();
+        let quantized = both_widths(graph, &seen, wanted, request.io)?;
+        done.add(place, &quantized);
+        let mut left: Vec<(&str, usize)> = Vec::new();
+        for (index, op) in names.iter().enumerate() {
+            let wanted = matches!(wanted.get(index), Some(Treatment::Static { .. }));
+            if wanted && floats[index] && !quantized.get(index).is_some_and(|q| *q) {
+                match left.iter_mut().find(|(known, _)| known == &&**op) {
+                    Some((_, count)) => *count += 1,
+                    None => left.push((op, 1)),
+                }
+            }
         }
-        for (op, count) in outcome.float {
+        for (op, count) in left {
             notes.push(format!(
                 "{op} ×{count} stays float: it has no right integer kernel, or no range was seen"
             ));
         }
     }
-    if notes.len() == signatures.len() && signatures.iter().all(|s| !covers(calibration, s)) {
-        return Err(Error::usage(
-            "the calibration samples fit no signature of the model",
-        ));
-    }
     Ok(notes)
+}
+
+/// Integer data of both widths in one graph; values change their width through float.
+fn both_widths(
+    graph: &mut Graph,
+    seen: &[Option<ranges::Range>],
+    wanted: &[Treatment],
+    io: Io,
+) -> Result<Vec<bool>> {
+    let mut all = vec![false; wanted.len()];
+    for width in [Width::Int8, Width::Int16] {
+        let forms: Vec<Option<Form>> = wanted
+            .iter()
+            .map(|treatment| match treatment {
+                Treatment::Static { width: w, form } if *w == width => Some(*form),
+                _ => None,
+            })
+            .collect();
+        if forms.iter().all(Option::is_none) {
+            continue;
+        }
+        let done = integer::rewrite(graph, seen, width, io, &forms)?;
+        for (all, done) in all.iter_mut().zip(done) {
+            *all |= done;
+        }
+    }
+    if !all.contains(&true) {
+        return Err(
+            Error::unsupported("nothing in this model has an integer form")
+                .hint("--quantize dynamic or float16"),
+        );
+    }
+    Ok(all)
 }
 
 fn covers(calibration: &Calibration, signature: &Signature) -> bool {

@@ -20,12 +20,21 @@ impl Plan {
     }
 }
 
-pub fn plan(graph: &Graph, seen: &[Option<Range>], width: Width) -> Result<Plan> {
+/// `chosen` says by node which ones may quantize; the others stay float.
+pub fn plan(
+    graph: &Graph,
+    seen: &[Option<Range>],
+    width: Width,
+    chosen: impl Fn(NodeId) -> bool,
+) -> Result<Plan> {
     let ranges = Ranges { graph, seen };
     let mut rules: Vec<Option<Rule>> = graph
-        .nodes
-        .iter()
-        .map(|node| rule(&node.op, width).filter(|rule| can_quantize(graph, node, rule, &ranges)))
+        .node_ids()
+        .map(|id| {
+            let node = graph.node(id);
+            rule(&node.op, width)
+                .filter(|rule| chosen(id) && can_quantize(graph, node, rule, &ranges))
+        })
         .collect();
     keep_useful(graph, &mut rules);
     let mut groups = Groups::new(graph.values.len());

@@ -86,6 +86,31 @@ pub fn activation(range: Range, width: Width) -> Params {
     }
 }
 
+/// Integers that weights are stored in, symmetric around 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Bits {
+    /// Two a byte in the file.
+    Four,
+    Eight,
+}
+
+impl Bits {
+    pub fn dtype(self) -> DType {
+        match self {
+            Bits::Four => DType::Int4,
+            Bits::Eight => DType::Int8,
+        }
+    }
+
+    /// The largest magnitude; the most negative integer of the type is left out.
+    pub fn largest(self) -> f32 {
+        match self {
+            Bits::Four => 7.0,
+            Bits::Eight => 127.0,
+        }
+    }
+}
+
 /// The type of values at a width.
 pub fn dtype(width: Width) -> DType {
     match width {
@@ -117,8 +142,8 @@ pub fn constant(values: &Tensor, params: Params, width: Width) -> Option<Tensor>
     })
 }
 
-/// Scales of weights, one per index of `axis` (one in all without it): largest magnitude / 127.
-pub fn weight_scales(weights: &Tensor, axis: Option<usize>) -> Option<Vec<f32>> {
+/// Scales of weights, one per index of `axis` (one in all without it): largest magnitude / 127, or 7 of 4 bits.
+pub fn weight_scales(weights: &Tensor, axis: Option<usize>, bits: Bits) -> Option<Vec<f32>> {
     let values = weights.values::<f32>()?;
     let channels = match axis {
         Some(axis) => *weights.shape().get(axis)?,
@@ -132,9 +157,9 @@ pub fn weight_scales(weights: &Tensor, axis: Option<usize>) -> Option<Vec<f32>> 
     // A channel of zeros has a range of ±0.5e-6.
     let scale = |m: f32| {
         if m == 0.0 {
-            (1e-6 / 254.0) as f32
+            (0.5e-6 / f64::from(bits.largest())) as f32
         } else {
-            m / 127.0
+            m / bits.largest()
         }
     };
     Some(largest.into_iter().map(scale).collect())
@@ -148,8 +173,9 @@ fn channel(weights: &Tensor, axis: Option<usize>, index: usize) -> usize {
     index / inner.max(1) % weights.shape()[axis]
 }
 
-/// Weights in [-127, 127] at these scales.
-pub fn weights(values: &Tensor, scales: &[f32], axis: Option<usize>) -> Option<Tensor> {
+/// Weights in [-127, 127], or [-7, 7] of 4 bits, at these scales.
+pub fn weights(values: &Tensor, scales: &[f32], axis: Option<usize>, bits: Bits) -> Option<Tensor> {
+    let largest = bits.largest();
     let floats = values.values::<f32>()?;
     let inverses: Vec<f32> = scales.iter().map(|s| 1.0 / s).collect();
     let quantized: Vec<i8> = floats
@@ -157,10 +183,45 @@ pub fn weights(values: &Tensor, scales: &[f32], axis: Option<usize>) -> Option<T
         .enumerate()
         .map(|(i, &v)| {
             let inverse = inverses[channel(values, axis, i)];
-            (v * inverse).round().clamp(-127.0, 127.0) as i8
+            (v * inverse).round().clamp(-largest, largest) as i8
         })
         .collect();
-    Some(Tensor::from_values(values.shape(), &quantized))
+    Some(Tensor::typed(bits.dtype(), values.shape(), &quantized))
+}
+
+/// A matrix in int4 [-7, 7] with a float16 scale per `size` elements of a row: the integers, and the scales
+/// `[rows, columns / size]`. `None` where rows are no multiple of `size`, or a scale is beyond float16.
+pub fn block_weights(matrix: &Tensor, size: usize) -> Option<(Tensor, Tensor)> {
+    let &[rows, columns] = matrix.shape() else {
+        return None;
+    };
+    if size == 0 || !columns.is_multiple_of(size) {
+        return None;
+    }
+    let largest = Bits::Four.largest();
+    let mut quantized = Vec::with_capacity(matrix.len());
+    let mut scales = Vec::with_capacity(matrix.len() / size);
+    for block in matrix.values::<f32>()?.chunks_exact(size) {
+        let most = block.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let scale = half::f16::from_f32(most / largest);
+        // What is too small for float16 gets its smallest number, and is 0.
+        let scale = if scale == half::f16::ZERO {
+            half::f16::from_bits(1)
+        } else {
+            scale
+        };
+        if !scale.is_finite() {
+            return None;
+        }
+        let inverse = 1.0 / scale.to_f32();
+        let round = |v: &f32| (v * inverse).round().clamp(-largest, largest) as i8;
+        quantized.extend(block.iter().map(round));
+        scales.push(scale);
+    }
+    Some((
+        Tensor::typed(DType::Int4, matrix.shape(), &quantized),
+        Tensor::from_values(&[rows, columns / size], &scales),
+    ))
 }
 
 /// A bias and what its size demands of the weights.
@@ -251,14 +312,14 @@ mod tests {
     #[test]
     fn a_channel_of_zeros_and_a_bias_too_large_for_it() {
         let w = Tensor::from_values(&[2, 2], &[0f32, 0., 0.5, -1.]);
-        let mut scales = weight_scales(&w, Some(0)).unwrap();
+        let mut scales = weight_scales(&w, Some(0), Bits::Eight).unwrap();
         assert_eq!(scales, [3.937_008e-9, 1.0 / 127.0]);
         let b = Tensor::from_values(&[2], &[0.37343f32, 1.0]);
         let bias = bias(&b, 0.007_305, &mut scales, Width::Int8).unwrap();
         assert_eq!(bias.scales[0], 0.37343 / 1_073_741_823.0);
         assert_eq!(bias.values.values::<i32>().unwrap()[0], 1_073_741_824);
         assert_eq!(scales[0], bias.scales[0] / 0.007_305);
-        let q = weights(&w, &scales, Some(0)).unwrap();
+        let q = weights(&w, &scales, Some(0), Bits::Eight).unwrap();
         assert_eq!(q.values::<i8>().unwrap(), [0, 0, 64, -127]);
     }
 }

@@ -48,6 +48,21 @@ pub fn text(path: &Path, report: &ConvertReport, style: Style) -> String {
     if !passes.is_empty() {
         let _ = write!(out, "\n{}", passes.text(style));
     }
+    let mut quantized = Table::new(&[
+        ("quantized", Align::Left),
+        ("", Align::Right),
+        ("now", Align::Left),
+    ]);
+    for treated in &report.quantized {
+        quantized.row([
+            treated.op.clone(),
+            human::exact(treated.count as u64),
+            treated.form.clone(),
+        ]);
+    }
+    if !quantized.is_empty() {
+        let _ = write!(out, "\n{}", quantized.text(style));
+    }
     for note in &report.notes {
         let _ = writeln!(out, "  ! {note}");
     }
@@ -79,6 +94,7 @@ pub fn preflight_text(blockers: &[Blocker], style: Style) -> String {
 mod tests {
     use super::*;
     use crate::convert::PassReport;
+    use crate::quantize::Treated;
 
     #[test]
     fn says_what_became_smaller() {
@@ -97,6 +113,11 @@ mod tests {
                     changes: 0,
                 },
             ],
+            quantized: vec![Treated {
+                op: "CONV_2D".into(),
+                form: "int4 weights".into(),
+                count: 3,
+            }],
             notes: vec!["softmax stays in float".into()],
         };
         insta::assert_snapshot!(text(Path::new("out.tflite"), &report, Style::PLAIN), @r"
@@ -107,6 +128,9 @@ mod tests {
 
           pass             changes
           fold-batch-norm        3
+
+          quantized     now
+          CONV_2D    3  int4 weights
           ! softmax stays in float
         ");
     }

@@ -1,6 +1,8 @@
 //! Promise: a quantized model answers as the original does within its mode's precision, is no larger than the
 //! reference's file, and refuses data that says nothing.
 
+mod recipes;
+
 use std::path::{Path, PathBuf};
 
 use mexplore::convert::{ConvertOptions, convert};
@@ -157,4 +159,19 @@ fn work_that_is_stopped_says_so() {
     };
     let error = convert(&open("digits_cnn/2"), &options, &progress).unwrap_err();
     assert!(error.is_cancelled(), "{error}");
+}
+
+#[test]
+fn weights_alone_shrink_by_their_bits() {
+    let size = |mode, least: f64| {
+        let options = ConvertOptions {
+            mode: Some(mode),
+            ..ConvertOptions::default()
+        };
+        let (bytes, db) = converted("digits_cnn/2", None, "digits_cnn_2", options);
+        assert!(db > least, "{mode:?}: {db:.1} dB");
+        bytes.len()
+    };
+    let (int8, int4) = (size(Mode::WeightsInt8, 35.0), size(Mode::WeightsInt4, 15.0));
+    assert!(int4 * 10 < int8 * 7, "{int4} bytes, in int8 {int8}");
 }

@@ -32,5 +32,10 @@ pub use options::CUSTOM_OPTIONS;
 pub use read::{read, read_bytes};
 pub use write::write;
 
+/// Whether the schema has an operator of this name, as in `CONV_2D`.
+pub fn is_builtin(operator: &str) -> bool {
+    schema::Operator::by_name(operator).is_some()
+}
+
 #[cfg(test)]
 mod tests;
