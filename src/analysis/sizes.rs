@@ -129,7 +129,7 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
                     },
                     shared,
                     quantization: value.quantization.as_ref().and_then(quantization_text),
-                    sparse: value.sparsity.is_some(),
+                    sparse: value.sparsity().is_some(),
                 });
             }
         }

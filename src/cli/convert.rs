@@ -6,7 +6,6 @@ use super::args::{self, ConvertArgs};
 use super::{Answer, bars, output};
 use crate::convert::{self, ConvertOptions};
 use crate::error::{Error, Result};
-use crate::format;
 use crate::model::Model;
 use crate::quantize::{Calibration, Recipe};
 use crate::report::convert as report;
@@ -68,7 +67,7 @@ fn convert_to(
     options: &ConvertOptions,
 ) -> Result<Answer> {
     let conversion = bars::with_bar(|progress| convert::convert(model, options, progress))?;
-    format::write_file(path, &conversion.bytes)?;
+    conversion.write(path)?;
     if args.json {
         output::json(&report::json(path, &conversion.report))?;
     } else {

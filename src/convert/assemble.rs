@@ -58,6 +58,7 @@ fn signature(source: &Signature, graph_index: usize, graph: &Graph) -> Signature
     Signature {
         key: source.key.clone(),
         method: "".into(),
+        deprecated_tag: None,
         graph: graph_index,
         inputs: ports(&source.inputs, &graph.inputs),
         outputs: ports(&source.outputs, &graph.outputs),

@@ -5,7 +5,10 @@ mod lower;
 pub mod passes;
 mod preflight;
 
-use crate::error::Result;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::format::{tflite, write_file};
 use crate::model::{self, Format, Graph, Model, Signature};
 use crate::progress::Progress;
 use crate::quantize::{Calibration, Io, Mode, Recipe, Request, Treated, quantize};
@@ -33,6 +36,22 @@ pub struct Conversion {
     /// The file.
     pub bytes: Vec<u8>,
     pub report: ConvertReport,
+}
+
+impl Conversion {
+    /// Writes the file, and beside it the files of the source that its constants stay in.
+    ///
+    /// # Errors
+    /// The system's own words; another file lies where one of those belongs.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        for (target, bytes) in tflite::side_files(&self.model, path)? {
+            if let Some(folder) = target.parent() {
+                std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, &e))?;
+            }
+            write_file(&target, &bytes)?;
+        }
+        write_file(path, &self.bytes)
+    }
 }
 
 /// What was done, for people and for `--json`.
@@ -96,7 +115,7 @@ pub fn convert(model: &Model, options: &ConvertOptions, progress: &Progress) -> 
         (converted, notes, quantized) = (outcome.model, outcome.notes, outcome.operators);
     }
     progress.stage("writing", 1);
-    let bytes = crate::format::tflite::write(&converted)?;
+    let bytes = tflite::write(&converted)?;
     progress.step(1)?;
     let report = ConvertReport {
         bytes_before: model.total_bytes(),

@@ -32,6 +32,11 @@ pub enum Attr {
         value: i64,
     },
     List(Vec<Attr>),
+    /// A table of a schema with its fields.
+    Table {
+        name: Name,
+        attrs: Attrs,
+    },
     /// Something that is kept as it is and only shown.
     Opaque(Name),
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::dtype::DType;
 use super::shape::element_count;
+use super::sparse::Sparse;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
 
@@ -22,6 +23,8 @@ pub enum TensorData {
     Strings(Arc<[Bytes]>),
     /// A partitioned tensor: blocks that tile it, joined when the values are read.
     Parts(Arc<[Part]>),
+    /// Only the values that are not zero, and where they belong.
+    Sparse(Arc<Sparse>),
     /// The values should be there and are not, or can't be read; the reason for people.
     Missing(Arc<str>),
 }
@@ -58,6 +61,7 @@ impl TensorData {
             TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes) => bytes.len(),
             TensorData::Strings(strings) => strings.iter().map(Bytes::len).sum(),
             TensorData::Parts(parts) => parts.iter().map(|p| p.data.stored_bytes()).sum(),
+            TensorData::Sparse(sparse) => sparse.values.len(),
             TensorData::Missing(_) => 0,
         }
     }
@@ -71,6 +75,16 @@ impl TensorData {
         match self {
             TensorData::Missing(reason) => Err(Error::unreadable(reason.to_string())),
             TensorData::Parts(parts) => join(parts, dtype, shape, count),
+            TensorData::Sparse(sparse) => {
+                let whole = sparse.read(dtype)?;
+                match whole.len() == count {
+                    true => Ok(whole.reshaped(shape)),
+                    false => Err(Error::unreadable(format!(
+                        "a sparse constant of {:?} is no {shape:?}",
+                        sparse.shape
+                    ))),
+                }
+            }
             TensorData::Strings(strings) => {
                 repeat_limit(count, size_of::<Vec<u8>>())?;
                 let last = strings.last().cloned().unwrap_or_default();
@@ -110,7 +124,8 @@ impl TensorData {
 /// A file of a few bytes may claim any number of repeated values; past this many bytes that is no model.
 const REPEAT_LIMIT: usize = 1 << 31;
 
-fn repeat_limit(count: usize, size: usize) -> Result<()> {
+/// Refuses to make tensors out of little data past any plausible size.
+pub(super) fn repeat_limit(count: usize, size: usize) -> Result<()> {
     match count.checked_mul(size) {
         Some(bytes) if bytes <= REPEAT_LIMIT => Ok(()),
         _ => Err(Error::unreadable(format!(

@@ -8,8 +8,9 @@ use super::attr::{Attr, Attrs};
 use super::data::TensorData;
 use super::dtype::DType;
 use super::opdef;
-use super::quantization::{Quantization, Sparsity};
+use super::quantization::Quantization;
 use super::shape::Shape;
+use super::sparse::Sparsity;
 use super::tensor::Tensor;
 use super::variable::VariableId;
 use crate::error::{Error, Result};
@@ -69,7 +70,7 @@ pub struct Graph {
     pub output_names: Vec<Name>,
     /// Nodes that must run although nothing uses their results (a function's `control_ret`).
     pub control_outputs: Vec<NodeId>,
-    /// Attributes of a FunctionDef.
+    /// Attributes of a FunctionDef; of a subgraph its `debug_metadata_index`.
     pub attrs: Attrs,
 }
 
@@ -92,8 +93,8 @@ pub struct Node {
     pub device: Name,
     /// Version of a TFLite operator; 0 in TensorFlow graphs.
     pub version: i32,
-    /// Scratch values of a TFLite operator (LSTM).
-    pub intermediates: Vec<ValueId>,
+    /// Scratch values of a TFLite operator (LSTM); `None` is one that it does not need.
+    pub intermediates: Vec<Option<ValueId>>,
     /// The stored variable behind a `VarHandleOp` or `VariableV2`, found by the reader.
     pub variable: Option<VariableId>,
     /// The block of that variable which this node holds (start and length per dimension), for one part of a
@@ -118,11 +119,21 @@ pub struct Value {
     /// Constant values: a .tflite constant, or the output of a `Const` node.
     pub data: Option<TensorData>,
     pub quantization: Option<Quantization>,
-    pub sparsity: Option<Sparsity>,
     /// TFLite state kept between invocations.
     pub is_variable: bool,
     /// TFLite buffer index, 0 without one; tensors may share a buffer.
     pub buffer: u32,
+    /// What the elements of a TFLite variant are.
+    pub variant_tensors: Vec<SubType>,
+    /// The id of the range of a file beside the model that holds the values, 0 without one.
+    pub external_buffer: u32,
+}
+
+/// Type and shape of the elements of a variant tensor (the schema's VariantSubType).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubType {
+    pub dtype: DType,
+    pub shape: Shape,
 }
 
 impl Value {
@@ -136,7 +147,8 @@ impl Value {
             producer: None,
             data: None,
             quantization: None,
-            sparsity: None,
+            variant_tensors: Vec::new(),
+            external_buffer: 0,
             is_variable: false,
             buffer: 0,
         }
@@ -146,6 +158,14 @@ impl Value {
         let mut value = Value::new(name, tensor.dtype(), Shape::of(tensor.shape()));
         value.data = Some(TensorData::of(tensor));
         value
+    }
+
+    /// How the values of a sparse constant are packed; `None` for all others.
+    pub fn sparsity(&self) -> Option<&Sparsity> {
+        match &self.data {
+            Some(TensorData::Sparse(sparse)) => Some(&sparse.form),
+            _ => None,
+        }
     }
 
     /// Bytes of the value in memory if its shape is known.
@@ -403,7 +423,11 @@ impl Graph {
                 live_values[value.index()] = true;
                 stack.extend(self.values[value.index()].producer.map(|(p, _)| p));
             }
-            for value in node.outputs.iter().chain(&node.intermediates) {
+            for value in node
+                .outputs
+                .iter()
+                .chain(node.intermediates.iter().flatten())
+            {
                 live_values[value.index()] = true;
             }
             stack.extend(&node.control);
@@ -453,7 +477,10 @@ impl Graph {
         for n in &mut self.nodes {
             n.inputs.iter_mut().flatten().for_each(|v| *v = value(*v));
             n.outputs.iter_mut().for_each(|v| *v = value(*v));
-            n.intermediates.iter_mut().for_each(|v| *v = value(*v));
+            n.intermediates
+                .iter_mut()
+                .flatten()
+                .for_each(|v| *v = value(*v));
             n.control.iter_mut().for_each(|c| *c = node(*c));
         }
         for v in &mut self.values {

@@ -10,6 +10,7 @@ pub mod opdef;
 pub mod quantization;
 pub mod shape;
 pub mod signature;
+pub mod sparse;
 pub mod tensor;
 pub mod variable;
 
@@ -19,11 +20,12 @@ use std::sync::Arc;
 pub use attr::{Attr, Attrs};
 pub use data::{Part, TensorData};
 pub use dtype::DType;
-pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, Value, ValueId};
+pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, SubType, Value, ValueId};
 pub use objects::{Object, ObjectGraph, ObjectKind};
-pub use quantization::{Quantization, QuantizationDetails, SparseDim, Sparsity};
+pub use quantization::{Quantization, QuantizationDetails};
 pub use shape::Shape;
 pub use signature::{Port, Signature};
+pub use sparse::{DimFormat, Sparse, SparseDim, SparseIndices, Sparsity};
 pub use tensor::{Element, Tensor};
 pub use variable::{Shard, Variable, VariableId, VariableRole, VariableSlice};
 
@@ -101,6 +103,34 @@ pub struct TfliteDetails {
     pub buffers: usize,
     pub buffers_with_data: usize,
     pub buffer_bytes: u64,
+    /// Content of the buffers that the old list of metadata (`metadata_buffer`) names.
+    pub metadata_buffers: Vec<bytes::Bytes>,
+    /// Content of the buffers that nothing refers to.
+    pub unused_buffers: Vec<bytes::Bytes>,
+    /// Names of the files beside the model that hold constants (`external_buffer_groups`).
+    pub external_files: Vec<ExternalFile>,
+    pub external_buffers: Vec<ExternalBuffer>,
+}
+
+/// A file beside the model, named within the model's folder.
+#[derive(Debug, Clone)]
+pub struct ExternalFile {
+    pub name: String,
+    /// The mapped file; `None` when it is missing or its name leads out of the folder.
+    pub data: Option<bytes::Bytes>,
+}
+
+/// A range of such a file; tensors refer to it by `id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalBuffer {
+    pub id: u32,
+    /// Index into [`TfliteDetails::external_files`].
+    pub group: u32,
+    /// In bytes.
+    pub offset: u64,
+    pub length: u64,
+    /// How the bytes are arranged; empty or `unpacked` for plain values.
+    pub packing: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! How stored integers stand for real numbers, and how sparse constants are packed.
+//! How stored integers stand for real numbers.
 
 use super::graph::ValueId;
 
@@ -25,6 +25,8 @@ pub enum QuantizationDetails {
         scales: Option<ValueId>,
         zero_points: Option<ValueId>,
         block_size: i32,
+        /// Elements of a block per dimension, where a file says it (LiteRT 2.3); empty as a rule.
+        block_shape: Vec<i32>,
     },
     MultiAxis {
         scales: Option<ValueId>,
@@ -32,13 +34,17 @@ pub enum QuantizationDetails {
         block_size: i32,
         dimensions: Vec<i32>,
     },
+    /// A scheme that this program has no name for, by its number in the schema.
+    Unknown(u8),
 }
 
 impl QuantizationDetails {
     /// Scales and zero points that are values of the same graph.
     pub fn values(&self) -> [Option<ValueId>; 2] {
         match self {
-            QuantizationDetails::None | QuantizationDetails::Custom(_) => [None; 2],
+            QuantizationDetails::None
+            | QuantizationDetails::Custom(_)
+            | QuantizationDetails::Unknown(_) => [None; 2],
             QuantizationDetails::Blockwise {
                 scales,
                 zero_points,
@@ -55,7 +61,9 @@ impl QuantizationDetails {
     /// The same, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Option<ValueId>> {
         let (scales, zero_points) = match self {
-            QuantizationDetails::None | QuantizationDetails::Custom(_) => (None, None),
+            QuantizationDetails::None
+            | QuantizationDetails::Custom(_)
+            | QuantizationDetails::Unknown(_) => (None, None),
             QuantizationDetails::Blockwise {
                 scales,
                 zero_points,
@@ -106,21 +114,4 @@ impl Quantization {
             _ => None,
         }
     }
-}
-
-/// The packing of a sparse constant (facts of the format: schema's SparsityParameters).
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sparsity {
-    pub traversal_order: Vec<i32>,
-    pub block_map: Vec<i32>,
-    pub dims: Vec<SparseDim>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum SparseDim {
-    Dense(i32),
-    Csr {
-        segments: Vec<i32>,
-        indices: Vec<i32>,
-    },
 }

@@ -12,6 +12,8 @@ pub struct Signature {
     pub key: Name,
     /// `tensorflow/serving/predict`; empty in a .tflite.
     pub method: Name,
+    /// A field of old .tflite files that nothing reads.
+    pub deprecated_tag: Option<Name>,
     /// Index into [`super::MetaGraph::graphs`].
     pub graph: usize,
     /// In the order of names.

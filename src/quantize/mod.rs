@@ -12,7 +12,7 @@ mod weights;
 use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Result};
-use crate::model::{DType, Dialect, Graph, Model, Node, Port, Signature, Tensor, ValueId};
+use crate::model::{DType, Details, Dialect, Graph, Model, Node, Port, Signature, Tensor, ValueId};
 use crate::ops::quantize::Width;
 use crate::progress::Progress;
 pub use recipe::Recipe;
@@ -116,6 +116,9 @@ pub fn quantize(model: &Model, request: &Request<'_>, progress: &Progress) -> Re
         graph.sort()?;
         // What the source needed may not be what this needs: the writer takes the lowest that fits.
         graph.nodes.iter_mut().for_each(|node| node.version = 0);
+    }
+    if let Details::Tflite(details) = &mut quantized.details {
+        details.operator_codes.clear();
     }
     quantized
         .metadata

@@ -171,6 +171,7 @@ impl Rewrite<'_> {
                 scales: Some(scales),
                 zero_points: None,
                 block_size: i32::try_from(size).ok()?,
+                block_shape: Vec::new(),
             },
             ..Quantization::default()
         };

@@ -259,7 +259,7 @@ fn subgraph(graph: &Graph) -> Json {
         "operators": graph.nodes.len(),
         "tensors": graph.values.len(),
         "constants": count(stored),
-        "sparse_tensors": count(|v| v.sparsity.is_some()),
+        "sparse_tensors": count(|v| v.sparsity().is_some()),
         "variable_tensors": count(|v| v.is_variable),
         "ops": counts(&op_counts(graph)),
         "dtypes": counts(&dtypes),
@@ -274,7 +274,7 @@ fn stored(value: &Value) -> bool {
         Some(TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes)) => !bytes.is_empty(),
         // No strings at all still take a count.
         Some(TensorData::Strings(_)) => value.buffer != 0,
-        Some(TensorData::Parts(_) | TensorData::Missing(_)) => true,
+        Some(TensorData::Parts(_) | TensorData::Sparse(_) | TensorData::Missing(_)) => true,
         None => false,
     }
 }

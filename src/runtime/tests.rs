@@ -54,6 +54,7 @@ impl Net {
         let signature = Signature {
             key: "serving_default".into(),
             method: "".into(),
+            deprecated_tag: None,
             graph: 0,
             inputs: self.0.inputs.iter().flatten().map(port).collect(),
             outputs: outputs.iter().map(port).collect(),

@@ -24,7 +24,7 @@ pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
             let other = graph.value(**other);
             other.dtype == value.dtype
                 && other.quantization == value.quantization
-                && other.sparsity == value.sparsity
+                && other.sparsity() == value.sparsity()
                 && matches!(other.read(), Some(Ok(t)) if same(&t, &tensor))
         };
         match group.iter().find(equal) {

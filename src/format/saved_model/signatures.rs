@@ -26,6 +26,7 @@ pub fn signatures(
         .map(|(key, proto)| Signature {
             key: key.into(),
             method: proto.method_name.into(),
+            deprecated_tag: None,
             graph: 0,
             inputs: ports(proto.inputs),
             outputs: ports(proto.outputs),

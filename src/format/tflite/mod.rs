@@ -25,9 +25,12 @@ mod subgraph;
 #[rustfmt::skip]
 #[path = "../../../schemas/generated/tables.rs"]
 mod tables;
+mod tensor;
 mod versions;
 mod write;
+mod write_tensor;
 
+pub use external::side_files;
 pub use options::CUSTOM_OPTIONS;
 pub use read::{read, read_bytes};
 pub use write::write;

@@ -1,7 +1,7 @@
 //! A `.tflite` as a [`Model`].
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -53,6 +53,7 @@ fn model(file: &Bytes, source: &Source<'_>, path: &Path) -> Result<Model> {
         file,
         path,
         buffers: Vec::new(),
+        used: RefCell::default(),
         strings: RefCell::default(),
         external: ExternalBuffers::default(),
         decodable: Cell::new(file.len().saturating_mul(2)),
@@ -90,6 +91,8 @@ pub(super) struct Reader<'a> {
     path: &'a Path,
     /// Bytes of each buffer; an error for one that leads outside the file.
     buffers: Vec<Result<Bytes>>,
+    /// Numbers of those that something refers to.
+    used: RefCell<HashSet<u32>>,
     /// Decoded string buffers, as tensors may share them.
     strings: RefCell<HashMap<u32, TensorData>>,
     external: ExternalBuffers,
@@ -123,7 +126,9 @@ impl Reader<'_> {
         }
         let signatures = read_signatures(root, &graphs)?;
         let metadata = self.read_metadata(root)?;
+        let metadata_buffers = self.read_metadata_buffers(root)?;
         let attachments = packed::read(self.file, &mut self.warnings);
+        let side_files: Vec<FileEntry> = self.external.entries().collect();
         let details = TfliteDetails {
             schema_version,
             description: root.text(slots::Model::VT_DESCRIPTION)?.unwrap_or_default(),
@@ -132,6 +137,10 @@ impl Reader<'_> {
             buffers: self.buffers.len(),
             buffers_with_data: self.filled().count(),
             buffer_bytes: self.filled().map(|b| b.len() as u64).sum(),
+            metadata_buffers,
+            unused_buffers: self.unused(),
+            external_files: std::mem::take(&mut self.external.files),
+            external_buffers: std::mem::take(&mut self.external.buffers),
         };
         let tensorflow_version = metadata
             .iter()
@@ -143,7 +152,7 @@ impl Reader<'_> {
             path: name.clone(),
             bytes: self.file.len() as u64,
         }];
-        files.append(&mut self.external.entries);
+        files.extend(side_files);
         Ok(Model {
             name,
             path: self.path.to_path_buf(),
@@ -201,11 +210,24 @@ impl Reader<'_> {
         self.buffers.iter().flatten().filter(|b| !b.is_empty())
     }
 
+    /// What the buffers hold that nothing refers to.
+    fn unused(&self) -> Vec<Bytes> {
+        let used = self.used.borrow();
+        let numbered = (0u32..).zip(&self.buffers);
+        numbered
+            .filter(|(number, _)| !used.contains(number))
+            .filter_map(|(_, buffer)| buffer.as_ref().ok())
+            .filter(|bytes| !bytes.is_empty())
+            .cloned()
+            .collect()
+    }
+
     /// Bytes of a buffer; `None` when it has none.
     ///
     /// # Errors
     /// No such buffer: structure. The inner error is a buffer that leads outside the file.
     pub fn buffer(&self, index: u32) -> Result<Option<Result<Bytes>>> {
+        self.used.borrow_mut().insert(index);
         match self.buffers.get(index as usize) {
             Some(Ok(bytes)) if bytes.is_empty() => Ok(None),
             Some(bytes) => Ok(Some(bytes.clone())),
@@ -289,6 +311,22 @@ impl Reader<'_> {
             graphs.push(graph);
         }
         Ok(graphs)
+    }
+
+    /// The list of buffers from before metadata had names.
+    fn read_metadata_buffers(&mut self, root: Table<'_>) -> Result<Vec<Bytes>> {
+        let numbers = root.numbers::<i32>(slots::Model::VT_METADATA_BUFFER)?;
+        let mut all = Vec::new();
+        for number in numbers.unwrap_or_default() {
+            let buffer = u32::try_from(number)
+                .map_err(|_| Error::unreadable(format!("refers to buffer {number}")))
+                .and_then(|number| self.buffer(number));
+            match buffer {
+                Ok(bytes) => all.push(bytes.and_then(Result::ok).unwrap_or_default()),
+                Err(error) => self.warnings.push(error.at("metadata_buffer")),
+            }
+        }
+        Ok(all)
     }
 
     fn read_metadata(&mut self, root: Table<'_>) -> Result<Vec<Metadata>> {
@@ -394,9 +432,11 @@ fn read_signature(table: Table<'_>, graphs: &[Graph]) -> Result<Signature> {
         Ok(ports)
     };
     let key = table.text(slots::SignatureDef::VT_SIGNATURE_KEY)?;
+    let deprecated_tag = table.text(slots::SignatureDef::VT_DEPRECATED_TAG)?;
     Ok(Signature {
         key: key.unwrap_or_default().into(),
         method: Name::from(""),
+        deprecated_tag: deprecated_tag.map(Name::from),
         graph: number as usize,
         inputs: ports(slots::SignatureDef::VT_INPUTS)?,
         outputs: ports(slots::SignatureDef::VT_OUTPUTS)?,
@@ -438,6 +478,7 @@ fn implied(graph: &Graph) -> Signature {
     Signature {
         key: Name::from(IMPLIED_KEY),
         method: Name::from(""),
+        deprecated_tag: None,
         graph: 0,
         inputs: ports(&graph.inputs),
         outputs: ports(&graph.outputs),

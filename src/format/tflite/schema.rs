@@ -183,6 +183,9 @@ pub(super) fn name_or_number(name: Option<&'static str>, number: i64) -> Name {
     }
 }
 
+/// The revision of the schema that this program knows, as its history counts them.
+pub(super) const REVISION: &str = "3d";
+
 /// TensorType's numbers.
 pub(super) const DTYPES: [DType; 23] = [
     DType::Float32,
@@ -219,13 +222,8 @@ pub(super) fn dtype(number: i8) -> DType {
 
 /// TensorType's number for a type; `None` where the schema has none.
 pub(super) fn tensor_type(dtype: DType) -> Option<i8> {
-    match dtype {
-        DType::Unknown(number) => i8::try_from(number).ok(),
-        _ => DTYPES
-            .iter()
-            .position(|&d| d == dtype)
-            .and_then(|n| i8::try_from(n).ok()),
-    }
+    let number = DTYPES.iter().position(|&d| d == dtype)?;
+    i8::try_from(number).ok()
 }
 
 #[cfg(test)]

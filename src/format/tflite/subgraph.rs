@@ -8,17 +8,14 @@ use super::flat::Table;
 use super::generated::tflite as slots;
 use super::options;
 use super::read::Reader;
-use super::schema;
+use super::tensor;
 use crate::error::{Error, Result};
 use crate::model::{
-    Attrs, DType, Dialect, Graph, GraphKind, Name, Node, NodeId, Quantization, QuantizationDetails,
-    Shape, SparseDim, Sparsity, TensorData, Value, ValueId,
+    Attr, Attrs, DType, Dialect, Graph, GraphKind, Name, Node, NodeId, Shape, TensorData, ValueId,
 };
 
-/// Tags of the union QuantizationDetails.
-const CUSTOM: u8 = 1;
-const BLOCKWISE: u8 = 2;
-const MULTI_AXIS: u8 = 3;
+/// Stands for no index into the metadata `debug_metadata`.
+const NO_DEBUG: i32 = -1;
 
 /// Attributes that are numbers of subgraphs.
 const SUBGRAPH_ATTRS: [&str; 9] = [
@@ -38,11 +35,11 @@ pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, subgraphs: usize) 
     let mut graph = Graph::new(name, GraphKind::Subgraph, Dialect::Tflite);
     let tensors = table.tables(slots::SubGraph::VT_TENSORS)?;
     let mut ranks_are_known = false;
-    for (index, tensor) in tensors.iter().enumerate() {
-        let value = tensor
-            .and_then(|tensor| {
-                ranks_are_known |= tensor.flag(slots::Tensor::VT_HAS_RANK, false)?;
-                read_tensor(reader, tensor, tensors.len())
+    for (index, table) in tensors.iter().enumerate() {
+        let value = table
+            .and_then(|table| {
+                ranks_are_known |= table.flag(slots::Tensor::VT_HAS_RANK, false)?;
+                tensor::read(reader, table, tensors.len())
             })
             .map_err(|e| e.at(format_args!("tensors[{index}]")))?;
         graph.values.push(value);
@@ -56,6 +53,12 @@ pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, subgraphs: usize) 
     };
     graph.inputs = ends(slots::SubGraph::VT_INPUTS, "inputs")?;
     graph.outputs = ends(slots::SubGraph::VT_OUTPUTS, "outputs")?;
+    let debug = table.scalar(slots::SubGraph::VT_DEBUG_METADATA_INDEX, NO_DEBUG)?;
+    if debug != NO_DEBUG {
+        graph
+            .attrs
+            .set(options::DEBUG_METADATA_INDEX, Attr::Int(debug.into()));
+    }
     let mut names = UniqueNames::default();
     let operators = table.tables(slots::SubGraph::VT_OPERATORS)?;
     for (index, operator) in operators.iter().enumerate() {
@@ -71,7 +74,7 @@ pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, subgraphs: usize) 
 }
 
 /// The tensor with this number.
-fn tensor(index: i64, tensors: usize) -> Result<ValueId> {
+pub(super) fn numbered(index: i64, tensors: usize) -> Result<ValueId> {
     u32::try_from(index)
         .ok()
         .filter(|&i| (i as usize) < tensors)
@@ -79,218 +82,12 @@ fn tensor(index: i64, tensors: usize) -> Result<ValueId> {
         .ok_or_else(|| Error::unreadable(format!("refers to tensor {index}; there are {tensors}")))
 }
 
-/// As [`tensor`]; -1 is none.
-fn optional(index: i32, tensors: usize) -> Result<Option<ValueId>> {
+/// As [`numbered`]; -1 is none.
+pub(super) fn optional(index: i32, tensors: usize) -> Result<Option<ValueId>> {
     match index {
         -1 => Ok(None),
-        index => tensor(index.into(), tensors).map(Some),
+        index => numbered(index.into(), tensors).map(Some),
     }
-}
-
-fn read_tensor(reader: &mut Reader<'_>, table: Table<'_>, tensors: usize) -> Result<Value> {
-    let name = table.text(slots::Tensor::VT_NAME)?.unwrap_or_default();
-    let dtype = schema::dtype(table.scalar(slots::Tensor::VT_TYPE_, 0i8)?);
-    let dims = |slot| -> Result<Option<Vec<i64>>> {
-        let dims = table.numbers::<i32>(slot)?;
-        Ok(dims.map(|dims| dims.into_iter().map(i64::from).collect()))
-    };
-    let stored = dims(slots::Tensor::VT_SHAPE)?.unwrap_or_default();
-    let signature = dims(slots::Tensor::VT_SHAPE_SIGNATURE)?.filter(|s| !s.is_empty());
-    let has_rank = table.flag(slots::Tensor::VT_HAS_RANK, false)?;
-    let mut value = Value::new(name, dtype, Shape::UNKNOWN);
-    value.stored_shape = Shape(Some(stored.clone()));
-    if signature.is_some() || has_rank || !stored.is_empty() {
-        value.shape = Shape(Some(signature.unwrap_or(stored)));
-    }
-    value.is_variable = table.flag(slots::Tensor::VT_IS_VARIABLE, false)?;
-    value.buffer = table.scalar(slots::Tensor::VT_BUFFER, 0)?;
-    value.quantization = table
-        .table(slots::Tensor::VT_QUANTIZATION)?
-        .map(|table| read_quantization(table, tensors))
-        .transpose()
-        .map_err(|e| e.at("quantization"))?;
-    value.sparsity = table
-        .table(slots::Tensor::VT_SPARSITY)?
-        .map(read_sparsity)
-        .transpose()
-        .map_err(|e| e.at("sparsity"))?;
-    let external = table.scalar(slots::Tensor::VT_EXTERNAL_BUFFER, 0u32)?;
-    value.data = match (reader.buffer(value.buffer)?, external) {
-        (None, 0) => None,
-        (None, id) => Some(reader.external(id)),
-        (Some(_), id) if id != 0 => Some(Err(Error::unreadable(
-            "the tensor has both a buffer and an external buffer",
-        ))),
-        (Some(bytes), _) => Some(bytes),
-    }
-    .map(|bytes| constant(reader, &value, bytes));
-    if value.data.is_some() && value.shape.0.is_none() {
-        value.shape = Shape::scalar();
-    }
-    if let Some(error) = quantization_error(&value) {
-        let place = format!("tensor {:?}", value.name);
-        reader.warnings.push(error.at(place));
-    }
-    Ok(value)
-}
-
-/// The values of a constant, checked against its shape; damage makes it missing, with a warning.
-fn constant(reader: &mut Reader<'_>, value: &Value, bytes: Result<Bytes>) -> TensorData {
-    let checked = bytes.and_then(|bytes| {
-        let count = value.stored_shape.elements().ok_or_else(|| {
-            Error::unreadable(format!("a constant of shape {}", value.stored_shape))
-        })?;
-        if value.dtype == DType::String {
-            return match reader.strings(value.buffer, &bytes) {
-                TensorData::Missing(reason) => Err(Error::unreadable(reason.to_string())),
-                TensorData::Strings(strings) if strings.len() < count => {
-                    Err(Error::unreadable(format!(
-                        "{} strings for the shape {}",
-                        strings.len(),
-                        value.stored_shape
-                    )))
-                }
-                data => Ok(data),
-            };
-        }
-        // How many values a sparse constant has, its packing says.
-        let expected = value.dtype.packed_bytes(count);
-        if value.sparsity.is_none() && expected.is_some_and(|n| n != bytes.len()) {
-            return Err(Error::unreadable(format!(
-                "requires {} bytes, but its buffer has {}",
-                expected.unwrap_or(0),
-                bytes.len()
-            )));
-        }
-        Ok(TensorData::Bytes {
-            bytes,
-            packed: value.dtype.bits() < 8,
-        })
-    });
-    checked.unwrap_or_else(|error| {
-        let error = error.at(format_args!("tensor {:?}", value.name));
-        reader.warnings.push(error.clone());
-        TensorData::Missing(error.to_string().into())
-    })
-}
-
-fn read_quantization(table: Table<'_>, tensors: usize) -> Result<Quantization> {
-    use slots::QuantizationParameters as Q;
-    let floats = |slot| Ok::<_, Error>(table.numbers::<f32>(slot)?.unwrap_or_default());
-    let dimension = table.scalar(Q::VT_QUANTIZED_DIMENSION, 0i32)?;
-    Ok(Quantization {
-        scale: floats(Q::VT_SCALE)?,
-        zero_point: table.numbers(Q::VT_ZERO_POINT)?.unwrap_or_default(),
-        dimension: usize::try_from(dimension)
-            .map_err(|_| Error::unreadable(format!("quantized_dimension is {dimension}")))?,
-        min: floats(Q::VT_MIN)?,
-        max: floats(Q::VT_MAX)?,
-        details: match table.table(Q::VT_DETAILS)? {
-            Some(details) => read_details(table.scalar(Q::VT_DETAILS_TYPE, 0)?, details, tensors)?,
-            None => QuantizationDetails::None,
-        },
-    })
-}
-
-fn read_details(tag: u8, table: Table<'_>, tensors: usize) -> Result<QuantizationDetails> {
-    use slots::{BlockwiseQuantization as B, CustomQuantization as C, MultiAxisQuantization as M};
-    let index = |slot| optional(table.scalar(slot, 0i32)?, tensors);
-    // An absent field reads as tensor 0; a writer that means a tensor of zero points names one.
-    let named = |slot| match table.has(slot)? {
-        true => index(slot),
-        false => Ok(None),
-    };
-    Ok(match tag {
-        CUSTOM => QuantizationDetails::Custom(table.numbers(C::VT_CUSTOM)?.unwrap_or_default()),
-        BLOCKWISE => QuantizationDetails::Blockwise {
-            scales: index(B::VT_SCALES)?,
-            zero_points: named(B::VT_ZERO_POINTS)?,
-            block_size: table.scalar(B::VT_BLOCK_SIZE, 0)?,
-        },
-        MULTI_AXIS => QuantizationDetails::MultiAxis {
-            scales: index(M::VT_SCALES)?,
-            zero_points: named(M::VT_ZERO_POINTS)?,
-            block_size: table.scalar(M::VT_BLOCK_SIZE, 0)?,
-            dimensions: table
-                .numbers(M::VT_QUANTIZED_DIMENSIONS)?
-                .unwrap_or_default(),
-        },
-        _ => QuantizationDetails::None,
-    })
-}
-
-/// What a runtime would refuse: counts of scales and zero points that do not go with the shape.
-fn quantization_error(value: &Value) -> Option<Error> {
-    let quantization = value.quantization.as_ref()?;
-    let scales = quantization.scale.len();
-    if scales == 0 {
-        return None;
-    }
-    if quantization.zero_point.len() != scales {
-        return Some(Error::unreadable(format!(
-            "{scales} scales and {} zero points",
-            quantization.zero_point.len()
-        )));
-    }
-    let dims = value.stored_shape.dims()?;
-    // Some converters give a bias the axis of its weights.
-    let size = match dims {
-        [only] => Some(only),
-        dims => dims.get(quantization.dimension),
-    };
-    if scales > 1 && size != Some(&(scales as i64)) {
-        return Some(Error::unreadable(format!(
-            "{scales} scales for dimension {} of {}",
-            quantization.dimension, value.stored_shape
-        )));
-    }
-    None
-}
-
-fn read_sparsity(table: Table<'_>) -> Result<Sparsity> {
-    use slots::{DimensionMetadata as D, SparsityParameters as S};
-    let mut dims = Vec::new();
-    for dim in table.tables(S::VT_DIM_METADATA)?.iter() {
-        let dim = dim?;
-        dims.push(match dim.scalar(D::VT_FORMAT, 0i8)? {
-            0 => SparseDim::Dense(dim.scalar(D::VT_DENSE_SIZE, 0)?),
-            _ => SparseDim::Csr {
-                segments: indices(dim, D::VT_ARRAY_SEGMENTS_TYPE, D::VT_ARRAY_SEGMENTS)?,
-                indices: indices(dim, D::VT_ARRAY_INDICES_TYPE, D::VT_ARRAY_INDICES)?,
-            },
-        });
-    }
-    Ok(Sparsity {
-        traversal_order: table.numbers(S::VT_TRAVERSAL_ORDER)?.unwrap_or_default(),
-        block_map: table.numbers(S::VT_BLOCK_MAP)?.unwrap_or_default(),
-        dims,
-    })
-}
-
-/// A union of vectors of i32, u16 and u8; each has its values in field 0.
-fn indices(dim: Table<'_>, tag: u16, slot: u16) -> Result<Vec<i32>> {
-    let Some(table) = dim.table(slot)? else {
-        return Ok(Vec::new());
-    };
-    let values = slots::Int32Vector::VT_VALUES;
-    Ok(match dim.scalar(tag, 0u8)? {
-        1 => table.numbers::<i32>(values)?.unwrap_or_default(),
-        2 => widened(table.numbers::<u16>(values)?),
-        3 => widened(table.numbers::<u8>(values)?),
-        other => {
-            return Err(Error::unreadable(format!(
-                "sparse indices of the unknown type {other}"
-            )));
-        }
-    })
-}
-
-fn widened<T: Into<i32>>(values: Option<Vec<T>>) -> Vec<i32> {
-    values
-        .unwrap_or_default()
-        .into_iter()
-        .map(Into::into)
-        .collect()
 }
 
 fn read_operator(
@@ -313,7 +110,7 @@ fn read_operator(
     let all = |slot, what: &str| -> Result<Vec<ValueId>> {
         list(slot)?
             .into_iter()
-            .map(|i| tensor(i.into(), tensors).map_err(|e| e.at(what)))
+            .map(|i| numbered(i.into(), tensors).map_err(|e| e.at(what)))
             .collect()
     };
     let mut node = Node::new("", code.shown.op.clone());
@@ -324,11 +121,9 @@ fn read_operator(
         .map(|i| optional(i, tensors).map_err(|e| e.at("inputs")))
         .collect::<Result<_>>()?;
     node.outputs = all(O::VT_OUTPUTS, "outputs")?;
-    // -1 stands for a scratch tensor that the operator does not need.
     node.intermediates = list(O::VT_INTERMEDIATES)?
         .into_iter()
-        .filter(|&i| i != -1)
-        .map(|i| tensor(i.into(), tensors).map_err(|e| e.at("intermediates")))
+        .map(|i| optional(i, tensors).map_err(|e| e.at("intermediates")))
         .collect::<Result<_>>()?;
     let first = node.outputs.first().map(|&v| graph.value(v).name.clone());
     node.name = names.take(match first {
@@ -350,6 +145,16 @@ fn read_operator(
     };
     node.attrs =
         options::read(reader, code.number, table, custom).map_err(|e| e.at(node.op_label()))?;
+    if let Some(mutating) = table.numbers::<u8>(O::VT_MUTATING_VARIABLE_INPUTS)? {
+        let flags = mutating.into_iter().map(|v| Attr::Bool(v != 0)).collect();
+        node.attrs
+            .set(options::MUTATING_VARIABLE_INPUTS, Attr::List(flags));
+    }
+    let debug = table.scalar(O::VT_DEBUG_METADATA_INDEX, NO_DEBUG)?;
+    if debug != NO_DEBUG {
+        node.attrs
+            .set(options::DEBUG_METADATA_INDEX, Attr::Int(debug.into()));
+    }
     Ok(node)
 }
 
@@ -440,7 +245,8 @@ fn warn_about_flow(reader: &mut Reader<'_>, graph: &Graph) {
                 );
             }
         }
-        inputs.extend(node.outputs.iter().chain(&node.intermediates).copied());
+        inputs.extend(node.outputs.iter().copied());
+        inputs.extend(node.intermediates.iter().flatten().copied());
     }
 }
 

@@ -8,12 +8,14 @@ use flatbuffers::WIPOffset;
 use super::builder::{Builder, Slot};
 use super::constants::{Buffers, encode};
 use super::generated::tflite as fb;
+use super::options::WrittenOptions;
 use super::schema::{self, Operator};
-use super::{metadata, options, packed, versions};
+use super::write_tensor::write_tensor;
+use super::{external, metadata, options, packed, versions};
 use crate::error::{Error, Result};
 use crate::model::{
-    Details, Dialect, Graph, MetaGraph, Model, Name, Node, NodeId, Port, Quantization,
-    QuantizationDetails, Shape, SparseDim, Sparsity, Value, ValueId,
+    Details, Dialect, Graph, MetaGraph, Model, Name, Node, NodeId, OperatorCode, Port, TensorData,
+    TfliteDetails, Value, ValueId,
 };
 
 const IDENTIFIER: &str = "TFL3";
@@ -40,19 +42,19 @@ pub fn write(model: &Model) -> Result<Vec<u8>> {
 /// As [`write`], with constants behind the flatbuffer when they have more bytes than `inside_limit`.
 pub(super) fn write_with(model: &Model, inside_limit: usize) -> Result<Vec<u8>> {
     let parts = Parts::collect(model)?;
-    let file = if parts.buffers.total() <= inside_limit {
+    let file = if parts.blobs().map(Bytes::len).sum::<usize>() <= inside_limit {
         parts.build(&Place::Inside)?
     } else {
         // Offsets have one width, so the structure is as long with the true ones as with these.
-        let zeros = vec![u64::MAX; parts.buffers.all.len()];
+        let zeros = vec![u64::MAX; parts.blobs().count()];
         let mut at = parts.build(&Place::Behind(zeros))?.len() as u64;
-        let mut offsets = Vec::with_capacity(parts.buffers.all.len());
-        for bytes in &parts.buffers.all {
+        let mut offsets = Vec::new();
+        for bytes in parts.blobs() {
             offsets.push(at);
             at = (at + bytes.len() as u64).next_multiple_of(16);
         }
         let mut file = parts.build(&Place::Behind(offsets))?;
-        for bytes in &parts.buffers.all {
+        for bytes in parts.blobs() {
             file.resize(file.len().next_multiple_of(16), 0);
             file.extend_from_slice(bytes);
         }
@@ -61,28 +63,40 @@ pub(super) fn write_with(model: &Model, inside_limit: usize) -> Result<Vec<u8>> 
     packed::append(file, &model.attachments)
 }
 
-/// Where the bytes of buffers go.
+/// Where the bytes of buffers and of custom operators' options go.
 enum Place {
     Inside,
-    /// Behind the flatbuffer, at these offsets from the start of the file.
+    /// Behind the flatbuffer, at these offsets from the start of the file: buffers, then options.
     Behind(Vec<u64>),
 }
 
 /// What has to be known before the first byte is written.
 struct Parts<'m> {
-    description: &'m str,
+    details: &'m TfliteDetails,
     meta_graph: &'m MetaGraph,
     /// Nodes of each graph in execution order.
     orders: Vec<Vec<NodeId>>,
     codes: Codes,
-    /// Number of each value's buffer, per graph.
-    value_buffers: Vec<Vec<u32>>,
+    /// Where each value's constant is, per graph.
+    value_buffers: Vec<Vec<Stored>>,
+    /// Options of custom operators, and which of them each operator has.
+    custom: Vec<Bytes>,
+    custom_of: HashMap<(usize, NodeId), usize>,
+    /// Numbers of the buffers in the old list of metadata.
+    metadata_buffers: Vec<u32>,
     /// Names and buffers of the metadata.
     metadata: Vec<(&'m str, u32)>,
     buffers: Buffers,
 }
 
-/// Operator codes in the order of first use.
+/// Numbers of the buffer and of the external buffer of a value.
+#[derive(Clone, Copy)]
+struct Stored {
+    buffer: u32,
+    external: u32,
+}
+
+/// Operator codes: those that the model lists, then others in the order of first use.
 #[derive(Default)]
 struct Codes {
     all: Vec<Code>,
@@ -97,45 +111,62 @@ struct Code {
 }
 
 impl Codes {
+    fn listed(codes: &[OperatorCode]) -> Result<Self> {
+        let mut listed = Codes::default();
+        for code in codes {
+            let number = number(&code.op)?;
+            listed.push((number, code.custom.clone(), code.version), &code.op);
+        }
+        Ok(listed)
+    }
+
+    fn push(&mut self, key: (i32, Option<Name>, i32), name: &Name) -> u32 {
+        let index = self.all.len() as u32;
+        let (number, custom, version) = key.clone();
+        self.all.push(Code {
+            number,
+            name: name.clone(),
+            custom,
+            version,
+        });
+        *self.known.entry(key).or_insert(index)
+    }
+
     fn add(&mut self, graph: &Graph, node: &Node) -> Result<u32> {
-        let number = number(node)?;
-        let version = match node.version {
-            0 => versions::lowest(graph, node),
-            given => given,
-        };
-        let key = (number, node.custom.clone(), version);
-        Ok(*self.known.entry(key).or_insert_with(|| {
-            self.all.push(Code {
-                number,
-                name: node.op.clone(),
-                custom: node.custom.clone(),
-                version,
-            });
-            (self.all.len() - 1) as u32
-        }))
+        let key = Self::key(graph, node)?;
+        Ok(match self.known.get(&key) {
+            Some(&index) => index,
+            None => self.push(key, &node.op),
+        })
     }
 
     fn number(&self, graph: &Graph, node: &Node) -> u32 {
-        let version = match node.version {
-            0 => versions::lowest(graph, node),
-            given => given,
-        };
-        let key = number(node).map(|number| (number, node.custom.clone(), version));
+        let key = Self::key(graph, node);
         key.ok()
             .and_then(|key| self.known.get(&key).copied())
             .unwrap_or(0)
     }
+
+    fn key(graph: &Graph, node: &Node) -> Result<(i32, Option<Name>, i32)> {
+        let version = match node.version {
+            0 => versions::lowest(graph, node),
+            given => given,
+        };
+        Ok((number(&node.op)?, node.custom.clone(), version))
+    }
 }
 
-/// The operator's number: by name, or the bare number of one without a name.
-fn number(node: &Node) -> Result<i32> {
-    match Operator::by_name(&node.op) {
-        Some(operator) => Ok(operator.number),
-        None => node
-            .op
-            .parse()
-            .map_err(|_| Error::unsupported(format!("TFLite has no operator {:?}", node.op))),
-    }
+/// The operator's number. Models have a bare number for one that the schema has no name for.
+fn number(op: &str) -> Result<i32> {
+    let known = Operator::by_name(op).map(|operator| operator.number);
+    known.ok_or_else(|| match op.parse::<i32>() {
+        Ok(number) => Error::unsupported(format!(
+            "operator number {number}, which schema version {} does not know",
+            schema::REVISION
+        ))
+        .hint("the file is newer than this program; it can be shown, not written again"),
+        Err(_) => Error::unsupported(format!("TFLite has no operator {op:?}")),
+    })
 }
 
 impl<'m> Parts<'m> {
@@ -146,15 +177,21 @@ impl<'m> Parts<'m> {
                 model.meta_graphs.len()
             )));
         };
+        let Details::Tflite(details) = &model.details else {
+            return Err(Error::unsupported(
+                "the model is a SavedModel; convert it first",
+            ));
+        };
+        let codes = Codes::listed(&details.operator_codes).map_err(|e| e.at("operator_codes"))?;
         let mut parts = Parts {
-            description: match &model.details {
-                Details::Tflite(details) => &details.description,
-                Details::SavedModel(_) => "",
-            },
+            details,
             meta_graph,
             orders: Vec::new(),
-            codes: Codes::default(),
+            codes,
             value_buffers: Vec::new(),
+            custom: Vec::new(),
+            custom_of: HashMap::new(),
+            metadata_buffers: Vec::new(),
             metadata: Vec::new(),
             buffers: Buffers::new(),
         };
@@ -164,6 +201,13 @@ impl<'m> Parts<'m> {
                 .map_err(|e| e.at(format_args!("subgraph {:?}", graph.name)))?;
         }
         parts.add_metadata(model);
+        for bytes in &details.metadata_buffers {
+            let buffer = parts.buffers.add(bytes.clone());
+            parts.metadata_buffers.push(buffer);
+        }
+        for bytes in &details.unused_buffers {
+            parts.buffers.push(bytes.clone());
+        }
         if let Some(lost) = model
             .attachments
             .iter()
@@ -184,24 +228,54 @@ impl<'m> Parts<'m> {
             ));
         }
         let order = graph.topological_order()?;
+        let number = self.orders.len();
         for &id in &order {
             let node = graph.node(id);
             self.codes
                 .add(graph, node)
                 .map_err(|e| e.at(format_args!("node {:?}", node.name)))?;
+            if let Some(bytes) = options::custom_bytes(node) {
+                self.custom_of.insert((number, id), self.custom.len());
+                self.custom.push(bytes);
+            }
         }
         self.orders.push(order);
-        let mut numbers = Vec::with_capacity(graph.values.len());
+        let mut stored = Vec::with_capacity(graph.values.len());
         for value in &graph.values {
-            let bytes = match &value.data {
-                Some(data) => encode(value, data)
-                    .map_err(|e| e.at(format_args!("tensor {:?}", value.name)))?,
-                None => Bytes::new(),
-            };
-            numbers.push(self.buffers.add(bytes));
+            let place = self.add_value(value);
+            stored.push(place.map_err(|e| e.at(format_args!("tensor {:?}", value.name)))?);
         }
-        self.value_buffers.push(numbers);
+        self.value_buffers.push(stored);
         Ok(())
+    }
+
+    /// Values that came from a file beside the model and are as they were stay there.
+    fn add_value(&mut self, value: &Value) -> Result<Stored> {
+        let bytes = match &value.data {
+            Some(TensorData::Missing(_)) if value.external_buffer != 0 => None,
+            Some(data) => Some(encode(value, data)?),
+            None => Some(Bytes::new()),
+        };
+        let (files, buffers) = (&self.details.external_files, &self.details.external_buffers);
+        let id = value.external_buffer;
+        if id != 0 && external::stands_for(files, buffers, id, bytes.as_ref()) {
+            return Ok(Stored {
+                buffer: 0,
+                external: id,
+            });
+        }
+        let bytes = bytes.ok_or_else(|| {
+            Error::unsupported(format!("the model names no external buffer {id}"))
+        })?;
+        Ok(Stored {
+            buffer: self.buffers.add(bytes),
+            external: 0,
+        })
+    }
+
+    /// Everything that may have to go behind the flatbuffer.
+    fn blobs(&self) -> impl Iterator<Item = &Bytes> {
+        self.buffers.all.iter().chain(&self.custom)
     }
 
     fn add_metadata(&mut self, model: &'m Model) {
@@ -232,7 +306,7 @@ impl<'m> Parts<'m> {
         for number in 0..self.meta_graph.graphs.len() {
             let name = &self.meta_graph.graphs[number].name;
             let graph = self
-                .write_graph(&mut out, number)
+                .write_graph(&mut out, number, place)
                 .map_err(|e| e.at(format_args!("subgraph {name:?}")))?;
             graphs.push(graph);
         }
@@ -251,18 +325,60 @@ impl<'m> Parts<'m> {
                 fb::Metadata::create(&mut out.inner, &fb::MetadataArgs { name, buffer })
             })
             .collect();
+        let groups = self.write_external_files(&mut out);
+        let external = self.write_external_buffers(&mut out);
+        let metadata_buffers: Vec<i32> = self.metadata_buffers.iter().map(|&b| b as i32).collect();
+        let description = &self.details.description;
         let args = fb::ModelArgs {
-            version: SCHEMA_VERSION,
-            description: (!self.description.is_empty()).then(|| out.text(self.description)),
+            version: match self.details.schema_version {
+                0 => SCHEMA_VERSION,
+                given => given,
+            },
+            description: (!description.is_empty()).then(|| out.text(description)),
             operator_codes: Some(out.tables(&codes)),
             subgraphs: Some(out.tables(&graphs)),
             buffers: Some(buffers),
             metadata: Some(out.tables(&metadata)),
             signature_defs: (!signatures.is_empty()).then(|| out.tables(&signatures)),
-            ..Default::default()
+            metadata_buffer: out.filled(&metadata_buffers),
+            external_buffer_groups: (!groups.is_empty()).then(|| out.tables(&groups)),
+            external_buffers: (!external.is_empty()).then(|| out.tables(&external)),
         };
         let root = fb::Model::create(&mut out.inner, &args);
         Ok(out.finish(root, IDENTIFIER))
+    }
+
+    fn write_external_files(
+        &self,
+        out: &mut Builder,
+    ) -> Vec<WIPOffset<fb::ExternalBufferGroup<'static>>> {
+        let files = self.details.external_files.iter();
+        files
+            .map(|file| {
+                let name = Some(out.text(&file.name));
+                let args = fb::ExternalBufferGroupArgs { name };
+                fb::ExternalBufferGroup::create(&mut out.inner, &args)
+            })
+            .collect()
+    }
+
+    fn write_external_buffers(
+        &self,
+        out: &mut Builder,
+    ) -> Vec<WIPOffset<fb::ExternalBuffer<'static>>> {
+        let buffers = self.details.external_buffers.iter();
+        buffers
+            .map(|buffer| {
+                let args = fb::ExternalBufferArgs {
+                    id: buffer.id,
+                    group: buffer.group,
+                    offset: buffer.offset,
+                    length: buffer.length,
+                    packing: (!buffer.packing.is_empty()).then(|| out.text(&buffer.packing)),
+                };
+                fb::ExternalBuffer::create(&mut out.inner, &args)
+            })
+            .collect()
     }
 
     fn write_buffers(
@@ -297,12 +413,13 @@ impl<'m> Parts<'m> {
         &self,
         out: &mut Builder,
         number: usize,
+        place: &Place,
     ) -> Result<WIPOffset<fb::SubGraph<'static>>> {
         let graph = &self.meta_graph.graphs[number];
         let mut tensors = Vec::with_capacity(graph.values.len());
-        for (value, &buffer) in graph.values.iter().zip(&self.value_buffers[number]) {
+        for (value, stored) in graph.values.iter().zip(&self.value_buffers[number]) {
             tensors.push(
-                write_tensor(out, value, buffer)
+                write_tensor(out, value, stored.buffer, stored.external)
                     .map_err(|e| e.at(format_args!("tensor {:?}", value.name)))?,
             );
         }
@@ -310,8 +427,9 @@ impl<'m> Parts<'m> {
         for &id in &self.orders[number] {
             let node = graph.node(id);
             let code = self.codes.number(graph, node);
+            let custom = self.custom(place, (number, id));
             operators.push(
-                write_operator(out, node, code)
+                write_operator(out, node, code, custom)
                     .map_err(|e| e.at(format_args!("node {:?}", node.name)))?,
             );
         }
@@ -321,9 +439,22 @@ impl<'m> Parts<'m> {
             outputs: Some(out.vector(&indices(&graph.outputs))),
             operators: Some(out.tables(&operators)),
             name: (!graph.name.is_empty()).then(|| out.text(&graph.name)),
-            debug_metadata_index: -1,
+            debug_metadata_index: options::debug_metadata_index(&graph.attrs),
         };
         Ok(fb::SubGraph::create(&mut out.inner, &args))
+    }
+
+    /// The custom options of an operator, and where they go.
+    fn custom(&self, place: &Place, operator: (usize, NodeId)) -> Option<Custom<'_>> {
+        let at = *self.custom_of.get(&operator)?;
+        let bytes = &self.custom[at];
+        Some(match place {
+            Place::Behind(offsets) if !bytes.is_empty() => Custom::Behind {
+                offset: offsets[self.buffers.all.len() + at],
+                size: bytes.len() as u64,
+            },
+            _ => Custom::Inside(bytes),
+        })
     }
 
     fn write_signatures(
@@ -339,8 +470,8 @@ impl<'m> Parts<'m> {
                 inputs: Some(out.tables(&inputs)),
                 outputs: Some(out.tables(&outputs)),
                 signature_key: Some(out.text(&signature.key)),
+                deprecated_tag: signature.deprecated_tag.as_deref().map(|tag| out.text(tag)),
                 subgraph_index: signature.graph as u32,
-                ..Default::default()
             };
             all.push(fb::SignatureDef::create(&mut out.inner, &args));
         }
@@ -385,236 +516,52 @@ fn indices(values: &[Option<ValueId>]) -> Vec<i32> {
     values.iter().map(|&v| index(v)).collect()
 }
 
-fn index(value: Option<ValueId>) -> i32 {
+/// A number of a tensor; -1 is none.
+pub(super) fn index(value: Option<ValueId>) -> i32 {
     value.map_or(-1, |v| v.0 as i32)
+}
+
+enum Custom<'a> {
+    Inside(&'a [u8]),
+    Behind { offset: u64, size: u64 },
 }
 
 fn write_operator(
     out: &mut Builder,
     node: &Node,
     code: u32,
+    custom: Option<Custom<'_>>,
 ) -> Result<WIPOffset<fb::Operator<'static>>> {
-    let operator = Operator::by_name(&node.op);
-    let table = match operator {
+    let options = match Operator::by_name(&node.op) {
         Some(operator) => options::write(out, operator, &node.attrs)?,
-        None => None,
-    };
-    let table = table.map(|offset| WIPOffset::new(offset.value()));
-    let tag = operator.filter(|_| table.is_some()).map_or(0, |op| op.tag);
-    let second = operator.is_some_and(|op| op.second);
-    let custom = match &*node.op {
-        "CUSTOM" => options::custom_bytes(node),
-        _ => None,
+        None => WrittenOptions::default(),
     };
     let outputs: Vec<i32> = node.outputs.iter().map(|v| v.0 as i32).collect();
-    let intermediates: Vec<i32> = node.intermediates.iter().map(|v| v.0 as i32).collect();
+    let intermediates = indices(&node.intermediates);
+    let (first, second) = (options.first, options.second);
     let mut args = fb::OperatorArgs {
         opcode_index: code,
         inputs: Some(out.vector(&indices(&node.inputs))),
         outputs: Some(out.vector(&outputs)),
-        custom_options: custom.map(|bytes| out.vector::<u8>(&bytes)),
+        builtin_options_type: first.map_or(0, |(tag, _)| tag),
+        builtin_options: first.map(|(_, table)| WIPOffset::new(table.value())),
+        builtin_options_2_type: second.map_or(0, |(tag, _)| tag),
+        builtin_options_2: second.map(|(_, table)| WIPOffset::new(table.value())),
+        custom_options: None,
+        custom_options_format: fb::CustomOptionsFormat(options.custom_options_format),
+        mutating_variable_inputs: options.mutating_variable_inputs,
         intermediates: out.filled(&intermediates),
-        debug_metadata_index: -1,
-        ..Default::default()
+        large_custom_options_offset: 0,
+        large_custom_options_size: 0,
+        debug_metadata_index: options.debug_metadata_index,
     };
-    if second {
-        args.builtin_options_2_type = tag;
-        args.builtin_options_2 = table;
-    } else {
-        args.builtin_options_type = tag;
-        args.builtin_options = table;
+    match custom {
+        Some(Custom::Inside(bytes)) => args.custom_options = Some(out.vector::<u8>(bytes)),
+        Some(Custom::Behind { offset, size }) => {
+            args.large_custom_options_offset = offset;
+            args.large_custom_options_size = size;
+        }
+        None => {}
     }
     Ok(fb::Operator::create(&mut out.inner, &args))
-}
-
-fn write_tensor(
-    out: &mut Builder,
-    value: &Value,
-    buffer: u32,
-) -> Result<WIPOffset<fb::Tensor<'static>>> {
-    let number = schema::tensor_type(value.dtype)
-        .ok_or_else(|| Error::unsupported(format!("TFLite has no element type {}", value.dtype)))?;
-    let (stored, signature) = shapes(value)?;
-    let args = fb::TensorArgs {
-        shape: out.filled(&stored),
-        type_: fb::TensorType(number),
-        buffer,
-        name: (!value.name.is_empty()).then(|| out.text(&value.name)),
-        quantization: value
-            .quantization
-            .as_ref()
-            .map(|q| write_quantization(out, q)),
-        is_variable: value.is_variable,
-        sparsity: value.sparsity.as_ref().map(|s| write_sparsity(out, s)),
-        shape_signature: signature.map(|s| out.vector(&s)),
-        has_rank: value.shape.rank().is_some(),
-        ..Default::default()
-    };
-    Ok(fb::Tensor::create(&mut out.inner, &args))
-}
-
-/// What to allocate, with 1 for sizes that are not known, and the sizes with -1 where there are such.
-fn shapes(value: &Value) -> Result<(Vec<i32>, Option<Vec<i32>>)> {
-    let sizes = |shape: &Shape| -> Result<Vec<i32>> {
-        let dims = shape.dims().unwrap_or_default();
-        dims.iter()
-            .map(|&d| {
-                i32::try_from(d)
-                    .map_err(|_| Error::unsupported(format!("a dimension of {d} in {shape}")))
-            })
-            .collect()
-    };
-    let shape = sizes(&value.shape)?;
-    let mut stored = sizes(&value.stored_shape)?;
-    if stored.len() != shape.len() {
-        stored.clone_from(&shape);
-    }
-    for size in stored.iter_mut().filter(|size| **size < 0) {
-        *size = 1;
-    }
-    let signature = (shape != stored).then_some(shape);
-    Ok((stored, signature.filter(|s| !s.is_empty())))
-}
-
-fn write_quantization(
-    out: &mut Builder,
-    quantization: &Quantization,
-) -> WIPOffset<fb::QuantizationParameters<'static>> {
-    use fb::QuantizationParameters as Q;
-    let mut fields = Vec::new();
-    let mut floats = |out: &mut Builder, slot, values: &[f32]| {
-        fields.extend(out.filled(values).map(|v| (slot, Slot::Offset(v.value()))));
-    };
-    floats(out, Q::VT_MIN, &quantization.min);
-    floats(out, Q::VT_MAX, &quantization.max);
-    floats(out, Q::VT_SCALE, &quantization.scale);
-    let zero_points = out.filled(&quantization.zero_point);
-    fields.extend(zero_points.map(|v| (Q::VT_ZERO_POINT, Slot::Offset(v.value()))));
-    if quantization.dimension != 0 {
-        let dimension = quantization.dimension as u32;
-        fields.push((Q::VT_QUANTIZED_DIMENSION, Slot::Int(dimension)));
-    }
-    if let Some((tag, table)) = write_details(out, &quantization.details) {
-        fields.push((Q::VT_DETAILS_TYPE, Slot::Byte(tag.0)));
-        fields.push((Q::VT_DETAILS, Slot::Offset(table)));
-    }
-    WIPOffset::new(out.table("QuantizationParameters", fields).value())
-}
-
-/// The union's tag and table.
-fn write_details(
-    out: &mut Builder,
-    details: &QuantizationDetails,
-) -> Option<(fb::QuantizationDetails, u32)> {
-    use fb::{BlockwiseQuantization as B, CustomQuantization as C, MultiAxisQuantization as M};
-    // Tensor numbers are always written: an absent one would read as tensor 0.
-    let tensor = |slot, value| (slot, Slot::Int(index(value) as u32));
-    let (tag, name, fields) = match details {
-        QuantizationDetails::None => return None,
-        QuantizationDetails::Custom(bytes) => {
-            let bytes = out.data(bytes).value();
-            (
-                fb::QuantizationDetails::CustomQuantization,
-                "CustomQuantization",
-                vec![(C::VT_CUSTOM, Slot::Offset(bytes))],
-            )
-        }
-        QuantizationDetails::Blockwise {
-            scales,
-            zero_points,
-            block_size,
-        } => (
-            fb::QuantizationDetails::BlockwiseQuantization,
-            "BlockwiseQuantization",
-            vec![
-                tensor(B::VT_SCALES, *scales),
-                tensor(B::VT_ZERO_POINTS, *zero_points),
-                (B::VT_BLOCK_SIZE, Slot::Int(*block_size as u32)),
-            ],
-        ),
-        QuantizationDetails::MultiAxis {
-            scales,
-            zero_points,
-            block_size,
-            dimensions,
-        } => {
-            let dimensions = out.vector(dimensions).value();
-            (
-                fb::QuantizationDetails::MultiAxisQuantization,
-                "MultiAxisQuantization",
-                vec![
-                    tensor(M::VT_SCALES, *scales),
-                    tensor(M::VT_ZERO_POINTS, *zero_points),
-                    (M::VT_BLOCK_SIZE, Slot::Int(*block_size as u32)),
-                    (M::VT_QUANTIZED_DIMENSIONS, Slot::Offset(dimensions)),
-                ],
-            )
-        }
-    };
-    Some((tag, out.table(name, fields).value()))
-}
-
-fn write_sparsity(
-    out: &mut Builder,
-    sparsity: &Sparsity,
-) -> WIPOffset<fb::SparsityParameters<'static>> {
-    use fb::DimensionMetadata as D;
-    let dims: Vec<_> = sparsity
-        .dims
-        .iter()
-        .map(|dim| {
-            let fields = match dim {
-                SparseDim::Dense(size) => vec![(D::VT_DENSE_SIZE, Slot::Int(*size as u32))],
-                SparseDim::Csr { segments, indices } => {
-                    let (segments_tag, segments) = write_indices(out, segments);
-                    let (indices_tag, indices) = write_indices(out, indices);
-                    vec![
-                        (
-                            D::VT_FORMAT,
-                            Slot::Byte(fb::DimensionType::SPARSE_CSR.0 as u8),
-                        ),
-                        (D::VT_ARRAY_SEGMENTS_TYPE, Slot::Byte(segments_tag.0)),
-                        (D::VT_ARRAY_SEGMENTS, Slot::Offset(segments)),
-                        (D::VT_ARRAY_INDICES_TYPE, Slot::Byte(indices_tag.0)),
-                        (D::VT_ARRAY_INDICES, Slot::Offset(indices)),
-                    ]
-                }
-            };
-            WIPOffset::<D<'static>>::new(out.table("DimensionMetadata", fields).value())
-        })
-        .collect();
-    let args = fb::SparsityParametersArgs {
-        traversal_order: Some(out.vector(&sparsity.traversal_order)),
-        block_map: out.filled(&sparsity.block_map),
-        dim_metadata: Some(out.tables(&dims)),
-    };
-    fb::SparsityParameters::create(&mut out.inner, &args)
-}
-
-/// Sparse indices in the narrowest type that holds them: the union's tag and table.
-fn write_indices(out: &mut Builder, values: &[i32]) -> (fb::SparseIndexVector, u32) {
-    let narrow = |most: i32| values.iter().all(|v| (0..=most).contains(v));
-    let (tag, name, vector) = if narrow(u8::MAX.into()) {
-        let bytes: Vec<u8> = values.iter().map(|&v| v as u8).collect();
-        (
-            fb::SparseIndexVector::Uint8Vector,
-            "Uint8Vector",
-            out.vector(&bytes).value(),
-        )
-    } else if narrow(u16::MAX.into()) {
-        let shorts: Vec<u16> = values.iter().map(|&v| v as u16).collect();
-        (
-            fb::SparseIndexVector::Uint16Vector,
-            "Uint16Vector",
-            out.vector(&shorts).value(),
-        )
-    } else {
-        (
-            fb::SparseIndexVector::Int32Vector,
-            "Int32Vector",
-            out.vector(values).value(),
-        )
-    };
-    let fields = vec![(fb::Int32Vector::VT_VALUES, Slot::Offset(vector))];
-    (tag, out.table(name, fields).value())
 }

@@ -61,6 +61,7 @@ fn model(main: Graph, functions: Vec<Graph>, input: ValueId, output: ValueId) ->
         signatures: vec![Signature {
             key: "s".into(),
             method: "".into(),
+            deprecated_tag: None,
             graph: 0,
             inputs: vec![port("in", input)],
             outputs: vec![port("out", output)],

@@ -9,7 +9,6 @@ use super::{Context, Handled, Pane, Request, View};
 use crate::convert::{self, Blocker, ConvertOptions, ConvertReport};
 use crate::error::{Error, Result};
 use crate::feed::{self, SampleSet};
-use crate::format;
 use crate::model::{Model, Port};
 use crate::progress::Progress;
 use crate::quantize::{Calibration, Io, Mode};
@@ -262,7 +261,7 @@ impl ConvertPane {
                 options.calibration = calibration()?;
                 let done = convert::convert(&model, &options, progress)?;
                 progress.check()?;
-                format::write_file(&path, &done.bytes)?;
+                done.write(&path)?;
                 Ok(Output::Converted(Box::new(Done {
                     path,
                     report: done.report,

@@ -31,6 +31,13 @@ pub fn attr(value: &Attr) -> String {
             let more = if items.len() > 32 { ", …" } else { "" };
             format!("[{}{more}]", shown.join(", "))
         }
+        Attr::Table { name, attrs } => {
+            let fields: Vec<_> = attrs
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", attr(value)))
+                .collect();
+            format!("{name} {{{}}}", fields.join(", "))
+        }
         Attr::Opaque(words) => words.to_string(),
     };
     text::fit(&text::clean(&words), ATTR)

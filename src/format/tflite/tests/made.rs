@@ -1,11 +1,13 @@
 //! A small model with one of everything that a `.tflite` can hold.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::model::{
     Attachment, Attr, DType, Details, Dialect, Format, Graph, GraphKind, MetaGraph, Metadata,
     Model, Name, Node, ObjectGraph, Port, Quantization, QuantizationDetails, Shape, Signature,
-    SparseDim, Sparsity, Tensor, TensorData, TfliteDetails, Value, ValueId,
+    Sparse, SparseDim, SparseIndices, Sparsity, Tensor, TensorData, TfliteDetails, Value, ValueId,
 };
 
 /// FULLY_CONNECTED of int8 with int4 weights, a custom operator, strings, a sparse constant, blockwise scales.
@@ -27,6 +29,7 @@ pub(super) fn model() -> Model {
     let signature = Signature {
         key: "serving_default".into(),
         method: Name::from(""),
+        deprecated_tag: None,
         graph: 0,
         inputs: vec![port("x", 0)],
         outputs: vec![port("z", 5)],
@@ -99,6 +102,7 @@ fn graph() -> Graph {
             scales: Some(scales),
             zero_points: None,
             block_size: 4,
+            block_shape: Vec::new(),
         },
         ..Quantization::default()
     });
@@ -138,17 +142,20 @@ fn graph() -> Graph {
 /// Rows `0 0 6 0`, `0 0 7 0`, `5 0 0 0`, packed by columns.
 fn sparse() -> Value {
     let mut value = Value::new("sparse", DType::Int8, Shape::of(&[3, 4]));
-    value.data = Some(TensorData::plain(Bytes::from_static(&[5, 6, 7])));
-    value.sparsity = Some(Sparsity {
-        traversal_order: vec![1, 0],
-        block_map: Vec::new(),
-        dims: vec![
-            SparseDim::Dense(4),
-            SparseDim::Csr {
-                segments: vec![0, 1, 1, 3, 3],
-                indices: vec![2, 0, 1],
-            },
-        ],
-    });
+    value.data = Some(TensorData::Sparse(Arc::new(Sparse {
+        values: Bytes::from_static(&[5, 6, 7]),
+        shape: vec![3, 4],
+        form: Sparsity {
+            traversal_order: vec![1, 0],
+            block_map: Vec::new(),
+            dims: vec![
+                SparseDim::dense(4),
+                SparseDim::csr(
+                    SparseIndices::Uint16(vec![0, 1, 1, 3, 3]),
+                    SparseIndices::Uint8(vec![2, 0, 1]),
+                ),
+            ],
+        },
+    })));
     value
 }

@@ -117,7 +117,7 @@ impl Condition {
             }
             Condition::PerChannel(Tensor::Input(index)) => input(index).is_some_and(per_channel),
             Condition::PerChannel(Tensor::Output) => output(0).is_some_and(per_channel),
-            Condition::Sparse(index) => input(index).is_some_and(|v| v.sparsity.is_some()),
+            Condition::Sparse(index) => input(index).is_some_and(|v| v.sparsity().is_some()),
             Condition::Grouped => dim(input(0), 3)
                 .zip(dim(input(1), 3))
                 .is_some_and(|(data, filter)| data > 0 && data != filter),

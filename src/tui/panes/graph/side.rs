@@ -272,6 +272,13 @@ pub fn attr_text(attr: &Attr) -> String {
             let parts: Vec<String> = list.iter().take(16).map(attr_text).collect();
             parts.join(" ")
         }
+        Attr::Table { name, attrs } => {
+            let parts: Vec<String> = attrs
+                .iter()
+                .map(|(name, attr)| format!("{name} {}", attr_text(attr)))
+                .collect();
+            format!("{name} {{{}}}", parts.join(", "))
+        }
         Attr::Opaque(name) => name.to_string(),
     }
 }
