@@ -5,6 +5,7 @@
 mod copying;
 mod leaving;
 mod monkey;
+mod stopping;
 mod terminal;
 
 use std::fs;
