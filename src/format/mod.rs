@@ -11,6 +11,7 @@ pub mod tflite;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -48,6 +49,15 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Model> {
     }
 }
 
+/// Held for reading by every file that is being written.
+static WRITING: RwLock<()> = RwLock::new(());
+
+/// Waits until every file that is being written is there whole; none is begun after. For the end of the program,
+/// which would cut them off.
+pub fn finish_writing() {
+    std::mem::forget(WRITING.write().unwrap_or_else(PoisonError::into_inner));
+}
+
 /// Writes `bytes` beside `path` and renames, so that a failure never loses an existing file. A link is followed.
 ///
 /// # Errors
@@ -65,6 +75,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     beside.push(name);
     beside.push(format!(".{}.part", std::process::id()));
     let beside = target.with_file_name(beside);
+    let _writing = WRITING.read().unwrap_or_else(PoisonError::into_inner);
     let written = File::create(&beside).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 use tui_input::Input;
 
@@ -14,7 +15,7 @@ use super::keymap::{Key, Keymap};
 use super::overlay::{Act, Ask, Choice, Overlay, Picker};
 use super::panes::{self, Context, Handled, Pane, PaneId, Request};
 use super::render::Hits;
-use super::term::{InputEvent, KeyEventKind};
+use super::term::{InputEvent, KeyEventKind, Position};
 use super::theme::Theme;
 use super::{Event, Options, search};
 use crate::error::{Error, Result};
@@ -57,6 +58,8 @@ pub struct App {
     /// A word in the footer until the next key.
     pub(super) notice: Option<String>,
     pub(super) tick: usize,
+    /// Where and when the mouse was pressed last.
+    pub(super) clicked: Option<(Position, Instant)>,
     /// What the mouse can hit, left behind by the last frame.
     pub(super) hits: std::cell::RefCell<Hits>,
     open_options: OpenOptions,
@@ -100,6 +103,7 @@ impl App {
             overlay: None,
             notice: None,
             tick: 0,
+            clicked: None,
             hits: Default::default(),
             open_options: options.open.clone(),
             first_pane: options.pane.unwrap_or(PaneId::Overview),

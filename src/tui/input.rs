@@ -1,6 +1,7 @@
 //! Keys, pastes and the mouse to commands and to the layer on top.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use tui_input::Input;
 
@@ -14,6 +15,8 @@ use super::term::{
     KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind, Position,
 };
 
+/// Two clicks on the same cell within this time are Enter.
+const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 /// The tag of the program's own question for a path.
 const OPEN_TAG: &str = "open a model";
 
@@ -236,10 +239,25 @@ impl App {
             .iter()
             .find(|(area, _)| area.contains(at))
             .map(|(_, c)| *c);
-        match (hit, mouse.kind) {
-            (Some(command), MouseEventKind::Down(MouseButton::Left)) => self.apply(command),
-            _ => {
-                self.on_desk(self.current, |pane, cx| pane.mouse(mouse, cx));
+        let pressed = mouse.kind == MouseEventKind::Down(MouseButton::Left);
+        if let (Some(command), true) = (hit, pressed) {
+            return self.apply(command);
+        }
+        let dragged = self.on_desk(self.current, |pane, _| match pane.split() {
+            Some(split) => split.mouse(mouse),
+            None => Handled::No,
+        });
+        if dragged == Some(Handled::Yes) {
+            return;
+        }
+        let handled = self.on_desk(self.current, |pane, cx| pane.mouse(mouse, cx));
+        if pressed {
+            let before = self.clicked.replace((at, Instant::now()));
+            let again =
+                before.is_some_and(|(place, when)| place == at && when.elapsed() < DOUBLE_CLICK);
+            if again && handled == Some(Handled::Yes) {
+                self.clicked = None;
+                self.apply(Command::Enter);
             }
         }
     }

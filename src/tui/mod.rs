@@ -115,6 +115,8 @@ pub fn run(paths: &[PathBuf], options: &Options) -> Result<()> {
         }
         draw = app.take_changed();
     }
+    drop(screen);
+    crate::format::finish_writing();
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Numbers, names and bars as a person reads them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::term::width;
 use crate::report::human;
@@ -142,6 +142,24 @@ pub fn path(path: &Path) -> String {
         Some(short) => short.display().to_string(),
         None => path.display().to_string(),
     }
+}
+
+/// A name from a model as part of a file's name.
+pub fn file_name(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    match name.trim_matches('_') {
+        "" => "unnamed".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// `stem.extension`, or `stem-2.extension` and on where there is one already in the folder one works in.
+pub fn fresh_file(stem: &str, extension: &str) -> PathBuf {
+    let first = PathBuf::from(format!("{stem}.{extension}"));
+    let others = (2..100).map(|n| PathBuf::from(format!("{stem}-{n}.{extension}")));
+    let mut all = std::iter::once(first.clone()).chain(others);
+    all.find(|path| !path.exists()).unwrap_or(first)
 }
 
 /// Words as a POSIX shell takes them: quoted where they would be taken apart.

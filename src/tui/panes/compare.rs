@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::work::Work;
 use super::{Context, Handled, Pane, Request, View};
 use crate::compare::{self, CompareOptions, Comparison, LayerDiff};
 use crate::error::Error;
@@ -38,7 +39,7 @@ pub struct ComparePane {
     other: Option<Arc<Model>>,
     swapped: bool,
     compared: Option<Compared>,
-    error: Option<Error>,
+    work: Work,
     part: Part,
     rows: Rows,
     by_error: bool,
@@ -75,7 +76,7 @@ impl ComparePane {
             other: None,
             swapped: false,
             compared: None,
-            error: None,
+            work: Work::new(&["compare"], "comparing", "they can't be compared"),
             part: Part::Layers,
             rows: Rows::default(),
             by_error: false,
@@ -98,7 +99,7 @@ impl ComparePane {
             self.choose(cx);
             return;
         };
-        self.error = None;
+        self.work.begin();
         cx.job("compare", "comparing", move |progress| {
             let mut samples = compare::usual_samples(&a, SAMPLES);
             let count = samples.inputs.len();
@@ -282,11 +283,9 @@ impl Pane for ComparePane {
         }
     }
 
-    fn job_failed(&mut self, _what: &'static str, error: Error, cx: &mut Context) {
-        if error.is_cancelled() {
+    fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
+        if let Err(error) = self.work.fail(what, error) {
             cx.fail(error);
-        } else {
-            self.error = Some(error);
         }
     }
 
@@ -519,23 +518,8 @@ impl ComparePane {
         if area.height < 3 {
             return;
         }
-        if let Some(job) = view
-            .job("compare")
-            .filter(|j| j.since.as_millis() > 200 || self.compared.is_none())
-        {
-            let inner = panel("comparing", area, buf, theme, true);
-            widgets::gauge(inner, &job, buf, theme);
-            put(
-                inner,
-                3,
-                Line::styled("Esc stops it", theme[Role::Dim]),
-                buf,
-            );
-            return;
-        }
-        if let Some(error) = &self.error {
-            let inner = panel("they can't be compared", area, buf, theme, true);
-            widgets::card(error, buf, inner, theme);
+        let empty = self.compared.is_none();
+        if self.work.render(area, buf, view, empty, true) {
             return;
         }
         let Some(compared) = &self.compared else {

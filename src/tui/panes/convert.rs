@@ -1,10 +1,11 @@
 //! Convert: choose what becomes of the model, write it, and see what was done.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::work::Work;
 use super::{Context, Handled, Pane, Request, View};
 use crate::convert::{self, Blocker, ConvertOptions, ConvertReport};
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ use crate::progress::Progress;
 use crate::quantize::{Calibration, Io, Mode};
 use crate::tui::command::Command;
 use crate::tui::jobs::Output;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{self, Rows, Split, facts::Facts, panel, put};
@@ -31,7 +32,6 @@ enum Outcome {
     Nothing,
     Blockers(Vec<Blocker>),
     Done(Box<Done>),
-    Failed(Error),
 }
 
 /// Lines of the form.
@@ -67,6 +67,7 @@ pub struct ConvertPane {
     rows: Rows,
     split: Split,
     outcome: Outcome,
+    work: Work,
     scroll: Cell<usize>,
 }
 
@@ -111,6 +112,7 @@ impl ConvertPane {
             rows: Rows::default(),
             split: Split::default(),
             outcome: Outcome::Nothing,
+            work: Work::new(&["convert", "preflight"], "working", "it was not converted"),
             scroll: Cell::new(0),
         };
         pane.name_file(model);
@@ -125,15 +127,7 @@ impl ConvertPane {
         let base = model.name.split('/').next().unwrap_or("model");
         let base = base.strip_suffix(".tflite").unwrap_or(base);
         let mode = MODES[self.mode].1;
-        let fresh = (1..100)
-            .map(|n| match n {
-                1 => format!("{base}.{mode}.tflite"),
-                n => format!("{base}.{mode}-{n}.tflite"),
-            })
-            .find(|name| !Path::new(name).exists());
-        self.path = fresh
-            .unwrap_or_else(|| format!("{base}.{mode}.tflite"))
-            .into();
+        self.path = text::fresh_file(&format!("{base}.{mode}"), "tflite");
     }
 
     fn calibrates(&self) -> bool {
@@ -248,6 +242,7 @@ impl ConvertPane {
 
     fn convert(&mut self, cx: &mut Context) {
         self.outcome = Outcome::Nothing;
+        self.work.begin();
         self.scroll.set(0);
         let model = cx.model.clone();
         let calibration = self.calibration(&model);
@@ -274,6 +269,8 @@ impl ConvertPane {
     fn preflight(&mut self, cx: &mut Context) {
         let model = cx.model.clone();
         let options = self.options();
+        self.outcome = Outcome::Nothing;
+        self.work.begin();
         cx.job("preflight", "looking ahead", move |_: &Progress| {
             Ok(Output::Preflight(convert::preflight(&model, &options)?))
         });
@@ -408,12 +405,14 @@ impl Pane for ConvertPane {
         }
     }
 
-    fn job_failed(&mut self, _what: &'static str, error: Error, cx: &mut Context) {
-        if error.is_cancelled() {
+    fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
+        if let Err(error) = self.work.fail(what, error) {
             cx.fail(error);
-        } else {
-            self.outcome = Outcome::Failed(error);
         }
+    }
+
+    fn split(&mut self) -> Option<&mut Split> {
+        Some(&mut self.split)
     }
 
     fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
@@ -477,18 +476,7 @@ impl ConvertPane {
             let line = self.form_line(fields[at], chosen, inner.width as usize, theme);
             put(inner, row as u16, line, buf);
             if chosen {
-                let line = Rect {
-                    y: inner.y + row as u16,
-                    height: 1,
-                    ..inner
-                };
-                buf.set_style(
-                    line,
-                    Style {
-                        fg: None,
-                        ..theme[Role::Selected]
-                    },
-                );
+                widgets::mark_row(inner, row as u16, buf, theme);
             }
         }
         let first = fields.len() + 1;
@@ -566,15 +554,8 @@ impl ConvertPane {
     fn render_outcome(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let focused = self.split.detail;
-        if let Some(job) = view.job("convert").or_else(|| view.job("preflight")) {
-            let inner = panel("working", area, buf, theme, focused);
-            widgets::gauge(inner, &job, buf, theme);
-            put(
-                inner,
-                3,
-                Line::styled("Esc stops it", theme[Role::Dim]),
-                buf,
-            );
+        let empty = matches!(self.outcome, Outcome::Nothing);
+        if self.work.render(area, buf, view, empty, focused) {
             return;
         }
         match &self.outcome {
@@ -586,10 +567,6 @@ impl ConvertPane {
                     buf,
                     theme,
                 );
-            }
-            Outcome::Failed(error) => {
-                let inner = panel("it was not converted", area, buf, theme, focused);
-                widgets::card(error, buf, inner, theme);
             }
             Outcome::Blockers(blockers) => self.render_blockers(area, blockers, buf, theme),
             Outcome::Done(done) => self.render_done(area, done, buf, theme),

@@ -9,6 +9,7 @@ pub mod source;
 pub mod tensors;
 pub mod tree;
 pub mod variables;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::focus::{Focus, Thing};
 use super::jobs::{Jobs, Output, Slot, Work};
 use super::term::{Buffer, MouseEvent, Rect};
 use super::theme::Theme;
+use super::widgets::Split;
 use crate::error::{Error, Result};
 use crate::model::Model;
 
@@ -254,6 +256,11 @@ pub trait Pane {
     /// The pane comes to the front, or the selection was changed elsewhere.
     fn shown(&mut self, cx: &mut Context) {
         let _ = cx;
+    }
+
+    /// The border that the mouse can drag.
+    fn split(&mut self) -> Option<&mut Split> {
+        None
     }
 
     /// A press or drag of the mouse within the area of the last frame. Wheel turns come as Up and Down.

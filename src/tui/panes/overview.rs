@@ -13,7 +13,7 @@ use crate::tui::jobs::Output;
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::{Rows, facts::Facts, is_small, panel, panel_note, put};
+use crate::tui::widgets::{self, Rows, facts::Facts, is_small, panel, panel_note, put};
 
 /// What is looked up in the structure of the model.
 pub struct Summary {
@@ -378,18 +378,7 @@ impl OverviewPane {
             ]);
             put(inner, row as u16, line, buf);
             if focused && at == self.bytes.at {
-                let line = Rect {
-                    y: inner.y + row as u16,
-                    height: 1,
-                    ..inner
-                };
-                buf.set_style(
-                    line,
-                    Style {
-                        fg: None,
-                        ..theme[Role::Selected]
-                    },
-                );
+                widgets::mark_row(inner, row as u16, buf, theme);
             }
         }
         self.bytes.scrollbar(entries.len(), area, buf, theme);
@@ -442,18 +431,7 @@ impl OverviewPane {
         {
             put(inner, row as u16, line, buf);
             if focused && window.start + row == self.health.at {
-                let line = Rect {
-                    y: inner.y + row as u16,
-                    height: 1,
-                    ..inner
-                };
-                buf.set_style(
-                    line,
-                    Style {
-                        fg: None,
-                        ..theme[Role::Selected]
-                    },
-                );
+                widgets::mark_row(inner, row as u16, buf, theme);
             }
         }
     }
@@ -467,37 +445,7 @@ fn about(
     theme: &Theme,
 ) -> Facts {
     let mut facts = Facts::new(12);
-    if let Some(meta) = meta {
-        if !meta.tags.is_empty() {
-            let more = model.meta_graphs.len() - 1;
-            let more = if more > 0 {
-                format!("   and {more} more")
-            } else {
-                String::new()
-            };
-            facts.add(theme, "tags", meta.tags.join(", ") + &more);
-        }
-        if !meta.tensorflow_version.is_empty() {
-            let by = format!(
-                "TensorFlow {}, producer {}",
-                meta.tensorflow_version, meta.producer
-            );
-            facts.add(theme, "made by", by);
-        }
-    }
-    if let Details::Tflite(details) = &model.details {
-        facts.add(
-            theme,
-            "schema",
-            format!("version {}", details.schema_version),
-        );
-        if !details.description.is_empty() {
-            facts.add(theme, "says", details.description.clone());
-        }
-        if let Some(version) = &details.min_runtime_version {
-            facts.add(theme, "needs", format!("runtime {version} or later"));
-        }
-    }
+    add_origin(&mut facts, model, meta, theme);
     let files = model.files.len();
     let size = text::bytes(model.total_bytes());
     facts.add(
@@ -523,36 +471,60 @@ fn about(
     if let Some(meta) = meta {
         facts.add(theme, "operators", operators(meta));
     }
+    add_contents(&mut facts, model, theme);
+    facts
+}
+
+/// Who made it, and for whom.
+fn add_origin(facts: &mut Facts, model: &Model, meta: Option<&MetaGraph>, theme: &Theme) {
+    if let Some(meta) = meta {
+        if !meta.tags.is_empty() {
+            let more = match model.meta_graphs.len() - 1 {
+                0 => String::new(),
+                more => format!("   and {more} more"),
+            };
+            facts.add(theme, "tags", meta.tags.join(", ") + &more);
+        }
+        if !meta.tensorflow_version.is_empty() {
+            let (version, producer) = (&meta.tensorflow_version, meta.producer);
+            let by = format!("TensorFlow {version}, producer {producer}");
+            facts.add(theme, "made by", by);
+        }
+    }
+    if let Details::Tflite(details) = &model.details {
+        let version = format!("version {}", details.schema_version);
+        facts.add(theme, "schema", version);
+        if !details.description.is_empty() {
+            facts.add(theme, "says", details.description.clone());
+        }
+        if let Some(version) = &details.min_runtime_version {
+            facts.add(theme, "needs", format!("runtime {version} or later"));
+        }
+    }
+}
+
+/// What lies in and beside it.
+fn add_contents(facts: &mut Facts, model: &Model, theme: &Theme) {
     if !model.variables.is_empty() {
         let shards = match model.shards.len() {
             1 => "1 shard".to_owned(),
             n => format!("{n} shards"),
         };
-        facts.add(
-            theme,
-            "variables",
-            format!("{} in {shards}", model.variables.len()),
-        );
+        let variables = format!("{} in {shards}", model.variables.len());
+        facts.add(theme, "variables", variables);
     }
     if !model.attachments.is_empty() {
         let names: Vec<_> = model.attachments.iter().map(|a| a.name.as_str()).collect();
         facts.add(theme, "files", names.join(", "));
     }
     if model.versions.len() > 1 {
-        let all: Vec<_> = model
-            .versions
-            .iter()
-            .map(|v| {
-                if Some(*v) == model.version {
-                    format!("● {v}")
-                } else {
-                    v.to_string()
-                }
-            })
-            .collect();
+        let name = |v: &u64| match Some(*v) == model.version {
+            true => format!("● {v}"),
+            false => v.to_string(),
+        };
+        let all: Vec<_> = model.versions.iter().map(name).collect();
         facts.add(theme, "versions", all.join("  "));
     }
-    facts
 }
 
 /// `31 in the graph, 214 in 9 functions`

@@ -231,16 +231,8 @@ impl TensorsPane {
     fn export(&self, cx: &mut Context) {
         match (self.row(), self.tensor()) {
             (Some(row), Some(_)) => {
-                let name: String = row
-                    .name
-                    .chars()
-                    .map(|c| if c.is_alphanumeric() { c } else { '_' })
-                    .collect();
-                cx.ask(
-                    "export",
-                    "write the values to",
-                    format!("{}.npy", name.trim_matches('_')),
-                );
+                let file = text::fresh_file(&text::file_name(&row.name), "npy");
+                cx.ask("export", "write the values to", file.display().to_string());
             }
             _ => cx.say("no values to write yet"),
         }
@@ -368,6 +360,10 @@ impl Pane for TensorsPane {
             }
             _ => {}
         }
+    }
+
+    fn split(&mut self) -> Option<&mut Split> {
+        Some(&mut self.split)
     }
 
     fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {

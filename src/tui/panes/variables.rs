@@ -177,6 +177,10 @@ impl Pane for VariablesPane {
         }
     }
 
+    fn split(&mut self) -> Option<&mut Split> {
+        Some(&mut self.split)
+    }
+
     fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
         if mouse.kind == MouseEventKind::Down(MouseButton::Left)
             && let Some(at) = self.rows.row_at(mouse.column, mouse.row, self.shown.len())
@@ -223,23 +227,7 @@ impl Pane for VariablesPane {
         } else {
             area
         };
-        let wide_enough = area.width >= 80;
-        let (list, detail) = if wide_enough {
-            let wide = area.width * 60 / 100;
-            (
-                Rect {
-                    width: wide,
-                    ..area
-                },
-                Rect {
-                    x: area.x + wide,
-                    width: area.width - wide,
-                    ..area
-                },
-            )
-        } else {
-            self.split.areas(area, 60)
-        };
+        let (list, detail) = self.split.areas_if(area.width >= 80, area, 60);
         if !list.is_empty() {
             self.render_list(list, buf, view);
         }
@@ -389,20 +377,9 @@ impl VariablesPane {
         self.rows.scrollbar(self.shown.len(), area, buf, theme);
     }
 
-    fn render_detail(&self, area: Rect, buf: &mut Buffer, view: &View) {
+    /// What a variable is and where its bytes lie.
+    fn place_of(&self, v: &Variable, view: &View) -> Facts {
         let theme = view.theme;
-        let Some(at) = self.chosen() else {
-            panel("", area, buf, theme, self.split.detail);
-            return;
-        };
-        let v = &view.model.variables[at];
-        let inner = panel(
-            text::fit_end(&text::clean(&v.name), area.width.saturating_sub(6) as usize),
-            area,
-            buf,
-            theme,
-            self.split.detail,
-        );
         let mut facts = Facts::new(9);
         facts.add(theme, "values", format!("{} {}", v.dtype, v.shape));
         facts.add(theme, "bytes", text::count(v.bytes));
@@ -419,12 +396,8 @@ impl VariablesPane {
             facts.add(theme, "offset", span(v.offset, v.bytes));
         }
         for slice in &v.slices {
-            let place = format!(
-                "shard {}   {}",
-                slice.shard,
-                span(slice.offset, slice.bytes)
-            );
-            facts.add(theme, "slice", place);
+            let span = span(slice.offset, slice.bytes);
+            facts.add(theme, "slice", format!("shard {}   {span}", slice.shard));
         }
         facts.add(
             theme,
@@ -438,20 +411,42 @@ impl VariablesPane {
                 (VariableRole::Orphan, _) => "nothing names it",
             },
         );
-        let (says, style) = match (self.checks.as_ref().and_then(|c| c.get(at)), v.crc32c) {
-            (Some(Check::Good), Some(crc)) => (format!("{crc:08x} ✔"), theme[Role::Good]),
+        facts
+    }
+
+    /// The checksum in the file, and what came of checking it.
+    fn checksum_of(&self, at: usize, v: &Variable, theme: &Theme) -> (String, Style) {
+        let (says, role) = match (self.checks.as_ref().and_then(|c| c.get(at)), v.crc32c) {
+            (Some(Check::Good), Some(crc)) => (format!("{crc:08x} ✔"), Role::Good),
             (Some(Check::Bad { found }), Some(crc)) => {
-                (format!("{found:08x}, expected {crc:08x}"), theme[Role::Bad])
+                (format!("{found:08x}, expected {crc:08x}"), Role::Bad)
             }
-            (Some(Check::Missing), _) => ("its bytes are missing".to_owned(), theme[Role::Bad]),
-            (Some(Check::Good), None) => ("of every slice ✔".to_owned(), theme[Role::Good]),
-            (Some(Check::Bad { .. }), None) => ("a slice is damaged".to_owned(), theme[Role::Bad]),
-            (_, Some(crc)) => (format!("{crc:08x}, not checked yet"), theme[Role::Text]),
-            (_, None) if !v.slices.is_empty() => {
-                ("one for each slice".to_owned(), theme[Role::Text])
-            }
-            (_, None) => ("none".to_owned(), theme[Role::Dim]),
+            (Some(Check::Missing), _) => ("its bytes are missing".to_owned(), Role::Bad),
+            (Some(Check::Good), None) => ("of every slice ✔".to_owned(), Role::Good),
+            (Some(Check::Bad { .. }), None) => ("a slice is damaged".to_owned(), Role::Bad),
+            (_, Some(crc)) => (format!("{crc:08x}, not checked yet"), Role::Text),
+            (_, None) if !v.slices.is_empty() => ("one for each slice".to_owned(), Role::Text),
+            (_, None) => ("none".to_owned(), Role::Dim),
         };
+        (says, theme[role])
+    }
+
+    fn render_detail(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let Some(at) = self.chosen() else {
+            panel("", area, buf, theme, self.split.detail);
+            return;
+        };
+        let v = &view.model.variables[at];
+        let inner = panel(
+            text::fit_end(&text::clean(&v.name), area.width.saturating_sub(6) as usize),
+            area,
+            buf,
+            theme,
+            self.split.detail,
+        );
+        let mut facts = self.place_of(v, view);
+        let (says, style) = self.checksum_of(at, v, theme);
         facts.styled(theme, "crc32c", says, style);
         facts.heading(theme, "Owners");
         let wide = inner.width as usize;

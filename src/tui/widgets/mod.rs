@@ -7,13 +7,13 @@ pub mod grid;
 pub mod histogram;
 pub mod image;
 pub mod rows;
+pub mod split;
 pub mod table;
 
 pub use rows::Rows;
+pub use split::Split;
 
-use super::command::Command;
 use super::jobs::Shown;
-use super::panes::Handled;
 use super::term::{
     Block, BorderType, Borders, Buffer, Line, Paragraph, Rect, Span, Style, Widget, Wrap,
 };
@@ -77,6 +77,20 @@ pub fn put(area: Rect, row: u16, line: impl Into<Line<'static>>, buf: &mut Buffe
             buf,
         );
     }
+}
+
+/// The chosen row of a list, its colours kept.
+pub fn mark_row(area: Rect, row: u16, buf: &mut Buffer, theme: &Theme) {
+    let line = Rect {
+        y: area.y + row,
+        height: 1,
+        ..area
+    };
+    let style = Style {
+        fg: None,
+        ..theme[Role::Selected]
+    };
+    buf.set_style(line.intersection(area), style);
 }
 
 /// As [`put`], with `…` where the line is cut.
@@ -187,47 +201,6 @@ pub fn card_lines(error: &Error, theme: &Theme) -> Vec<Line<'static>> {
         lines.push(Line::styled(advice.to_owned(), theme[Role::Accent]));
     }
     lines
-}
-
-/// A list on the left and its detail on the right; on a small screen only the focused one of them.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Split {
-    pub detail: bool,
-}
-
-impl Split {
-    /// The two areas, one empty when there is no room for both. `share` is the list's part in percent.
-    pub fn areas(self, area: Rect, share: u16) -> (Rect, Rect) {
-        if is_small(area) {
-            return if self.detail {
-                (Rect::ZERO, area)
-            } else {
-                (area, Rect::ZERO)
-            };
-        }
-        let wide = (u32::from(area.width) * u32::from(share) / 100) as u16;
-        (
-            Rect {
-                width: wide,
-                ..area
-            },
-            Rect {
-                x: area.x + wide,
-                width: area.width - wide,
-                ..area
-            },
-        )
-    }
-
-    pub fn handle(&mut self, command: Command) -> Handled {
-        match command {
-            Command::NextFocus | Command::PrevFocus => {
-                self.detail = !self.detail;
-                Handled::Yes
-            }
-            _ => Handled::No,
-        }
-    }
 }
 
 /// Whether an area of a pane belongs to a screen below 80×24, where one part is shown at a time.

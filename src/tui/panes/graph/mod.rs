@@ -58,7 +58,6 @@ pub struct GraphPane {
     told: Option<Thing>,
     /// Where the mouse went down, and the last press, for drags and double clicks.
     held: Option<(u16, u16)>,
-    pressed: Option<(Item, std::time::Instant)>,
 }
 
 impl GraphPane {
@@ -81,7 +80,6 @@ impl GraphPane {
             scroll: Scroll::default(),
             told: None,
             held: None,
-            pressed: None,
         }
     }
 
@@ -207,24 +205,11 @@ impl GraphPane {
 
     /// The areas of drawing and detail.
     fn areas(&self, area: Rect) -> (Rect, Rect) {
-        if area.width < 100 || area.height < 12 {
-            return if self.split.detail {
-                (Rect::ZERO, area)
-            } else {
-                (area, Rect::ZERO)
-            };
-        }
         let side = (area.width / 4).clamp(34, 48);
-        let left = Rect {
-            width: area.width - side,
-            ..area
-        };
-        let right = Rect {
-            x: left.right(),
-            width: side,
-            ..area
-        };
-        (left, right)
+        let share = (u32::from(area.width - side.min(area.width)) * 100)
+            .div_ceil(u32::from(area.width.max(1)));
+        let both = area.width >= 100 && area.height >= 12;
+        self.split.areas_if(both, area, share as u16)
     }
 
     /// The chosen box in one line on the lower border, where there is no room for the detail.
@@ -345,6 +330,10 @@ impl Pane for GraphPane {
         }
     }
 
+    fn split(&mut self) -> Option<&mut Split> {
+        Some(&mut self.split)
+    }
+
     fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
         self.pointer(mouse, cx)
     }
@@ -356,8 +345,10 @@ impl Pane for GraphPane {
     }
 
     fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
-        if let Output::Drawn(seen) = output {
-            self.arrive(*seen, cx);
+        match output {
+            Output::Drawn(seen) => self.arrive(*seen, cx),
+            Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
+            _ => {}
         }
     }
 

@@ -1,12 +1,12 @@
 //! What keys and the mouse do in the Graph pane.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::GraphPane;
 use super::levels::{Level, Ways, called, title};
 use super::map::{Follow, Way, step};
 use super::rows::row_of;
+use crate::format::write_file;
 use crate::layout::export::{self, Options, Scopes};
 use crate::layout::scene::Detail;
 use crate::layout::scope::{Item, ScopeId};
@@ -14,12 +14,13 @@ use crate::layout::weights::{Bound, Origin};
 use crate::model::{Model, NodeId, VariableId};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
+use crate::tui::jobs::Output;
 use crate::tui::panes::{Context, Handled, PaneId};
 use crate::tui::term::{MouseButton, MouseEvent, MouseEventKind};
+use crate::tui::text;
 
 /// Tag of the question what to export.
 pub(super) const EXPORT: &str = "export";
-const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 /// Cells that a turn of the wheel and a pan key move.
 const WHEEL: i32 = 3;
 const PAN: (i32, i32) = (12, 6);
@@ -441,28 +442,20 @@ impl GraphPane {
             weights: false,
             scopes: Scopes::These(seen.open.clone()),
         };
-        let drawn = match kind {
-            "svg" => export::svg(graph, &options),
-            "dot" => export::dot(graph, &options),
-            "json" => export::json(graph, &options),
-            _ => export::text(graph, &options),
-        };
         let name = self.levels.last().map_or("graph", |l| l.title.as_str());
-        let safe: String = name
-            .chars()
-            .map(|c| {
-                if c.is_alphanumeric() || c == '_' {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .collect();
-        let path = std::path::PathBuf::from(format!("{safe}.{kind}"));
-        match std::fs::write(&path, drawn) {
-            Ok(()) => cx.say(format!("written to {}", path.display())),
-            Err(error) => cx.fail(crate::error::Error::io(path, &error)),
-        }
+        let path = text::fresh_file(&text::file_name(name), kind);
+        let graph = graph.clone();
+        let kind = kind.to_owned();
+        cx.job("export", "drawing", move |_| {
+            let drawn = match kind.as_str() {
+                "svg" => export::svg(&graph, &options),
+                "dot" => export::dot(&graph, &options),
+                "json" => export::json(&graph, &options),
+                _ => export::text(&graph, &options),
+            };
+            write_file(&path, drawn.as_bytes())?;
+            Ok(Output::Saved(path))
+        });
     }
 
     pub(super) fn pointer(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
@@ -503,15 +496,6 @@ impl GraphPane {
                 .map(|p| p.item)
         };
         let Some(item) = item else { return };
-        let again = self
-            .pressed
-            .is_some_and(|(last, at)| last == item && at.elapsed() < DOUBLE_CLICK);
-        self.pressed = Some((item, Instant::now()));
-        if again {
-            self.pressed = None;
-            self.enter(cx);
-            return;
-        }
         self.choose(item, cx);
         // What is under the pointer is in sight already: the window stays.
         self.window.follow.set(Follow::No);

@@ -46,8 +46,11 @@ pub fn row_of(seen: &Seen, item: Option<Item>) -> usize {
         .unwrap_or(0)
 }
 
-/// Columns at the right: title, width, least width of the pane.
-const COLUMNS: [(&str, u16, u16); 5] = [
+/// Title, width, least width of the pane.
+type Column = (&'static str, u16, u16);
+
+/// Columns at the right.
+const COLUMNS: [Column; 5] = [
     ("output", 20, 50),
     ("type", 9, 100),
     ("params", 8, 64),
@@ -79,20 +82,14 @@ pub fn render(
     let rows = seen.rows.iter().skip(top).take(usize::from(body.height));
     let most = rows.clone().map(|r| r.rails.len()).max().unwrap_or(0);
     let rails = (most as u16 + 2).min(area.width / 3).max(4);
-    let columns: Vec<&(&str, u16, u16)> = COLUMNS.iter().filter(|c| area.width >= c.2).collect();
+    let columns: Vec<&'static Column> = COLUMNS.iter().filter(|c| area.width >= c.2).collect();
     let right: u16 = columns.iter().map(|c| c.1 + 1).sum();
-    let name = area.width.saturating_sub(rails + right);
-    buf.set_string(area.x + rails, area.y, "operator", theme[Role::Column]);
-    let mut x = area.x + rails + name;
-    for (title, wide, _) in columns.iter().copied() {
-        let words = if *title == "output" || *title == "type" {
-            text::left(title, usize::from(*wide))
-        } else {
-            text::right(title, usize::from(*wide))
-        };
-        buf.set_string(x, area.y, words, theme[Role::Column]);
-        x += wide + 1;
-    }
+    let frame = Frame {
+        rails,
+        name: area.width.saturating_sub(rails + right),
+        columns,
+    };
+    frame.titles(area, buf, view);
     for (index, row) in rows.enumerate() {
         let y = body.y + index as u16;
         let line = Rect {
@@ -104,6 +101,8 @@ pub fn render(
         if chosen {
             buf.set_style(line, theme[Role::Selected]);
         }
+        let mut put =
+            |x: u16, words: &str, style: Style| put(buf, x, y, words, style, chosen, view);
         let words = seen.words(graph, row.item);
         let hue = theme.family(words.family);
         for (at, rail) in row.rails.iter().enumerate().take(usize::from(rails) - 2) {
@@ -114,41 +113,60 @@ pub fn render(
                 (_, true) => theme[Role::Accent],
                 _ => theme[Role::BorderFocused],
             };
-            put(
-                buf,
-                area.x + at as u16,
-                y,
-                &rail.letter.to_string(),
-                style,
-                chosen,
-                view,
-            );
+            put(area.x + at as u16, &rail.letter.to_string(), style);
         }
         let faded = shown.lit.is_some_and(|lit| !lit.contains(&row.item));
-        let mut at = area.x + rails;
-        let end = at + name;
-        let sign = if matches!(row.item, Item::Scope(_)) {
-            "▸ "
-        } else {
-            ""
-        };
         let head = if faded { theme[Role::Dim] } else { hue };
+        let sign = match row.item {
+            Item::Scope(_) => "▸ ",
+            _ => "",
+        };
+        let mut at = area.x + rails;
+        let end = at + frame.name;
         for (part, style) in [
             (sign, hue),
             (&words.head, head),
             (" ", hue),
             (&words.tail, theme[Role::Dim]),
         ] {
-            let room = usize::from(end.saturating_sub(at + 1));
-            let part = text::fit(part, room);
-            put(buf, at, y, &part, style, chosen, view);
+            let part = text::fit(part, usize::from(end.saturating_sub(at + 1)));
+            put(at, &part, style);
             at += width(&part) as u16;
         }
-        let mut x = area.x + rails + name;
-        for (title, wide, _) in columns.iter().copied() {
+        for (x, (title, wide, _)) in frame.columns(area) {
             let (words, style) = cell(title, seen, graph, row.item, usize::from(*wide), view);
-            put(buf, x, y, &words, style, chosen, view);
-            x += wide + 1;
+            put(x, &words, style);
+        }
+    }
+}
+
+/// How the width is shared out: rails, names, columns.
+struct Frame {
+    rails: u16,
+    name: u16,
+    columns: Vec<&'static Column>,
+}
+
+impl Frame {
+    /// The columns at the right with where each begins.
+    fn columns(&self, area: Rect) -> impl Iterator<Item = (u16, &'static Column)> {
+        let mut x = area.x + self.rails + self.name;
+        self.columns.iter().map(move |&column| {
+            let at = x;
+            x += column.1 + 1;
+            (at, column)
+        })
+    }
+
+    fn titles(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let style = view.theme[Role::Column];
+        buf.set_string(area.x + self.rails, area.y, "operator", style);
+        for (x, (title, wide, _)) in self.columns(area) {
+            let words = match *title {
+                "output" | "type" => text::left(title, usize::from(*wide)),
+                _ => text::right(title, usize::from(*wide)),
+            };
+            buf.set_string(x, area.y, words, style);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::inputs::{Input, Source};
+use super::work::Work;
 use super::{Context, Handled, Pane, View};
 use crate::error::{Error, Result};
 use crate::feed::{self, SampleSet};
@@ -17,7 +18,7 @@ use crate::runtime::{self, ArenaReport, OpTime, RunOptions, Session, Timings};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::grid::{self, Corner};
@@ -51,7 +52,7 @@ pub struct RunPane {
     session: Option<Session>,
     ran: Option<Shown>,
     timings: Option<Timings>,
-    error: Option<Error>,
+    work: Work,
     per_operator: bool,
     split: Split,
     scroll: usize,
@@ -82,7 +83,7 @@ impl RunPane {
             session: None,
             ran: None,
             timings: None,
-            error: None,
+            work: Work::new(&["run", "bench"], "running", "it did not run"),
             per_operator: false,
             split: Split::default(),
             scroll: 0,
@@ -107,7 +108,7 @@ impl RunPane {
         self.session = None;
         self.ran = None;
         self.timings = None;
-        self.error = None;
+        self.work.begin();
         self.looked = false;
         self.preview();
     }
@@ -144,7 +145,7 @@ impl RunPane {
         match values {
             Ok(values) => Some(values),
             Err(error) => {
-                self.error = Some(error);
+                self.work.refuse(error);
                 None
             }
         }
@@ -169,7 +170,7 @@ impl RunPane {
     }
 
     fn run(&mut self, cx: &mut Context) {
-        self.error = None;
+        self.work.begin();
         let Some(inputs) = self.values() else { return };
         let session = self.session(cx);
         cx.job("run", "running", move |progress| {
@@ -188,7 +189,7 @@ impl RunPane {
     }
 
     fn bench(&mut self, cx: &mut Context) {
-        self.error = None;
+        self.work.begin();
         let Some(inputs) = self.values() else { return };
         let runs = match &self.ran {
             Some(ran) => {
@@ -291,7 +292,10 @@ impl Pane for RunPane {
             }
             Command::Profile => self.per_operator = !self.per_operator,
             Command::SaveOutputs => match &self.ran {
-                Some(_) => cx.ask("save", "write the outputs to", "outputs.npz"),
+                Some(_) => {
+                    let file = text::fresh_file("outputs", "npz");
+                    cx.ask("save", "write the outputs to", file.display().to_string());
+                }
                 None => cx.say("nothing has run yet"),
             },
             Command::Up if self.split.detail => self.scroll = self.scroll.saturating_sub(1),
@@ -355,13 +359,14 @@ impl Pane for RunPane {
     }
 
     fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
-        match what {
-            "run" | "bench" => {
-                self.ran = None;
-                self.error = Some(error);
-            }
-            _ => cx.fail(error),
+        match self.work.fail(what, error) {
+            Ok(()) => self.ran = None,
+            Err(error) => cx.fail(error),
         }
+    }
+
+    fn split(&mut self) -> Option<&mut Split> {
+        Some(&mut self.split)
     }
 
     fn mouse(&mut self, mouse: MouseEvent, _cx: &mut Context) -> Handled {
@@ -463,18 +468,7 @@ impl RunPane {
             ]);
             put(list, row as u16, line, buf);
             if at == self.rows.at && self.inputs.len() > 1 {
-                let line = Rect {
-                    y: list.y + row as u16,
-                    height: 1,
-                    ..list
-                };
-                buf.set_style(
-                    line,
-                    Style {
-                        fg: None,
-                        ..theme[Role::Selected]
-                    },
-                );
+                widgets::mark_row(list, row as u16, buf, theme);
             }
         }
         let below = Rect {
@@ -540,24 +534,10 @@ impl RunPane {
     fn render_results(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let focused = self.split.detail;
-        if let Some(job) = view
-            .job("run")
-            .or_else(|| view.job("bench"))
-            .filter(|j| j.since.as_millis() > 200)
+        if self
+            .work
+            .render(area, buf, view, self.ran.is_none(), focused)
         {
-            let inner = panel("running", area, buf, theme, focused);
-            widgets::gauge(inner, &job, buf, theme);
-            put(
-                inner,
-                3,
-                Line::styled("Esc stops it", theme[Role::Dim]),
-                buf,
-            );
-            return;
-        }
-        if let Some(error) = &self.error {
-            let inner = panel("it did not run", area, buf, theme, focused);
-            widgets::card(error, buf, inner, theme);
             return;
         }
         let Some(ran) = &self.ran else {

@@ -578,19 +578,18 @@ impl Pane for TreePane {
         Handled::Yes
     }
 
+    fn split(&mut self) -> Option<&mut Split> {
+        Some(&mut self.split)
+    }
+
     fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
         if mouse.kind != MouseEventKind::Down(MouseButton::Left) {
             return Handled::No;
         }
-        let before = self.selected();
         let at = Position::new(mouse.column, mouse.row);
         let hit = self.state.borrow().rendered_at(at).map(<[Id]>::to_vec);
         let Some(path) = hit else { return Handled::No };
-        if path == before {
-            self.toggle(cx.model);
-        } else {
-            self.state.get_mut().select(path);
-        }
+        self.state.get_mut().select(path);
         self.choose(cx);
         Handled::Yes
     }
