@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::{DType, Port, Quantization, Tensor};
 
 /// `tensor` as `port` wants it: bits as bfloat16, bytes as int4 or qint8, numbers in the port's type where nothing is
-/// lost (real numbers are quantized for a quantized port), and a batch axis of 1 in front where only that is missing.
+/// lost (real numbers are quantized for a quantized port), and axes of 1 added or left out as [`crate::model::Shape::adapt`] says.
 /// Other differences of shape are left to whoever runs the model.
 ///
 /// # Errors
@@ -15,15 +15,10 @@ pub fn fit(tensor: Tensor, port: &Port) -> Result<Tensor> {
         Some(other) => other,
         None => tensor,
     };
-    let mut with_batch = vec![1];
-    with_batch.extend_from_slice(tensor.shape());
-    if port.shape.rank().is_some()
-        && !port.shape.accepts(tensor.shape())
-        && port.shape.accepts(&with_batch)
-    {
-        return Ok(tensor.reshaped(&with_batch));
+    match port.shape.adapt(tensor.shape()) {
+        Some(sizes) if sizes != tensor.shape() => Ok(tensor.reshaped(&sizes)),
+        _ => Ok(tensor),
     }
-    Ok(tensor)
 }
 
 fn retyped(tensor: &Tensor, port: &Port) -> Result<Option<Tensor>> {

@@ -102,13 +102,11 @@ fn fits(values: &Tensor, port: &Port) -> bool {
     };
     let type_fits = values.dtype() == port.dtype
         || values.dtype().is_float() && (port.dtype.is_float() || port.quantization.is_some());
-    let mut batch = vec![1];
-    batch.extend_from_slice(sample);
     count > 0
         && type_fits
         && port.dtype != DType::Bool
         && port.shape.rank().is_some()
-        && (port.shape.accepts(&batch) || port.shape.accepts(sample))
+        && port.shape.adapt(sample).is_some()
 }
 
 impl SampleSet {
@@ -133,6 +131,7 @@ mod tests {
     fn images_fit_a_batch_of_one_and_quantized_inputs() {
         let images = Tensor::zeros(DType::Float32, &[300, 8, 8, 1]).unwrap();
         assert!(fits(&images, &port(DType::Float32, &[-1, 8, 8, 1])));
+        assert!(fits(&images, &port(DType::Float32, &[-1, 8, 8])));
         assert!(!fits(&images, &port(DType::Float32, &[-1, 28, 28, 1])));
         assert!(!fits(&images, &port(DType::Int8, &[1, 8, 8, 1])));
         let mut quantized = port(DType::Int8, &[1, 8, 8, 1]);

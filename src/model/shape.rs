@@ -63,6 +63,21 @@ impl Shape {
             }
         }
     }
+
+    /// `sizes` as this shape takes them without any value moved: as they are, with a batch of 1 in front, or with a
+    /// last axis of 1 (the channel of a grey image) added or left out. `None` where none of these fits.
+    pub fn adapt(&self, sizes: &[usize]) -> Option<Vec<usize>> {
+        let bare = match sizes {
+            [bare @ .., 1] => Some(bare.to_vec()),
+            _ => None,
+        };
+        let with_channel = [sizes, &[1]].concat();
+        [Some(sizes.to_vec()), bare, Some(with_channel)]
+            .into_iter()
+            .flatten()
+            .flat_map(|sizes| [sizes.clone(), [&[1], &sizes[..]].concat()])
+            .find(|sizes| self.accepts(sizes))
+    }
 }
 
 /// The product of `sizes`; `None` when it overflows. A zero size makes 0 before overflow counts.
@@ -86,5 +101,22 @@ impl fmt::Display for Shape {
                 .join("×"),
         };
         f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_and_a_grey_channel_come_and_go() {
+        let shape = |dims: &[i64]| Shape(Some(dims.to_vec()));
+        let adapt = |dims: &[i64], sizes: &[usize]| shape(dims).adapt(sizes);
+        assert_eq!(adapt(&[-1, 8, 8, 1], &[8, 8]), Some(vec![1, 8, 8, 1]));
+        assert_eq!(adapt(&[-1, 8, 8], &[300, 8, 8, 1]), Some(vec![300, 8, 8]));
+        assert_eq!(adapt(&[1, 8, 8], &[8, 8, 1]), Some(vec![1, 8, 8]));
+        assert_eq!(adapt(&[-1, 64], &[8, 8]), None);
+        assert_eq!(adapt(&[1, 8, 8], &[300, 8, 8]), None);
+        assert_eq!(adapt(&[], &[]), Some(vec![]));
     }
 }

@@ -113,16 +113,19 @@ fn samples_of(arrays: Vec<(String, Tensor)>, ports: &[Port]) -> Result<Vec<Sampl
 
 /// One sample, or one per index of a first axis.
 fn split(array: &Tensor, port: &Port) -> Result<Vec<Tensor>> {
-    if port.shape.accepts(array.shape()) && port.shape.rank().is_some() {
-        return Ok(vec![array.clone()]);
+    if port.shape.rank().is_some()
+        && let Some(sizes) = port.shape.adapt(array.shape())
+    {
+        return Ok(vec![array.clone().reshaped(&sizes)]);
     }
     let [count, rest @ ..] = array.shape() else {
         return Err(does_not_fit(array, port));
     };
-    if !port.shape.accepts(rest) {
-        return Err(does_not_fit(array, port));
-    }
-    (0..*count).map(|i| row(array, i, rest)).collect()
+    let sizes = port
+        .shape
+        .adapt(rest)
+        .ok_or_else(|| does_not_fit(array, port))?;
+    (0..*count).map(|i| row(array, i, &sizes)).collect()
 }
 
 fn row(array: &Tensor, index: usize, shape: &[usize]) -> Result<Tensor> {

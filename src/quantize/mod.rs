@@ -12,7 +12,9 @@ mod weights;
 use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Result};
-use crate::model::{DType, Details, Dialect, Graph, Model, Node, Port, Signature, Tensor, ValueId};
+use crate::model::{
+    DType, Details, Dialect, Graph, Model, Node, Port, Signature, Tensor, Value, ValueId,
+};
 use crate::ops::quantize::Width;
 use crate::progress::Progress;
 pub use recipe::Recipe;
@@ -312,12 +314,27 @@ fn both_widths(
         }
     }
     if !all.contains(&true) {
-        return Err(
-            Error::unsupported("nothing in this model has an integer form")
+        let integer = already_integer(graph);
+        return Err(match integer {
+            0 => Error::unsupported("nothing in this model has an integer form")
                 .hint("--quantize dynamic or float16"),
-        );
+            n => Error::unsupported(format!(
+                "this model is quantized already: {n} of its values are integers with a scale"
+            ))
+            .hint("convert the float model that it was made from"),
+        });
     }
     Ok(all)
+}
+
+/// How many values computed in the graph are quantized integers.
+fn already_integer(graph: &Graph) -> usize {
+    let quantized = |v: &&Value| {
+        v.producer.is_some()
+            && v.dtype.is_integer()
+            && v.quantization.as_ref().is_some_and(|q| q.is_active())
+    };
+    graph.values.iter().filter(quantized).count()
 }
 
 fn covers(calibration: &Calibration, signature: &Signature) -> bool {

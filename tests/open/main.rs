@@ -1,19 +1,12 @@
 //! Promise: every sample opens, and everything that is in it is seen.
 
-use std::path::{Path, PathBuf};
+#[path = "../support/mod.rs"]
+mod support;
 
 use mexplore::format::{self, OpenOptions};
 use mexplore::model::{DType, Format, Model, VariableRole};
 
-fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("samples")
-        .join(name)
-}
-
-fn open(name: &str) -> Model {
-    format::open(&sample(name), &OpenOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}"))
-}
+use support::{open, sample};
 
 /// `key(in: dtype shape, … -> out: dtype shape, …)` for each signature.
 fn signatures(model: &Model) -> Vec<String> {

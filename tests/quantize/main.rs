@@ -2,73 +2,15 @@
 //! reference's file, and refuses data that says nothing.
 
 mod recipes;
-
-use std::path::{Path, PathBuf};
+#[path = "../support/mod.rs"]
+mod support;
 
 use mexplore::convert::{ConvertOptions, convert};
-use mexplore::format::{self, OpenOptions, npy, tflite};
-use mexplore::model::{Model, Tensor};
+use mexplore::model::Tensor;
 use mexplore::progress::Progress;
 use mexplore::quantize::{Calibration, Io, Mode};
-use mexplore::runtime::{RunOptions, Session};
 
-fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("samples")
-        .join(name)
-}
-
-fn open(name: &str) -> Model {
-    format::open(&sample(name), &OpenOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}"))
-}
-
-fn golden(stem: &str, which: &str) -> Vec<(String, Tensor)> {
-    npy::read_npz(&sample("golden").join(format!("{stem}.{which}.npz"))).unwrap()
-}
-
-/// 10·log10(Σ truth² / Σ difference²) over all float outputs.
-fn sqnr_db(found: &[(String, Tensor)], truth: &[(String, Tensor)]) -> f64 {
-    let (mut signal, mut noise) = (0.0, 0.0);
-    for (key, expected) in truth {
-        let (_, tensor) = found.iter().find(|(k, _)| k == key).unwrap();
-        assert_eq!(
-            (tensor.dtype(), tensor.shape()),
-            (expected.dtype(), expected.shape()),
-            "{key}"
-        );
-        for (f, t) in tensor.numbers().iter().zip(expected.numbers()) {
-            signal += t * t;
-            noise += (f - t) * (f - t);
-        }
-    }
-    10.0 * (signal / noise).log10()
-}
-
-/// The file's bytes, and the signal to noise of its answers to the golden inputs.
-fn converted(
-    name: &str,
-    signature: Option<&str>,
-    stem: &str,
-    options: ConvertOptions,
-) -> (Vec<u8>, f64) {
-    let conversion =
-        convert(&open(name), &options, &Progress::new()).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("made.tflite");
-    std::fs::write(&path, &conversion.bytes).unwrap();
-    let run = RunOptions {
-        signature: signature.map(str::to_owned),
-        ..RunOptions::default()
-    };
-    let mut session = Session::new(&tflite::read(&path).unwrap(), &run).unwrap();
-    let outputs = session
-        .run(&golden(stem, "inputs"), &Progress::new())
-        .unwrap();
-    (
-        conversion.bytes,
-        sqnr_db(&outputs, &golden(stem, "outputs")),
-    )
-}
+use support::{converted, open, sample};
 
 fn calibration(model: &str) -> Calibration {
     Calibration::read(&sample("digits.npz"), &open(model), None).unwrap()
@@ -174,4 +116,29 @@ fn weights_alone_shrink_by_their_bits() {
     };
     let (int8, int4) = (size(Mode::WeightsInt8, 35.0), size(Mode::WeightsInt4, 15.0));
     assert!(int4 * 10 < int8 * 7, "{int4} bytes, in int8 {int8}");
+}
+
+#[test]
+fn a_grey_image_fits_with_or_without_its_channel() {
+    // The held-out digits are 8×8×1, this model's input is 8×8.
+    let options = ConvertOptions {
+        mode: Some(Mode::Int8),
+        calibration: Some(calibration("softmax_mlp")),
+        ..ConvertOptions::default()
+    };
+    let (_, db) = converted("softmax_mlp", None, "softmax_mlp", options);
+    assert!(db > 20.0, "{db} dB");
+}
+
+#[test]
+fn an_integer_model_is_not_quantized_again() {
+    let options = ConvertOptions {
+        mode: Some(Mode::Int8),
+        calibration: Some(calibration("digits_cnn.int8.tflite")),
+        ..ConvertOptions::default()
+    };
+    let error = convert(&open("digits_cnn.int8.tflite"), &options, &Progress::new())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("quantized already"), "{error}");
 }

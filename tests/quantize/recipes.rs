@@ -5,7 +5,8 @@ use mexplore::model::DType;
 use mexplore::progress::Progress;
 use mexplore::quantize::{Mode, Recipe};
 
-use super::{calibration, converted, open};
+use super::calibration;
+use super::support::{converted, open};
 
 /// An entry in the format's own words.
 fn entry(regex: &str, operation: &str, config: &str) -> String {

@@ -1,25 +1,14 @@
 //! Promise: what runs gives TensorFlow's answers, and integer models the reference kernels' very integers.
 
-use std::path::{Path, PathBuf};
+#[path = "../support/mod.rs"]
+mod support;
 
-use mexplore::format::{self, OpenOptions, npy};
-use mexplore::model::{Model, Tensor};
+use mexplore::format::npy;
+use mexplore::model::Tensor;
 use mexplore::progress::Progress;
 use mexplore::runtime::{KernelChoice, RunOptions, Session};
 
-fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("samples")
-        .join(name)
-}
-
-fn open(name: &str) -> Model {
-    format::open(&sample(name), &OpenOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}"))
-}
-
-fn golden(stem: &str, which: &str) -> Vec<(String, Tensor)> {
-    npy::read_npz(&sample("golden").join(format!("{stem}.{which}.npz"))).unwrap()
-}
+use support::{golden, open, sample};
 
 /// Largest |found − expected| − tolerance × |expected| over all elements, and whether types and shapes agree.
 fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
