@@ -8,10 +8,12 @@ mod health;
 mod operators;
 mod sizes;
 mod statistics;
+#[cfg(test)]
+mod testing;
 mod usage;
 
 pub use checksums::{Check, checksums};
-pub use cost::{Cost, NodeCost, cost};
+pub use cost::{Costs, SignatureCost, costs};
 pub use health::{Finding, Severity, health, weights_health};
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use sizes::{

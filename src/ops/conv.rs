@@ -16,21 +16,19 @@ use crate::kernels::{Clamp, Conv2d, Quantized};
 use crate::model::{DType, Element, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new(&["Conv2D"], &["CONV_2D"], infer, prepare).with_macs(macs),
+    Operator::new(&["Conv2D"], &["CONV_2D"], infer, prepare),
     Operator::new(
         &["DepthwiseConv2dNative"],
         &["DEPTHWISE_CONV_2D"],
         infer,
         prepare,
-    )
-    .with_macs(macs),
+    ),
     Operator::new(
         &["Conv2DBackpropInput"],
         &["TRANSPOSE_CONV"],
         infer_transposed,
         prepare_transposed,
-    )
-    .with_macs(macs_transposed),
+    ),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,28 +171,6 @@ fn geometry(cx: &Context, windows: &Windows) -> Result<Conv2d> {
         pad_top,
         pad_left,
         groups,
-    })
-}
-
-fn macs(cx: &Context) -> u64 {
-    let p = Windows::of(cx).and_then(|windows| geometry(cx, &windows));
-    p.map_or(0, |p| {
-        let per_output = match roles(cx).kind {
-            Kind::Depthwise => p.k_h * p.k_w,
-            _ => p.k_h * p.k_w * (p.in_c / p.groups.max(1)),
-        };
-        [p.batch, p.out_h, p.out_w, p.out_c, per_output]
-            .iter()
-            .fold(1u64, |n, &v| n.saturating_mul(v as u64))
-    })
-}
-
-fn macs_transposed(cx: &Context) -> u64 {
-    let p = Windows::of(cx).and_then(|windows| geometry(cx, &windows));
-    p.map_or(0, |p| {
-        [p.batch, p.in_h, p.in_w, p.in_c, p.k_h, p.k_w, p.out_c]
-            .iter()
-            .fold(1u64, |n, &v| n.saturating_mul(v as u64))
     })
 }
 

@@ -19,15 +19,13 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["BATCH_MATMUL"],
         infer,
         prepare,
-    )
-    .with_macs(macs),
+    ),
     Operator::new(
         &[],
         &["FULLY_CONNECTED"],
         infer_fully_connected,
         prepare_fully_connected,
-    )
-    .with_macs(macs_fully_connected),
+    ),
 ];
 
 /// Whether each side lies transposed.
@@ -103,20 +101,6 @@ fn geometry(cx: &Context) -> Result<Geometry> {
         x: batch(&x),
         y: batch(&y),
         out: batch(&out),
-    })
-}
-
-fn macs(cx: &Context) -> u64 {
-    geometry(cx).map_or(0, |g| {
-        let one = [g.p.m, g.p.k, g.p.n]
-            .iter()
-            .map(|&v| v as u64)
-            .product::<u64>();
-        g.out
-            .iter()
-            .map(|&v| v as u64)
-            .product::<u64>()
-            .saturating_mul(one)
     })
 }
 
@@ -227,18 +211,6 @@ fn infer_fully_connected(cx: &Context) -> Result<Vec<Fact>> {
         _ => -1,
     };
     cx.one(dtype, Shape(Some(vec![batch, units])))
-}
-
-fn macs_fully_connected(cx: &Context) -> u64 {
-    let (Ok(filter), Ok(input)) = (cx.sizes(1), cx.sizes(0)) else {
-        return 0;
-    };
-    let [units, _] = filter[..] else { return 0 };
-    input
-        .iter()
-        .map(|&v| v as u64)
-        .product::<u64>()
-        .saturating_mul(units as u64)
 }
 
 fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {

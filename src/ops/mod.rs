@@ -7,12 +7,14 @@ mod constant;
 mod context;
 mod conv;
 mod convert;
+mod cost;
 mod elementwise;
 mod fact;
 mod family;
 mod fast;
 mod gather;
 mod kernel;
+mod known;
 pub mod lower;
 mod matmul;
 mod movement;
@@ -35,9 +37,11 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub use context::{Context, Options};
+pub use cost::macs;
 pub use fact::{Constant, Fact};
 pub use family::{Family, family};
 pub use kernel::{Compute, Content, Io, Kernel, Prepared, View, room_bytes};
+pub use known::{declared, facts};
 
 use crate::error::{Error, Result};
 use crate::model::{Dialect, Graph, Node, Variable};
@@ -51,8 +55,6 @@ pub struct Operator {
     pub infer: fn(&Context) -> Result<Vec<Fact>>,
     /// A kernel for inputs whose sizes are all known.
     pub prepare: fn(&Context) -> Result<Prepared>,
-    /// Multiply-accumulates of one call with these inputs; 0 for operators that only move or map data.
-    pub macs: fn(&Context) -> u64,
     /// The same inputs always give the same outputs, so constants can be computed ahead.
     pub foldable: bool,
 }
@@ -69,7 +71,6 @@ impl Operator {
             tflite,
             infer,
             prepare,
-            macs: |_| 0,
             foldable: true,
         }
     }
@@ -77,11 +78,6 @@ impl Operator {
     /// Each call may answer otherwise, or changes something.
     pub const fn stateful(mut self) -> Self {
         self.foldable = false;
-        self
-    }
-
-    pub const fn with_macs(mut self, macs: fn(&Context) -> u64) -> Self {
-        self.macs = macs;
         self
     }
 }
@@ -173,19 +169,6 @@ pub(crate) fn infer_in(context: &Context) -> Result<Vec<Fact>> {
         facts.push(Fact::new(value.dtype, crate::model::Shape::UNKNOWN));
     }
     Ok(facts)
-}
-
-/// Multiply-accumulates of one call of `node`; 0 where the sizes are not known.
-pub fn macs(graph: &Graph, node: &Node, inputs: &[Option<Fact>], variables: &[Variable]) -> u64 {
-    find(graph.dialect, &node.op).map_or(0, |operator| {
-        (operator.macs)(&Context {
-            graph,
-            node,
-            inputs,
-            variables,
-            options: Options::default(),
-        })
-    })
 }
 
 /// What an operator prepares to when its output sizes or axes are values of the run: it is inferred and prepared

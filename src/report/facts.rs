@@ -27,7 +27,7 @@ pub fn json(model: &Model) -> Json {
     facts.insert("version".into(), json!(model.version));
     facts.insert("files".into(), json!(files));
     facts.insert("parameters".into(), json!(analysis::parameters(model)));
-    facts.insert("macs".into(), json!(super::macs(model)));
+    facts.insert("macs".into(), json!(super::cost(model).map(|c| c.macs)));
     facts.insert("health".into(), json!(analysis::health(model)));
     facts.insert("warnings".into(), json!(warnings));
     Json::Object(facts)

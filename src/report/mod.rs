@@ -14,14 +14,32 @@ pub mod signatures;
 pub mod table;
 pub mod tensors;
 
-use crate::analysis;
+use crate::analysis::{self, SignatureCost};
 use crate::model::Model;
+use crate::progress::Progress;
 
-/// Multiply-accumulates of one sample through the default signature; `None` where they are not known.
-fn macs(model: &Model) -> Option<u64> {
+/// Cost of the signature that would be run; `None` where it has none or no signature is there.
+fn cost(model: &Model) -> Option<SignatureCost> {
     let (meta_graph, signature) = model.signature(None, None).ok()?;
-    let cost = analysis::cost(model, meta_graph, signature).ok()?;
-    (cost.total_macs > 0).then_some(cost.total_macs)
+    let at = meta_graph
+        .signatures
+        .iter()
+        .position(|s| std::ptr::eq(s, signature))?;
+    let mut costs = analysis::costs(model, meta_graph, &Progress::new()).ok()?;
+    let found = (at < costs.signatures.len()).then(|| costs.signatures.swap_remove(at));
+    found.filter(|cost| cost.macs > 0)
+}
+
+/// `1.31 MMAC per sample`, with what it takes for granted.
+pub fn cost_line(cost: &SignatureCost) -> String {
+    let mut line = format!("{} per sample", human::macs(cost.macs));
+    if cost.open_sizes {
+        line.push_str(", open sizes as 1");
+    }
+    if cost.open_loops {
+        line.push_str(", open loops once");
+    }
+    line
 }
 
 /// How text may look.

@@ -101,8 +101,8 @@ fn about(model: &Model) -> Table {
         "parameters",
         format!("{}{trainable}", human::exact(parameters.total)),
     );
-    if let Some(macs) = super::macs(model) {
-        line("cost", format!("{} per sample", human::macs(macs)));
+    if let Some(cost) = super::cost(model) {
+        line("cost", super::cost_line(&cost));
     }
     for meta_graph in &model.meta_graphs {
         line("operators", operator_line(meta_graph));

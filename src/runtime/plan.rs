@@ -193,11 +193,11 @@ impl Builder<'_> {
             }
         }
         let context = setup.context(id, &inputs);
-        let macs = (operator.macs)(&context);
         let planned =
             ops::infer_in(&context).and_then(|outputs| self.choose(&context, operator, outputs));
         match planned {
             Ok((outputs, work)) => {
+                let macs = ops::macs(setup.graph.dialect, node, &inputs, &outputs);
                 self.settle(id, outputs, work, macs);
                 Ok(())
             }

@@ -1,8 +1,12 @@
 //! Which graph is shown, and the way there: a signature's wrappers are passed through, calls are followed.
 
+use std::sync::OnceLock;
+
+use crate::analysis::{self, Costs};
 use crate::layout::scope::{Item, Open};
 use crate::layout::weights::{Bound, Weights, bindings, callees};
-use crate::model::{Graph, MetaGraph, ValueId};
+use crate::model::{Graph, MetaGraph, Model, ValueId};
+use crate::progress::Progress;
 
 /// A graph on the way to the one that is shown, and what was chosen in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,13 +34,21 @@ impl Level {
 pub struct Ways {
     /// For each graph and argument what its callers bind to it.
     pub bound: Vec<Vec<Option<Bound>>>,
+    costs: OnceLock<Costs>,
 }
 
 impl Ways {
     pub fn of(meta: &MetaGraph) -> Ways {
         Ways {
             bound: bindings(meta),
+            costs: OnceLock::new(),
         }
+    }
+
+    /// Multiply-accumulates of every node, worked out when first asked for.
+    pub fn costs(&self, model: &Model, meta: &MetaGraph) -> &Costs {
+        let count = || analysis::costs(model, meta, &Progress::new()).unwrap_or_default();
+        self.costs.get_or_init(count)
     }
 
     /// Which arguments of a graph are weights.

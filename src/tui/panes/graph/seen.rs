@@ -9,8 +9,7 @@ use crate::layout::rails::{Row, rails};
 use crate::layout::scene::{Detail, Scene, build};
 use crate::layout::scope::{Flow, Hierarchy, Item, Open};
 use crate::layout::weights::{Bound, Origin, Weight};
-use crate::model::{DType, Graph, Model, NodeId, Value, ValueId};
-use crate::ops::{self, Fact};
+use crate::model::{DType, Graph, Model, NodeId, Value};
 use crate::tui::text;
 
 /// Boxes that may be open at first.
@@ -62,7 +61,7 @@ pub struct Cost {
     /// Elements and bytes of weights, each weight once.
     pub params: u64,
     pub bytes: u64,
-    /// Multiply-accumulates for one sample: unknown sizes count as 1.
+    /// Multiply-accumulates for one sample, those of called functions included.
     pub macs: u64,
 }
 
@@ -357,18 +356,6 @@ fn constant(value: &Value) -> Stored {
     }
 }
 
-/// Of one call for one sample, from the shapes that the file states.
-fn macs(model: &Model, graph: &Graph, id: NodeId) -> u64 {
-    let node = graph.node(id);
-    let fact = |value: ValueId| {
-        let value = graph.value(value);
-        let sizes = value.shape.with_unknown_as(1)?;
-        Some(Fact::fixed(value.dtype, &sizes))
-    };
-    let inputs: Vec<Option<Fact>> = node.inputs.iter().map(|v| v.and_then(fact)).collect();
-    ops::macs(graph, node, &inputs, &model.variables)
-}
-
 fn costs(
     model: &Model,
     ways: &Ways,
@@ -377,6 +364,10 @@ fn costs(
     hierarchy: &Hierarchy,
 ) -> HashMap<NodeId, Cost> {
     let mut costs = HashMap::new();
+    let Some(meta) = model.meta_graphs.get(key.meta) else {
+        return costs;
+    };
+    let macs = ways.costs(model, meta);
     // A weight that several operators share counts for the first of them.
     let mut counted: HashSet<Origin> = HashSet::new();
     for id in graph
@@ -384,7 +375,7 @@ fn costs(
         .filter(|id| hierarchy.contains(Item::Node(*id)))
     {
         let mut cost = Cost {
-            macs: macs(model, graph, id),
+            macs: macs.node(key.graph, id),
             ..Cost::default()
         };
         for weight in hierarchy.weights.at(graph, id) {
