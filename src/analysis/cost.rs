@@ -66,8 +66,8 @@ pub fn costs(model: &Model, meta_graph: &MetaGraph, progress: &Progress) -> Resu
             ..SignatureCost::default()
         };
         let given = walk.ports(signature.graph, &signature.inputs);
-        let wanted = signature.outputs.iter().filter_map(|p| p.value).collect();
-        let total = walk.graph(signature.graph, given, Some(wanted), 1)?.macs;
+        let wanted: Vec<ValueId> = signature.outputs.iter().filter_map(|p| p.value).collect();
+        let total = walk.graph(signature.graph, given, wanted, 1)?.macs;
         let mut found = std::mem::take(&mut walk.current);
         found.macs = total;
         signatures.push(found);
@@ -75,7 +75,7 @@ pub fn costs(model: &Model, meta_graph: &MetaGraph, progress: &Progress) -> Resu
     let reached: Vec<bool> = walk.nodes.iter().map(|n| !n.is_empty()).collect();
     for (index, reached) in reached.into_iter().enumerate() {
         if !reached {
-            walk.graph(index, Vec::new(), None, 1)?;
+            walk.graph(index, Vec::new(), Vec::new(), 1)?;
         }
     }
     Ok(Costs {
@@ -156,12 +156,13 @@ impl<'m> Walk<'m> {
         ports.iter().filter_map(fact).collect()
     }
 
-    /// Goes through one graph: all of it, or what `wanted` needs. `times` is how often it runs in all.
+    /// Goes through what `wanted` and the graph's own results need, through all of a graph without either; TFLite leaves
+    /// nothing out. `times` is how often it runs in all.
     fn graph(
         &mut self,
         at: usize,
         given: Vec<(ValueId, Fact)>,
-        wanted: Option<Vec<ValueId>>,
+        wanted: Vec<ValueId>,
         times: u64,
     ) -> Result<Done> {
         let Some(graph) = self.meta_graph.graphs.get(at) else {
@@ -183,7 +184,7 @@ impl<'m> Walk<'m> {
         for (id, fact) in given {
             facts[id.index()] = Some(fact);
         }
-        let needed = wanted.as_ref().map(|w| needed(graph, &facts, w));
+        let needed = needed(graph, &facts, wanted);
         let mut done = Done::default();
         for &id in &*order {
             if needed.as_ref().is_none_or(|needed| needed[id.index()]) {
@@ -301,7 +302,7 @@ impl<'m> Walk<'m> {
             }
             None => Vec::new(),
         };
-        self.graph(to, given, None, times)
+        self.graph(to, given, Vec::new(), times)
     }
 
     /// A loop: its body as often as can be told.
@@ -385,14 +386,22 @@ impl<'m> Walk<'m> {
     }
 }
 
-/// The nodes that `wanted` needs; what makes a value that is there already is not.
-fn needed(graph: &Graph, facts: &[Option<Fact>], wanted: &[ValueId]) -> Vec<bool> {
+/// The nodes that `wanted` and the results of the graph need; what makes a value that is there already is not. `None`
+/// for all.
+fn needed(graph: &Graph, facts: &[Option<Fact>], wanted: Vec<ValueId>) -> Option<Vec<bool>> {
     let producer = |value: ValueId| match facts[value.index()] {
         Some(_) => None,
         None => graph.value(value).producer.map(|(id, _)| id),
     };
+    let no_results = graph.outputs.is_empty() && graph.control_outputs.is_empty();
+    if graph.dialect == Dialect::Tflite || (wanted.is_empty() && no_results) {
+        return None;
+    }
+    let results = graph.outputs.iter().flatten();
+    let wanted = wanted.into_iter().chain(results.copied());
+    let mut stack: Vec<NodeId> = wanted.filter_map(producer).collect();
+    stack.extend(&graph.control_outputs);
     let mut needed = vec![false; graph.nodes.len()];
-    let mut stack: Vec<NodeId> = wanted.iter().filter_map(|&v| producer(v)).collect();
     while let Some(id) = stack.pop() {
         if std::mem::replace(&mut needed[id.index()], true) {
             continue;
@@ -401,7 +410,7 @@ fn needed(graph: &Graph, facts: &[Option<Fact>], wanted: &[ValueId]) -> Vec<bool
         stack.extend(node.inputs.iter().flatten().filter_map(|&v| producer(v)));
         stack.extend(&node.control);
     }
-    needed
+    Some(needed)
 }
 
 #[cfg(test)]

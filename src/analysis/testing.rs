@@ -78,6 +78,7 @@ pub fn model(graphs: Vec<Graph>, inputs: &[ValueId], outputs: &[ValueId]) -> Mod
             dtype: value.dtype,
             reference: false,
             shape: value.shape.clone(),
+            shape_absent: false,
             quantization: None,
         }
     };
