@@ -93,6 +93,7 @@ pub fn model(graphs: Vec<Graph>, inputs: &[ValueId], outputs: &[ValueId]) -> Mod
         inputs: ports("in", inputs),
         outputs: ports("out", outputs),
         implied: false,
+        deprecated_tag: None,
     };
     let dialect = graphs[0].dialect;
     let tf = dialect == Dialect::Tf;
