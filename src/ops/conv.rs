@@ -183,12 +183,20 @@ enum Filter {
 }
 
 impl Filter {
-    fn of(cx: &Context, roles: &Roles) -> Result<Self> {
-        let order = match (cx.tflite(), roles.kind) {
-            (true, _) | (false, Kind::Depthwise) => return Ok(Filter::AsIs),
+    /// The filter's axes in the kernels' order.
+    fn order(cx: &Context, roles: &Roles) -> [usize; 4] {
+        match (cx.tflite(), roles.kind) {
+            (true, _) | (false, Kind::Depthwise) => fast::AS_IS,
             (false, Kind::Plain) => [3, 0, 1, 2],
             (false, Kind::Transposed) => [2, 0, 1, 3],
-        };
+        }
+    }
+
+    fn of(cx: &Context, roles: &Roles) -> Result<Self> {
+        let order = Self::order(cx, roles);
+        if order == fast::AS_IS {
+            return Ok(Filter::AsIs);
+        }
         let sizes = cx.sizes(roles.filter)?;
         Ok(match cx.constant(roles.filter)? {
             Some(tensor) => {
@@ -270,19 +278,12 @@ fn float(
     clamp: Clamp,
 ) -> Result<Prepared> {
     check_bias(cx, roles.bias, &p)?;
-    let filter = Filter::of(cx, &roles)?;
-    let (depthwise, stored) = (roles.kind == Kind::Depthwise, cx.constant(roles.filter)?);
-    let values = match &filter {
-        Filter::Ready(values) => Some(&**values),
-        Filter::AsIs => stored.as_ref().and_then(|tensor| tensor.values()),
-        Filter::Turn(..) => None,
-    };
-    if let Some(values) = values
-        && let Some(ready) =
-            fast::float_conv(cx, depthwise, p, values, clamp, windows.channels_first)?
-    {
+    let (depthwise, order) = (roles.kind == Kind::Depthwise, Filter::order(cx, &roles));
+    let ready = fast::float_conv(cx, depthwise, p, order, clamp, windows.channels_first)?;
+    if let Some(ready) = ready {
         return Ok(ready);
     }
+    let filter = Filter::of(cx, &roles)?;
     let packed: &[usize] = if matches!(filter, Filter::Ready(_)) {
         &[1]
     } else {

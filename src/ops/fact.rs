@@ -1,10 +1,13 @@
 //! What is known about a value before it is computed.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bytes::Bytes;
+
 use crate::error::Result;
-use crate::model::{DType, Shape, Tensor, TensorData, VariableId};
+use crate::model::{DType, Part, Shape, Sparse, Tensor, TensorData, VariableId};
 
 /// Type and sizes of a value, and its values where they are known without running.
 #[derive(Debug, Clone)]
@@ -30,6 +33,19 @@ impl Fact {
         Self::new(dtype, Shape::of(sizes))
     }
 
+    /// Whether nothing that is known tells the two apart.
+    pub fn same(&self, other: &Self) -> bool {
+        let constants = match (&self.constant, &other.constant) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.same(b),
+            _ => false,
+        };
+        constants
+            && self.dtype == other.dtype
+            && self.shape == other.shape
+            && self.variable == other.variable
+    }
+
     pub fn constant(constant: Constant) -> Self {
         Fact {
             dtype: constant.dtype(),
@@ -37,6 +53,50 @@ impl Fact {
             constant: Some(constant),
             variable: None,
         }
+    }
+}
+
+/// Where values come from: equal ones are the same values. Holds what is stored, so that no other values take the place.
+#[derive(Clone)]
+pub struct Identity {
+    dtype: DType,
+    source: Values,
+}
+
+#[derive(Clone)]
+enum Values {
+    /// With whether sub-byte elements are packed.
+    Bytes(Bytes, bool),
+    Repeated(Bytes),
+    Parts(Arc<[Part]>),
+    Sparse(Arc<Sparse>),
+    Computed(Weak<Tensor>),
+}
+
+impl Identity {
+    fn place(&self) -> (DType, u8, usize, usize) {
+        let (kind, address, len) = match &self.source {
+            Values::Bytes(bytes, packed) => (u8::from(*packed), bytes.as_ptr().addr(), bytes.len()),
+            Values::Repeated(bytes) => (2, bytes.as_ptr().addr(), bytes.len()),
+            Values::Parts(parts) => (3, parts.as_ptr().addr(), parts.len()),
+            Values::Sparse(sparse) => (5, Arc::as_ptr(sparse).addr(), 0),
+            Values::Computed(tensor) => (4, tensor.as_ptr().addr(), 0),
+        };
+        (self.dtype, kind, address, len)
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Identity {}
+
+impl Hash for Identity {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.place().hash(state);
     }
 }
 
@@ -98,6 +158,37 @@ impl Constant {
                 Some(Self::ready(Arc::new(tensor)))
             }
             Source::Stored { dtype, data, .. } => Some(Self::stored(*dtype, shape, data.clone())),
+        }
+    }
+
+    /// `None` for values that can't be told from others without reading them.
+    pub fn identity(&self) -> Option<Identity> {
+        let source = match &*self.0 {
+            Source::Ready(tensor) => Values::Computed(Arc::downgrade(tensor)),
+            Source::Stored { data, .. } => match data {
+                TensorData::Bytes { bytes, packed } => Values::Bytes(bytes.clone(), *packed),
+                TensorData::Repeated(bytes) => Values::Repeated(bytes.clone()),
+                TensorData::Parts(parts) => Values::Parts(parts.clone()),
+                TensorData::Sparse(sparse) => Values::Sparse(sparse.clone()),
+                TensorData::Strings(_) | TensorData::Missing(_) => return None,
+            },
+        };
+        Some(Identity {
+            dtype: self.dtype(),
+            source,
+        })
+    }
+
+    /// Whether both are surely the same values, by identity or, where they are few, by comparing them.
+    fn same(&self, other: &Self) -> bool {
+        const FEW: usize = 4096;
+        let (a, b) = (self.identity(), other.identity());
+        if a.is_some() && a == b && self.shape() == other.shape() {
+            return true;
+        }
+        match (&*self.0, &*other.0) {
+            (Source::Ready(a), Source::Ready(b)) => a.len() <= FEW && a == b,
+            _ => false,
         }
     }
 

@@ -1,15 +1,21 @@
 //! Fast kernels where weights never change: packed when a plan is made. Each function gives `None` where only the plain
 //! kernel will do.
 
+use std::sync::Arc;
+
+use bytemuck::{cast_slice, cast_slice_mut};
+
+use super::packed::{Layout, Shared, shared};
 use super::quantized::{Bias, Product};
 use super::windows::{channels_last, turning_bytes};
 use super::{Context, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::fast::{
-    FastMatMul, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
+    ConvWeights, FastMatMul, Int8Weights, PackedConv2d, PackedConv2dInt8, PackedDepthwise,
+    PackedDepthwiseInt8, as_conv,
 };
+use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
-use crate::kernels::requant::Rescale;
 use crate::kernels::{Clamp, Conv2d};
 
 /// Operands that the packed kernels hold: weights and bias.
@@ -19,33 +25,43 @@ const HELD: &[usize] = &[1, 2];
 const MAX_DEPTH: usize = 1 << 15;
 const MAX_BIAS: i64 = 1 << 30;
 
-/// A float convolution or depthwise convolution of input 0 with `filter` in the kernels' order.
+/// A float convolution or depthwise convolution of input 0 whose filter, its axes in this order, is as the kernels want it.
 pub fn float_conv(
     cx: &Context,
     depthwise: bool,
     p: Conv2d,
-    filter: &[f32],
+    order: [usize; 4],
     clamp: Clamp,
     channels_first: bool,
 ) -> Result<Option<Prepared>> {
-    // The padded copy multiplies weights by 0, the plain kernel skips them.
-    if cx.options.reference || !has_room(&p) || !filter.iter().all(|w| w.is_finite()) {
+    if cx.options.reference || !has_room(&p) {
         return Ok(None);
     }
-    let Some(bias) = float_bias(cx, p.out_c)? else {
-        return Ok(None);
-    };
     let (from, to) = (
         [p.batch, p.in_h, p.in_w, p.in_c],
         [p.batch, p.out_h, p.out_w, p.out_c],
     );
     let turning = turning_bytes::<f32>(channels_first, from, to);
+    let filter = || -> Result<Option<Vec<f32>>> {
+        let tensor = cx.constant(1)?;
+        let values = tensor.as_ref().and_then(|t| t.values::<f32>());
+        // The padded copy multiplies weights by 0, the plain kernel skips them.
+        let values = values.filter(|values| values.iter().all(|w| w.is_finite()));
+        let sizes = cx.sizes(1)?;
+        Ok(values.map(|values| turned(values, &sizes, order)))
+    };
     if depthwise {
-        let packed = PackedDepthwise::new(&p, filter, Some(&bias), clamp);
+        let (Some(weights), Some(bias)) = (
+            shared(cx, &[1], layout(&p, order), filter)?,
+            float_bias(cx, p.out_c)?,
+        ) else {
+            return Ok(None);
+        };
+        let kernel = PackedDepthwise::new(&p, Some(&bias), clamp);
         return Prepared::packed_with(HELD, turning, move |io| {
             let threads = io.threads;
             channels_last(io, channels_first, from, to, |x, out| {
-                packed.run(x, out, threads)
+                kernel.run(&weights, x, out, threads)
             })
         })
         .map(Some);
@@ -53,13 +69,22 @@ pub fn float_conv(
     if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
         return Ok(None);
     }
-    let packed = PackedConv2d::new(&p, filter, Some(&bias), clamp);
-    let padded = packed.scratch_len();
+    let weights = shared(cx, HELD, layout(&p, order), || {
+        let (Some(filter), Some(bias)) = (filter()?, float_bias(cx, p.out_c)?) else {
+            return Ok(None);
+        };
+        Ok(Some(ConvWeights::new(&p, &filter, Some(&bias))))
+    })?;
+    let Some(weights) = weights else {
+        return Ok(None);
+    };
+    let kernel = PackedConv2d::new(&p, clamp);
+    let padded = kernel.scratch_len();
     let scratch = room_bytes::<f32>(padded).saturating_add(turning);
     Prepared::packed_with(HELD, scratch, move |io| {
         let (threads, scratch) = (io.threads, io.room(padded)?);
         channels_last(io, channels_first, from, to, |x, out| {
-            packed.run(x, out, scratch, threads)
+            kernel.run(&weights, x, out, scratch, threads)
         })
     })
     .map(Some)
@@ -75,29 +100,29 @@ pub fn int8_conv(
     if !takes(cx, product) || !has_room(&p) {
         return Ok(None);
     }
-    let tensor = cx.constant(1)?;
-    let Some(filter) = tensor.as_ref().and_then(|t| t.values::<i8>()) else {
+    if !depthwise {
+        if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
+            return Ok(None);
+        }
+        return int8(cx, &p, product);
+    }
+    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
+    let filter = || {
+        Ok(cx
+            .constant(1)?
+            .and_then(|t| t.values::<i8>().map(<[i8]>::to_vec)))
+    };
+    let (Some(kernel), Some(weights)) = (
+        PackedDepthwiseInt8::new(&p, bias, zero, &product.requant),
+        shared(cx, &[1], layout(&p, AS_IS), filter)?,
+    ) else {
         return Ok(None);
     };
-    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
-    if depthwise {
-        let packed = PackedDepthwiseInt8::new(&p, filter, bias, zero, &product.requant);
-        return Prepared::packed(HELD, move |io| {
-            packed.run(io.input(0)?, io.output(0)?, io.threads);
-            Ok(())
-        })
-        .map(Some);
-    }
-    if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
-        return Ok(None);
-    }
-    int8(PackedConv2dInt8::new(
-        &p,
-        filter,
-        bias,
-        zero,
-        &product.requant,
-    ))
+    Prepared::packed(HELD, move |io| {
+        kernel.run(&weights, io.input(0)?, io.output(0)?, io.threads);
+        Ok(())
+    })
+    .map(Some)
 }
 
 /// FULLY_CONNECTED on f32 for `batch` rows.
@@ -109,20 +134,18 @@ pub fn float_fully_connected(
     if cx.options.reference || batch == 0 || !worth_panels(1, units, depth) {
         return Ok(None);
     }
-    let tensor = cx.constant(1)?;
-    let (Some(filter), Some(bias)) = (
-        tensor.as_ref().and_then(|t| t.values::<f32>()),
-        float_bias(cx, units)?,
-    ) else {
-        return Ok(None);
-    };
-    float(PackedConv2d::fully_connected(
-        batch,
-        depth,
-        filter,
-        Some(&bias),
-        clamp,
-    ))
+    let p = as_conv(batch, depth, units);
+    let weights = shared(cx, HELD, layout(&p, AS_IS), || {
+        let tensor = cx.constant(1)?;
+        let (Some(filter), Some(bias)) = (
+            tensor.as_ref().and_then(|t| t.values::<f32>()),
+            float_bias(cx, units)?,
+        ) else {
+            return Ok(None);
+        };
+        Ok(Some(ConvWeights::new(&p, filter, Some(&bias))))
+    })?;
+    float(&p, weights, clamp)
 }
 
 /// FULLY_CONNECTED on int8 for `batch` rows, with the reference's rounding in f64.
@@ -135,19 +158,7 @@ pub fn int8_fully_connected(
     if !takes(cx, product) || batch == 0 || depth > MAX_DEPTH || !worth_panels(1, units, depth) {
         return Ok(None);
     }
-    let tensor = cx.constant(1)?;
-    let Some(filter) = tensor.as_ref().and_then(|t| t.values::<i8>()) else {
-        return Ok(None);
-    };
-    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
-    int8(PackedConv2dInt8::fully_connected(
-        batch,
-        depth,
-        filter,
-        bias,
-        zero,
-        &product.requant,
-    ))
+    int8(cx, &as_conv(batch, depth, units), product)
 }
 
 /// A product of f32 matrices; the sizes of the leading axes of both sides and of the output follow `p`.
@@ -160,23 +171,19 @@ pub fn matmul(
     if cx.options.reference || rows == 0 || p.k == 0 || p.n == 0 {
         return Ok(None);
     }
-    if y_batch.is_empty()
-        && !p.adj_x
-        && worth_panels(1, p.n, p.k)
-        && let Some(tensor) = cx.constant(1)?
-        && let Some(y) = tensor.values::<f32>()
-    {
-        let turned: Vec<f32>;
-        let filter = if p.adj_y {
-            y
-        } else {
-            turned = (0..p.n)
-                .flat_map(|unit| y.iter().skip(unit).step_by(p.n).copied())
-                .collect();
-            &turned
-        };
-        let packed = PackedConv2d::fully_connected(rows, p.k, filter, None, Clamp::NONE);
-        return float(packed);
+    if y_batch.is_empty() && !p.adj_x && worth_panels(1, p.n, p.k) {
+        let conv = as_conv(rows, p.k, p.n);
+        let order = if p.adj_y { AS_IS } else { [1, 0, 2, 3] };
+        let weights = shared(cx, &[1], layout(&conv, order), || {
+            let tensor = cx.constant(1)?;
+            let values = tensor.as_ref().and_then(|t| t.values::<f32>());
+            let sizes = if p.adj_y { [p.n, p.k] } else { [p.k, p.n] };
+            let filter = values.map(|y| turned(y, &[sizes[0], sizes[1], 1, 1], order));
+            Ok(filter.map(|filter| ConvWeights::new(&conv, &filter, None)))
+        })?;
+        if weights.is_some() {
+            return float(&conv, weights, Clamp::NONE);
+        }
     }
     let fast = FastMatMul::new(p);
     let room = fast.scratch_len();
@@ -191,21 +198,64 @@ pub fn matmul(
     .map(Some)
 }
 
-fn float(packed: PackedConv2d) -> Result<Option<Prepared>> {
-    let padded = packed.scratch_len();
+/// The filter's axes as the file has them.
+pub const AS_IS: [usize; 4] = [0, 1, 2, 3];
+
+fn layout(p: &Conv2d, order: [usize; 4]) -> Layout {
+    Layout {
+        order,
+        groups: p.groups,
+        channels: p.out_c,
+        window: [p.k_h, p.k_w, p.in_c],
+        dilated: p.dilation_w != 1,
+    }
+}
+
+/// Values of a filter of these sizes with their axes in another order.
+fn turned(values: &[f32], sizes: &[usize], order: [usize; 4]) -> Vec<f32> {
+    let mut out = values.to_vec();
+    if order != AS_IS {
+        let to = cast_slice_mut(&mut out);
+        transpose(size_of::<f32>(), cast_slice(values), sizes, &order, to);
+    }
+    out
+}
+
+fn float(
+    p: &Conv2d,
+    weights: Option<Arc<Shared<ConvWeights>>>,
+    clamp: Clamp,
+) -> Result<Option<Prepared>> {
+    let Some(weights) = weights else {
+        return Ok(None);
+    };
+    let kernel = PackedConv2d::new(p, clamp);
+    let padded = kernel.scratch_len();
     Prepared::packed_with(HELD, room_bytes::<f32>(padded), move |io| {
         let scratch = io.room(padded)?;
-        packed.run(io.input(0)?, io.output(0)?, scratch, io.threads);
+        kernel.run(&weights, io.input(0)?, io.output(0)?, scratch, io.threads);
         Ok(())
     })
     .map(Some)
 }
 
-fn int8(packed: PackedConv2dInt8) -> Result<Option<Prepared>> {
-    let prepared = packed.scratch_len();
-    Prepared::packed_with(HELD, room_bytes::<u8>(prepared), move |io| {
-        let scratch = io.room(prepared)?;
-        packed.run(io.input(0)?, io.output(0)?, scratch, io.threads);
+fn int8(cx: &Context, p: &Conv2d, product: &Product) -> Result<Option<Prepared>> {
+    let weights = shared(cx, &[1], layout(p, AS_IS), || {
+        let tensor = cx.constant(1)?;
+        let filter = tensor.as_ref().and_then(|t| t.values::<i8>());
+        Ok(filter.map(|filter| Int8Weights::new(p, filter)))
+    })?;
+    let Some(weights) = weights else {
+        return Ok(None);
+    };
+    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
+    let Some(kernel) = PackedConv2dInt8::new(p, &weights, bias, zero, &product.requant) else {
+        return Ok(None);
+    };
+    let room = kernel.scratch_len();
+    Prepared::packed_with(HELD, room_bytes::<u8>(room), move |io| {
+        let scratch = io.room(room)?;
+        kernel.run(&weights, io.input(0)?, io.output(0)?, scratch, io.threads);
         Ok(())
     })
     .map(Some)
@@ -238,7 +288,6 @@ fn takes(cx: &Context, product: &Product) -> bool {
         && small_bias
         && product.zero.filter == 0
         && (-128..=127).contains(&product.zero.input)
-        && !matches!(product.requant.rescale, Rescale::Fixed64(_))
 }
 
 /// Whether nothing is empty and the padded input is of the input's order of size: windows may be told to step far

@@ -19,6 +19,7 @@ pub mod lower;
 mod matmul;
 mod movement;
 mod normalization;
+mod packed;
 mod pool;
 pub mod quantize;
 mod quantized;

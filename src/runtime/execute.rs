@@ -9,8 +9,8 @@ use super::plan::{Place, Plan, Role, Setup, Step, Work};
 use super::{Intermediate, OpTime};
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
-use crate::model::{DType, Tensor, ValueId, shape::element_count};
-use crate::ops::{Constant, Content, Fact, Io, Kernel, Prepared, View};
+use crate::model::{DType, NodeId, Tensor, ValueId, shape::element_count};
+use crate::ops::{self, Constant, Content, Fact, Io, Kernel, Prepared, View};
 use crate::progress::Progress;
 
 /// What a plan writes while it runs; made once and used again.
@@ -19,7 +19,53 @@ pub struct Memory {
     arena: Vec<u128>,
     /// Values in tensors of their own, by value.
     owned: Vec<Option<Arc<Tensor>>>,
+    /// Dynamic steps as they ran last, by step.
+    ready: Vec<Option<Ready>>,
     operands: Operands,
+}
+
+/// A step whose sizes came with a run, prepared for them.
+struct Ready {
+    inputs: Vec<Option<Fact>>,
+    outputs: Vec<Fact>,
+    prepared: Prepared,
+}
+
+impl Ready {
+    fn new(setup: &Setup, node: NodeId, inputs: Vec<Option<Fact>>) -> Result<Self> {
+        let context = setup.context(node, &inputs);
+        let outputs = ops::infer_in(&context)?;
+        let operator = ops::find(setup.graph.dialect, &context.node.op)
+            .ok_or_else(|| Error::unsupported("no such operator here"))?;
+        let known = !outputs.is_empty() && outputs.iter().all(|f| f.constant.is_some());
+        let prepared = match known {
+            true => Prepared::Nothing,
+            false => (operator.prepare)(&context)?,
+        };
+        Ok(Ready {
+            inputs,
+            outputs,
+            prepared,
+        })
+    }
+
+    /// Whether it is prepared for these sizes and known values.
+    fn fits(&self, inputs: &[Option<Fact>]) -> bool {
+        let same = |(a, b): (&Option<Fact>, &Option<Fact>)| match (a, b) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.same(b),
+            _ => false,
+        };
+        self.inputs.len() == inputs.len() && self.inputs.iter().zip(inputs).all(same)
+    }
+
+    fn run(&self, tensors: &[Option<Arc<Tensor>>], threads: &Threads) -> Result<Vec<Tensor>> {
+        if let Prepared::Nothing = self.prepared {
+            let known = self.outputs.iter().filter_map(|f| f.constant.as_ref());
+            return known.map(|c| c.read().map(|t| (*t).clone())).collect();
+        }
+        evaluate(&self.prepared, tensors, &self.outputs, threads)
+    }
 }
 
 /// Where the views of one step at a time are listed; empty between steps.
@@ -33,10 +79,11 @@ struct Operands {
 
 impl Memory {
     /// `operands` is the most that a step reads or writes.
-    pub fn new(arena_bytes: usize, operands: usize, values: usize) -> Result<Self> {
+    pub fn new(arena_bytes: usize, operands: usize, values: usize, steps: usize) -> Result<Self> {
         Ok(Memory {
             arena: blocks(arena_bytes, "the values")?,
             owned: vec![None; values],
+            ready: std::iter::repeat_with(|| None).take(steps).collect(),
             operands: Operands {
                 inputs: Vec::with_capacity(operands),
                 outputs: Vec::with_capacity(operands),
@@ -190,7 +237,7 @@ impl Run<'_> {
         for (at, step) in plan.steps.iter().enumerate() {
             progress.step(1)?;
             let start = watch.profiling.then(Instant::now);
-            self.step(step)
+            self.step(at, step)
                 .map_err(|e| self.setup.at_node(step.node, e))?;
             if let Some(start) = start {
                 let node = self.setup.graph.node(step.node);
@@ -234,7 +281,7 @@ impl Run<'_> {
         }
     }
 
-    fn step(&mut self, step: &Step) -> Result<()> {
+    fn step(&mut self, at: usize, step: &Step) -> Result<()> {
         match &step.work {
             Work::Kernel(kernel) => self.kernel(step, &**kernel),
             Work::Compute(compute) => {
@@ -246,7 +293,12 @@ impl Run<'_> {
             Work::Dynamic => {
                 let tensors = self.gather(step)?;
                 let facts = self.facts(step, &tensors);
-                let outputs = self.plan.dynamic(self.setup, step.node, &facts, &tensors)?;
+                let last = &mut self.memory.ready[at];
+                let ready = match last.take().filter(|ready| ready.fits(&facts)) {
+                    Some(ready) => ready,
+                    None => Ready::new(self.setup, step.node, facts)?,
+                };
+                let outputs = last.insert(ready).run(&tensors, &self.setup.threads)?;
                 self.store(step, outputs)
             }
         }
@@ -259,6 +311,7 @@ impl Run<'_> {
             arena,
             owned,
             operands,
+            ..
         } = &mut *self.memory;
         let mut inputs = emptied(std::mem::take(&mut operands.inputs));
         let mut outputs = emptied(std::mem::take(&mut operands.outputs));

@@ -108,6 +108,8 @@ const MAX_SHAPE_VALUES: usize = 4096;
 
 struct Builder<'s> {
     setup: &'s Setup,
+    /// A plan for other sizes, whose folded constants are used again.
+    before: Option<&'s Plan>,
     facts: Vec<Option<Fact>>,
     /// Values that are the bytes of another value.
     same_as: Vec<usize>,
@@ -116,14 +118,20 @@ struct Builder<'s> {
 }
 
 impl Plan {
-    /// Plans for inputs of these sizes.
+    /// Plans for inputs of these sizes. What the plan `before` packed and folded is used again where it is the same.
     ///
     /// # Errors
     /// One error with every operator that can't run; else the first node whose inputs don't fit.
-    pub fn new(setup: &Setup, input_sizes: &[Vec<usize>], progress: &Progress) -> Result<Plan> {
+    pub fn new(
+        setup: &Setup,
+        before: Option<&Plan>,
+        input_sizes: &[Vec<usize>],
+        progress: &Progress,
+    ) -> Result<Plan> {
         let count = setup.graph.values.len();
         let mut builder = Builder {
             setup,
+            before,
             facts: vec![None; count],
             same_as: (0..count).collect(),
             steps: Vec::new(),
@@ -226,12 +234,18 @@ impl Builder<'_> {
         if !ready {
             return Ok((outputs, Choice::Step(Work::Dynamic)));
         }
-        let prepared = (operator.prepare)(context)?;
         let constant = context
             .inputs
             .iter()
             .flatten()
             .all(|fact| fact.constant.is_some());
+        if constant
+            && operator.foldable
+            && let Some(folded) = self.folded_before(context)
+        {
+            return Ok((folded, Choice::Nothing));
+        }
+        let prepared = (operator.prepare)(context)?;
         let fixed = outputs.iter().all(|fact| fact.shape.fixed().is_some());
         let choice = match prepared {
             Prepared::Nothing => Choice::Nothing,
@@ -264,6 +278,22 @@ impl Builder<'_> {
             Prepared::Compute(compute) => Choice::Step(Work::Compute(compute)),
         };
         Ok((outputs, choice))
+    }
+
+    /// The constants that the plan before made of the same inputs.
+    fn folded_before(&self, context: &Context) -> Option<Vec<Fact>> {
+        let known = |value: &ValueId| self.before?.facts[value.index()].as_ref();
+        for (value, now) in context.node.inputs.iter().zip(context.inputs) {
+            match (value, now) {
+                (None, None) => {}
+                (Some(value), Some(now)) if known(value)?.same(now) => {}
+                _ => return None,
+            }
+        }
+        let outputs = context.node.outputs.iter();
+        let facts: Vec<Fact> = outputs.map(|v| known(v).cloned()).collect::<Option<_>>()?;
+        let folded = !facts.is_empty() && facts.iter().all(|fact| fact.constant.is_some());
+        folded.then_some(facts)
     }
 
     fn settle(&mut self, id: NodeId, mut outputs: Vec<Fact>, choice: Choice, macs: u64) {
@@ -585,29 +615,6 @@ fn bytes_of(fact: &Fact) -> Result<usize> {
 }
 
 impl Plan {
-    /// Runs one dynamic step: infer, prepare, run.
-    pub fn dynamic(
-        &self,
-        setup: &Setup,
-        node: NodeId,
-        inputs: &[Option<Fact>],
-        tensors: &[Option<Arc<Tensor>>],
-    ) -> Result<Vec<Tensor>> {
-        let context = setup.context(node, inputs);
-        let outputs = ops::infer_in(&context)?;
-        if !outputs.is_empty() && outputs.iter().all(|f| f.constant.is_some()) {
-            return outputs
-                .iter()
-                .filter_map(|f| f.constant.as_ref())
-                .map(|c| c.read().map(|t| (*t).clone()))
-                .collect();
-        }
-        let operator = ops::find(setup.graph.dialect, &context.node.op)
-            .ok_or_else(|| Error::unsupported("no such operator here"))?;
-        let prepared = (operator.prepare)(&context)?;
-        evaluate(&prepared, tensors, &outputs, &setup.threads)
-    }
-
     /// Whether a value is small enough that shapes may depend on it.
     pub fn may_shape(dtype: DType, count: usize) -> bool {
         matches!(
@@ -622,7 +629,8 @@ impl Plan {
             read.max(written).max(step.pieces.len())
         };
         let most = self.steps.iter().map(operands).max().unwrap_or(0);
-        Memory::new(self.arena_bytes, most, self.places.len())
+        let (values, steps) = (self.places.len(), self.steps.len());
+        Memory::new(self.arena_bytes, most, values, steps)
     }
 
     pub fn is_static(&self) -> bool {

@@ -89,7 +89,7 @@ impl Session {
             .collect();
         let Some(sizes) = guess else { return Ok(()) };
         let exact = self.inputs.iter().all(|port| port.shape.fixed().is_some());
-        match Plan::new(setup, &sizes, &Progress::new()) {
+        match Plan::new(setup, None, &sizes, &Progress::new()) {
             Ok(plan) => {
                 let memory = plan.memory()?;
                 self.planned = Some((plan, memory));
@@ -198,9 +198,10 @@ impl Session {
         if self.planned.as_ref().is_some_and(|(plan, _)| same(plan)) {
             return Ok(());
         }
-        self.planned = None; // frees the old weights before the new ones are packed
         let sizes: Vec<_> = given.iter().map(|t| t.shape().to_vec()).collect();
-        let plan = Plan::new(&self.setup, &sizes, progress)?;
+        let before = self.planned.as_ref().map(|(plan, _)| plan);
+        let plan = Plan::new(&self.setup, before, &sizes, progress)?;
+        self.planned = None; // frees the old arena before the new one is made
         let memory = plan.memory()?;
         self.planned = Some((plan, memory));
         Ok(())

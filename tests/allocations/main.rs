@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mexplore::error::Result;
 use mexplore::format::{self, OpenOptions, npy};
-use mexplore::model::{Model, Port, Tensor};
+use mexplore::model::{DType, Model, Port, Tensor};
 use mexplore::progress::Progress;
 use mexplore::runtime::{KernelChoice, RunOptions, Session};
 
@@ -15,23 +15,29 @@ use mexplore::runtime::{KernelChoice, RunOptions, Session};
 struct Counting;
 
 static ASKED: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+fn count(bytes: usize) {
+    ASKED.fetch_add(1, SeqCst);
+    BYTES.fetch_add(bytes, SeqCst);
+}
 
 // SAFETY: every call is handed on to `System` as it is.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ASKED.fetch_add(1, SeqCst);
+        count(layout.size());
         // SAFETY: the caller keeps `alloc`'s promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        ASKED.fetch_add(1, SeqCst);
+        count(layout.size());
         // SAFETY: the caller keeps `alloc_zeroed`'s promises.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ASKED.fetch_add(1, SeqCst);
+        count(size);
         // SAFETY: the caller keeps `realloc`'s promises.
         unsafe { System.realloc(block, layout, size) }
     }
@@ -152,6 +158,32 @@ fn sorted(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// Bytes asked for by `work`.
+fn bytes<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = BYTES.load(SeqCst);
+    let done = work();
+    (done, BYTES.load(SeqCst) - before)
+}
+
+/// A second session and a second batch size use the weights that the first ones packed.
+fn check_sharing(name: &str, path: &Path) {
+    let model = format::open(path, &OpenOptions::default()).unwrap();
+    let options = RunOptions {
+        threads: 1,
+        ..RunOptions::default()
+    };
+    let open = || Session::new(&model, &options).unwrap();
+    let (mut session, first) = bytes(open);
+    let (_second, second) = bytes(open);
+    let images = Tensor::zeros(DType::Float32, &[3, 8, 8, 1]).unwrap();
+    let invoke = || session.invoke(&[&images], &Progress::new()).map(|_| ());
+    let (done, batch) = bytes(invoke);
+    done.unwrap();
+    eprintln!("{name}: planned with {first} bytes, again with {second}, for 3 images with {batch}");
+    assert!(second < first * 2 / 3, "{name}: the second session packs");
+    assert!(batch < first * 2 / 3, "{name}: another batch size packs");
+}
+
 // One test: the count is the whole process's.
 #[test]
 fn invoking_a_static_graph_again_allocates_nothing() {
@@ -181,6 +213,13 @@ fn invoking_a_static_graph_again_allocates_nothing() {
             ran || !wrong.is_empty(),
             "{name} did not run as a static graph"
         );
+    }
+    for name in [
+        "digits_cnn.float32.tflite",
+        "digits_cnn.int8.tflite",
+        "digits_cnn/1",
+    ] {
+        check_sharing(name, &home.join("samples").join(name));
     }
     let zoo = sorted(&home.join("../shared/zoo/cases"));
     if zoo.is_empty() {

@@ -12,43 +12,27 @@ const ROWS: usize = 252;
 /// Multiply-accumulates below which a second thread costs more than it brings.
 const SMALL: usize = 1 << 18;
 
-/// A convolution with constant weights, packed for this processor.
+/// Filter and bias of a convolution in panels for this processor; kernels of any input sizes share them.
 #[derive(Clone)]
-pub struct PackedConv2d {
-    window: Window,
+pub struct ConvWeights {
+    groups: usize,
+    out_c: usize,
+    /// Weights of one output channel.
+    depth: usize,
     panels: Aligned,
-    clamp: Clamp,
     rows: RowsFn,
     tile_rows: usize,
     width: usize,
 }
 
-impl PackedConv2d {
+impl ConvWeights {
     /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` and bias `[out_c]`.
-    pub fn new(p: &Conv2d, filter: &[f32], bias: Option<&[f32]>, clamp: Clamp) -> Self {
-        Self::with_level(cpu::level(), p, filter, bias, clamp)
-    }
-
-    /// FULLY_CONNECTED with a filter `[units, depth]` for `batch` rows.
-    pub fn fully_connected(
-        batch: usize,
-        depth: usize,
-        filter: &[f32],
-        bias: Option<&[f32]>,
-        clamp: Clamp,
-    ) -> Self {
-        let p = as_conv(batch, depth, filter.len() / depth.max(1));
-        Self::new(&p, filter, bias, clamp)
+    pub fn new(p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> Self {
+        Self::with_level(cpu::level(), p, filter, bias)
     }
 
     /// For one instruction set, which must be there.
-    pub fn with_level(
-        level: Level,
-        p: &Conv2d,
-        filter: &[f32],
-        bias: Option<&[f32]>,
-        clamp: Clamp,
-    ) -> Self {
+    pub fn with_level(level: Level, p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
         assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
@@ -67,13 +51,39 @@ impl PackedConv2d {
                 values[start + (1 + k) * width] = filter[c * depth + k];
             }
         }
-        PackedConv2d {
-            window: Window::new(p),
+        ConvWeights {
+            groups: p.groups,
+            out_c: p.out_c,
+            depth,
             panels,
-            clamp,
             rows,
             tile_rows,
             width,
+        }
+    }
+
+    /// Bytes of the panels.
+    pub fn bytes(&self) -> usize {
+        self.panels.values::<u8>().len()
+    }
+
+    fn panel_count(&self) -> usize {
+        self.groups * (self.out_c / self.groups).div_ceil(self.width)
+    }
+}
+
+/// A convolution of one geometry with [`ConvWeights`].
+#[derive(Clone)]
+pub struct PackedConv2d {
+    window: Window,
+    clamp: Clamp,
+}
+
+impl PackedConv2d {
+    pub fn new(p: &Conv2d, clamp: Clamp) -> Self {
+        PackedConv2d {
+            window: Window::new(p),
+            clamp,
         }
     }
 
@@ -86,16 +96,21 @@ impl PackedConv2d {
         }
     }
 
-    /// Bytes of the packed weights.
-    pub fn packed_bytes(&self) -> usize {
-        self.panels.values::<u8>().len()
-    }
-
     /// Convolves `input` (the geometry's batch) into `output`; `scratch` has at least [`PackedConv2d::scratch_len`] elements.
-    pub fn run(&self, input: &[f32], output: &mut [f32], scratch: &mut [f32], threads: &Threads) {
+    pub fn run(
+        &self,
+        weights: &ConvWeights,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut [f32],
+        threads: &Threads,
+    ) {
         let p = &self.window.p;
         assert_eq!(input.len(), p.input_len(), "input of {p:?}");
         assert_eq!(output.len(), p.output_len(), "output of {p:?}");
+        let depth = self.window.taps.len() * self.window.run;
+        let packed = (weights.groups, weights.out_c, weights.depth);
+        assert_eq!(packed, (p.groups, p.out_c, depth), "weights of {p:?}");
         if output.is_empty() {
             return;
         }
@@ -106,47 +121,50 @@ impl PackedConv2d {
             &scratch[..self.window.padded_len()]
         };
         let rows = p.batch * p.out_h * p.out_w;
-        let depth = self.window.taps.len() * self.window.run;
         let out_c = p.out_c;
+        let panels = weights.panel_count();
         if threads.count() == 1 || rows * out_c * depth < SMALL {
-            self.block(source, 0, 0..self.panel_count(), output);
-        } else if rows < 2 * self.tile_rows && p.groups == 1 && rows == 1 {
-            let panels = self.panel_count();
+            self.block(weights, source, 0, 0..panels, output);
+        } else if p.groups == 1 && rows == 1 {
             let each = panels.div_ceil(threads.count() * 2);
-            threads.pieces(output, each * self.width, |index, part| {
+            threads.pieces(output, each * weights.width, |index, part| {
                 let first = index * each;
-                self.block(source, 0, first..panels.min(first + each), part);
+                let mine = first..panels.min(first + each);
+                self.block(weights, source, 0, mine, part);
             });
         } else {
-            threads.rows(output, out_c, self.tile_rows, |first, part| {
-                self.block(source, first, 0..self.panel_count(), part);
+            threads.rows(output, out_c, weights.tile_rows, |first, part| {
+                self.block(weights, source, first, 0..panels, part);
             });
         }
     }
 
-    fn panel_count(&self) -> usize {
-        let p = &self.window.p;
-        p.groups * (p.out_c / p.groups).div_ceil(self.width)
-    }
-
     /// Rows from `first` on, for the panels given. With all panels `out` has whole rows; with some of them (one row,
     /// one group) `out` begins at the first panel's column.
-    fn block(&self, source: &[f32], first: usize, panels: std::ops::Range<usize>, out: &mut [f32]) {
+    fn block(
+        &self,
+        weights: &ConvWeights,
+        source: &[f32],
+        first: usize,
+        panels: std::ops::Range<usize>,
+        out: &mut [f32],
+    ) {
         let (p, window) = (&self.window.p, &self.window);
         let group_out = p.out_c / p.groups;
         let group_in = p.in_c / p.groups;
-        let per_group = group_out.div_ceil(self.width);
+        let per_group = group_out.div_ceil(weights.width);
         let depth = window.taps.len() * window.run;
-        let panel_len = (1 + depth) * self.width;
-        let packed = self.panels.values::<f32>();
-        let whole = panels.len() == self.panel_count();
+        let panel_len = (1 + depth) * weights.width;
+        let packed = weights.panels.values::<f32>();
+        let whole = panels.len() == weights.panel_count();
         let (row_len, column0) = if whole {
             (p.out_c, 0)
         } else {
-            (out.len(), panels.start * self.width)
+            (out.len(), panels.start * weights.width)
         };
         let rows = out.len() / row_len;
-        let per_block = (65_536 / depth.max(1)).clamp(1, ROWS / self.tile_rows) * self.tile_rows;
+        let per_block =
+            (65_536 / depth.max(1)).clamp(1, ROWS / weights.tile_rows) * weights.tile_rows;
         let mut bases = [0usize; ROWS];
         for start in (0..rows).step_by(per_block) {
             let count = per_block.min(rows - start);
@@ -158,7 +176,7 @@ impl PackedConv2d {
                 "window past the input"
             );
             for panel in panels.clone() {
-                let (g, in_group) = (panel / per_group, panel % per_group * self.width);
+                let (g, in_group) = (panel / per_group, panel % per_group * weights.width);
                 let column = g * group_out + in_group - column0;
                 let job = Job {
                     a: source[g * group_in..].as_ptr(),
@@ -168,14 +186,14 @@ impl PackedConv2d {
                     lo: self.clamp.lo,
                     hi: self.clamp.hi,
                     out_row: row_len,
-                    columns: self.width.min(group_out - in_group),
+                    columns: weights.width.min(group_out - in_group),
                 };
                 let to = &mut out[start * row_len + column..];
                 assert!((count - 1) * row_len + job.columns <= to.len());
                 // SAFETY: the level was checked when packing; every window ends inside `source` (asserted; a group's
                 // windows begin `g * group_in` later and end as much earlier, since taps then step over whole cells);
                 // the panel slice has its full length and `to` holds `count` rows (asserted).
-                unsafe { (self.rows)(&job, bases, to.as_mut_ptr()) };
+                unsafe { (weights.rows)(&job, bases, to.as_mut_ptr()) };
             }
         }
     }
@@ -188,7 +206,7 @@ impl std::fmt::Debug for PackedConv2d {
 }
 
 /// A matrix product as a 1x1 convolution over `batch` cells.
-pub(super) fn as_conv(batch: usize, depth: usize, units: usize) -> Conv2d {
+pub fn as_conv(batch: usize, depth: usize, units: usize) -> Conv2d {
     Conv2d {
         batch: 1,
         in_h: 1,
@@ -229,10 +247,11 @@ mod tests {
             conv2d_f32(&p, &input, &filter, Some(&bias), clamp, &mut want);
             let threads = Threads::new(threads);
             for level in cpu::levels() {
-                let packed = PackedConv2d::with_level(level, &p, &filter, Some(&bias), clamp);
+                let weights = ConvWeights::with_level(level, &p, &filter, Some(&bias));
+                let packed = PackedConv2d::new(&p, clamp);
                 let mut got = vec![f32::NAN; p.output_len()];
                 let mut scratch = vec![f32::NAN; packed.scratch_len()];
-                packed.run(&input, &mut got, &mut scratch, &threads);
+                packed.run(&weights, &input, &mut got, &mut scratch, &threads);
                 close(&got, &want)?;
             }
         }
@@ -242,10 +261,12 @@ mod tests {
     fn one_row_is_split_by_columns_without_changing_an_answer() {
         let (depth, units) = (700, 1000);
         let (x, w) = (values(1, depth), values(2, depth * units));
-        let packed = PackedConv2d::fully_connected(1, depth, &w, None, Clamp::NONE);
+        let p = as_conv(1, depth, units);
+        let weights = ConvWeights::new(&p, &w, None);
+        let packed = PackedConv2d::new(&p, Clamp::NONE);
         let (mut one, mut four) = (vec![0.0; units], vec![0.0; units]);
-        packed.run(&x, &mut one, &mut [], &Threads::single());
-        packed.run(&x, &mut four, &mut [], &Threads::new(4));
+        packed.run(&weights, &x, &mut one, &mut [], &Threads::single());
+        packed.run(&weights, &x, &mut four, &mut [], &Threads::new(4));
         assert_eq!(one, four);
     }
 
@@ -253,9 +274,11 @@ mod tests {
     fn long_sums_stay_close_to_f64() {
         let (depth, units) = (8192, 3);
         let (x, w) = (values(1, depth), values(2, depth * units));
-        let packed = PackedConv2d::fully_connected(1, depth, &w, None, Clamp::NONE);
+        let p = as_conv(1, depth, units);
+        let weights = ConvWeights::new(&p, &w, None);
+        let packed = PackedConv2d::new(&p, Clamp::NONE);
         let mut got = vec![0.0; units];
-        packed.run(&x, &mut got, &mut [], &Threads::single());
+        packed.run(&weights, &x, &mut got, &mut [], &Threads::single());
         for (u, got) in got.iter().enumerate() {
             let terms = x.iter().zip(&w[u * depth..]);
             let want: f64 = terms.map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();

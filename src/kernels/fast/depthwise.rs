@@ -56,19 +56,20 @@ fn tap_at(p: &Conv2d, origin: isize, ky: usize, kx: usize) -> usize {
     origin.wrapping_add_unsigned(step) as usize
 }
 
-fn check(p: &Conv2d, filter: usize, bias: Option<usize>) {
-    assert_eq!(filter, p.k_h * p.k_w * p.out_c, "filter of {p:?}");
+fn check(p: &Conv2d, bias: Option<usize>) {
     assert!(bias.is_none_or(|b| b == p.out_c), "bias of {p:?}");
     assert_eq!(p.out_c % p.in_c.max(1), 0, "channels of {p:?}");
 }
 
-/// Splits the output by rows and calls `f(first row, rows)`.
+/// Splits the output by rows and calls `f(first row, rows)`; `filter` is the filter's length.
 fn split<O: Send>(
     p: &Conv2d,
+    filter: usize,
     threads: &Threads,
     out: &mut [O],
     f: impl Fn(usize, &mut [O]) + Sync,
 ) {
+    assert_eq!(filter, p.k_h * p.k_w * p.out_c, "filter of {p:?}");
     assert_eq!(out.len(), p.output_len(), "output of {p:?}");
     if out.is_empty() {
         return;
@@ -80,80 +81,78 @@ fn split<O: Send>(
     }
 }
 
-/// A depthwise convolution on f32 with constant weights.
+/// A depthwise convolution on f32 of one geometry; the weights lie as the kernel wants them.
 #[derive(Debug, Clone)]
 pub struct PackedDepthwise {
     p: Conv2d,
-    filter: Vec<f32>,
     bias: Vec<f32>,
     clamp: Clamp,
     level: Level,
 }
 
 impl PackedDepthwise {
-    /// Takes a filter `[k_h, k_w, out_c]` and bias `[out_c]`.
-    pub fn new(p: &Conv2d, filter: &[f32], bias: Option<&[f32]>, clamp: Clamp) -> Self {
-        Self::with_level(cpu::level(), p, filter, bias, clamp)
+    /// With a bias `[out_c]`.
+    pub fn new(p: &Conv2d, bias: Option<&[f32]>, clamp: Clamp) -> Self {
+        Self::with_level(cpu::level(), p, bias, clamp)
     }
 
     /// For one instruction set, which must be there.
-    pub fn with_level(
-        level: Level,
-        p: &Conv2d,
-        filter: &[f32],
-        bias: Option<&[f32]>,
-        clamp: Clamp,
-    ) -> Self {
+    pub fn with_level(level: Level, p: &Conv2d, bias: Option<&[f32]>, clamp: Clamp) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
-        check(p, filter.len(), bias.map(<[f32]>::len));
+        check(p, bias.map(<[f32]>::len));
         PackedDepthwise {
             p: *p,
-            filter: filter.to_vec(),
             bias: bias.map_or_else(|| vec![0.0; p.out_c], <[f32]>::to_vec),
             clamp,
             level,
         }
     }
 
-    /// Convolves; needs no scratch.
-    pub fn run(&self, input: &[f32], output: &mut [f32], threads: &Threads) {
+    /// Convolves with a filter `[k_h, k_w, out_c]`; needs no scratch.
+    pub fn run(&self, filter: &[f32], input: &[f32], output: &mut [f32], threads: &Threads) {
         assert_eq!(input.len(), self.p.input_len(), "input of {:?}", self.p);
-        split(&self.p, threads, output, |first, out| match self.level {
-            // SAFETY: the level was checked when packing.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { self.rows_avx512(input, first, out) },
-            // SAFETY: the level was checked when packing.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { self.rows_avx2(input, first, out) },
-            // SAFETY: plain Rust needs no instruction set.
-            _ => unsafe { self.rows::<Plain>(input, first, out) },
-        });
+        split(
+            &self.p,
+            filter.len(),
+            threads,
+            output,
+            |first, out| match self.level {
+                // SAFETY: the level was checked when packing.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => unsafe { self.rows_avx512(input, filter, first, out) },
+                // SAFETY: the level was checked when packing.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => unsafe { self.rows_avx2(input, filter, first, out) },
+                // SAFETY: plain Rust needs no instruction set.
+                _ => unsafe { self.rows::<Plain>(input, filter, first, out) },
+            },
+        );
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f")]
-    unsafe fn rows_avx512(&self, input: &[f32], first: usize, out: &mut [f32]) {
+    unsafe fn rows_avx512(&self, input: &[f32], filter: &[f32], first: usize, out: &mut [f32]) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.rows::<super::tile::x86::Avx512>(input, first, out) }
+        unsafe { self.rows::<super::tile::x86::Avx512>(input, filter, first, out) }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn rows_avx2(&self, input: &[f32], first: usize, out: &mut [f32]) {
+    unsafe fn rows_avx2(&self, input: &[f32], filter: &[f32], first: usize, out: &mut [f32]) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.rows::<super::tile::x86::Avx2>(input, first, out) }
+        unsafe { self.rows::<super::tile::x86::Avx2>(input, filter, first, out) }
     }
 
     /// # Safety
     /// The instruction set of `V` must be there.
     #[inline(always)]
-    unsafe fn rows<V: Vector>(&self, input: &[f32], first: usize, out: &mut [f32]) {
+    unsafe fn rows<V: Vector>(&self, input: &[f32], filter: &[f32], first: usize, out: &mut [f32]) {
         let p = &self.p;
         let vectors = p.out_c == p.in_c && p.out_c >= V::LANES;
         for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
             let cell = Cell::at(p, first + i / p.out_w, i % p.out_w);
             if !vectors {
-                self.plain_cell(input, out, &cell);
+                self.plain_cell(input, filter, out, &cell);
                 continue;
             }
             let mut c = 0;
@@ -162,12 +161,12 @@ impl PackedDepthwise {
                 // SAFETY: the caller promises the instruction set; the block ends at or before `out_c`.
                 unsafe {
                     if left >= 4 * V::LANES {
-                        self.block::<V, 4>(input, out, &cell, c);
+                        self.block::<V, 4>(input, filter, out, &cell, c);
                         c += 4 * V::LANES;
                     } else {
                         // the last block may do some channels again
                         let at = c.min(p.out_c - V::LANES);
-                        self.block::<V, 1>(input, out, &cell, at);
+                        self.block::<V, 1>(input, filter, out, &cell, at);
                         c = at + V::LANES;
                     }
                 }
@@ -183,6 +182,7 @@ impl PackedDepthwise {
     unsafe fn block<V: Vector, const NV: usize>(
         &self,
         input: &[f32],
+        filter: &[f32],
         out: &mut [f32],
         cell: &Cell,
         c: usize,
@@ -197,7 +197,7 @@ impl PackedDepthwise {
             for ky in cell.ky.clone() {
                 for kx in cell.kx.clone() {
                     let x = &input[tap_at(&self.p, cell.origin, ky, kx) + c..][..width];
-                    let w = &self.filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..width];
+                    let w = &filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..width];
                     for (v, sum) in sums.iter_mut().enumerate() {
                         let at = v * V::LANES;
                         *sum = sum.fma(V::load(x.as_ptr().add(at)), V::load(w.as_ptr().add(at)));
@@ -211,14 +211,14 @@ impl PackedDepthwise {
         }
     }
 
-    fn plain_cell(&self, input: &[f32], out: &mut [f32], cell: &Cell) {
+    fn plain_cell(&self, input: &[f32], filter: &[f32], out: &mut [f32], cell: &Cell) {
         let p = &self.p;
         let multiplier = p.out_c / p.in_c;
         out.copy_from_slice(&self.bias);
         for ky in cell.ky.clone() {
             for kx in cell.kx.clone() {
                 let x = &input[tap_at(p, cell.origin, ky, kx)..][..p.in_c];
-                let w = &self.filter[(ky * p.k_w + kx) * p.out_c..][..p.out_c];
+                let w = &filter[(ky * p.k_w + kx) * p.out_c..][..p.out_c];
                 for ((sums, x), w) in out
                     .chunks_exact_mut(multiplier)
                     .zip(x)
@@ -234,76 +234,75 @@ impl PackedDepthwise {
     }
 }
 
-/// A depthwise convolution on int8 with constant weights.
+/// A depthwise convolution on int8 of one geometry.
 #[derive(Debug, Clone)]
 pub struct PackedDepthwiseInt8 {
     p: Conv2d,
-    filter: Vec<i8>,
     zero: i32,
     epilogue: Epilogue,
     level: Level,
 }
 
 impl PackedDepthwiseInt8 {
-    /// Takes a filter `[k_h, k_w, out_c]` and bias `[out_c]`; `zero` is the input's zero point.
-    pub fn new(
-        p: &Conv2d,
-        filter: &[i8],
-        bias: Option<&[i64]>,
-        zero: i32,
-        requant: &Requant,
-    ) -> Self {
-        Self::with_level(cpu::level(), p, filter, bias, zero, requant)
+    /// With a bias `[out_c]`; `zero` is the input's zero point. `None` for
+    /// 64-bit sums.
+    pub fn new(p: &Conv2d, bias: Option<&[i64]>, zero: i32, requant: &Requant) -> Option<Self> {
+        Self::with_level(cpu::level(), p, bias, zero, requant)
     }
 
     /// For one instruction set, which must be there.
     pub fn with_level(
         level: Level,
         p: &Conv2d,
-        filter: &[i8],
         bias: Option<&[i64]>,
         zero: i32,
         requant: &Requant,
-    ) -> Self {
+    ) -> Option<Self> {
         assert!(level <= cpu::level(), "{level:?} is not there");
-        check(p, filter.len(), bias.map(<[i64]>::len));
-        PackedDepthwiseInt8 {
+        check(p, bias.map(<[i64]>::len));
+        let epilogue = Epilogue::new(requant, p.out_c, |c| bias.map_or(0, |b| b[c] as i32))?;
+        Some(PackedDepthwiseInt8 {
             p: *p,
-            filter: filter.to_vec(),
             zero,
-            epilogue: Epilogue::new(requant, p.out_c, |c| bias.map_or(0, |b| b[c] as i32)),
+            epilogue,
             level,
-        }
+        })
     }
 
-    /// Convolves; needs no scratch.
-    pub fn run(&self, input: &[i8], output: &mut [i8], threads: &Threads) {
+    /// Convolves with a filter `[k_h, k_w, out_c]`; needs no scratch.
+    pub fn run(&self, filter: &[i8], input: &[i8], output: &mut [i8], threads: &Threads) {
         assert_eq!(input.len(), self.p.input_len(), "input of {:?}", self.p);
-        split(&self.p, threads, output, |first, out| match self.level {
-            // SAFETY: the level was checked when packing.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { self.rows_avx512(input, first, out) },
-            // SAFETY: the level was checked when packing.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { self.rows_avx2(input, first, out) },
-            _ => self.rows(input, first, out),
-        });
+        split(
+            &self.p,
+            filter.len(),
+            threads,
+            output,
+            |first, out| match self.level {
+                // SAFETY: the level was checked when packing.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => unsafe { self.rows_avx512(input, filter, first, out) },
+                // SAFETY: the level was checked when packing.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => unsafe { self.rows_avx2(input, filter, first, out) },
+                _ => self.rows(input, filter, first, out),
+            },
+        );
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn rows_avx512(&self, input: &[i8], first: usize, out: &mut [i8]) {
-        self.rows(input, first, out);
+    unsafe fn rows_avx512(&self, input: &[i8], filter: &[i8], first: usize, out: &mut [i8]) {
+        self.rows(input, filter, first, out);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn rows_avx2(&self, input: &[i8], first: usize, out: &mut [i8]) {
-        self.rows(input, first, out);
+    unsafe fn rows_avx2(&self, input: &[i8], filter: &[i8], first: usize, out: &mut [i8]) {
+        self.rows(input, filter, first, out);
     }
 
     #[inline(always)]
-    fn rows(&self, input: &[i8], first: usize, out: &mut [i8]) {
+    fn rows(&self, input: &[i8], filter: &[i8], first: usize, out: &mut [i8]) {
         let p = &self.p;
         for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
             let cell = Cell::at(p, first + i / p.out_w, i % p.out_w);
@@ -311,15 +310,15 @@ impl PackedDepthwiseInt8 {
             while c < p.out_c {
                 let left = p.out_c - c;
                 if p.out_c != p.in_c || p.out_c < 16 {
-                    self.one_channel(input, out, &cell, c);
+                    self.one_channel(input, filter, out, &cell, c);
                     c += 1;
                 } else if left >= 64 {
-                    self.block::<64>(input, out, &cell, c);
+                    self.block::<64>(input, filter, out, &cell, c);
                     c += 64;
                 } else {
                     // the last block may do some channels again
                     let at = c.min(p.out_c - 16);
-                    self.block::<16>(input, out, &cell, at);
+                    self.block::<16>(input, filter, out, &cell, at);
                     c = at + 16;
                 }
             }
@@ -328,13 +327,20 @@ impl PackedDepthwiseInt8 {
 
     /// `N` channels from `c` on, each with its own input channel.
     #[inline(always)]
-    fn block<const N: usize>(&self, input: &[i8], out: &mut [i8], cell: &Cell, c: usize) {
+    fn block<const N: usize>(
+        &self,
+        input: &[i8],
+        filter: &[i8],
+        out: &mut [i8],
+        cell: &Cell,
+        c: usize,
+    ) {
         let zero = self.zero as i16;
         let mut sums = [0i32; N];
         for ky in cell.ky.clone() {
             for kx in cell.kx.clone() {
                 let x = &input[tap_at(&self.p, cell.origin, ky, kx) + c..][..N];
-                let w = &self.filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..N];
+                let w = &filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..N];
                 for i in 0..N {
                     // at most 255 * 128, which 16 bits hold
                     sums[i] += i32::from((i16::from(x[i]) - zero) * i16::from(w[i]));
@@ -346,14 +352,14 @@ impl PackedDepthwiseInt8 {
     }
 
     #[inline(always)]
-    fn one_channel(&self, input: &[i8], out: &mut [i8], cell: &Cell, c: usize) {
+    fn one_channel(&self, input: &[i8], filter: &[i8], out: &mut [i8], cell: &Cell, c: usize) {
         let p = &self.p;
         let source = c / (p.out_c / p.in_c);
         let mut sum = 0i32;
         for ky in cell.ky.clone() {
             for kx in cell.kx.clone() {
                 let x = i32::from(input[tap_at(p, cell.origin, ky, kx) + source]);
-                let w = i32::from(self.filter[(ky * p.k_w + kx) * p.out_c + c]);
+                let w = i32::from(filter[(ky * p.k_w + kx) * p.out_c + c]);
                 sum += (x - self.zero) * w;
             }
         }
@@ -389,9 +395,9 @@ mod tests {
             let mut want = vec![0.0; p.output_len()];
             depthwise_f32(&p, &input, &filter, Some(&bias), Clamp::RELU6, &mut want);
             for level in cpu::levels() {
-                let packed = PackedDepthwise::with_level(level, &p, &filter, Some(&bias), Clamp::RELU6);
+                let packed = PackedDepthwise::with_level(level, &p, Some(&bias), Clamp::RELU6);
                 let mut got = vec![f32::NAN; p.output_len()];
-                packed.run(&input, &mut got, &Threads::new(2));
+                packed.run(&filter, &input, &mut got, &Threads::new(2));
                 close(&got, &want)?;
             }
         }
@@ -406,9 +412,9 @@ mod tests {
             let mut want = vec![0i8; p.output_len()];
             depthwise_quantized(&p, &input, &filter, Some(&bias), ZeroPoints { input: zero, filter: 0 }, &requant, &mut want);
             for level in cpu::levels() {
-                let packed = PackedDepthwiseInt8::with_level(level, &p, &filter, Some(&bias), zero, &requant);
+                let packed = PackedDepthwiseInt8::with_level(level, &p, Some(&bias), zero, &requant).unwrap();
                 let mut got = vec![0i8; p.output_len()];
-                packed.run(&input, &mut got, &Threads::new(2));
+                packed.run(&filter, &input, &mut got, &Threads::new(2));
                 prop_assert_eq!(&got, &want);
             }
         }

@@ -25,8 +25,8 @@ enum Scale {
 }
 
 impl Epilogue {
-    /// For `channels` channels; `bias(c)` is what is added to the sums first. 64-bit sums have no epilogue here.
-    pub fn new(requant: &Requant, channels: usize, bias: impl Fn(usize) -> i32) -> Self {
+    /// For `channels` channels; `bias(c)` is what is added to the sums first. `None` for 64-bit sums.
+    pub fn new(requant: &Requant, channels: usize, bias: impl Fn(usize) -> i32) -> Option<Self> {
         let pick = |c: usize| if requant.channels() == 1 { 0 } else { c };
         let scale = match &requant.rescale {
             Rescale::Fixed(multipliers) => {
@@ -40,15 +40,15 @@ impl Epilogue {
             Rescale::Double(factors) => {
                 Scale::Double((0..channels).map(|c| factors[pick(c)]).collect())
             }
-            Rescale::Fixed64(_) => panic!("64-bit sums have no int8 epilogue"),
+            Rescale::Fixed64(_) => return None,
         };
-        Epilogue {
+        Some(Epilogue {
             bias: (0..channels).map(bias).collect(),
             scale,
             zero_point: requant.zero_point,
             lo: requant.lo,
             hi: requant.hi,
-        }
+        })
     }
 
     /// Channels `first`, `first + 1`, …, with the instructions of `level`, which must be there.
@@ -138,6 +138,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn sums_of_64_bits_are_refused() {
+        let wide = Requant::fixed64(&[0.5], 0, (-128, 127));
+        assert!(Epilogue::new(&wide, 4, |_| 0).is_none());
+    }
+
     proptest! {
         #[test]
         fn equals_the_requantization(sum in any::<i32>(), factor in 1e-9f64..4.0, zero in -128i32..128) {
@@ -146,7 +152,7 @@ mod tests {
                 Requant::double(&[factor], zero, (-128, 127)),
             ] {
                 let mut out = [0i8; 33];
-                let epilogue = Epilogue::new(&requant, 33, |_| 0);
+                let epilogue = Epilogue::new(&requant, 33, |_| 0).unwrap();
                 for level in crate::kernels::cpu::levels() {
                     epilogue.apply(level, 0, &[sum; 33], &mut out);
                     prop_assert!(out.iter().all(|&o| i32::from(o) == requant.apply(0, i64::from(sum))));

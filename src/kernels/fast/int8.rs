@@ -1,6 +1,5 @@
 //! CONV_2D and FULLY_CONNECTED on int8 with packed weights; answers equal the reference's to the bit.
 
-use super::conv::as_conv;
 use super::epilogue::Epilogue;
 use super::panels::Aligned;
 use super::tile_int8::{Form, Job, ROWS, Sums, TileFn, WIDTH, choose};
@@ -15,15 +14,16 @@ const SMALL: usize = 1 << 19;
 /// Readable bytes behind the prepared activations: a run is read in whole groups.
 const SLACK: usize = 4;
 
-/// An int8 convolution with constant weights, packed for this processor.
+/// An int8 filter in panels for this processor; kernels of any input sizes share it.
 #[derive(Clone)]
-pub struct PackedConv2dInt8 {
-    window: Window,
-    /// The window's offsets in bytes of the prepared activations.
-    taps: Vec<usize>,
+pub struct Int8Weights {
+    groups: usize,
+    out_c: usize,
+    taps: usize,
+    run: usize,
     panels: Aligned,
-    epilogue: Epilogue,
-    zero: i32,
+    /// Of each output channel's weights.
+    sums: Vec<i32>,
     level: Level,
     tile: TileFn,
     form: Form,
@@ -31,65 +31,27 @@ pub struct PackedConv2dInt8 {
     width: usize,
 }
 
-impl PackedConv2dInt8 {
-    /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` (zero point 0) and bias `[out_c]`; `zero` is the input's zero point.
-    /// `requant` must not be [`crate::kernels::requant::Rescale::Fixed64`].
-    pub fn new(
-        p: &Conv2d,
-        filter: &[i8],
-        bias: Option<&[i64]>,
-        zero: i32,
-        requant: &Requant,
-    ) -> Self {
-        Self::with_level(cpu::level(), p, filter, bias, zero, requant)
-    }
-
-    /// FULLY_CONNECTED with a filter `[units, depth]` for `batch` rows.
-    pub fn fully_connected(
-        batch: usize,
-        depth: usize,
-        filter: &[i8],
-        bias: Option<&[i64]>,
-        zero: i32,
-        requant: &Requant,
-    ) -> Self {
-        let p = as_conv(batch, depth, filter.len() / depth.max(1));
-        Self::new(&p, filter, bias, zero, requant)
+impl Int8Weights {
+    /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` (zero point 0).
+    pub fn new(p: &Conv2d, filter: &[i8]) -> Self {
+        Self::with_level(cpu::level(), p, filter)
     }
 
     /// For one instruction set, which must be there.
-    pub fn with_level(
-        level: Level,
-        p: &Conv2d,
-        filter: &[i8],
-        bias: Option<&[i64]>,
-        zero: i32,
-        requant: &Requant,
-    ) -> Self {
+    pub fn with_level(level: Level, p: &Conv2d, filter: &[i8]) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
-        assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
         let (tile, form, tile_rows, width) = choose(level);
         let window = Window::new(p);
-        let element = form.bytes();
-        let depth = p.k_h * p.k_w * (p.in_c / p.groups);
-        let epilogue = Epilogue::new(requant, p.out_c, |c| {
-            let own = bias.map_or(0, |b| b[c] as i32);
-            let weights = &filter[c * depth..(c + 1) * depth];
-            match form {
-                Form::Words => own,
-                Form::Bytes => {
-                    let sum: i32 = weights.iter().map(|&w| i32::from(w)).sum();
-                    own.wrapping_sub((128 + zero).wrapping_mul(sum))
-                }
-            }
-        });
-        PackedConv2dInt8 {
-            taps: window.taps.iter().map(|tap| tap * element).collect(),
+        let depth = (p.k_h * p.k_w * (p.in_c / p.groups)).max(1);
+        let sum = |weights: &[i8]| weights.iter().map(|&w| i32::from(w)).sum();
+        Int8Weights {
+            groups: p.groups,
+            out_c: p.out_c,
+            taps: window.taps.len(),
+            run: window.run,
             panels: pack(&window, filter, form, width),
-            window,
-            epilogue,
-            zero,
+            sums: filter.chunks_exact(depth).map(sum).collect(),
             level,
             tile,
             form,
@@ -98,21 +60,79 @@ impl PackedConv2dInt8 {
         }
     }
 
+    /// Bytes of the panels.
+    pub fn bytes(&self) -> usize {
+        self.panels.values::<u8>().len()
+    }
+
+    fn panel_count(&self) -> usize {
+        self.groups * (self.out_c / self.groups).div_ceil(self.width)
+    }
+}
+
+/// An int8 convolution of one geometry with [`Int8Weights`].
+#[derive(Clone)]
+pub struct PackedConv2dInt8 {
+    window: Window,
+    /// The window's offsets in bytes of the prepared activations.
+    taps: Vec<usize>,
+    epilogue: Epilogue,
+    zero: i32,
+    form: Form,
+}
+
+impl PackedConv2dInt8 {
+    /// With a bias `[out_c]`; `zero` is the input's zero point. `None` for 64-bit sums.
+    pub fn new(
+        p: &Conv2d,
+        weights: &Int8Weights,
+        bias: Option<&[i64]>,
+        zero: i32,
+        requant: &Requant,
+    ) -> Option<Self> {
+        assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
+        let window = Window::new(p);
+        let form = weights.form;
+        let epilogue = Epilogue::new(requant, p.out_c, |c| {
+            let own = bias.map_or(0, |b| b[c] as i32);
+            match form {
+                Form::Words => own,
+                Form::Bytes => own.wrapping_sub((128 + zero).wrapping_mul(weights.sums[c])),
+            }
+        })?;
+        Some(PackedConv2dInt8 {
+            taps: window.taps.iter().map(|tap| tap * form.bytes()).collect(),
+            window,
+            epilogue,
+            zero,
+            form,
+        })
+    }
+
     /// Bytes of scratch that [`PackedConv2dInt8::run`] wants for the prepared (and padded) input.
     pub fn scratch_len(&self) -> usize {
         self.window.padded_len() * self.form.bytes() + SLACK
     }
 
-    /// Bytes of the packed weights.
-    pub fn packed_bytes(&self) -> usize {
-        self.panels.values::<u8>().len()
-    }
-
-    /// Convolves `input` into `output`; `scratch` has at least [`PackedConv2dInt8::scratch_len`] bytes.
-    pub fn run(&self, input: &[i8], output: &mut [i8], scratch: &mut [u8], threads: &Threads) {
+    /// Convolves `input` into `output` with the weights that the kernel was made for; `scratch` has at least
+    /// [`PackedConv2dInt8::scratch_len`] bytes.
+    pub fn run(
+        &self,
+        weights: &Int8Weights,
+        input: &[i8],
+        output: &mut [i8],
+        scratch: &mut [u8],
+        threads: &Threads,
+    ) {
         let p = &self.window.p;
         assert_eq!(input.len(), p.input_len(), "input of {p:?}");
         assert_eq!(output.len(), p.output_len(), "output of {p:?}");
+        let packed = (weights.groups, weights.out_c, weights.taps, weights.run);
+        let own = (p.groups, p.out_c, self.taps.len(), self.window.run);
+        assert!(
+            packed == own && weights.form == self.form,
+            "weights of {p:?}"
+        );
         if output.is_empty() {
             return;
         }
@@ -121,18 +141,19 @@ impl PackedConv2dInt8 {
         let source = &*scratch;
         let work = output.len() * self.window.taps.len() * self.window.run;
         let rows = output.len() / p.out_c;
+        let panels = weights.panel_count();
         if threads.count() == 1 || work < SMALL {
-            self.block(source, 0, 0..self.panel_count(), output);
+            self.block(weights, source, 0, 0..panels, output);
         } else if rows == 1 && p.groups == 1 {
-            let panels = self.panel_count();
             let each = panels.div_ceil(threads.count() * 2);
-            threads.pieces(output, each * self.width, |index, part| {
+            threads.pieces(output, each * weights.width, |index, part| {
                 let first = index * each;
-                self.block(source, 0, first..panels.min(first + each), part);
+                let mine = first..panels.min(first + each);
+                self.block(weights, source, 0, mine, part);
             });
         } else {
-            threads.rows(output, p.out_c, self.tile_rows, |first, part| {
-                self.block(source, first, 0..self.panel_count(), part);
+            threads.rows(output, p.out_c, weights.tile_rows, |first, part| {
+                self.block(weights, source, first, 0..panels, part);
             });
         }
     }
@@ -160,24 +181,26 @@ impl PackedConv2dInt8 {
         }
     }
 
-    fn panel_count(&self) -> usize {
-        let p = &self.window.p;
-        p.groups * (p.out_c / p.groups).div_ceil(self.width)
-    }
-
     /// Rows from `first` on for the panels given; see the float kernel.
-    fn block(&self, source: &[u8], first: usize, panels: std::ops::Range<usize>, out: &mut [i8]) {
+    fn block(
+        &self,
+        weights: &Int8Weights,
+        source: &[u8],
+        first: usize,
+        panels: std::ops::Range<usize>,
+        out: &mut [i8],
+    ) {
         const BLOCK: usize = 256;
         let (p, window) = (&self.window.p, &self.window);
         let group_out = p.out_c / p.groups;
-        let per_group = group_out.div_ceil(self.width);
+        let per_group = group_out.div_ceil(weights.width);
         let k_groups = window.run.div_ceil(self.form.group());
-        let panel_len = self.taps.len() * k_groups * self.width * 4;
-        let packed = self.panels.values::<u8>();
-        let (row_len, column0) = if panels.len() == self.panel_count() {
+        let panel_len = self.taps.len() * k_groups * weights.width * 4;
+        let packed = weights.panels.values::<u8>();
+        let (row_len, column0) = if panels.len() == weights.panel_count() {
             (p.out_c, 0)
         } else {
-            (out.len(), panels.start * self.width)
+            (out.len(), panels.start * weights.width)
         };
         let rows = out.len() / row_len;
         let mut bases = [0usize; BLOCK];
@@ -187,9 +210,9 @@ impl PackedConv2dInt8 {
             window.bases(first + start, bases);
             bases.iter_mut().for_each(|base| *base *= self.form.bytes());
             for panel in panels.clone() {
-                let (g, in_group) = (panel / per_group, panel % per_group * self.width);
+                let (g, in_group) = (panel / per_group, panel % per_group * weights.width);
                 let channel = g * group_out + in_group;
-                let columns = self.width.min(group_out - in_group);
+                let columns = weights.width.min(group_out - in_group);
                 let offset = g * (p.in_c / p.groups) * self.form.bytes();
                 let job = Job {
                     a: source[offset..].as_ptr(),
@@ -198,18 +221,22 @@ impl PackedConv2dInt8 {
                     panel: packed[panel * panel_len..(panel + 1) * panel_len].as_ptr(),
                 };
                 let last_tap = self.taps.last().copied().unwrap_or(0);
-                for (tile, bases) in bases.chunks(self.tile_rows).enumerate() {
+                for (tile, bases) in bases.chunks(weights.tile_rows).enumerate() {
                     let furthest = bases.iter().copied().max().unwrap_or(0);
                     assert!(offset + furthest + last_tap + 4 * k_groups <= source.len());
                     // SAFETY: the level was checked when packing, a tile has at most `tile_rows <= ROWS` rows, the furthest
                     // read is asserted, and the panel slice has its full length.
-                    unsafe { (self.tile)(&job, bases, &mut sums) };
+                    unsafe { (weights.tile)(&job, bases, &mut sums) };
                     for row in 0..bases.len() {
                         let at =
-                            (start + tile * self.tile_rows + row) * row_len + channel - column0;
+                            (start + tile * weights.tile_rows + row) * row_len + channel - column0;
                         let sums = &sums[row * WIDTH..row * WIDTH + columns];
-                        self.epilogue
-                            .apply(self.level, channel, sums, &mut out[at..at + columns]);
+                        self.epilogue.apply(
+                            weights.level,
+                            channel,
+                            sums,
+                            &mut out[at..at + columns],
+                        );
                     }
                 }
             }
@@ -270,6 +297,7 @@ impl std::fmt::Debug for PackedConv2dInt8 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::conv::as_conv;
     use super::super::testing::{any_conv, bytes, values};
     use super::*;
     use crate::kernels::reference::conv::{ZeroPoints, conv2d_quantized};
@@ -294,10 +322,11 @@ mod tests {
             let mut want = vec![0i8; p.output_len()];
             conv2d_quantized(&p, &input, &filter, Some(&bias), zeros, &requant, &mut want);
             for level in cpu::levels() {
-                let packed = PackedConv2dInt8::with_level(level, &p, &filter, Some(&bias), zero, &requant);
+                let weights = Int8Weights::with_level(level, &p, &filter);
+                let packed = PackedConv2dInt8::new(&p, &weights, Some(&bias), zero, &requant).unwrap();
                 let mut scratch = vec![0xaa; packed.scratch_len()];
                 let mut got = vec![0i8; p.output_len()];
-                packed.run(&input, &mut got, &mut scratch, &Threads::new(2));
+                packed.run(&weights, &input, &mut got, &mut scratch, &Threads::new(2));
                 prop_assert_eq!(&got, &want);
             }
         }
@@ -313,10 +342,12 @@ mod tests {
             let zeros = ZeroPoints { input: zero, filter: 0 };
             let mut want = vec![0i8; batch * units];
             fully_connected_quantized(depth, &input, &filter, None, zeros, &requant, &mut want);
-            let packed = PackedConv2dInt8::fully_connected(batch, depth, &filter, None, zero, &requant);
+            let p = as_conv(batch, depth, units);
+            let weights = Int8Weights::new(&p, &filter);
+            let packed = PackedConv2dInt8::new(&p, &weights, None, zero, &requant).unwrap();
             let mut scratch = vec![0; packed.scratch_len()];
             let mut got = vec![0i8; batch * units];
-            packed.run(&input, &mut got, &mut scratch, &Threads::new(3));
+            packed.run(&weights, &input, &mut got, &mut scratch, &Threads::new(3));
             prop_assert_eq!(&got, &want);
         }
     }
@@ -326,11 +357,13 @@ mod tests {
         let (depth, units) = (600, 1000);
         let (input, filter) = (bytes(1, depth), bytes(2, depth * units));
         let requant = Requant::double(&[7e-4], 2, (-128, 127));
-        let packed = PackedConv2dInt8::fully_connected(1, depth, &filter, None, 9, &requant);
+        let p = as_conv(1, depth, units);
+        let weights = Int8Weights::new(&p, &filter);
+        let packed = PackedConv2dInt8::new(&p, &weights, None, 9, &requant).unwrap();
         let mut scratch = vec![0; packed.scratch_len()];
         let (mut one, mut four) = (vec![0i8; units], vec![0i8; units]);
-        packed.run(&input, &mut one, &mut scratch, &Threads::single());
-        packed.run(&input, &mut four, &mut scratch, &Threads::new(4));
+        packed.run(&weights, &input, &mut one, &mut scratch, &Threads::single());
+        packed.run(&weights, &input, &mut four, &mut scratch, &Threads::new(4));
         assert_eq!(one, four);
     }
 }

@@ -15,7 +15,7 @@ mod tile;
 mod tile_int8;
 mod window;
 
-pub use conv::PackedConv2d;
+pub use conv::{ConvWeights, PackedConv2d, as_conv};
 pub use depthwise::{PackedDepthwise, PackedDepthwiseInt8};
-pub use int8::PackedConv2dInt8;
+pub use int8::{Int8Weights, PackedConv2dInt8};
 pub use matmul::FastMatMul;
