@@ -453,6 +453,7 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
     let clamp = quantized::activation(cx)?;
     match (cx.dtype(roles.input)?, cx.dtype(roles.filter)?) {
         (DType::Float32, DType::Float32) => float_transposed(cx, roles, windows, p, clamp),
+        (DType::Float32, DType::Int8) => hybrid_transposed(cx, roles, p, clamp),
         (DType::Int8, DType::Int8) => integer::<i8, i8>(cx, roles, p, clamp),
         (DType::UInt8, DType::UInt8) => integer::<u8, u8>(cx, roles, p, clamp),
         (DType::Int16, DType::Int8) => integer::<i16, i8>(cx, roles, p, clamp),
@@ -495,5 +496,24 @@ fn float_transposed(
         channels_last(&mut inner, first, from, to, |x, out| {
             transpose_conv_f32(&p, x, weights, bias, clamp, out)
         })
+    })
+}
+
+/// Float activations, integer weights.
+fn hybrid_transposed(cx: &Context, roles: Roles, p: Conv2d, clamp: Clamp) -> Result<Prepared> {
+    check_bias(cx, roles.bias, &p)?;
+    let scales = quantized::weight_scales(cx, roles.filter, p.out_c)?;
+    let (image, sums) = (p.in_h * p.in_w * p.in_c, p.out_h * p.out_w * p.out_c);
+    let room = room_bytes::<i8>(image).saturating_add(room_bytes::<i32>(sums));
+    Prepared::with_room(room, move |io| {
+        let weights = HybridWeights {
+            values: io.input(roles.filter)?,
+            scales: &scales,
+            bias: io.optional(roles.bias)?,
+        };
+        let scratch = (io.room(image)?, io.room(sums)?);
+        let x = io.input(roles.input)?;
+        hybrid::transpose_conv(&p, x, weights, clamp, scratch, io.output(0)?);
+        Ok(())
     })
 }

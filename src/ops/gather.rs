@@ -1,10 +1,12 @@
 //! Elements picked by index.
 
 use super::movement::{element_size, told_shape};
+use super::quantized::TableScales;
 use super::types::{with_number, with_type};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::movement;
+use crate::kernels::quantized::hybrid;
 use crate::model::{DType, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -79,7 +81,11 @@ fn infer_gather(cx: &Context) -> Result<Vec<Fact>> {
     let Some(p) = picks(cx)? else {
         return cx.one(cx.dtype(0)?, Shape::UNKNOWN);
     };
-    let dtype = cx.dtype(p.table)?;
+    let dtype = if real_rows(cx)? {
+        DType::Float32
+    } else {
+        cx.dtype(p.table)?
+    };
     let (Some(table), Some(indices)) = (cx.shape(p.table)?.dims(), cx.shape(p.indices)?.dims())
     else {
         return cx.one(dtype, Shape::UNKNOWN);
@@ -113,10 +119,36 @@ fn prepare_gather(cx: &Context) -> Result<Prepared> {
     let size = element_size(cx, p.table)?;
     let (table, indices) = (cx.sizes(p.table)?, cx.sizes(p.indices)?);
     let dtype = cx.dtype(p.indices)?;
+    if real_rows(cx)? {
+        return prepare_real_rows(cx, &p, &table);
+    }
     with_type!(dtype, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
         let (x, at) = (io.view(p.table)?.bytes(), io.input::<I>(p.indices)?);
         let out = io.output_bytes(0)?;
         movement::gather(size, (x, &table), (at, &indices), p.axis, p.batch, out)
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+/// Whether real numbers are looked up in a table of integers: EMBEDDING_LOOKUP alone does that.
+fn real_rows(cx: &Context) -> Result<bool> {
+    Ok(&*cx.node.op == "EMBEDDING_LOOKUP"
+        && cx.out_dtype(0)? == DType::Float32
+        && cx.dtype(1)? != DType::Float32)
+}
+
+fn prepare_real_rows(cx: &Context, p: &Picks, table: &[usize]) -> Result<Prepared> {
+    let [rows, columns @ ..] = table else {
+        return Err(cx.wrong("a table without rows"));
+    };
+    if !matches!(cx.dtype(p.table)?, DType::Int8 | DType::Int4 | DType::Int2) {
+        return Err(cx.no_kernel(cx.dtype(p.table)?));
+    }
+    let width: usize = columns.iter().product();
+    let scales = TableScales::of(cx, p.table, *rows, width)?;
+    let (table, indices, dtype) = (p.table, p.indices, cx.dtype(p.indices)?);
+    with_type!(dtype, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
+        let (table, at) = (io.input(table)?, io.input::<I>(indices)?);
+        hybrid::embedding_lookup(width, (table, scales.get()), at, io.output(0)?)
     }), else Err(cx.no_kernel(dtype)))
 }
 

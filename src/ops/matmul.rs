@@ -1,7 +1,7 @@
 //! Products of matrices.
 
 use super::fast;
-use super::quantized::{self, Bias, Style, live_bias};
+use super::quantized::{self, Bias, Style, TableScales, live_bias};
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, broadcast, room_bytes};
 use crate::error::Result;
@@ -281,12 +281,21 @@ fn hybrid_fully_connected(
             cx.shape(2)?
         )));
     }
-    let scales = quantized::weight_scales(cx, 1, units)?;
+    let scales = TableScales::of(cx, 1, units, depth)?;
+    if scales.in_blocks() {
+        return Prepared::with_room(room_bytes::<i8>(depth), move |io| {
+            let (filter, bias) = (io.input(1)?, io.optional(2)?);
+            let (x, row) = (io.input(0)?, io.room(depth)?);
+            let weights = (filter, scales.get());
+            hybrid::fully_connected_in_blocks(depth, x, weights, bias, clamp, row, io.output(0)?);
+            Ok(())
+        });
+    }
     let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
     Prepared::with_room(room_bytes::<i8>(depth), move |io| {
         let weights = HybridWeights {
             values: io.input(1)?,
-            scales: &scales,
+            scales: scales.get().values,
             bias: io.optional(2)?,
         };
         let row = io.room(depth)?;

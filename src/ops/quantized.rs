@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::{Context, Io, room_bytes};
 use crate::error::Result;
+use crate::kernels::quantized::hybrid::MatrixScales;
 use crate::kernels::reference::conv::ZeroPoints;
 use crate::kernels::requant::quantized_range;
 use crate::kernels::{Clamp, Quantized, Requant};
-use crate::model::{DType, Tensor};
+use crate::model::{DType, QuantizationDetails, Tensor};
 
 /// The bounds of `fused_activation_function`; in TFLite no activation still means finite numbers.
 pub fn activation(cx: &Context) -> Result<Clamp> {
@@ -188,4 +189,60 @@ pub fn weight_scales(cx: &Context, filter: usize, channels: usize) -> Result<Vec
         )));
     }
     Ok(q.scale.clone())
+}
+
+/// The scales of an integer matrix beside float data.
+pub struct TableScales {
+    values: Vec<f32>,
+    per_row: usize,
+}
+
+impl TableScales {
+    /// Of input `matrix` with `rows` of `columns`: one scale, one per row, or one per block of a row.
+    pub fn of(cx: &Context, matrix: usize, rows: usize, columns: usize) -> Result<Self> {
+        let details = cx.quantization(matrix).map(|q| &q.details);
+        let Some(QuantizationDetails::Blockwise {
+            scales,
+            zero_points,
+            block_size,
+        }) = details
+        else {
+            let values = weight_scales(cx, matrix, rows)?;
+            let per_row = usize::from(values.len() > 1);
+            return Ok(TableScales { values, per_row });
+        };
+        if zero_points.is_some() {
+            return Err(cx.unsupported("blocks of weights with zero points"));
+        }
+        let block = usize::try_from(*block_size)
+            .ok()
+            .filter(|b| *b > 0 && columns.is_multiple_of(*b));
+        let block = block
+            .ok_or_else(|| cx.wrong(format!("blocks of {block_size} in rows of {columns}")))?;
+        let stored = scales.and_then(|id| cx.graph.values.get(id.index()));
+        let tensor = stored
+            .and_then(crate::model::Value::read)
+            .ok_or_else(|| cx.wrong("blocks of weights without constant scales"))??;
+        let values: Vec<f32> = tensor.numbers().iter().map(|&v| v as f32).collect();
+        let per_row = columns / block;
+        if values.len() != rows * per_row || values.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
+            return Err(cx.wrong(format!(
+                "{} scales for {rows} rows of {per_row} blocks, all positive",
+                values.len()
+            )));
+        }
+        Ok(TableScales { values, per_row })
+    }
+
+    pub fn get(&self) -> MatrixScales<'_> {
+        MatrixScales {
+            values: &self.values,
+            per_row: self.per_row,
+        }
+    }
+
+    /// Whether rows have several scales.
+    pub fn in_blocks(&self) -> bool {
+        self.per_row > 1
+    }
 }

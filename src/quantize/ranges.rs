@@ -203,7 +203,8 @@ pub fn block_weights(matrix: &Tensor, size: usize) -> Option<(Tensor, Tensor)> {
     let mut scales = Vec::with_capacity(matrix.len() / size);
     for block in matrix.values::<f32>()?.chunks_exact(size) {
         let most = block.iter().fold(0f32, |m, v| m.max(v.abs()));
-        let scale = half::f16::from_f32(most / largest);
+        // No more digits than bfloat16 has: some kernels keep the scales of blocks in that.
+        let scale = half::f16::from_f32(half::bf16::from_f32(most / largest).to_f32());
         // What is too small for float16 gets its smallest number, and is 0.
         let scale = if scale == half::f16::ZERO {
             half::f16::from_bits(1)

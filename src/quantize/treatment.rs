@@ -86,8 +86,10 @@ impl Treatment {
 fn form_suits(op: &str, form: Form, arithmetic: Arithmetic) -> bool {
     match (arithmetic, form.grain, form.bits) {
         (Arithmetic::Integer, Grain::Block(_), bits) => {
-            bits == Bits::Four && op == "FULLY_CONNECTED"
+            bits == Bits::Four && matches!(op, "FULLY_CONNECTED" | "EMBEDDING_LOOKUP")
         }
+        // LiteRT 2.3.0 reads a scale for each channel here, whether there is one or not.
+        (Arithmetic::Integer, Grain::Tensor, _) if op == "DEPTHWISE_CONV_2D" => false,
         (Arithmetic::Float, Grain::Block(_), _) => false,
         (Arithmetic::Float, ..) | (Arithmetic::Integer, _, Bits::Eight) => true,
         (Arithmetic::Integer, _, Bits::Four) => int4_beside_floats(op),

@@ -3,7 +3,8 @@
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 
-fn index(value: i64, length: usize, at: usize) -> Result<usize> {
+/// `value` as an index below `length`; `at` is its place among the indices.
+pub fn index(value: i64, length: usize, at: usize) -> Result<usize> {
     usize::try_from(value)
         .ok()
         .filter(|&i| i < length)

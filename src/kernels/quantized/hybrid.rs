@@ -1,6 +1,10 @@
-//! Dynamic range: float inputs are quantized on the way in, multiplied with int8 weights, and scaled back.
+//! Dynamic range: float inputs are quantized on the way in, multiplied with integer weights (int4 one a byte), and
+//! scaled back.
 
+use crate::error::Result;
+use crate::kernels::movement::gather::index;
 use crate::kernels::params::{Clamp, Conv2d};
+use crate::kernels::reference::conv::for_each_scatter;
 use crate::kernels::reference::matmul::MatMul;
 
 /// How one row or image was quantized: `x = scale * (q - zero)`.
@@ -116,6 +120,82 @@ pub fn fully_connected(
     }
 }
 
+/// Scales of a matrix: one in all, or so many for each of its rows, which share the row's elements evenly.
+#[derive(Debug, Clone, Copy)]
+pub struct MatrixScales<'a> {
+    pub values: &'a [f32],
+    /// 0 stands for one scale in all.
+    pub per_row: usize,
+}
+
+impl<'a> MatrixScales<'a> {
+    fn row(&self, row: usize) -> &'a [f32] {
+        match self.per_row {
+            0 => &self.values[..1],
+            n => &self.values[row * n..(row + 1) * n],
+        }
+    }
+}
+
+/// FULLY_CONNECTED with several scales per row of the filter `[units, depth]`; input rows are always quantized
+/// asymmetrically, as LiteRT's optimized kernel does (its reference kernel does not look at the scales of blocks).
+/// `row` is scratch of `depth`.
+pub fn fully_connected_in_blocks(
+    depth: usize,
+    input: &[f32],
+    (filter, scales): (&[i8], MatrixScales),
+    bias: Option<&[f32]>,
+    clamp: Clamp,
+    row: &mut [i8],
+    output: &mut [f32],
+) {
+    let units = filter.len() / depth.max(1);
+    assert_eq!(output.len(), input.len() / depth.max(1) * units);
+    let block = depth / scales.per_row.max(1);
+    for (x, out) in input
+        .chunks_exact(depth.max(1))
+        .zip(output.chunks_exact_mut(units.max(1)))
+    {
+        let RowScale { scale, zero } = quantize_asymmetric(x, row);
+        for (u, out) in out.iter_mut().enumerate() {
+            let weights = filter[u * depth..(u + 1) * depth].chunks_exact(block.max(1));
+            let blocks = row.chunks_exact(block.max(1)).zip(weights);
+            let sum: f32 = blocks
+                .zip(scales.row(u))
+                .map(|((x, w), scale)| dot(x, w, zero) as f32 * scale)
+                .sum();
+            *out = clamp.apply(sum * scale + bias.map_or(0.0, |b| b[u]));
+        }
+    }
+}
+
+/// EMBEDDING_LOOKUP: rows of an integer table `[.., width]` as real numbers. Fails on an index outside the table.
+pub fn embedding_lookup<I: Copy + Into<i64>>(
+    width: usize,
+    (table, scales): (&[i8], MatrixScales),
+    indices: &[I],
+    output: &mut [f32],
+) -> Result<()> {
+    assert_eq!(output.len(), indices.len() * width);
+    let rows = table.len() / width.max(1);
+    for (at, (&pick, out)) in indices
+        .iter()
+        .zip(output.chunks_exact_mut(width.max(1)))
+        .enumerate()
+    {
+        let pick = index(pick.into(), rows, at)?;
+        let scales = scales.row(pick);
+        let block = (width / scales.len()).max(1);
+        let row = &table[pick * width..(pick + 1) * width];
+        for ((out, q), scale) in out.chunks_mut(block).zip(row.chunks(block)).zip(scales) {
+            for (out, &q) in out.iter_mut().zip(q) {
+                *out = f32::from(q) * scale;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// CONV_2D, one input scale per image: symmetric with one weight scale, asymmetric with one per channel.
 /// `image` is scratch of one image's length.
 pub fn conv2d(
@@ -185,6 +265,41 @@ pub fn depthwise(
             *out = clamp.apply(scaled(sum, row.scale, weights, c));
         }
     });
+}
+
+/// TRANSPOSE_CONV, filter `[out_c, k_h, k_w, in_c]`; always asymmetric, one input scale per image. `image` and `sums`
+/// are scratch of one input and one output image's length.
+pub fn transpose_conv(
+    p: &Conv2d,
+    input: &[f32],
+    weights: HybridWeights,
+    clamp: Clamp,
+    (image, sums): (&mut [i8], &mut [i32]),
+    output: &mut [f32],
+) {
+    assert_eq!(weights.values.len(), p.out_c * p.k_h * p.k_w * p.in_c);
+    assert_eq!((input.len(), output.len()), (p.input_len(), p.output_len()));
+    let one = Conv2d { batch: 1, ..*p };
+    for (x, out) in input
+        .chunks_exact(one.input_len().max(1))
+        .zip(output.chunks_exact_mut(one.output_len().max(1)))
+    {
+        let row = quantize_asymmetric(x, image);
+        sums.fill(0);
+        for_each_scatter(&one, |to, from, tap| {
+            for (c, sum) in sums[to..to + p.out_c].iter_mut().enumerate() {
+                let w = (c * p.k_h * p.k_w + tap) * p.in_c;
+                *sum += dot(
+                    &image[from..from + p.in_c],
+                    &weights.values[w..w + p.in_c],
+                    row.zero,
+                );
+            }
+        });
+        for (at, (out, &sum)) in out.iter_mut().zip(sums.iter()).enumerate() {
+            *out = clamp.apply(scaled(sum, row.scale, weights, at % p.out_c));
+        }
+    }
 }
 
 #[inline]
@@ -258,7 +373,12 @@ pub fn batch_matmul(
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::kernels::reference::conv::transpose_conv_f32;
+    use crate::kernels::reference::fully_connected::fully_connected_f32;
 
     #[test]
     fn rows_are_quantized_by_their_own_range() {
@@ -291,6 +411,140 @@ mod tests {
                 &mut out,
             );
             assert!((out[0] - (1.27 - 0.32 + 1.0)).abs() < 0.01, "{}", out[0]);
+        }
+    }
+
+    /// What the quantized `x` stands for.
+    fn real(x: &[f32]) -> Vec<f32> {
+        let mut q = vec![0; x.len()];
+        let row = quantize_asymmetric(x, &mut q);
+        q.iter()
+            .map(|&q| (i32::from(q) - row.zero) as f32 * row.scale)
+            .collect()
+    }
+
+    fn close(found: &[f32], wanted: &[f32]) {
+        let most = wanted.iter().fold(1f32, |m, v| m.max(v.abs()));
+        for (f, w) in found.iter().zip(wanted) {
+            assert!((f - w).abs() <= 1e-5 * most, "{f} for {w}");
+        }
+    }
+
+    /// A matrix of int4 with scales for blocks, and input rows.
+    #[derive(Debug, Clone)]
+    struct Case {
+        depth: usize,
+        blocks: usize,
+        filter: Vec<i8>,
+        scales: Vec<f32>,
+        x: Vec<f32>,
+    }
+
+    fn case() -> impl Strategy<Value = Case> {
+        (1usize..5, 1usize..4, 1usize..9, 1usize..4).prop_flat_map(
+            |(units, blocks, block, rows)| {
+                let depth = blocks * block;
+                (
+                    vec(-7i8..=7, units * depth),
+                    vec(0.01f32..0.2, units * blocks),
+                    vec(-3f32..5.0, rows * depth),
+                )
+                    .prop_map(move |(filter, scales, x)| Case {
+                        depth,
+                        blocks,
+                        filter,
+                        scales,
+                        x,
+                    })
+            },
+        )
+    }
+
+    fn convolution() -> impl Strategy<Value = (Conv2d, Vec<i8>, Vec<f32>, Vec<f32>)> {
+        (
+            1usize..3,
+            1usize..5,
+            1usize..4,
+            1usize..4,
+            1usize..4,
+            1usize..3,
+        )
+            .prop_flat_map(|(batch, size, channels, k, out_c, stride)| {
+                let p = Conv2d {
+                    batch,
+                    in_h: size,
+                    in_w: size,
+                    in_c: channels,
+                    out_h: (size - 1) * stride + k,
+                    out_w: (size - 1) * stride + k,
+                    out_c,
+                    k_h: k,
+                    k_w: k,
+                    stride_h: stride,
+                    stride_w: stride,
+                    dilation_h: 1,
+                    dilation_w: 1,
+                    pad_top: 0,
+                    pad_left: 0,
+                    groups: 1,
+                };
+                (
+                    Just(p),
+                    vec(-127i8..=127, out_c * k * k * channels),
+                    vec(0.01f32..0.2, out_c),
+                    vec(-3f32..5.0, p.input_len()),
+                )
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_have_scales_of_their_own(case in case()) {
+            let Case { depth, blocks, filter, scales, x } = case;
+            let block = depth / blocks;
+            let units = filter.len() / depth;
+            let weights: Vec<f32> = filter
+                .iter()
+                .enumerate()
+                .map(|(i, &q)| f32::from(q) * scales[i / block])
+                .collect();
+            let matrix = (&filter[..], MatrixScales { values: &scales, per_row: blocks });
+
+            let inputs: Vec<f32> = x.chunks(depth).flat_map(real).collect();
+            let mut wanted = vec![0.0; x.len() / depth * units];
+            let mut found = wanted.clone();
+            fully_connected_f32(depth, &inputs, &weights, None, Clamp::NONE, &mut wanted);
+            let mut row = vec![0; depth];
+            fully_connected_in_blocks(depth, &x, matrix, None, Clamp::NONE, &mut row, &mut found);
+            close(&found, &wanted);
+
+            let picks: Vec<i32> = (0..units as i32).rev().collect();
+            let mut found = vec![0.0; units * depth];
+            embedding_lookup(depth, matrix, &picks, &mut found).unwrap();
+            let wanted: Vec<f32> = weights.chunks(depth).rev().flatten().copied().collect();
+            prop_assert_eq!(found, wanted);
+            let past = [units as i32];
+            prop_assert!(embedding_lookup(depth, matrix, &past, &mut vec![0.0; depth]).is_err());
+        }
+
+        #[test]
+        fn transposed_convolutions_quantize_each_image((p, filter, scales, x) in convolution()) {
+            let per_channel = filter.len() / p.out_c;
+            let weights: Vec<f32> = filter
+                .iter()
+                .enumerate()
+                .map(|(i, &q)| f32::from(q) * scales[i / per_channel])
+                .collect();
+            let images = x.len() / p.batch;
+            let inputs: Vec<f32> = x.chunks(images).flat_map(real).collect();
+            let mut wanted = vec![0.0; p.output_len()];
+            let mut found = wanted.clone();
+            transpose_conv_f32(&p, &inputs, &weights, None, Clamp::NONE, &mut wanted);
+            let (mut image, mut sums) = (vec![0; images], vec![0; found.len() / p.batch]);
+            let hybrid = HybridWeights { values: &filter, scales: &scales, bias: None };
+            let scratch = (&mut image[..], &mut sums[..]);
+            transpose_conv(&p, &x, hybrid, Clamp::NONE, scratch, &mut found);
+            close(&found, &wanted);
         }
     }
 }

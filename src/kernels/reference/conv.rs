@@ -105,7 +105,7 @@ pub fn transpose_conv_f32(
 }
 
 /// Calls `f(first channel of the output cell, first channel of the input cell, tap)` for every pair that meets.
-fn for_each_scatter(p: &Conv2d, mut f: impl FnMut(usize, usize, usize)) {
+pub(crate) fn for_each_scatter(p: &Conv2d, mut f: impl FnMut(usize, usize, usize)) {
     for b in 0..p.batch {
         for y in 0..p.in_h {
             for x in 0..p.in_w {
