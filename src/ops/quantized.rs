@@ -205,6 +205,7 @@ impl TableScales {
             scales,
             zero_points,
             block_size,
+            block_shape,
         }) = details
         else {
             let values = weight_scales(cx, matrix, rows)?;
@@ -213,6 +214,9 @@ impl TableScales {
         };
         if zero_points.is_some() {
             return Err(cx.unsupported("blocks of weights with zero points"));
+        }
+        if !block_shape.is_empty() && **block_shape != [1, *block_size] {
+            return Err(cx.unsupported(format!("blocks of weights of {block_shape:?}")));
         }
         let block = usize::try_from(*block_size)
             .ok()

@@ -4,8 +4,8 @@ use super::treatment::{Arithmetic, Form, Treatment};
 use super::weights::FEWEST_BEHIND_DEQUANTIZE;
 use super::{Mode, Request, Treated};
 use crate::error::Result;
-use crate::model::Model;
-use crate::ops::quantize::{Width, dynamic_weights, int4_beside_floats};
+use crate::model::{Graph, Model, Node};
+use crate::ops::quantize::{Width, dynamic_weights};
 
 /// Constants of fewer elements stay as they are in dynamic range, after the reference converter.
 const FEWEST_DYNAMIC: usize = 1024;
@@ -44,7 +44,7 @@ pub fn assign(model: &Model, request: &Request<'_>) -> Result<Assignment> {
                     used[entry] = true;
                     treatment
                 }
-                None => by_mode(request.mode, &node.op),
+                None => by_mode(request.mode, graph, node),
             });
         }
         treatments.push(nodes);
@@ -64,7 +64,7 @@ pub fn assign(model: &Model, request: &Request<'_>) -> Result<Assignment> {
     Ok(Assignment { treatments, notes })
 }
 
-fn by_mode(mode: Option<Mode>, op: &str) -> Treatment {
+fn by_mode(mode: Option<Mode>, graph: &Graph, node: &Node) -> Treatment {
     let weights = |form, arithmetic, fewest| Treatment::Weights {
         form,
         arithmetic,
@@ -81,10 +81,11 @@ fn by_mode(mode: Option<Mode>, op: &str) -> Treatment {
         Some(Mode::Int16x8) => integer_data(Width::Int16),
         Some(Mode::WeightsInt8) => weights(Form::INT8, Arithmetic::Float, FEWEST_BEHIND_DEQUANTIZE),
         Some(Mode::Dynamic) => weights(Form::INT8, Arithmetic::Integer, FEWEST_DYNAMIC),
-        Some(Mode::WeightsInt4) if int4_beside_floats(op) => {
-            weights(Form::INT4, Arithmetic::Integer, FEWEST_INT4)
-        }
-        Some(Mode::WeightsInt4) => weights(Form::INT8, Arithmetic::Integer, FEWEST_INT4),
+        Some(Mode::WeightsInt4) => [Form::INT4, Form::INT8]
+            .map(|form| weights(form, Arithmetic::Integer, FEWEST_INT4))
+            .into_iter()
+            .find(|treatment| treatment.fits(graph, node))
+            .unwrap_or(Treatment::Float),
     }
 }
 

@@ -162,7 +162,7 @@ impl Done {
                     continue;
                 }
                 let form = if *done { *treatment } else { Treatment::Float };
-                *counts.entry((&*node.op, form.to_string())).or_default() += 1;
+                *counts.entry((&*node.op, form.of(&node.op))).or_default() += 1;
             }
         }
         let treated = counts.into_iter().map(|((op, form), count)| Treated {

@@ -3,7 +3,7 @@
 //! A list of entries; the last one that matches an operator and that its kernels allow decides. `regex` is searched
 //! in the names of the operator's outputs, each followed by a semicolon; `operation` is an operator's name or `*`;
 //! `algorithm_key` and `op_config` say what becomes of it. What the file asks for by name and no kernel runs is an
-//! error; what `*` asks for leaves out operators without a kernel.
+//! error; what `*` asks for leaves out operators without a kernel, which follow the entries before.
 
 use std::path::Path;
 
@@ -144,7 +144,7 @@ impl Recipe {
         let scope = scope(graph, node);
         for (index, entry) in self.entries.iter().enumerate().rev() {
             let named = entry.operation.as_deref().is_none_or(|op| op == &*node.op);
-            if !named || !entry.treatment.suits(&node.op) {
+            if !named || !entry.treatment.fits(graph, node) {
                 continue;
             }
             let found = entry.regex.is_match(&scope).map_err(|e| {

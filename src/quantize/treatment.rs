@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::ranges::Bits;
+use crate::model::{Graph, Node};
 use crate::ops::quantize::{
     Width, dynamic_weights, int4_beside_floats, int4_beside_integers, rule,
 };
@@ -79,6 +80,47 @@ impl Treatment {
                         || form.bits == Bits::Eight
                         || int4_beside_integers(op))
             }
+        }
+    }
+
+    /// Whether it suits the operator and the sizes of its weights.
+    pub fn fits(self, graph: &Graph, node: &Node) -> bool {
+        if !self.suits(&node.op) {
+            return false;
+        }
+        let Treatment::Weights {
+            form,
+            arithmetic: Arithmetic::Integer,
+            ..
+        } = self
+        else {
+            return true;
+        };
+        let weights = dynamic_weights(&node.op).and_then(|(operand, _)| node.input(operand));
+        let sizes = weights.and_then(|v| graph.value(v).shape.fixed());
+        let Some([.., columns]) = sizes.as_deref() else {
+            return true;
+        };
+        match form.grain {
+            Grain::Block(size) => columns.is_multiple_of(size),
+            // LiteRT 2.3.0 begins each row of a table on a byte of its own, against the format.
+            _ => {
+                form.bits == Bits::Eight
+                    || &*node.op != "EMBEDDING_LOOKUP"
+                    || columns.is_multiple_of(2)
+            }
+        }
+    }
+
+    /// What has become of an operator, in words.
+    pub fn of(self, op: &str) -> String {
+        match self {
+            Treatment::Static { width, .. } if weighted(op).is_none() => Treatment::Static {
+                width,
+                form: Form::INT8,
+            }
+            .to_string(),
+            other => other.to_string(),
         }
     }
 }
