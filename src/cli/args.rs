@@ -255,13 +255,13 @@ pub struct ConvertArgs {
     #[arg(long, value_name = "TYPE", default_value = "float",
           value_parser = PossibleValuesParser::new(["float", "int"]).map(|s| if s == "int" { Io::Int } else { Io::Float }))]
     pub io: Io,
-    /// Keep TensorFlow operators that TFLite has no equal for (not supported yet: they are named)
+    /// Carry operators that TFLite lacks over as TensorFlow's own; the runtime then needs the Flex delegate
     #[arg(long)]
     pub allow_flex: bool,
-    /// Write unknown operators as custom operators (not supported yet: they are named)
+    /// Write what is neither builtin nor Flex as custom operators; the runtime then needs kernels for them
     #[arg(long)]
     pub allow_custom: bool,
-    /// Only say what stands in the way
+    /// Only say what becomes of each operator, and what stands in the way
     #[arg(long)]
     pub preflight: bool,
     /// Overwrite an existing file

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::{self, ConvertArgs};
 use super::{Answer, bars, output};
-use crate::convert::{self, ConvertOptions};
+use crate::convert::{self, Allowed, ConvertOptions, Fate};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::quantize::{Calibration, Recipe};
@@ -41,23 +41,22 @@ fn options(args: &ConvertArgs, model: &Model) -> Result<ConvertOptions> {
         recipe: args.recipe.as_deref().map(Recipe::read).transpose()?,
         io: args.io,
         calibration,
-        allow_flex: args.allow_flex,
-        allow_custom: args.allow_custom,
+        allowed: Allowed {
+            flex: args.allow_flex,
+            custom: args.allow_custom,
+        },
     })
 }
 
 fn preflight(args: &ConvertArgs, model: &Model, options: &ConvertOptions) -> Result<Answer> {
-    let blockers = convert::preflight(model, options)?;
+    let placements = convert::preflight(model, options)?;
     if args.json {
-        output::json(&serde_json::json!({ "blockers": blockers }))?;
+        output::json(&report::preflight_json(&placements))?;
     } else {
-        output::text(&report::preflight_text(&blockers, output::style()))?;
+        output::text(&report::preflight_text(&placements, output::style()))?;
     }
-    Ok(if blockers.is_empty() {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
+    let blocked = placements.iter().any(|p| p.becomes == Fate::Blocked);
+    Ok(if blocked { Answer::No } else { Answer::Yes })
 }
 
 fn convert_to(

@@ -1,24 +1,28 @@
-//! A flat TensorFlow graph to a TFLite graph, node by node; what can't be lowered is collected, not fatal at once.
+//! A flat TensorFlow graph to a TFLite graph, node by node; what can't be lowered is carried over where that is allowed,
+//! else collected, not fatal at once.
 
 use std::collections::HashMap;
 
-use super::Blocker;
+use super::Placement;
+use super::carry::{self, Allowed, Fate};
 use crate::error::{Error, Result};
-use crate::model::{DType, Graph, Name, Node, NodeId, Shape, Value, ValueId};
+use crate::model::{DType, Graph, Name, Node, NodeId, Value, ValueId};
 use crate::ops::lower::{Call, Lowering, lowering};
 use crate::progress::Progress;
 
-/// The TFLite graph, and the nodes that stand in the way; with any of those the graph is no use.
+/// The TFLite graph, and what becomes of each node; with a blocked one the graph is no use.
 pub fn lower(
     source: &Graph,
     name: impl Into<Name>,
+    allowed: Allowed,
     progress: &Progress,
-) -> Result<(Graph, Vec<Blocker>)> {
+) -> Result<(Graph, Vec<Placement>)> {
     let mut walk = Walk {
         source,
+        allowed,
         cx: Lowering::new(name),
         map: HashMap::new(),
-        blockers: Vec::new(),
+        placements: Vec::new(),
     };
     for &input in source.inputs.iter().flatten() {
         walk.add_input(input);
@@ -40,15 +44,16 @@ pub fn lower(
         .map(|v| v.and_then(|v| walk.map.get(&v).copied()))
         .collect();
     walk.cx.graph.outputs = outputs;
-    Ok((walk.cx.graph, walk.blockers))
+    Ok((walk.cx.graph, walk.placements))
 }
 
 struct Walk<'a> {
     source: &'a Graph,
+    allowed: Allowed,
     cx: Lowering,
     /// Values of the source as they are in the new graph.
     map: HashMap<ValueId, ValueId>,
-    blockers: Vec<Blocker>,
+    placements: Vec<Placement>,
 }
 
 impl Walk<'_> {
@@ -88,14 +93,26 @@ impl Walk<'_> {
         {
             return;
         }
-        match self.lower(node) {
-            Ok(results) => {
-                for (&output, result) in node.outputs.iter().zip(results) {
-                    self.map.insert(output, result);
-                }
-            }
-            Err(error) => self.block(node, &error),
+        let made = match self.lower(node) {
+            Ok(results) => Ok((Fate::Builtin, results, String::new())),
+            Err(why) => carry::fate(self.source, node, &why, self.allowed)
+                .and_then(|fate| Ok((fate, self.carry(node, fate)?, carry::said(&why)))),
+        };
+        let (becomes, results, reason, could_be) = match made {
+            Ok((fate, results, reason)) => (fate, results, reason, None),
+            Err(no) => (Fate::Blocked, self.stand_ins(node), no.reason, no.could_be),
+        };
+        for (&output, result) in node.outputs.iter().zip(results) {
+            self.map.insert(output, result);
         }
+        self.placements.push(Placement {
+            node: node.name.to_string(),
+            op: node.op.to_string(),
+            function: String::new(),
+            becomes,
+            reason,
+            could_be,
+        });
     }
 
     fn lower(&mut self, node: &Node) -> Result<Vec<ValueId>> {
@@ -127,31 +144,46 @@ impl Walk<'_> {
         Ok(made)
     }
 
-    /// Notes the node and stands empty values in for its results, so that what follows is looked at too.
-    fn block(&mut self, node: &Node, error: &Error) {
-        self.blockers.push(Blocker {
-            node: node.name.to_string(),
-            op: node.op.to_string(),
-            function: String::new(),
-            reason: error.to_string(),
-        });
-        for &output in &node.outputs {
-            let value = self.source.value(output);
-            let shape = match &value.shape {
-                Shape(Some(_)) => value.shape.clone(),
-                Shape(None) => Shape::UNKNOWN,
+    /// The node as a Flex or custom operator.
+    fn carry(&mut self, node: &Node, fate: Fate) -> Result<Vec<ValueId>> {
+        let inputs: Vec<ValueId> = node
+            .inputs
+            .iter()
+            .flatten()
+            .map(|&input| self.value(input))
+            .collect::<Result<_>>()?;
+        let shapes = carry::shapes(self.source, node, &self.cx.graph, &inputs);
+        let mut made = carry::operator(node, fate);
+        made.inputs = inputs.into_iter().map(Some).collect();
+        for (slot, (&output, shape)) in node.outputs.iter().zip(shapes).enumerate() {
+            let name = match slot {
+                0 => node.name.clone(),
+                _ => format!("{}:{slot}", node.name).into(),
             };
-            let stand_in = Value::new(value.name.clone(), value.dtype, shape);
-            let stand_in = self.cx.graph.add_value(stand_in);
-            self.map.insert(output, stand_in);
+            let dtype = self.source.value(output).dtype;
+            made.outputs
+                .push(self.cx.graph.add_value(Value::new(name, dtype, shape)));
         }
+        let results = made.outputs.clone();
+        self.cx.graph.add_node(made);
+        Ok(results)
+    }
+
+    /// Empty values for a blocked node's results, so that what follows is looked at too.
+    fn stand_ins(&mut self, node: &Node) -> Vec<ValueId> {
+        let stand_in = |&output: &ValueId| {
+            let value = self.source.value(output);
+            let stand_in = Value::new(value.name.clone(), value.dtype, value.shape.clone());
+            self.cx.graph.add_value(stand_in)
+        };
+        node.outputs.iter().map(stand_in).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Dialect, GraphKind, Tensor};
+    use crate::model::{Dialect, GraphKind, Shape, Tensor};
 
     /// flatten(x)·w with an unknown batch, as Keras writes it: Shape, StridedSlice, Pack, Reshape, MatMul.
     #[test]
@@ -189,8 +221,10 @@ mod tests {
         let y = add(&mut graph, "MatMul", &[flat, w], DType::Float32);
         graph.outputs = vec![Some(y)];
 
-        let (mut made, blockers) = lower(&graph, "main", &Progress::new()).unwrap();
-        assert!(blockers.is_empty(), "{blockers:?}");
+        let allowed = Allowed::default();
+        let (mut made, placements) = lower(&graph, "main", allowed, &Progress::new()).unwrap();
+        let builtin = |p: &Placement| p.becomes == Fate::Builtin;
+        assert!(placements.iter().all(builtin), "{placements:?}");
         made.remove_dead(|_| false);
         let ops: Vec<_> = made.nodes.iter().map(|n| n.op.to_string()).collect();
         assert_eq!(ops, ["RESHAPE", "FULLY_CONNECTED"]);
@@ -198,12 +232,12 @@ mod tests {
         assert_eq!(y.shape, Shape(Some(vec![-1, 1])));
     }
 
-    #[test]
-    fn every_blocking_node_is_listed() {
+    /// Acosh, Tanh, Digamma and MatrixInverse in a row.
+    fn chain() -> Graph {
         let mut graph = Graph::new("f", GraphKind::Function, Dialect::Tf);
         let mut last = graph.add_value(Value::new("x", DType::Float32, Shape::of(&[2])));
         graph.inputs = vec![Some(last)];
-        for op in ["Acosh", "Tanh", "Digamma"] {
+        for op in ["Acosh", "Tanh", "Digamma", "MatrixInverse"] {
             let y = graph.add_value(Value::new(op, DType::Float32, Shape::UNKNOWN));
             let mut node = Node::new(op, op);
             node.inputs = vec![Some(last)];
@@ -212,8 +246,43 @@ mod tests {
             last = y;
         }
         graph.outputs = vec![Some(last)];
-        let (_, blockers) = lower(&graph, "main", &Progress::new()).unwrap();
-        let ops: Vec<_> = blockers.iter().map(|b| &*b.op).collect();
-        assert_eq!(ops, ["Acosh", "Digamma"]);
+        graph
+    }
+
+    #[test]
+    fn every_node_is_listed_with_what_becomes_of_it() {
+        let fates = |flex, custom| {
+            let allowed = Allowed { flex, custom };
+            let (graph, placements) = lower(&chain(), "main", allowed, &Progress::new()).unwrap();
+            let said: Vec<_> = placements
+                .iter()
+                .map(|p| format!("{} {:?} {:?}", p.op, p.becomes, p.could_be))
+                .collect();
+            let made: Vec<_> = graph.nodes.iter().map(Node::op_label).collect();
+            format!("{}\n{}", said.join(", "), made.join(", "))
+        };
+        insta::assert_snapshot!(fates(false, false), @r"
+        Acosh Blocked Some(Custom), Tanh Builtin None, Digamma Blocked Some(Custom), MatrixInverse Blocked Some(Flex)
+        TANH
+        ");
+        insta::assert_snapshot!(fates(true, false), @r"
+        Acosh Blocked Some(Custom), Tanh Builtin None, Digamma Blocked Some(Custom), MatrixInverse Flex None
+        TANH, FlexMatrixInverse
+        ");
+        insta::assert_snapshot!(fates(true, true), @r"
+        Acosh Custom None, Tanh Builtin None, Digamma Custom None, MatrixInverse Flex None
+        Acosh, TANH, Digamma, FlexMatrixInverse
+        ");
+    }
+
+    #[test]
+    fn a_carried_operator_hands_its_shape_on() {
+        let allowed = Allowed {
+            flex: true,
+            custom: true,
+        };
+        let (graph, _) = lower(&chain(), "main", allowed, &Progress::new()).unwrap();
+        let shape = |at: usize| graph.value(graph.nodes[at].outputs[0]).shape.clone();
+        assert_eq!(shape(0), Shape::of(&[2]), "inferred by Acosh's own rule");
     }
 }

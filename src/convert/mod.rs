@@ -1,12 +1,17 @@
 //! TensorFlow graphs to TFLite graphs, as a list of passes.
 
 mod assemble;
+mod carry;
 mod lower;
 pub mod passes;
 mod preflight;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use carry::{Allowed, Fate};
+
+use crate::analysis::all_op_counts;
 use crate::error::{Error, Result};
 use crate::format::{tflite, write_file};
 use crate::model::{self, Format, Graph, Model, Signature};
@@ -24,9 +29,8 @@ pub struct ConvertOptions {
     pub recipe: Option<Recipe>,
     pub io: Io,
     pub calibration: Option<Calibration>,
-    /// Neither is supported yet: what blocks still blocks, and the error says so.
-    pub allow_flex: bool,
-    pub allow_custom: bool,
+    /// What may stand in the file besides builtin operators.
+    pub allowed: Allowed,
 }
 
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub struct ConvertReport {
     pub bytes_after: u64,
     pub operators_before: usize,
     pub operators_after: usize,
+    /// Flex and custom operators of the new model by name.
+    pub custom: BTreeMap<String, usize>,
     /// Passes in order with how many places each changed.
     pub passes: Vec<PassReport>,
     /// What quantization made of the operators that work on real numbers; empty without it.
@@ -75,20 +81,26 @@ pub struct PassReport {
     pub changes: usize,
 }
 
-/// A node that can't be converted, and why.
+/// A node and what becomes of it.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct Blocker {
+pub struct Placement {
     pub node: String,
     pub op: String,
+    /// The function that holds the node; empty for the main graph and for builtin operators.
     pub function: String,
+    pub becomes: Fate,
+    /// Why it is no builtin operator; empty where it is one.
     pub reason: String,
+    /// What a blocked node could become if that were allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub could_be: Option<Fate>,
 }
 
-/// Every node that stands in the way, before any work starts.
-pub fn preflight(model: &Model, options: &ConvertOptions) -> Result<Vec<Blocker>> {
+/// What becomes of every node of the chosen signatures, before any work starts. A `.tflite` stays as it is: none.
+pub fn preflight(model: &Model, options: &ConvertOptions) -> Result<Vec<Placement>> {
     match model.format {
         Format::Tflite => Ok(Vec::new()),
-        Format::SavedModel => preflight::blockers(model, options),
+        Format::SavedModel => preflight::placements(model, options),
     }
 }
 
@@ -114,6 +126,10 @@ pub fn convert(model: &Model, options: &ConvertOptions, progress: &Progress) -> 
         let outcome = quantize(&converted, &request, progress)?;
         (converted, notes, quantized) = (outcome.model, outcome.notes, outcome.operators);
     }
+    let custom = custom_operators(&converted);
+    if model.format == Format::SavedModel {
+        notes.extend(what_runs_them(&custom));
+    }
     progress.stage("writing", 1);
     let bytes = tflite::write(&converted)?;
     progress.step(1)?;
@@ -122,6 +138,7 @@ pub fn convert(model: &Model, options: &ConvertOptions, progress: &Progress) -> 
         bytes_after: bytes.len() as u64,
         operators_before,
         operators_after: operators(&converted),
+        custom,
         passes: log
             .into_iter()
             .map(|(name, changes)| PassReport { name, changes })
@@ -145,11 +162,37 @@ fn operators(model: &Model) -> usize {
         .sum()
 }
 
-/// A signature lowered, with what stands in the way.
+fn custom_operators(model: &Model) -> BTreeMap<String, usize> {
+    let mut all = BTreeMap::new();
+    for meta_graph in &model.meta_graphs {
+        for (op, n) in all_op_counts(meta_graph).custom {
+            *all.entry(op.to_string()).or_default() += n;
+        }
+    }
+    all
+}
+
+/// What an application needs for operators that are not builtin.
+fn what_runs_them(custom: &BTreeMap<String, usize>) -> Vec<String> {
+    let list = |flex: bool| {
+        let all = custom
+            .iter()
+            .filter(|(op, _)| op.starts_with("Flex") == flex);
+        let all: Vec<_> = all.map(|(op, n)| format!("{op} ×{n}")).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    };
+    let flex =
+        list(true).map(|ops| format!("{ops}: runs where TensorFlow's Flex delegate is linked"));
+    let own =
+        list(false).map(|ops| format!("{ops}: runs where kernels of these names are registered"));
+    flex.into_iter().chain(own).collect()
+}
+
+/// A signature lowered, with what became of its nodes.
 struct Prepared<'a> {
     signature: &'a Signature,
     graph: Graph,
-    blockers: Vec<Blocker>,
+    placements: Vec<Placement>,
     operators: usize,
 }
 
@@ -183,13 +226,13 @@ fn prepare<'a>(
         } else {
             signature.key.clone()
         };
-        let (graph, mut blockers) = lower::lower(&graph, name, progress)?;
+        let (graph, mut placements) = lower::lower(&graph, name, options.allowed, progress)?;
         log.push(("lower", graph.nodes.len()));
-        preflight::name_functions(meta_graph, &mut blockers);
+        preflight::name_functions(meta_graph, &mut placements);
         prepared.push(Prepared {
             signature,
             graph,
-            blockers,
+            placements,
             operators,
         });
     }
@@ -205,7 +248,7 @@ fn saved_model(
     let steps = (passes::BEFORE.len() + passes::AFTER.len()) * options.signatures.len().max(1);
     progress.stage("converting", steps as u64);
     let mut prepared = prepare(model, options, progress, log)?;
-    preflight::refuse(&prepared, options).map_err(|e| e.in_file(&model.path))?;
+    preflight::refuse(&prepared).map_err(|e| e.in_file(&model.path))?;
     let around = Surroundings {
         variables: &model.variables,
     };

@@ -1,23 +1,27 @@
-//! What stands in the way of a conversion, node by node, with the function each comes from.
+//! What becomes of a model's nodes before any work, with the function each comes from.
 
-use super::{Blocker, ConvertOptions, Prepared, prepare};
+use std::collections::HashMap;
+
+use super::carry::Fate;
+use super::{ConvertOptions, Placement, Prepared, prepare};
 use crate::error::{Error, Result};
 use crate::model::{MetaGraph, Model};
 use crate::progress::Progress;
 
-pub fn blockers(model: &Model, options: &ConvertOptions) -> Result<Vec<Blocker>> {
+pub fn placements(model: &Model, options: &ConvertOptions) -> Result<Vec<Placement>> {
     let prepared = prepare(model, options, &Progress::new(), &mut Vec::new())?;
-    Ok(prepared.into_iter().flat_map(|p| p.blockers).collect())
+    Ok(prepared.into_iter().flat_map(|p| p.placements).collect())
 }
 
-/// One error that names every blocking node; says so when it was asked to carry them over as they are.
-pub fn refuse(prepared: &[Prepared<'_>], options: &ConvertOptions) -> Result<()> {
-    let blockers: Vec<&Blocker> = prepared.iter().flat_map(|p| &p.blockers).collect();
-    let Some(first) = blockers.first() else {
+/// One error that names every blocked node, and says which options would let how many of them through.
+pub fn refuse(prepared: &[Prepared<'_>]) -> Result<()> {
+    let all = prepared.iter().flat_map(|p| &p.placements);
+    let blocked: Vec<&Placement> = all.filter(|p| p.becomes == Fate::Blocked).collect();
+    let Some(first) = blocked.first() else {
         return Ok(());
     };
     const SHOWN: usize = 20;
-    let mut lines: Vec<String> = blockers
+    let mut lines: Vec<String> = blocked
         .iter()
         .take(SHOWN)
         .map(|b| match &*b.function {
@@ -25,36 +29,59 @@ pub fn refuse(prepared: &[Prepared<'_>], options: &ConvertOptions) -> Result<()>
             function => format!("{} ({}) in {function}: {}", b.node, b.op, b.reason),
         })
         .collect();
-    if blockers.len() > SHOWN {
-        lines.push(format!("and {} more", blockers.len() - SHOWN));
+    if blocked.len() > SHOWN {
+        lines.push(format!("and {} more", blocked.len() - SHOWN));
     }
-    let count = match blockers.len() {
+    let count = match blocked.len() {
         1 => format!("{} can't be converted", first.op),
         n => format!("{n} nodes can't be converted"),
     };
     let error = Error::unsupported(format!("{count}: {}", lines.join("; ")));
-    Err(if options.allow_flex || options.allow_custom {
-        error.hint("writing them as Flex or custom operators is not supported yet")
-    } else {
-        error
+    Err(match advice(&blocked) {
+        Some(advice) => error.hint(advice),
+        None => error,
     })
 }
 
-/// Inlining names nodes `caller/node`; the function that holds the node under its own name.
-pub fn name_functions(meta_graph: &MetaGraph, blockers: &mut [Blocker]) {
-    for blocker in blockers {
-        let holds = |graph: &&crate::model::Graph| {
-            graph.nodes.iter().any(|n| {
-                *n.op == *blocker.op
-                    && (blocker.node == *n.name
-                        || blocker
-                            .node
-                            .strip_suffix(&*n.name)
-                            .is_some_and(|rest| rest.ends_with('/')))
-            })
-        };
-        if let Some(graph) = meta_graph.graphs.iter().skip(1).find(holds) {
-            blocker.function = graph.name.to_string();
+fn advice(blocked: &[&Placement]) -> Option<String> {
+    let number = |fate: Fate| {
+        let helped = blocked.iter().filter(|b| b.could_be == Some(fate)).count();
+        match (helped, blocked.len()) {
+            (0, _) => None,
+            (1, 1) => Some("it".to_owned()),
+            (n, all) if n == all => Some("them".to_owned()),
+            (n, _) => Some(format!("{n} of them")),
+        }
+    };
+    let flex = number(Fate::Flex).map(|which| {
+        format!(
+            "--allow-flex carries {which} over as TensorFlow's own, for runtimes with the Flex delegate"
+        )
+    });
+    let custom = number(Fate::Custom).map(|which| {
+        format!("--allow-custom writes {which} as custom operators, for kernels of your own")
+    });
+    let both: Vec<String> = flex.into_iter().chain(custom).collect();
+    (!both.is_empty()).then(|| both.join("; "))
+}
+
+/// Inlining names nodes `caller/node`; the function that holds the node under its own name, for what is not builtin.
+pub fn name_functions(meta_graph: &MetaGraph, placements: &mut [Placement]) {
+    let mut holders: HashMap<(&str, &str), &str> = HashMap::new();
+    for graph in meta_graph.graphs.iter().skip(1) {
+        for node in &graph.nodes {
+            holders.entry((&node.op, &node.name)).or_insert(&graph.name);
+        }
+    }
+    for placement in placements.iter_mut().filter(|p| p.becomes != Fate::Builtin) {
+        // The longest name first: that of the outermost caller.
+        let mut rest = Some(&*placement.node);
+        while let Some(name) = rest {
+            if let Some(function) = holders.get(&(&*placement.op, name)) {
+                placement.function = (*function).to_owned();
+                break;
+            }
+            rest = name.split_once('/').map(|(_, inner)| inner);
         }
     }
 }

@@ -213,6 +213,12 @@ impl Node {
         self.custom.as_deref().unwrap_or(&self.op)
     }
 
+    /// TensorFlow's name of the operator that a Flex operator of a .tflite carries (`Erf` of `FlexErf`).
+    pub fn flex_op(&self) -> Option<&str> {
+        let op = self.custom.as_deref()?.strip_prefix("Flex")?;
+        (!op.is_empty()).then_some(op)
+    }
+
     /// An attribute of a TensorFlow operator: the node's own, else the operator's default, which files leave out.
     pub fn attr(&self, name: &str) -> Option<&Attr> {
         self.attrs

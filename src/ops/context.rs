@@ -24,8 +24,9 @@ pub struct Context<'g> {
 }
 
 impl<'g> Context<'g> {
+    /// Whether the node means what TFLite means by it; a Flex operator is TensorFlow's.
     pub fn tflite(&self) -> bool {
-        self.graph.dialect == Dialect::Tflite
+        super::dialect(self.graph, self.node) == Dialect::Tflite
     }
 
     pub fn has(&self, index: usize) -> bool {

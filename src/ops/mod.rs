@@ -123,6 +123,19 @@ pub fn find(dialect: Dialect, op: &str) -> Option<&'static Operator> {
     }
 }
 
+/// Whose operator a node of `graph` is: a Flex operator in a `.tflite` is TensorFlow's.
+fn dialect(graph: &Graph, node: &Node) -> Dialect {
+    match node.flex_op() {
+        Some(_) => Dialect::Tf,
+        None => graph.dialect,
+    }
+}
+
+/// The operator of a node of `graph`, if it can run at all.
+pub fn find_for(graph: &Graph, node: &Node) -> Option<&'static Operator> {
+    find(dialect(graph, node), &node.op)
+}
+
 /// Every operator name of a dialect that can run, sorted.
 pub fn names(dialect: Dialect) -> Vec<&'static str> {
     let table = match dialect {
@@ -157,7 +170,7 @@ pub fn infer(
 
 pub(crate) fn infer_in(context: &Context) -> Result<Vec<Fact>> {
     let (graph, node) = (context.graph, context.node);
-    let operator = find(graph.dialect, &node.op).ok_or_else(|| {
+    let operator = find_for(graph, node).ok_or_else(|| {
         Error::unsupported(format!(
             "{} is not an operator that runs here",
             node.op_label()

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::table::{Align, Table};
 use super::{Style, human};
-use crate::convert::{Blocker, ConvertReport};
+use crate::convert::{ConvertReport, Fate, Placement};
 
 pub fn json(path: &Path, report: &ConvertReport) -> Json {
     let mut json = json!(report);
@@ -69,29 +69,77 @@ pub fn text(path: &Path, report: &ConvertReport, style: Style) -> String {
     out
 }
 
-pub fn preflight_text(blockers: &[Blocker], style: Style) -> String {
-    if blockers.is_empty() {
-        return "nothing stands in the way\n".to_owned();
+/// Every node with what becomes of it, and those that stand in the way once more.
+pub fn preflight_json(placements: &[Placement]) -> Json {
+    let blockers: Vec<_> = placements
+        .iter()
+        .filter(|p| p.becomes == Fate::Blocked)
+        .collect();
+    json!({ "blockers": blockers, "nodes": placements })
+}
+
+/// How many nodes become what, and by name those that become no builtin operator.
+pub fn preflight_text(placements: &[Placement], style: Style) -> String {
+    let rest: Vec<_> = placements
+        .iter()
+        .filter(|p| p.becomes != Fate::Builtin)
+        .collect();
+    let mut out = String::new();
+    if !rest.iter().any(|p| p.becomes == Fate::Blocked) {
+        out.push_str("nothing stands in the way\n");
     }
+    if rest.is_empty() {
+        return out;
+    }
+    let builtin = placements.len() - rest.len();
+    let counted = std::iter::once(format!("{} builtin", human::exact(builtin as u64)));
+    let counted = counted.chain(
+        [Fate::Flex, Fate::Custom, Fate::Blocked]
+            .into_iter()
+            .filter_map(|fate| {
+                let count = rest.iter().filter(|p| p.becomes == fate).count() as u64;
+                (count > 0).then(|| format!("{} {}", human::exact(count), fate_name(fate)))
+            }),
+    );
+    let _ = writeln!(out, "{}", counted.collect::<Vec<_>>().join(", "));
     let mut table = Table::new(&[
         ("operator", Align::Left),
+        ("becomes", Align::Left),
         ("node", Align::Left),
         ("function", Align::Left),
         ("why", Align::Left),
     ]);
-    for b in blockers {
+    for p in rest {
+        let helps = match p.could_be {
+            Some(Fate::Flex) => " (--allow-flex carries it)",
+            Some(_) => " (--allow-custom writes it)",
+            None => "",
+        };
         table.row([
-            b.op.clone(),
-            human::tail(&b.node, 48),
-            human::tail(&b.function, 32),
-            b.reason.clone(),
+            p.op.clone(),
+            fate_name(p.becomes).to_owned(),
+            human::tail(&p.node, 48),
+            human::tail(&p.function, 32),
+            format!("{}{helps}", p.reason),
         ]);
     }
-    table.text(style)
+    out.push_str(&table.text(style));
+    out
+}
+
+fn fate_name(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Builtin => "builtin",
+        Fate::Flex => "Flex",
+        Fate::Custom => "custom",
+        Fate::Blocked => "blocked",
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::convert::PassReport;
     use crate::quantize::Treated;
@@ -118,6 +166,7 @@ mod tests {
                 form: "int4 weights".into(),
                 count: 3,
             }],
+            custom: BTreeMap::new(),
             notes: vec!["softmax stays in float".into()],
         };
         insta::assert_snapshot!(text(Path::new("out.tflite"), &report, Style::PLAIN), @r"

@@ -35,7 +35,7 @@ impl Ready {
     fn new(setup: &Setup, node: NodeId, inputs: Vec<Option<Fact>>) -> Result<Self> {
         let context = setup.context(node, &inputs);
         let outputs = ops::infer_in(&context)?;
-        let operator = ops::find(setup.graph.dialect, &context.node.op)
+        let operator = ops::find_for(&setup.graph, context.node)
             .ok_or_else(|| Error::unsupported("no such operator here"))?;
         let known = !outputs.is_empty() && outputs.iter().all(|f| f.constant.is_some());
         let prepared = match known {

@@ -177,7 +177,7 @@ impl Builder<'_> {
         if !node.outputs.is_empty() && node.outputs.iter().all(|v| known(&self.facts, v)) {
             return Ok(()); // constants and fed placeholders
         }
-        let Some(operator) = ops::find(setup.graph.dialect, &node.op) else {
+        let Some(operator) = ops::find_for(&setup.graph, node) else {
             self.problems
                 .add(id, Error::unsupported("no such operator here"));
             return Ok(());

@@ -41,9 +41,15 @@ impl Session {
     pub(super) fn of_graph(
         model: &Model,
         signature: &Signature,
-        graph: Graph,
+        mut graph: Graph,
         options: &RunOptions,
     ) -> Result<Self> {
+        // What a Flex operator carries runs as TensorFlow's own; its attributes are the NodeDef's.
+        for node in &mut graph.nodes {
+            if let Some(op) = node.flex_op() {
+                node.op = op.into();
+            }
+        }
         let inputs = port_values(&signature.inputs, &graph, &graph.inputs)?;
         let outputs = port_values(&signature.outputs, &graph, &graph.outputs)?;
         let order = graph.topological_order()?;
@@ -77,7 +83,7 @@ impl Session {
         let mut problems = Problems::default();
         for &id in &setup.order {
             let node = setup.graph.node(id);
-            if ops::find(setup.graph.dialect, &node.op).is_none() {
+            if ops::find_for(&setup.graph, node).is_none() {
                 problems.add(id, Error::unsupported("no such operator here"));
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Event;
 use super::panes::PaneId;
-use crate::convert::Blocker;
+use crate::convert::Placement;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::progress::{Progress, Snapshot};
@@ -25,7 +25,7 @@ pub enum Output {
     Ran(Box<super::panes::run::Ran>),
     Benched(Box<super::panes::run::Benched>),
     Saved(std::path::PathBuf),
-    Preflight(Vec<Blocker>),
+    Preflight(Vec<Placement>),
     Converted(Box<super::panes::convert::Done>),
     Compared(Box<super::panes::compare::Compared>),
 }

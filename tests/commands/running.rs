@@ -126,14 +126,34 @@ fn convert_writes_once_and_says_what_it_did() {
 }
 
 #[test]
-fn nothing_stands_in_the_way_of_a_dense_layer() {
-    let preflight = json(&[
-        "convert",
-        "samples/dense_four_lines",
-        "--preflight",
-        "--json",
-    ]);
-    assert_eq!(preflight, json!({ "blockers": [] }));
+fn preflight_says_what_becomes_of_each_operator() {
+    let dense = ["convert", "samples/dense_four_lines", "--preflight"];
+    assert_eq!(report(&dense), "nothing stands in the way\n");
+    let preflight = json(&[&dense[..], &["--json"]].concat());
+    assert_eq!(preflight["blockers"], json!([]));
+    assert_eq!(preflight["nodes"][0]["op"], "MatMul");
+    assert_eq!(preflight["nodes"][0]["becomes"], "builtin");
+
+    let fates = |more: &[&str]| {
+        let text = [
+            "convert",
+            "samples/text_classifier",
+            "--preflight",
+            "--json",
+        ];
+        let (_, out, _) = said(&[&text[..], more].concat());
+        let preflight: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        let nodes = preflight["nodes"].as_array().expect("a list").clone();
+        let lower = nodes.iter().find(|n| n["op"] == "StringLower");
+        lower.expect("the node").clone()
+    };
+    let blocked = fates(&[]);
+    assert_eq!(
+        (&blocked["becomes"], &blocked["could_be"]),
+        (&json!("blocked"), &json!("flex"))
+    );
+    assert_eq!(fates(&["--allow-flex"])["becomes"], "flex");
+    assert_eq!(fates(&["--allow-custom"])["becomes"], "custom");
 }
 
 #[test]

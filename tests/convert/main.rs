@@ -72,13 +72,4 @@ fn what_can_not_be_done_is_said_before_any_work() {
     )
     .unwrap_err();
     assert!(blocked.to_string().contains("StringLower"), "{blocked}");
-    let flex = ConvertOptions {
-        allow_flex: true,
-        ..ConvertOptions::default()
-    };
-    let blocked = convert(&open("text_classifier"), &flex, &Progress::new()).unwrap_err();
-    assert!(
-        blocked.to_string().contains("not supported yet"),
-        "{blocked}"
-    );
 }

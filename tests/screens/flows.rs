@@ -41,7 +41,7 @@ fn a_model_converts_and_is_compared_with_what_it_became() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("out.tflite");
     let mut app = app(&["digits_cnn"]);
-    press(&mut app, "c Down Down Down Enter Ctrl-u");
+    press(&mut app, "c Down Down Down Down Enter Ctrl-u");
     for letter in file.display().to_string().chars() {
         let key = if letter == ' ' {
             "Space".to_owned()
@@ -56,6 +56,20 @@ fn a_model_converts_and_is_compared_with_what_it_became() {
     press(&mut app, "d");
     assert_eq!(app.pane(), PaneId::Compare);
     shows(&app, &["out.tflite", "SQNR", "layer by layer"]);
+}
+
+#[test]
+fn the_person_decides_what_may_stand_in_the_file() {
+    let mut app = app(&["text_classifier"]);
+    press(&mut app, "c p");
+    shows(
+        &app,
+        &["can't be converted", "StringLower", "Flex would carry it"],
+    );
+    press(&mut app, "Down Down Down Right p");
+    shows(&app, &["builtin and Flex", "FlexStringLower"]);
+    press(&mut app, "Left Left p");
+    shows(&app, &["builtin, Flex, custom", "FlexStringLower"]);
 }
 
 #[test]

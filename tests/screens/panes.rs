@@ -291,15 +291,15 @@ fn convert_before_converting() {
     │ mode          ‹ int8 ›             ││                                        │
     │ calibration     100 of digits:ima… ││                                        │
     │ in and out      float32            ││                                        │
+    │ operators       builtin only       ││                                        │
     │ file            …cnn.int8.tflite   ││                                        │
     │                 Convert            ││                                        │
     │                                    ││                                        │
     │   float32   weights and arithmeti… ││                                        │
-    │   float16   weights halve; arithm… ││                                        │
-    │   dynamic   weights become int8, … ││             Enter converts             │
-    │ ● int8      everything becomes in… ││     p lists what stands in the way     │
+    │   float16   weights halve; arithm… ││             Enter converts             │
+    │   dynamic   weights become int8, … ││     p lists what stands in the way     │
+    │ ● int8      everything becomes in… ││                                        │
     │   int16x8   int16 values, int8 we… ││                                        │
-    │                                    ││                                        │
     │                                    ││                                        │
     │                                    ││                                        │
     │                                    ││                                        │

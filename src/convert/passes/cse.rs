@@ -4,10 +4,14 @@ use std::collections::HashMap;
 
 use super::Surroundings;
 use crate::error::Result;
-use crate::model::{Graph, Node, NodeId};
+use crate::model::{Graph, Node, NodeId, opdef};
 
 /// Operators that answer differently each time, or change something.
 fn is_pure(node: &Node) -> bool {
+    if node.custom.is_some() {
+        let carried = node.flex_op().and_then(opdef::lookup);
+        return carried.is_some_and(|definition| !definition.stateful);
+    }
     let op = &*node.op;
     node.control.is_empty()
         && node.variable.is_none()

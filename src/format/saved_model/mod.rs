@@ -4,6 +4,7 @@ mod attrs;
 mod bundle;
 mod folder;
 mod graph;
+pub(super) mod node_def;
 mod objects;
 mod pb;
 mod pbtxt;

@@ -51,6 +51,15 @@ pub fn dtype(number: i32) -> (DType, bool) {
     (dtype, reference)
 }
 
+/// The DataType number of a type that is no reference.
+pub fn number(of: DType) -> Option<i32> {
+    const MOST: i32 = 33;
+    match of {
+        DType::Unknown(number) => Some(number),
+        _ => (0..=MOST).find(|&number| dtype(number).0 == of),
+    }
+}
+
 /// Sizes below -1 are as unknown as -1.
 pub fn shape(proto: &pb::TensorShapeProto) -> Shape {
     if proto.unknown_rank {

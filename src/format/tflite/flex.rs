@@ -1,11 +1,14 @@
-//! FlexBuffers, in which custom operators keep their options: a small reader and a writer of flat maps.
+//! FlexBuffers, in which custom operators keep their options: a small reader, and a writer of flat maps and of what
+//! Flex operators need.
 //!
 //! The format: the last byte is the width of the root value, before it its packed type (type << 2 | log2 of the
 //! width of its children), before that the value. Offsets count backwards from where they stand.
 
 use bytes::Bytes;
 
+use super::schema;
 use crate::error::{Error, Result};
+use crate::format::saved_model::node_def;
 use crate::model::{Attr, Attrs, Name};
 
 const MAX_DEPTH: usize = 64;
@@ -59,6 +62,53 @@ pub(super) fn attrs(bytes: &[u8]) -> Result<Attrs> {
     }
     let value = reader.value(&root, 0)?;
     Ok(Attrs::new().with("options", value))
+}
+
+/// The options of a Flex operator: the name of a TensorFlow operator and its serialized NodeDef, with as many inputs
+/// and these attributes.
+///
+/// # Errors
+/// Attributes that have no form in a NodeDef.
+pub(super) fn write_node(op: &str, inputs: usize, attrs: &Attrs) -> Result<Vec<u8>> {
+    const WIDTH: usize = 4;
+    let node = node_def::encode(op, inputs, attrs)?;
+    let mut out = Vec::with_capacity(op.len() + node.len() + 32);
+    let mut text = |bytes: &[u8]| {
+        align(&mut out, WIDTH);
+        push_u32(&mut out, bytes.len())?;
+        let at = out.len();
+        out.extend_from_slice(bytes);
+        out.push(0);
+        Ok::<_, Error>(at)
+    };
+    let places = [text(op.as_bytes())?, text(&node)?];
+    align(&mut out, WIDTH);
+    push_u32(&mut out, places.len())?;
+    for place in places {
+        let here = out.len();
+        push_u32(&mut out, here - place)?;
+    }
+    // The strings' types, then the root: the vector begins two offsets and two types before it.
+    out.extend([STRING << 2 | 2; 2]);
+    out.extend([2 * WIDTH as u8 + 2, VECTOR << 2 | 2, 1]);
+    Ok(out)
+}
+
+fn push_u32(out: &mut Vec<u8>, value: usize) -> Result<()> {
+    let value = u32::try_from(value)
+        .map_err(|_| Error::unsupported("options of more than 4 GB can't be written"))?;
+    out.extend_from_slice(&value.to_le_bytes());
+    Ok(())
+}
+
+/// The attributes of the TensorFlow operator `op` in the options of `Flex<op>`; `None` where they say something else.
+pub(super) fn node_attrs(options: &[u8], op: &str) -> Option<Attrs> {
+    let root = attrs(options).ok()?;
+    let [Attr::Bytes(name), Attr::Bytes(node)] = root.list("options")? else {
+        return None;
+    };
+    let (own, attrs) = node_def::decode(node.clone()).ok()?;
+    (name[..] == *op.as_bytes() && *own == *op).then_some(attrs)
 }
 
 /// A value where it stands: inline numbers, or an offset.
@@ -262,8 +312,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A map of numbers, bools, texts and lists of numbers, as the reference converter writes the attributes of a custom
-/// operator; attributes of other types are left out. Every value is 8 bytes wide: simple, and read by everybody.
+/// A map of numbers, bools, texts, types and lists of numbers or texts, as the reference converter writes the attributes
+/// of a custom operator: types are TFLite's numbers, and empty lists and attributes of other kinds are left out.
+/// Every value is 8 bytes wide: simple, and read by everybody.
 pub(super) fn write_map(attrs: &Attrs) -> Vec<u8> {
     const WIDTH: usize = 8;
     let entries: Vec<(&str, Value)> = attrs
@@ -335,6 +386,7 @@ enum Value<'a> {
     Text(&'a [u8]),
     Ints(Vec<i64>),
     Floats(Vec<f64>),
+    Texts(Vec<&'a [u8]>),
 }
 
 impl<'a> Value<'a> {
@@ -345,23 +397,36 @@ impl<'a> Value<'a> {
             Attr::Float(v) => Value::Float(*v),
             Attr::Bytes(v) => Value::Text(v),
             Attr::Enum { value, .. } => Value::Int(*value),
-            Attr::List(all)
-                if all.iter().all(|v| matches!(v, Attr::Float(_))) && !all.is_empty() =>
-            {
-                Value::Floats(
-                    all.iter()
-                        .filter_map(|v| match v {
-                            Attr::Float(v) => Some(*v),
-                            _ => None,
-                        })
-                        .collect(),
-                )
-            }
-            Attr::List(all) => Value::Ints(
+            Attr::Type(dtype) => Value::Int(schema::tensor_type(*dtype)?.into()),
+            Attr::List(all) => Self::list(all)?,
+            _ => return None,
+        })
+    }
+
+    /// A list of one kind; its first element says which.
+    fn list(all: &'a [Attr]) -> Option<Self> {
+        Some(match all.first()? {
+            Attr::Float(_) => Value::Floats(
+                all.iter()
+                    .map(|v| match v {
+                        Attr::Float(v) => Some(*v),
+                        _ => None,
+                    })
+                    .collect::<Option<_>>()?,
+            ),
+            Attr::Bytes(_) => Value::Texts(
+                all.iter()
+                    .map(|v| match v {
+                        // In a typed vector lengths have one byte.
+                        Attr::Bytes(v) if v.len() <= 0xff => Some(&v[..]),
+                        _ => None,
+                    })
+                    .collect::<Option<_>>()?,
+            ),
+            Attr::Int(_) => Value::Ints(
                 all.iter()
                     .map(|v| match v {
                         Attr::Int(v) => Some(*v),
-                        Attr::Bool(v) => Some(i64::from(*v)),
                         _ => None,
                     })
                     .collect::<Option<_>>()?,
@@ -378,6 +443,7 @@ impl<'a> Value<'a> {
             Value::Text(_) => STRING,
             Value::Ints(_) => VECTOR_INT,
             Value::Floats(_) => VECTOR_FLOAT,
+            Value::Texts(_) => VECTOR_STRING,
         }
     }
 
@@ -386,7 +452,7 @@ impl<'a> Value<'a> {
             Value::Bool(v) => u64::from(*v),
             Value::Int(v) => *v as u64,
             Value::Float(v) => v.to_bits(),
-            Value::Text(_) | Value::Ints(_) | Value::Floats(_) => 0,
+            Value::Text(_) | Value::Ints(_) | Value::Floats(_) | Value::Texts(_) => 0,
         }
     }
 
@@ -394,16 +460,16 @@ impl<'a> Value<'a> {
     fn write_aside(&self, out: &mut Vec<u8>, width: usize) -> Option<usize> {
         let words: Vec<u64> = match self {
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => return None,
-            Value::Text(text) => {
-                align(out, width);
-                push(out, text.len() as u64);
-                let at = out.len();
-                out.extend_from_slice(text);
-                out.push(0);
-                return Some(at);
-            }
+            Value::Text(text) => return Some(write_text(out, text, width)),
             Value::Ints(all) => all.iter().map(|v| *v as u64).collect(),
             Value::Floats(all) => all.iter().map(|v| v.to_bits()).collect(),
+            Value::Texts(all) => {
+                let places: Vec<usize> = all.iter().map(|t| write_text(out, t, 1)).collect();
+                align(out, width);
+                let first = out.len() + width;
+                let offset = |(at, place): (usize, &usize)| (first + at * width - place) as u64;
+                places.iter().enumerate().map(offset).collect()
+            }
         };
         align(out, width);
         push(out, words.len() as u64);
@@ -413,9 +479,20 @@ impl<'a> Value<'a> {
     }
 }
 
+/// A text behind its length, of `width` bytes, and before a NUL; where it begins.
+fn write_text(out: &mut Vec<u8>, text: &[u8], width: usize) -> usize {
+    align(out, width);
+    out.extend_from_slice(&(text.len() as u64).to_le_bytes()[..width]);
+    let at = out.len();
+    out.extend_from_slice(text);
+    out.push(0);
+    at
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::DType;
     use proptest::prelude::*;
 
     #[test]
@@ -443,14 +520,37 @@ mod tests {
             .with("rate", Attr::Float(0.25))
             .with("keep", Attr::Bool(true))
             .with("name", Attr::Bytes(Bytes::from_static(b"x")))
+            .with("type", Attr::Type(DType::Int64))
+            .with("none", Attr::List(Vec::new()))
+            .with(
+                "words",
+                Attr::List(["a", "", "bcd"].map(|w| Attr::Bytes(w.into())).to_vec()),
+            )
             .with("sizes", Attr::List(vec![Attr::Int(3), Attr::Int(-4)]));
         let back = attrs(&write_map(&given)).unwrap();
         assert_eq!(back.int("axis"), Some(-1));
         assert_eq!(back.float("rate"), Some(0.25));
         assert_eq!(back.bool("keep"), Some(true));
         assert_eq!(back.text("name"), Some("x"));
+        assert_eq!(back.int("type"), Some(4), "TFLite's number of int64");
+        assert!(back.get("none").is_none());
+        let words = back.list("words").unwrap().iter().map(Attr::as_text);
+        assert!(words.eq(["a", "", "bcd"].map(Some)));
         assert_eq!(back.ints("sizes").unwrap(), [3, -4]);
         assert!(attrs(&write_map(&Attrs::new())).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_flex_operator_reads_back_whatever_its_length() {
+        for length in [0, 1, 2, 3, 300, 70_000] {
+            let pattern = Attr::Bytes(vec![b'x'; length].into());
+            let given = Attrs::new().with("pattern", pattern);
+            let bytes = write_node("StaticRegexReplace", 1, &given).unwrap();
+            let back = node_attrs(&bytes, "StaticRegexReplace").unwrap();
+            assert_eq!(back.text("pattern").map(str::len), Some(length));
+            assert!(node_attrs(&bytes, "Erf").is_none(), "another operator");
+        }
+        assert!(node_attrs(&write_map(&Attrs::new()), "Erf").is_none());
     }
 
     #[test]

@@ -35,9 +35,16 @@ pub use options::CUSTOM_OPTIONS;
 pub use read::{read, read_bytes};
 pub use write::write;
 
+use crate::model::DType;
+
 /// Whether the schema has an operator of this name, as in `CONV_2D`.
 pub fn is_builtin(operator: &str) -> bool {
     schema::Operator::by_name(operator).is_some()
+}
+
+/// Whether a `.tflite` can hold tensors of this type.
+pub fn holds(dtype: DType) -> bool {
+    !matches!(dtype, DType::Unknown(_)) && schema::tensor_type(dtype).is_some()
 }
 
 #[cfg(test)]

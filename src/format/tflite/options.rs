@@ -53,12 +53,14 @@ static UNIONS: [OptionsUnion; 2] = [
 
 /// The attributes of an operator: the fields of its options table, defaults where there is none. A table of another
 /// operator (the tag in the file says which) is kept as an attribute of its own. `custom` are the bytes of a custom
-/// operator, decoded where they are a flexbuffer.
+/// operator, decoded where they are a flexbuffer; those of a Flex operator (`flex_op` is TensorFlow's name of it) give
+/// the attributes of its NodeDef.
 pub(super) fn read(
     reader: &Reader<'_>,
     number: i32,
     operator: Table<'_>,
     custom: Option<Bytes>,
+    flex_op: Option<&str>,
 ) -> Result<Attrs> {
     let own = Operator::by_number(number);
     let own_table = own.and_then(|op| op.options);
@@ -99,7 +101,9 @@ pub(super) fn read(
             let value = i64::from(format);
             attrs.set(CUSTOM_OPTIONS_FORMAT, Attr::Enum { name, value });
         } else if reader.may_decode(bytes.len()) {
-            for (name, value) in flex::attrs(&bytes).unwrap_or_default().iter() {
+            let decoded = flex_op.and_then(|op| flex::node_attrs(&bytes, op));
+            let decoded = decoded.or_else(|| flex::attrs(&bytes).ok());
+            for (name, value) in decoded.unwrap_or_default().iter() {
                 attrs.set(name, value.clone());
             }
         }
@@ -117,20 +121,27 @@ const OPERATOR_FIELDS: [&str; 5] = [
     "builtin_options_2",
 ];
 
-/// Bytes of a custom operator's options: as they were read, or a flexbuffer map of its attributes.
-pub(super) fn custom_bytes(node: &Node) -> Option<Bytes> {
+/// Bytes of a custom operator's options: as they were read, or a NodeDef for a Flex operator, or a flexbuffer map of
+/// its attributes.
+///
+/// # Errors
+/// Attributes that a NodeDef can't hold.
+pub(super) fn custom_bytes(node: &Node) -> Result<Option<Bytes>> {
     if let Some(Attr::Bytes(bytes)) = node.attrs.get(CUSTOM_OPTIONS) {
-        return Some(bytes.clone());
+        return Ok(Some(bytes.clone()));
     }
     if &*node.op != "CUSTOM" {
-        return None;
+        return Ok(None);
     }
     let given = node.attrs.iter();
     let map: Attrs = given
         .filter(|(name, _)| !OPERATOR_FIELDS.contains(name))
         .map(|(name, value)| (Name::from(name), value.clone()))
         .collect();
-    (!map.is_empty()).then(|| flex::write_map(&map).into())
+    Ok(match node.flex_op() {
+        Some(op) => Some(flex::write_node(op, node.inputs.len(), &map)?.into()),
+        None => (!map.is_empty()).then(|| flex::write_map(&map).into()),
+    })
 }
 
 /// What an operator has beside its inputs and outputs, written.

@@ -143,8 +143,8 @@ fn read_operator(
         }
         None => None,
     };
-    node.attrs =
-        options::read(reader, code.number, table, custom).map_err(|e| e.at(node.op_label()))?;
+    node.attrs = options::read(reader, code.number, table, custom, node.flex_op())
+        .map_err(|e| e.at(node.op_label()))?;
     if let Some(mutating) = table.numbers::<u8>(O::VT_MUTATING_VARIABLE_INPUTS)? {
         let flags = mutating.into_iter().map(|v| Attr::Bool(v != 0)).collect();
         node.attrs

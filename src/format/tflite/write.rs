@@ -231,10 +231,9 @@ impl<'m> Parts<'m> {
         let number = self.orders.len();
         for &id in &order {
             let node = graph.node(id);
-            self.codes
-                .add(graph, node)
-                .map_err(|e| e.at(format_args!("node {:?}", node.name)))?;
-            if let Some(bytes) = options::custom_bytes(node) {
+            let place = |e: Error| e.at(format_args!("node {:?}", node.name));
+            self.codes.add(graph, node).map_err(place)?;
+            if let Some(bytes) = options::custom_bytes(node).map_err(place)? {
                 self.custom_of.insert((number, id), self.custom.len());
                 self.custom.push(bytes);
             }

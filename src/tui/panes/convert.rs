@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::work::Work;
 use super::{Context, Handled, Pane, Request, View};
-use crate::convert::{self, Blocker, ConvertOptions, ConvertReport};
+use crate::convert::{self, Allowed, ConvertOptions, ConvertReport, Fate, Placement};
 use crate::error::{Error, Result};
 use crate::feed::{self, SampleSet};
-use crate::model::{Model, Port};
+use crate::model::{Format, Model, Port};
 use crate::progress::Progress;
 use crate::quantize::{Calibration, Io, Mode};
 use crate::tui::command::Command;
@@ -30,7 +30,7 @@ pub struct Done {
 /// What the right side shows.
 enum Outcome {
     Nothing,
-    Blockers(Vec<Blocker>),
+    Preflight(Vec<Placement>),
     Done(Box<Done>),
 }
 
@@ -40,6 +40,7 @@ enum Field {
     Mode,
     Calibration,
     Io,
+    Operators,
     Path,
     Start,
     Compare,
@@ -58,6 +59,8 @@ enum Samples {
 pub struct ConvertPane {
     mode: usize,
     io: Io,
+    /// What may stand in the file besides builtin operators; `None` where the model is a .tflite already.
+    allowed: Option<Allowed>,
     sets: Vec<(String, SampleSet)>,
     looked: bool,
     samples: Samples,
@@ -96,6 +99,18 @@ const MODES: [(Option<Mode>, &str, &str); 5] = [
     ),
 ];
 
+/// What may stand in the file, in the order of how little a runtime needs.
+const ALLOWED: [(Allowed, &str); 4] = [
+    (allowed(false, false), "builtin only"),
+    (allowed(true, false), "builtin and Flex"),
+    (allowed(false, true), "builtin and custom"),
+    (allowed(true, true), "builtin, Flex, custom"),
+];
+
+const fn allowed(flex: bool, custom: bool) -> Allowed {
+    Allowed { flex, custom }
+}
+
 /// Samples taken from a set for calibration.
 const MOST_SAMPLES: usize = 100;
 
@@ -104,6 +119,7 @@ impl ConvertPane {
         let mut pane = ConvertPane {
             mode: 3,
             io: Io::Float,
+            allowed: (model.format == Format::SavedModel).then(Allowed::default),
             sets: Vec::new(),
             looked: false,
             samples: Samples::None,
@@ -139,6 +155,7 @@ impl ConvertPane {
         if self.calibrates() {
             fields.extend([Field::Calibration, Field::Io]);
         }
+        fields.extend(self.allowed.map(|_| Field::Operators));
         fields.extend([Field::Path, Field::Start]);
         if matches!(self.outcome, Outcome::Done(_)) {
             fields.push(Field::Compare);
@@ -179,6 +196,10 @@ impl ConvertPane {
                     Io::Int => Io::Float,
                 }
             }
+            Field::Operators => {
+                let at = ALLOWED.iter().position(|(a, _)| Some(*a) == self.allowed);
+                self.allowed = Some(ALLOWED[step(at.unwrap_or(0), ALLOWED.len())].0);
+            }
             _ => {}
         }
     }
@@ -218,6 +239,7 @@ impl ConvertPane {
         ConvertOptions {
             mode: MODES[self.mode].0,
             io: self.io,
+            allowed: self.allowed.unwrap_or_default(),
             ..ConvertOptions::default()
         }
     }
@@ -299,10 +321,42 @@ impl ConvertPane {
                 );
             }
             Field::Path => cx.ask("path", "write to", self.path.display().to_string()),
-            Field::Mode | Field::Io | Field::Start => self.start(cx),
+            Field::Mode | Field::Io | Field::Operators | Field::Start => self.start(cx),
             Field::Compare => self.compare(cx),
         }
     }
+}
+
+/// An operator that becomes no builtin one.
+fn placement_lines(placement: &Placement, theme: &Theme) -> [Line<'static>; 2] {
+    let (mark, role) = match placement.becomes {
+        Fate::Blocked => ("✘ ", Role::Bad),
+        Fate::Builtin => ("✔ ", Role::Good),
+        Fate::Flex | Fate::Custom => ("● ", Role::Warn),
+    };
+    let named = match placement.becomes {
+        Fate::Flex => format!("Flex{}", placement.op),
+        _ => placement.op.clone(),
+    };
+    let helps = match placement.could_be {
+        Some(Fate::Flex) => "; Flex would carry it",
+        Some(_) => "; it could be a custom operator",
+        None => "",
+    };
+    [
+        Line::from(vec![
+            Span::styled(mark, theme[role]),
+            Span::styled(format!("{}  ", text::clean(&named)), theme[Role::Strong]),
+            Span::styled(
+                text::fit_end(&text::clean(&placement.node), 60),
+                theme[Role::Text],
+            ),
+        ]),
+        Line::styled(
+            format!("  {}{helps}", text::clean(&placement.reason)),
+            theme[Role::Dim],
+        ),
+    ]
 }
 
 fn from_set(name: &str, set: &SampleSet, port: &Port) -> Result<Calibration> {
@@ -395,7 +449,7 @@ impl Pane for ConvertPane {
                     self.samples = Samples::Set(0);
                 }
             }
-            Output::Preflight(blockers) => self.outcome = Outcome::Blockers(blockers),
+            Output::Preflight(placements) => self.outcome = Outcome::Preflight(placements),
             Output::Converted(done) => {
                 cx.say(format!("wrote {}", done.path.display()));
                 self.outcome = Outcome::Done(done);
@@ -423,7 +477,7 @@ impl Pane for ConvertPane {
         {
             if std::mem::replace(&mut self.rows.at, at) == at {
                 match self.field() {
-                    Field::Mode | Field::Io => self.change(true, cx.model),
+                    Field::Mode | Field::Io | Field::Operators => self.change(true, cx.model),
                     _ => self.enter(cx),
                 }
             }
@@ -530,6 +584,10 @@ impl ConvertPane {
                     Io::Int => "int8",
                 }),
             ),
+            Field::Operators => {
+                let named = ALLOWED.iter().find(|(a, _)| Some(*a) == self.allowed);
+                ("operators", arrows(named.map_or("", |(_, name)| name)))
+            }
             Field::Path => (
                 "file",
                 format!(
@@ -568,51 +626,43 @@ impl ConvertPane {
                     theme,
                 );
             }
-            Outcome::Blockers(blockers) => self.render_blockers(area, blockers, buf, theme),
+            Outcome::Preflight(placements) => {
+                self.render_preflight(area, placements, buf, theme);
+            }
             Outcome::Done(done) => self.render_done(area, done, buf, theme),
         }
     }
 
-    fn render_blockers(&self, area: Rect, blockers: &[Blocker], buf: &mut Buffer, theme: &Theme) {
-        let inner = panel(
-            "what stands in the way",
-            area,
-            buf,
-            theme,
-            self.split.detail,
-        );
-        if blockers.is_empty() {
-            put(
-                inner,
-                0,
-                Line::from(vec![
-                    Span::styled("✔ ", theme[Role::Good]),
-                    Span::styled(
-                        "nothing: every operator can be converted",
-                        theme[Role::Text],
-                    ),
-                ]),
-                buf,
-            );
-            return;
-        }
+    fn render_preflight(&self, area: Rect, all: &[Placement], buf: &mut Buffer, theme: &Theme) {
+        let count = |fate: Fate| all.iter().filter(|p| p.becomes == fate).count();
+        let title = "what becomes of the operators";
+        let inner = panel(title, area, buf, theme, self.split.detail);
         let mut facts = Facts::new(0);
-        for blocker in blockers {
-            facts.line(Line::from(vec![
-                Span::styled("✘ ", theme[Role::Bad]),
-                Span::styled(
-                    format!("{}  ", text::clean(&blocker.op)),
-                    theme[Role::Strong],
-                ),
-                Span::styled(
-                    text::fit_end(&text::clean(&blocker.node), 60),
-                    theme[Role::Text],
-                ),
-            ]));
-            facts.line(Line::styled(
-                format!("  {}", text::clean(&blocker.reason)),
-                theme[Role::Dim],
-            ));
+        let (mark, words, role) = match count(Fate::Blocked) {
+            0 => ("✔ ", "nothing stands in the way".to_owned(), Role::Good),
+            n => ("✘ ", format!("{n} can't be converted"), Role::Bad),
+        };
+        facts.line(Line::from(vec![
+            Span::styled(mark, theme[role]),
+            Span::styled(words, theme[Role::Text]),
+        ]));
+        if !all.is_empty() {
+            let counts = format!(
+                "  {} builtin, {} Flex, {} custom",
+                count(Fate::Builtin),
+                count(Fate::Flex),
+                count(Fate::Custom)
+            );
+            facts.line(Line::styled(counts, theme[Role::Dim]));
+        }
+        let blocked_first = |p: &&Placement| p.becomes != Fate::Blocked;
+        let mut rest: Vec<_> = all.iter().filter(|p| p.becomes != Fate::Builtin).collect();
+        rest.sort_by_key(blocked_first);
+        for placement in rest {
+            facts.line(Line::raw(""));
+            for line in placement_lines(placement, theme) {
+                facts.line(line);
+            }
         }
         self.scroll.set(
             self.scroll
