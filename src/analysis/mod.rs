@@ -18,7 +18,7 @@ pub use health::{Finding, Severity, health, weights_health};
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use sizes::{
     ByteEntry, Group, Parameters, Place, TensorRow, by_dtype, by_operator, by_scope, parameters,
-    read, tensors, where_bytes,
+    quantization_text, read, tensors, where_bytes,
 };
 pub use statistics::{Statistics, statistics};
 pub use usage::{Use, uses};

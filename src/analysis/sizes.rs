@@ -139,9 +139,19 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
 }
 
 /// How a tensor is quantized, in a few words.
-fn quantization_text(quantization: &Quantization) -> Option<String> {
-    if let QuantizationDetails::Blockwise { block_size, .. } = quantization.details {
-        return Some(format!("blocks of {block_size}"));
+pub fn quantization_text(quantization: &Quantization) -> Option<String> {
+    match &quantization.details {
+        QuantizationDetails::Blockwise { block_size, .. } => {
+            return Some(format!("blocks of {block_size}"));
+        }
+        QuantizationDetails::MultiAxis { dimensions, .. } => {
+            return Some(format!("scales on axes {dimensions:?}"));
+        }
+        QuantizationDetails::Custom(bytes) => {
+            return Some(format!("custom, {} bytes", bytes.len()));
+        }
+        QuantizationDetails::Unknown(tag) => return Some(format!("unknown scheme {tag}")),
+        QuantizationDetails::None => {}
     }
     if let Some((scale, zero)) = quantization.single() {
         return Some(format!("scale {scale} zero {zero}"));

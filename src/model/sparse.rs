@@ -5,6 +5,8 @@
 //! places that are there (compressed rows: segments and indices). The places of the last level are the stored values, in
 //! order (schema of TensorFlow Lite, SparsityParameters; the checks are those of its verifier).
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::data::{TensorData, repeat_limit};
@@ -39,6 +41,16 @@ pub enum DimFormat {
     SparseCsr,
     /// A number that this program has no name for.
     Unknown(i8),
+}
+
+impl fmt::Display for DimFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DimFormat::Dense => f.write_str("DENSE"),
+            DimFormat::SparseCsr => f.write_str("SPARSE_CSR"),
+            DimFormat::Unknown(number) => write!(f, "{number}"),
+        }
+    }
 }
 
 /// Indices in the width in which the file has them.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::structure;
 use crate::analysis::{self, all_op_counts, op_counts};
 use crate::model::{
     Details, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization, QuantizationDetails,
@@ -185,6 +186,19 @@ fn tflite(model: &Model, details: &TfliteDetails) -> Map<String, Json> {
         .iter()
         .map(|a| json!({ "name": a.name, "bytes": a.bytes }))
         .collect();
+    let sizes = |all: &[bytes::Bytes]| all.iter().map(bytes::Bytes::len).collect::<Vec<_>>();
+    let files = details.external_files.iter();
+    let files: Vec<Json> = files
+        .map(|f| json!({ "file": f.name, "bytes": f.data.as_ref().map(bytes::Bytes::len) }))
+        .collect();
+    let external = details.external_buffers.iter();
+    let external: Vec<Json> = external
+        .map(|b| {
+            json!({
+                "id": b.id, "group": b.group, "offset": b.offset, "length": b.length, "packing": b.packing,
+            })
+        })
+        .collect();
     let meta_graphs = || model.meta_graphs.iter();
     let (mut ops, mut custom) = (BTreeMap::new(), BTreeMap::new());
     for found in meta_graphs().map(all_op_counts) {
@@ -212,6 +226,10 @@ fn tflite(model: &Model, details: &TfliteDetails) -> Map<String, Json> {
         "packed_files": packed,
         "subgraphs": subgraphs,
         "signatures": signatures,
+        "metadata_buffers": sizes(&details.metadata_buffers),
+        "unused_buffers": sizes(&details.unused_buffers),
+        "external_files": files,
+        "external_buffers": external,
     }))
 }
 
@@ -233,7 +251,7 @@ fn tflite_signatures(meta_graph: &MetaGraph) -> Vec<Json> {
         .map(|s| {
             let graph = meta_graph.graphs.get(s.graph);
             json!({
-                "key": &*s.key, "subgraph": s.graph,
+                "key": &*s.key, "subgraph": s.graph, "deprecated_tag": s.deprecated_tag.as_deref(),
                 "inputs": ports(graph, &s.inputs), "outputs": ports(graph, &s.outputs),
             })
         })
@@ -265,6 +283,9 @@ fn subgraph(graph: &Graph) -> Json {
         "dtypes": counts(&dtypes),
         "inputs": ends(&graph.inputs),
         "outputs": ends(&graph.outputs),
+        "debug_metadata_index": graph.attrs.int("debug_metadata_index"),
+        "tensor_table": structure::tensors(graph),
+        "operator_table": structure::operators(graph),
     })
 }
 

@@ -11,6 +11,7 @@ pub mod ops;
 pub mod run;
 pub mod show;
 pub mod signatures;
+pub mod structure;
 pub mod table;
 pub mod tensors;
 

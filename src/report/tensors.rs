@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::table::{Align, Table};
-use super::{Style, facts, human};
+use super::{Style, facts, human, structure};
 use crate::analysis::{self, Place, TensorRow};
-use crate::model::{Model, VariableRole};
+use crate::model::{Model, Value, VariableRole};
 
 /// Cells that a name may take in a table.
 const NAME: usize = 60;
@@ -15,11 +15,24 @@ pub fn tensors_json(model: &Model) -> Json {
     let list: Vec<Json> = rows
         .iter()
         .map(|row| {
-            json!({
+            let mut json = json!({
                 "name": &*row.name, "dtype": row.dtype.to_string(), "shape": facts::shape(&row.shape),
                 "bytes": row.bytes, "share": row.share, "kind": row.place.kind(), "graph": graph_name(model, row),
                 "shared": row.shared, "quantization": row.quantization, "sparse": row.sparse,
-            })
+            });
+            // The fields of the file, where there is more to say.
+            if let Some(value) = constant(model, row) {
+                if let Some(q) = &value.quantization {
+                    json["quantization_parameters"] = structure::quantization(q);
+                }
+                if let Some(sparsity) = value.sparsity() {
+                    json["sparsity"] = structure::sparsity(sparsity);
+                }
+                if value.external_buffer != 0 {
+                    json["external_buffer"] = json!(value.external_buffer);
+                }
+            }
+            json
         })
         .collect();
     json!({
@@ -28,6 +41,21 @@ pub fn tensors_json(model: &Model) -> Json {
         "by_scope": analysis::by_scope(&rows),
         "by_operator": analysis::by_operator(model, &rows),
     })
+}
+
+/// The value behind a row, if it is a constant of a graph.
+fn constant<'m>(model: &'m Model, row: &TensorRow) -> Option<&'m Value> {
+    match row.place {
+        Place::Constant {
+            meta_graph,
+            graph,
+            value,
+        } => {
+            let graph = model.meta_graphs.get(meta_graph)?.graphs.get(graph)?;
+            graph.values.get(value.index())
+        }
+        _ => None,
+    }
 }
 
 fn graph_name(model: &Model, row: &TensorRow) -> Option<String> {

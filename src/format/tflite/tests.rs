@@ -1,6 +1,8 @@
 //! Whole files: every model of the shared cases opens, says the same when it is written again, and damaged ones never
 //! bring the program down.
 
+mod every_field;
+mod fbs;
 mod hostile;
 mod made;
 

@@ -129,17 +129,14 @@ impl Side<'_> {
         let theme = self.theme;
         self.facts.add(theme, "shape", value.shape.to_string());
         self.facts.add(theme, "type", value.dtype.to_string());
-        if let Some(quantization) = value.quantization.as_ref().filter(|q| q.is_active()) {
-            let words = match quantization.single() {
-                Some((scale, zero)) => {
-                    format!("scale {} zero {zero}", text::number(f64::from(scale), 10))
-                }
-                None => format!(
-                    "{} scales on axis {}",
-                    quantization.scale.len(),
-                    quantization.dimension
-                ),
-            };
+        let words = value.quantization.as_ref().and_then(|q| match q.single() {
+            Some((scale, zero)) => Some(format!(
+                "scale {} zero {zero}",
+                text::number(f64::from(scale), 10)
+            )),
+            None => crate::analysis::quantization_text(q),
+        });
+        if let Some(words) = words {
             self.facts.add(theme, "quant", words);
         }
     }
