@@ -134,6 +134,15 @@ pub fn clean(text: &str) -> String {
         .collect()
 }
 
+/// Whether a text holds every word of `filter`, in any order and case.
+pub fn holds_words(filter: &str) -> impl Fn(&str) -> bool + use<> {
+    let words: Vec<String> = filter.split_whitespace().map(str::to_lowercase).collect();
+    move |text| {
+        let text = text.to_lowercase();
+        words.iter().all(|word| text.contains(word))
+    }
+}
+
 /// A path from the folder one works in, if it lies there.
 pub fn path(path: &Path) -> String {
     let here = std::env::current_dir().ok();

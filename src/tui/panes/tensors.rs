@@ -117,15 +117,8 @@ impl TensorsPane {
     fn arrange(&mut self) {
         let chosen = self.row().map(|r| r.place.clone());
         let Some(listed) = &self.listed else { return };
-        let words: Vec<String> = self
-            .filter
-            .split_whitespace()
-            .map(str::to_lowercase)
-            .collect();
-        let fits = |row: &TensorRow| {
-            let all = format!("{} {} {}", row.name, row.dtype, row.shape).to_lowercase();
-            words.iter().all(|w| all.contains(w))
-        };
+        let holds = text::holds_words(&self.filter);
+        let fits = |row: &TensorRow| holds(&format!("{} {} {}", row.name, row.dtype, row.shape));
         let rows = &listed.rows;
         self.shown = (0..rows.len()).filter(|&at| fits(&rows[at])).collect();
         match self.order {

@@ -59,15 +59,8 @@ impl VariablesPane {
     fn arrange(&mut self, model: &Model) {
         let chosen = self.shown.get(self.rows.at).copied();
         let all = &model.variables;
-        let words: Vec<String> = self
-            .filter
-            .split_whitespace()
-            .map(str::to_lowercase)
-            .collect();
-        let fits = |v: &Variable| {
-            let text = format!("{} {} {} {}", v.name, v.key, v.dtype, v.shape).to_lowercase();
-            words.iter().all(|w| text.contains(w))
-        };
+        let holds = text::holds_words(&self.filter);
+        let fits = |v: &Variable| holds(&format!("{} {} {} {}", v.name, v.key, v.dtype, v.shape));
         self.shown = (0..all.len()).filter(|&at| fits(&all[at])).collect();
         match self.order {
             Order::Offset => self

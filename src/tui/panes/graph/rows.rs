@@ -76,8 +76,7 @@ pub fn render(
         height: area.height - 1,
         ..area
     };
-    let at = row_of(seen, shown.chosen);
-    scroll.settle(at, seen.rows.len(), body);
+    scroll.settle(row_of(seen, shown.chosen), seen.rows.len(), body);
     let top = scroll.top.get();
     let rows = seen.rows.iter().skip(top).take(usize::from(body.height));
     let most = rows.clone().map(|r| r.rails.len()).max().unwrap_or(0);

@@ -11,7 +11,7 @@ use tui_tree_widget::{Tree, TreeItem, TreeState};
 
 use self::names::{Child, Names};
 use self::rows::{
-    Id, Row, below_meta, files, functions, node_names, roots, scoped_name, signatures,
+    Id, Row, below_meta, branch, files, functions, node_names, roots, scoped_name, signatures,
 };
 use super::{Context, Handled, Pane, PaneId, View};
 use crate::model::{GraphKind, Model, NodeId, VariableId};
@@ -106,15 +106,10 @@ impl TreePane {
             .entry((meta, graph))
             .or_insert_with(|| node_names(g));
         let row = |child: Child| match child.scope {
-            Some(scope) => Row {
-                id: Id::Scope(meta, graph, scope),
-                label: child.label,
-                op: None,
-                note: String::new(),
-                items: child.items,
-                bytes: child.bytes,
-                branch: true,
-            },
+            Some(scope) => {
+                let id = Id::Scope(meta, graph, scope);
+                branch(id, child.label, child.items, child.bytes)
+            }
             None => {
                 let node = g.node(NodeId(child.item));
                 Row {
@@ -141,15 +136,10 @@ impl TreePane {
             Names::new(all.map(|(at, v)| (v.name.clone(), at as u32, v.bytes)))
         });
         let row = |child: Child| match child.scope {
-            Some(scope) => Row {
-                id: Id::VariableScope(scope),
-                label: child.label,
-                op: None,
-                note: String::new(),
-                items: child.items,
-                bytes: child.bytes,
-                branch: true,
-            },
+            Some(scope) => {
+                let id = Id::VariableScope(scope);
+                branch(id, child.label, child.items, child.bytes)
+            }
             None => {
                 let v = &model.variables[child.item as usize];
                 Row {

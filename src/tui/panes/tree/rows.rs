@@ -35,7 +35,7 @@ pub struct Row {
     pub branch: bool,
 }
 
-fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row {
+pub fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row {
     Row {
         id,
         label: label.into(),
