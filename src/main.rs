@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Action::Ui(start) => {
             let options = tui::Options {
                 theme: start.theme,
+                cache: tui::config::cache_folder(),
                 open: OpenOptions {
                     version: start.version,
                 },

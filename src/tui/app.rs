@@ -1,8 +1,8 @@
 //! The state of the program and every change to it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use tui_input::Input;
@@ -14,10 +14,11 @@ use super::jobs::{Finished, Jobs, Output, Slot};
 use super::keymap::{Key, Keymap};
 use super::overlay::{Act, Ask, Choice, Overlay, Picker};
 use super::panes::{self, Context, Handled, Pane, PaneId, Request};
+use super::place::{Memory, Place};
 use super::render::Hits;
 use super::term::{InputEvent, KeyEventKind, Position};
 use super::theme::Theme;
-use super::{Event, Options, search};
+use super::{Event, Options, search, watch};
 use crate::error::{Error, Result};
 use crate::format::OpenOptions;
 use crate::model::Model;
@@ -27,6 +28,8 @@ pub struct Desk {
     pub id: u64,
     pub path: PathBuf,
     pub state: State,
+    /// Its files were changed since it was opened.
+    pub changed: bool,
 }
 
 pub enum State {
@@ -63,7 +66,10 @@ pub struct App {
     /// What the mouse can hit, left behind by the last frame.
     pub(super) hits: std::cell::RefCell<Hits>,
     open_options: OpenOptions,
-    first_pane: PaneId,
+    first_pane: Option<PaneId>,
+    memory: Option<Memory>,
+    /// Whether the files of open models are looked after.
+    pub(super) watches: bool,
     config_folder: Option<PathBuf>,
     sender: Sender<Event>,
     receiver: Receiver<Event>,
@@ -106,7 +112,13 @@ impl App {
             clicked: None,
             hits: Default::default(),
             open_options: options.open.clone(),
-            first_pane: options.pane.unwrap_or(PaneId::Overview),
+            first_pane: options.pane,
+            memory: options
+                .cache
+                .as_deref()
+                .filter(|_| config.remember != Some(false))
+                .map(Memory::new),
+            watches: false,
             config_folder: folder,
             sender,
             receiver,
@@ -137,6 +149,23 @@ impl App {
     /// Opens a model in the background and shows it.
     pub fn open(&mut self, path: PathBuf) -> u64 {
         let id = self.add_desk(path.clone());
+        self.read(id, path);
+        id
+    }
+
+    /// Reads the front model from its files again; one keeps one's place.
+    fn reload(&mut self) {
+        let Some(desk) = self.desks.get_mut(self.current) else {
+            return;
+        };
+        if let State::Failed(_) = desk.state {
+            desk.state = State::Opening;
+        }
+        let (id, path) = (desk.id, desk.path.clone());
+        self.read(id, path);
+    }
+
+    fn read(&mut self, id: u64, path: PathBuf) {
         let slot = Slot {
             desk: id,
             pane: None,
@@ -153,7 +182,6 @@ impl App {
                 )?)))
             }),
         );
-        id
     }
 
     fn add_desk(&mut self, path: PathBuf) -> u64 {
@@ -163,6 +191,7 @@ impl App {
             id,
             path,
             state: State::Opening,
+            changed: false,
         });
         // Several paths on the command line: the first stays in front.
         if self.desks.len() == 1 {
@@ -176,15 +205,47 @@ impl App {
         let Some(at) = self.desks.iter().position(|d| d.id == id) else {
             return;
         };
-        self.models.push(model.clone());
-        self.desks[at].state = State::Open(Box::new(Open {
+        if self.watches {
+            watch::watch(&model, self.sender.clone());
+        }
+        let start = Spot {
+            pane: self.first_pane.unwrap_or(PaneId::Overview),
             focus: Focus::start(&model),
-            pane: self.first_pane,
+        };
+        let mut history = History::default();
+        let (spot, index) = match &self.desks[at].state {
+            // Read again: the same place in what is there now, and no work for what was.
+            State::Open(old) => {
+                self.jobs.cancel_where(|s| s.desk == id);
+                let place = Place::of(old.pane, old.focus, &old.model);
+                let index = self.models.iter().position(|m| Arc::ptr_eq(m, &old.model));
+                self.notice = Some(format!("read {} again", model.name));
+                (place.find(&model), index)
+            }
+            _ => {
+                let memory = self.memory.as_ref().filter(|_| self.first_pane.is_none());
+                let place = memory.and_then(|m| m.recall(&model.path));
+                (place.and_then(|p| p.find(&model)), None)
+            }
+        };
+        let spot = spot.map_or(start, |(pane, focus)| Spot { pane, focus });
+        if spot != start {
+            history.leave(start);
+        }
+        let index = index.unwrap_or(self.models.len());
+        match self.models.get_mut(index) {
+            Some(old) => *old = model.clone(),
+            None => self.models.push(model.clone()),
+        }
+        self.desks[at].changed = false;
+        self.desks[at].state = State::Open(Box::new(Open {
+            focus: spot.focus,
+            pane: spot.pane,
             panes: panes::all(&model),
-            history: History::default(),
+            history,
             hits: Vec::new(),
             hit: 0,
-            model: model.clone(),
+            model,
         }));
         self.on_desk(at, |pane, cx| pane.shown(cx));
         let waiting: Vec<u64> = self
@@ -194,7 +255,6 @@ impl App {
             .map(|(desk, _)| *desk)
             .collect();
         self.comparing.retain(|(_, other)| *other != id);
-        let index = self.models.len() - 1;
         for desk in waiting {
             if let Some(at) = self.desks.iter().position(|d| d.id == desk) {
                 self.current = at;
@@ -352,6 +412,7 @@ impl App {
             Event::Input(InputEvent::Resize(..)) => self.changed = true,
             Event::Input(_) => {}
             Event::Job(finished) => self.finished(finished),
+            Event::Changed(model) => self.files_changed(&model),
             Event::Suspend => self.suspend = true,
             Event::Terminate => self.done = true,
         }
@@ -382,6 +443,7 @@ impl App {
             Command::Models => self.list_models(),
             Command::CycleTheme => self.cycle_theme(),
             Command::Help => self.overlay = Some(Overlay::Help { scroll: 0 }),
+            Command::Reload => self.reload(),
             Command::Redraw => self.redraw = true,
             #[cfg(unix)]
             Command::Suspend => self.suspend = true,
@@ -556,6 +618,10 @@ impl App {
         match (slot.pane, result) {
             (None, Ok(Output::Opened(model))) => self.opened(slot.desk, *model),
             (None, Ok(_)) => {}
+            // What was open before it was read again stays.
+            (None, Err(error)) if matches!(self.desks[at].state, State::Open(_)) => {
+                self.overlay = Some(Overlay::Card(error));
+            }
             (None, Err(error)) => {
                 self.comparing.retain(|(_, other)| *other != slot.desk);
                 self.desks[at].state = State::Failed(error);
@@ -567,6 +633,29 @@ impl App {
                 self.on_pane(at, pane, |pane, cx| pane.job_failed(slot.what, error, cx));
             }
         }
+    }
+
+    fn files_changed(&mut self, model: &Weak<Model>) {
+        for desk in &mut self.desks {
+            if let State::Open(open) = &desk.state
+                && std::ptr::eq(Arc::as_ptr(&open.model), model.as_ptr())
+            {
+                desk.changed = true;
+                self.changed = true;
+            }
+        }
+    }
+
+    /// Keeps where one is in each model for the next sitting.
+    pub(super) fn remember(&self) {
+        let Some(memory) = &self.memory else { return };
+        memory.keep(self.desks.iter().filter_map(|desk| match &desk.state {
+            State::Open(open) => {
+                let place = Place::of(open.pane, open.focus, &open.model);
+                Some((open.model.path.clone(), place))
+            }
+            _ => None,
+        }));
     }
 
     /// Time passes while work runs.

@@ -118,6 +118,7 @@ commands! {
     Models "models" ["m"] Everywhere, "models", "Switch between open models, or open another";
     CycleTheme "theme" ["F2"] Everywhere, "theme", "The next colour theme";
     Help "help" ["?", "F1"] Everywhere, "help", "What works here";
+    Reload "reload" ["F5", "Ctrl-r"] Everywhere, "reload", "Read the model from its files again";
     Redraw "redraw" ["Ctrl-l"] Everywhere, "redraw", "Draw the whole screen again";
     #[cfg(unix)] Suspend "suspend" ["Ctrl-z"] Everywhere, "suspend", "Back to the shell; `fg` returns here";
     Quit "quit" ["q", "Ctrl-c"] Everywhere, "quit", "Leave mexplore";

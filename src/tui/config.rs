@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub theme: Option<String>,
+    /// `false`: begin every model at its overview.
+    pub remember: Option<bool>,
     /// Command to its keys: `quit = ["Ctrl-q"]`.
     pub keys: BTreeMap<String, Vec<String>>,
 }
@@ -39,14 +41,23 @@ impl Config {
 
 /// `$XDG_CONFIG_HOME/mexplore`, `%APPDATA%\mexplore` or `~/.config/mexplore`.
 pub fn folder() -> Option<PathBuf> {
+    base("XDG_CONFIG_HOME", "APPDATA", ".config")
+}
+
+/// `$XDG_CACHE_HOME/mexplore`, `%LOCALAPPDATA%\mexplore` or `~/.cache/mexplore`.
+pub fn cache_folder() -> Option<PathBuf> {
+    base("XDG_CACHE_HOME", "LOCALAPPDATA", ".cache")
+}
+
+fn base(xdg: &str, windows: &str, in_home: &str) -> Option<PathBuf> {
     let absolute = |name: &str| {
         std::env::var_os(name)
             .map(PathBuf::from)
             .filter(|p| p.is_absolute())
     };
-    absolute("XDG_CONFIG_HOME")
-        .or_else(|| absolute("APPDATA"))
-        .or_else(|| absolute("HOME").map(|home| home.join(".config")))
+    absolute(xdg)
+        .or_else(|| absolute(windows))
+        .or_else(|| absolute("HOME").map(|home| home.join(in_home)))
         .map(|base| base.join("mexplore"))
 }
 

@@ -11,14 +11,17 @@ pub mod keymap;
 pub mod overlay;
 pub mod panes;
 pub mod picture;
+pub mod place;
 pub mod render;
 pub mod search;
 pub mod term;
 pub mod text;
 pub mod theme;
+mod watch;
 pub mod widgets;
 
 use std::path::PathBuf;
+use std::sync::Weak;
 use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -29,11 +32,14 @@ use self::panes::PaneId;
 use self::term::InputEvent;
 use crate::error::{Error, Result};
 use crate::format::OpenOptions;
+use crate::model::Model;
 
 /// What can happen.
 pub enum Event {
     Input(InputEvent),
     Job(jobs::Finished),
+    /// The files of this model are no longer what was opened.
+    Changed(Weak<Model>),
     /// A signal asked the program to stop until it is sent on.
     Suspend,
     /// A signal asked the program to end.
@@ -48,6 +54,8 @@ pub struct Options {
     /// The pane to begin with.
     pub pane: Option<PaneId>,
     pub open: OpenOptions,
+    /// Where places of earlier sittings are kept; nothing is remembered without it.
+    pub cache: Option<PathBuf>,
     /// Where `config.toml` and `themes/` are; the usual folder without it.
     pub config: Option<PathBuf>,
 }
@@ -65,6 +73,7 @@ const BATCH: usize = 64;
 /// A bad config file or theme, or a terminal that can't be used. A model that can't be opened is a card on the screen.
 pub fn run(paths: &[PathBuf], options: &Options) -> Result<()> {
     let mut app = App::new(options)?;
+    app.watches = true;
     for path in paths {
         app.open(path.clone());
     }
@@ -116,6 +125,7 @@ pub fn run(paths: &[PathBuf], options: &Options) -> Result<()> {
         draw = app.take_changed();
     }
     drop(screen);
+    app.remember();
     crate::format::finish_writing();
     Ok(())
 }

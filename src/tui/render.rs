@@ -109,23 +109,37 @@ fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let line = Line::from(spans);
     let used = line.width() as u16;
     line.render(area, buf);
-    if let Some(job) = app
-        .jobs
-        .oldest()
-        .filter(|j| j.since.as_millis() >= QUIET_MS)
-    {
-        let done = job
-            .snapshot
-            .fraction()
-            .map(|f| format!(" {:.0} %", f * 100.0))
-            .unwrap_or_default();
-        let words = format!("{} {}{done} ", SPINNER[app.tick % SPINNER.len()], job.label);
-        let room = area.width.saturating_sub(used.min(area.width / 2) + 1);
-        let words = text::fit(&words, room as usize);
-        let wide = width(&words) as u16;
-        let at = area.right().saturating_sub(wide);
-        buf.set_string(at, area.y, words, theme[Role::Accent]);
+    let Some((words, role)) = header_note(app) else {
+        return;
+    };
+    let room = area.width.saturating_sub(used.min(area.width / 2) + 1);
+    let words = text::fit(&words, room as usize);
+    let wide = width(&words) as u16;
+    let at = area.right().saturating_sub(wide);
+    buf.set_string(at, area.y, words, theme[role]);
+    if role == Role::Warn {
+        let place = Rect::new(at, area.y, wide, 1);
+        let mut hits = app.hits.borrow_mut();
+        hits.commands.push((place, Command::Reload));
     }
+}
+
+/// What stands at the right of the header: running work, else that the files were changed.
+fn header_note(app: &App) -> Option<(String, Role)> {
+    let job = app.jobs.oldest();
+    if let Some(job) = job.filter(|j| j.since.as_millis() >= QUIET_MS) {
+        let done = job.snapshot.fraction();
+        let done = done.map_or_else(String::new, |f| format!(" {:.0} %", f * 100.0));
+        let spinner = SPINNER[app.tick % SPINNER.len()];
+        return Some((format!("{spinner} {}{done} ", job.label), Role::Accent));
+    }
+    let key = app.keymap.key(Command::Reload);
+    app.desk().filter(|desk| desk.changed).map(|_| {
+        (
+            format!("changed on disk   {key} reads it again "),
+            Role::Warn,
+        )
+    })
 }
 
 /// `SavedModel · TensorFlow 2.21.0 · 412 KB`

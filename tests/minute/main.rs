@@ -5,6 +5,7 @@
 mod copying;
 mod leaving;
 mod monkey;
+mod returning;
 mod stopping;
 mod terminal;
 
