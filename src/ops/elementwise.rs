@@ -1,6 +1,7 @@
 //! Operators on pairs of elements: arithmetic, comparisons, logic, selection.
 
 use super::Fact;
+use super::in_place::{self, Sizes};
 use super::types::{with_integer, with_number, with_type};
 use super::{Context, Io, Operator, Prepared, broadcast, quantized};
 use crate::error::Result;
@@ -176,7 +177,8 @@ fn prepare_binary(cx: &Context) -> Result<Prepared> {
         BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div => quantized::activation(cx)?,
         _ => Clamp::NONE,
     };
-    arithmetic(cx, op, dtype, (cx.sizes(0)?, cx.sizes(1)?, out), clamp)
+    let (a, b) = (cx.sizes(0)?, cx.sizes(1)?);
+    arithmetic(cx, op, dtype, Sizes { a, b, out }, clamp)
 }
 
 fn broadcast_sizes(cx: &Context) -> Result<Vec<usize>> {
@@ -189,38 +191,34 @@ fn broadcast_sizes(cx: &Context) -> Result<Vec<usize>> {
         .ok_or_else(|| cx.wrong("an input of unknown shape"))
 }
 
-type Sizes3 = (Vec<usize>, Vec<usize>, Vec<usize>);
-
 fn arithmetic(
     cx: &Context,
     op: BinaryOp,
     dtype: DType,
-    sizes: Sizes3,
+    sizes: Sizes,
     clamp: Clamp,
 ) -> Result<Prepared> {
     let rules = rules(cx);
+    // Divisors and exponents are looked over first.
+    let piecemeal = match op {
+        BinaryOp::FloorDiv | BinaryOp::FloorMod | BinaryOp::TruncateMod | BinaryOp::Pow => false,
+        BinaryOp::Div => !dtype.is_integer(),
+        _ => true,
+    };
     match dtype {
-        DType::Float32 => Prepared::function(move |io| {
-            let (a, b, out) = (
-                io.input::<f32>(0)?,
-                io.input::<f32>(1)?,
-                io.output::<f32>(0)?,
-            );
-            binary::binary(op, rules, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))?;
+        DType::Float32 => in_place::binary::<f32>(sizes, piecemeal, move |a, b, (out, shape)| {
+            binary::binary(op, rules, a, b, (&mut *out, shape))?;
             clamp.apply_all(out);
             Ok(())
         }),
-        DType::Complex64 => Prepared::function(move |io| {
-            let (a, b, out) = (io.input::<[f32; 2]>(0)?, io.input(1)?, io.output(0)?);
-            binary::binary_complex(op, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))
+        DType::Complex64 => in_place::binary::<[f32; 2]>(sizes, piecemeal, move |a, b, out| {
+            binary::binary_complex(op, a, b, out)
         }),
-        DType::Complex128 => Prepared::function(move |io| {
-            let (a, b, out) = (io.input::<[f64; 2]>(0)?, io.input(1)?, io.output(0)?);
-            binary::binary_complex(op, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))
+        DType::Complex128 => in_place::binary::<[f64; 2]>(sizes, piecemeal, move |a, b, out| {
+            binary::binary_complex(op, a, b, out)
         }),
-        _ => with_number!(dtype, T => Prepared::function(move |io| {
-            let (a, b, out) = (io.input::<T>(0)?, io.input::<T>(1)?, io.output::<T>(0)?);
-            binary::binary(op, rules, (a, &sizes.0), (b, &sizes.1), (out, &sizes.2))
+        _ => with_number!(dtype, T => in_place::binary::<T>(sizes, piecemeal, move |a, b, out| {
+            binary::binary(op, rules, a, b, out)
         }), else Err(cx.no_kernel(dtype))),
     }
 }
@@ -247,7 +245,11 @@ fn prepare_bias_add(cx: &Context) -> Result<Prepared> {
         cx,
         BinaryOp::Add,
         dtype,
-        (value.clone(), spread, value),
+        Sizes {
+            a: value.clone(),
+            b: spread,
+            out: value,
+        },
         Clamp::NONE,
     )
 }
@@ -268,10 +270,12 @@ fn prepare_add_n(cx: &Context) -> Result<Prepared> {
     {
         return Err(cx.wrong("its inputs differ in shape or type"));
     }
-    with_number!(dtype, T => Prepared::function(move |io| {
+    with_number!(dtype, T => Prepared::in_place(&[0], move |io| {
         use crate::kernels::elementwise::number::Number;
         let out = io.output::<T>(0)?;
-        out.copy_from_slice(io.input::<T>(0)?);
+        if !io.is_in_place(0) {
+            out.copy_from_slice(io.input::<T>(0)?);
+        }
         for input in 1..count {
             for (sum, &x) in out.iter_mut().zip(io.input::<T>(input)?) {
                 *sum = sum.add(x);

@@ -16,6 +16,12 @@ pub trait Kernel: Send + Sync {
         true
     }
 
+    /// Inputs whose memory output 0 may be. Where it is, the input is absent from [`Io::inputs`] and the output holds
+    /// its values.
+    fn in_place(&self) -> &'static [usize] {
+        &[]
+    }
+
     /// Bytes that `run` wants in [`Io::scratch`]: the sum of [`room_bytes`] of what it takes.
     fn scratch_bytes(&self) -> usize {
         0
@@ -79,6 +85,20 @@ impl Prepared {
         Ok(Prepared::Kernel(Box::new(Packed {
             packed,
             scratch_bytes,
+            in_place: &[],
+            run,
+        })))
+    }
+
+    /// A kernel whose output 0 may lie where one of these inputs lies, see [`Kernel::in_place`].
+    pub fn in_place(
+        in_place: &'static [usize],
+        run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Ok(Prepared::Kernel(Box::new(Packed {
+            packed: &[],
+            scratch_bytes: 0,
+            in_place,
             run,
         })))
     }
@@ -101,6 +121,7 @@ impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Function<F> 
 struct Packed<F> {
     packed: &'static [usize],
     scratch_bytes: usize,
+    in_place: &'static [usize],
     run: F,
 }
 
@@ -111,6 +132,10 @@ impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Packed<F> {
 
     fn reads(&self, input: usize) -> bool {
         !self.packed.contains(&input)
+    }
+
+    fn in_place(&self) -> &'static [usize] {
+        self.in_place
     }
 
     fn scratch_bytes(&self) -> usize {
@@ -219,6 +244,11 @@ impl<'s, 'a> Io<'s, 'a> {
 
     pub fn input<T: Element>(&self, index: usize) -> Result<&'a [T]> {
         self.view(index)?.values()
+    }
+
+    /// Whether input `index` lies where output 0 does (or is absent).
+    pub fn is_in_place(&self, index: usize) -> bool {
+        self.inputs.get(index).copied().flatten().is_none()
     }
 
     /// `None` where an optional input is absent.

@@ -13,6 +13,7 @@ mod fact;
 mod family;
 mod fast;
 mod gather;
+mod in_place;
 mod kernel;
 mod known;
 pub mod lower;

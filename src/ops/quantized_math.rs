@@ -1,5 +1,6 @@
 //! Arithmetic and activations on quantized integers, in the TFLite dialect.
 
+use super::in_place::{self, Sizes};
 use super::quantized::{activation, range};
 use super::{Context, Prepared};
 use crate::error::Result;
@@ -40,12 +41,6 @@ pub fn binary(cx: &Context, op: BinaryOp) -> Result<Option<Prepared>> {
     prepared.map(Some)
 }
 
-struct Sizes {
-    a: Vec<usize>,
-    b: Vec<usize>,
-    out: Vec<usize>,
-}
-
 fn sizes(cx: &Context) -> Result<Sizes> {
     let out = super::broadcast::shape(cx, &[cx.shape(0)?, cx.shape(1)?])?.fixed();
     Ok(Sizes {
@@ -71,10 +66,8 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
     );
     let wide = T::DTYPE == DType::Int16;
     let math = QuantizedBinary::new(op, a, b, out, wide, bounds::<T>(cx, op)?);
-    let sizes = sizes(cx)?;
-    Prepared::function(move |io| {
-        let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
-        math.run((x, &sizes.a), (y, &sizes.b), (io.output(0)?, &sizes.out));
+    in_place::binary::<T>(sizes(cx)?, true, move |x, y, out| {
+        math.run(x, y, out);
         Ok(())
     })
 }
@@ -105,17 +98,9 @@ fn power_of_two_shifts(cx: &Context, op: QuantizedOp) -> Result<Option<(i32, i32
 
 fn shifted_add(cx: &Context, op: QuantizedOp, (a, b): (i32, i32)) -> Result<Prepared> {
     let bounds = bounds::<i16>(cx, op)?;
-    let sizes = sizes(cx)?;
-    Prepared::function(move |io| {
-        let (x, y) = (io.input::<i16>(0)?, io.input::<i16>(1)?);
-        let subtract = op == QuantizedOp::Sub;
-        add_power_of_two(
-            subtract,
-            (x, &sizes.a, a),
-            (y, &sizes.b, b),
-            bounds,
-            (io.output(0)?, &sizes.out),
-        );
+    let subtract = op == QuantizedOp::Sub;
+    in_place::binary(sizes(cx)?, true, move |x, y, out| {
+        add_power_of_two(subtract, (x.0, x.1, a), (y.0, y.1, b), bounds, out);
         Ok(())
     })
 }
@@ -125,10 +110,7 @@ pub fn unary(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
     let prepared = match cx.dtype(0)? {
         DType::Int8 if op == UnaryOp::Rsqrt => {
             let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
-            Prepared::function(move |io| {
-                kernels::rsqrt_i8(io.input(0)?, a, b, io.output(0)?);
-                Ok(())
-            })
+            in_place::unary(move |x, out| kernels::rsqrt_i8(x, a, b, out))
         }
         DType::Int8 => typed_unary::<i8>(cx, op),
         DType::UInt8 => typed_unary::<u8>(cx, op),
@@ -143,24 +125,17 @@ fn rescaled<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Option<
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     let relu = |clamp: Clamp| {
         let range = quantized_range::<T>((clamp.lo, clamp.hi), b.scale, b.zero);
-        Prepared::function(move |io| {
-            kernels::relu::<T>(io.input(0)?, a, b, range, io.output(0)?);
-            Ok(())
-        })
+        in_place::unary(move |x, out| kernels::relu::<T>(x, a, b, range, out))
     };
     let prepared = match op {
         UnaryOp::Relu => relu(Clamp::RELU),
         UnaryOp::Relu6 => relu(Clamp::RELU6),
         UnaryOp::ReluN1To1 => relu(Clamp::RELU_N1_TO_1),
         UnaryOp::Relu0To1 => relu(Clamp::RELU_0_TO_1),
-        UnaryOp::LeakyRelu { alpha } => Prepared::function(move |io| {
-            kernels::leaky_relu::<T>(io.input(0)?, alpha, a, b, io.output(0)?);
-            Ok(())
-        }),
-        UnaryOp::Abs => Prepared::function(move |io| {
-            kernels::abs::<T>(io.input(0)?, a, b, io.output(0)?);
-            Ok(())
-        }),
+        UnaryOp::LeakyRelu { alpha } => {
+            in_place::unary(move |x, out| kernels::leaky_relu::<T>(x, alpha, a, b, out))
+        }
+        UnaryOp::Abs => in_place::unary(move |x, out| kernels::abs::<T>(x, a, b, out)),
         _ => return Ok(None),
     };
     prepared.map(Some)
@@ -197,19 +172,13 @@ fn typed_unary<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Prep
     }
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     if op == UnaryOp::HardSwish {
-        return Prepared::function(move |io| {
-            kernels::hard_swish::<T>(io.input(0)?, a, b, io.output(0)?);
-            Ok(())
-        });
+        return in_place::unary(move |x, out| kernels::hard_swish::<T>(x, a, b, out));
     }
     if !has_table(op) {
         return Err(cx.unsupported(format!("no kernel for quantized {}", T::DTYPE)));
     }
     let table = Table8::<T>::new(a, b, real(op));
-    Prepared::function(move |io| {
-        table.run(io.input(0)?, io.output(0)?);
-        Ok(())
-    })
+    in_place::unary(move |x, out| table.run(x, out))
 }
 
 fn wide_unary(cx: &Context, op: UnaryOp) -> Result<Prepared> {
@@ -218,20 +187,11 @@ fn wide_unary(cx: &Context, op: UnaryOp) -> Result<Prepared> {
     }
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     match op {
-        UnaryOp::Logistic => Prepared::function(move |io| {
-            kernels::logistic_i16(io.input(0)?, a.scale, io.output(0)?);
-            Ok(())
-        }),
-        UnaryOp::Tanh => Prepared::function(move |io| {
-            kernels::tanh_i16(io.input(0)?, a.scale, io.output(0)?);
-            Ok(())
-        }),
+        UnaryOp::Logistic => in_place::unary(move |x, out| kernels::logistic_i16(x, a.scale, out)),
+        UnaryOp::Tanh => in_place::unary(move |x, out| kernels::tanh_i16(x, a.scale, out)),
         op if has_table(op) || op == UnaryOp::Rsqrt => {
             let table = Table16::new(a, b, real(op));
-            Prepared::function(move |io| {
-                table.run(io.input(0)?, io.output(0)?);
-                Ok(())
-            })
+            in_place::unary(move |x, out| table.run(x, out))
         }
         _ => Err(cx.unsupported("no kernel for quantized int16")),
     }

@@ -1,7 +1,7 @@
 //! Functions of one element, activations among them, and casts.
 
 use super::types::{with_float, with_integer, with_type};
-use super::{Context, Fact, Operator, Prepared, elementwise::rules};
+use super::{Context, Fact, Operator, Prepared, elementwise::rules, in_place};
 use crate::error::Result;
 use crate::kernels::Rules;
 use crate::kernels::elementwise::cast::{self, Bool, CastTarget, Castable};
@@ -182,16 +182,10 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     }
     if dtype.is_integer() {
         let op = integer_function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
-        return with_integer!(dtype, T => Prepared::function(move |io| {
-            unary::unary_integer(op, io.input::<T>(0)?, io.output(0)?);
-            Ok(())
-        }), else Err(cx.no_kernel(dtype)));
+        return with_integer!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary_integer(op, x, out)), else Err(cx.no_kernel(dtype)));
     }
     let op = function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
-    with_float!(dtype, T => Prepared::function(move |io| {
-        unary::unary(op, io.input::<T>(0)?, io.output::<T>(0)?);
-        Ok(())
-    }), else Err(cx.no_kernel(dtype)))
+    with_float!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary(op, x, out)), else Err(cx.no_kernel(dtype)))
 }
 
 fn infer_test(cx: &Context) -> Result<Vec<Fact>> {
@@ -217,10 +211,7 @@ fn prepare_test(cx: &Context) -> Result<Prepared> {
 
 fn prepare_not(cx: &Context) -> Result<Prepared> {
     match cx.dtype(0)? {
-        DType::Bool => Prepared::function(|io| {
-            unary::logical_not(io.input(0)?, io.output(0)?);
-            Ok(())
-        }),
+        DType::Bool => in_place::unary(unary::logical_not),
         other => Err(cx.no_kernel(other)),
     }
 }

@@ -8,6 +8,7 @@ mod execute;
 mod inputs;
 #[cfg(test)]
 mod packed_tests;
+mod places;
 mod plan;
 mod problems;
 mod session;
@@ -77,7 +78,8 @@ pub struct ArenaReport {
 
 #[derive(Debug, Clone)]
 pub struct ArenaBlock {
-    /// `None` for what the kernel of one step works with.
+    /// The value, or the first of several that take each other's place; `None` for what the kernel of one step works
+    /// with.
     pub value: Option<Name>,
     pub offset: usize,
     pub bytes: usize,

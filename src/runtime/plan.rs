@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::arena::{self, Lifetime};
+use super::ArenaReport;
 use super::execute::{Memory, allocate, evaluate};
 use super::problems::Problems;
-use super::{ArenaBlock, ArenaReport};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Threads;
 use crate::model::{DType, Graph, NodeId, Shape, Tensor, ValueId, Variable};
@@ -106,14 +105,14 @@ pub struct Plan {
 /// Sizes at most this large are looked at when shapes are inferred from values during a run.
 const MAX_SHAPE_VALUES: usize = 4096;
 
-struct Builder<'s> {
-    setup: &'s Setup,
+pub(super) struct Builder<'s> {
+    pub setup: &'s Setup,
     /// A plan for other sizes, whose folded constants are used again.
     before: Option<&'s Plan>,
-    facts: Vec<Option<Fact>>,
+    pub facts: Vec<Option<Fact>>,
     /// Values that are the bytes of another value.
-    same_as: Vec<usize>,
-    steps: Vec<Step>,
+    pub same_as: Vec<usize>,
+    pub steps: Vec<Step>,
     problems: Problems,
 }
 
@@ -387,198 +386,6 @@ impl Builder<'_> {
             keep[at - 1]
         });
     }
-
-    /// The last step that reads each value (by the value whose bytes it is); results of the graph live to the end.
-    fn last_uses(&self) -> Vec<Option<usize>> {
-        let mut last = vec![None; self.facts.len()];
-        for (at, step) in self.steps.iter().enumerate() {
-            for value in step.inputs.iter().flatten().chain(&step.outputs) {
-                last[self.same_as[value.index()]] = Some(at);
-            }
-        }
-        for output in &self.setup.outputs {
-            last[self.same_as[output.index()]] = Some(self.steps.len());
-        }
-        last
-    }
-
-    fn places(&mut self, last_use: &[Option<usize>]) -> Result<Vec<Place>> {
-        let mut places = vec![Place::Nowhere; self.facts.len()];
-        for step in &self.steps {
-            for value in &step.outputs {
-                places[value.index()] = match (&step.work, &self.facts[value.index()]) {
-                    (Work::Kernel(_), Some(fact)) => Place::Arena {
-                        offset: 0,
-                        bytes: bytes_of(fact)?,
-                    },
-                    _ => Place::Owned(value.index()),
-                };
-            }
-        }
-        for (at, id) in self.setup.inputs.iter().enumerate() {
-            places[id.index()] = Place::Input(at);
-        }
-        let read: Vec<bool> = {
-            let mut read = vec![false; self.facts.len()];
-            let used = self.steps.iter().flat_map(|s| s.inputs.iter().flatten());
-            for value in used.chain(&self.setup.outputs) {
-                read[value.index()] = true;
-            }
-            read
-        };
-        for at in 0..self.facts.len() {
-            let constant = self.facts[at].as_ref().and_then(|f| f.constant.as_ref());
-            if let (Some(constant), true) = (constant, read[at]) {
-                places[at] = Place::Constant(constant.read()?);
-            }
-        }
-        for (at, step) in self.steps.iter_mut().enumerate() {
-            for value in step.inputs.iter().flatten().chain(&step.outputs) {
-                let root = self.same_as[value.index()];
-                if matches!(places[root], Place::Owned(_))
-                    && last_use[root] == Some(at)
-                    && !step.releases.contains(&root)
-                {
-                    step.releases.push(root);
-                }
-            }
-        }
-        Ok(places)
-    }
-
-    fn arena(
-        &mut self,
-        places: &mut [Place],
-        last_use: &[Option<usize>],
-    ) -> Result<(usize, ArenaReport)> {
-        let mut owners = Vec::new();
-        let mut lifetimes = Vec::new();
-        for (first, step) in self.steps.iter().enumerate() {
-            for value in &step.outputs {
-                if let Place::Arena { bytes, .. } = places[value.index()] {
-                    owners.push(Owner::Value(*value));
-                    lifetimes.push(Lifetime {
-                        bytes,
-                        first,
-                        last: last_use[value.index()].unwrap_or(first),
-                    });
-                }
-            }
-            if let Work::Kernel(kernel) = &step.work
-                && kernel.scratch_bytes() > 0
-            {
-                owners.push(Owner::Scratch(first));
-                lifetimes.push(Lifetime {
-                    bytes: kernel.scratch_bytes(),
-                    first,
-                    last: first,
-                });
-            }
-        }
-        let (offsets, size) = arena::assign(&lifetimes)?;
-        for (owner, (lifetime, &at)) in owners.iter().zip(lifetimes.iter().zip(&offsets)) {
-            match owner {
-                Owner::Value(value) => {
-                    if let Place::Arena { offset, .. } = &mut places[value.index()] {
-                        *offset = at;
-                    }
-                }
-                Owner::Scratch(step) => self.steps[*step].pieces.push(Piece {
-                    offset: at,
-                    bytes: lifetime.bytes,
-                    role: Role::Scratch,
-                }),
-            }
-        }
-        for at in 0..places.len() {
-            let root = self.same_as[at];
-            if root != at && matches!(places[at], Place::Nowhere) {
-                places[at] = places[root].clone();
-            }
-        }
-        let blocks: Vec<ArenaBlock> = owners
-            .iter()
-            .zip(lifetimes.iter().zip(&offsets))
-            .map(|(owner, (lifetime, &offset))| ArenaBlock {
-                value: match owner {
-                    Owner::Value(value) => Some(self.setup.graph.value(*value).name.clone()),
-                    Owner::Scratch(_) => None,
-                },
-                offset,
-                bytes: lifetime.bytes,
-                first: lifetime.first,
-                last: lifetime.last.min(self.steps.len().saturating_sub(1)),
-            })
-            .collect();
-        let mut live = vec![0isize; self.steps.len() + 1];
-        for block in &blocks {
-            live[block.first] += block.bytes as isize;
-            live[block.last + 1] -= block.bytes as isize;
-        }
-        let mut sum = 0;
-        let peak = live
-            .iter()
-            .enumerate()
-            .map(|(at, change)| {
-                sum += change;
-                (sum, std::cmp::Reverse(at))
-            })
-            .max();
-        let peak_step = peak.map_or(0, |(_, at)| at.0);
-        let report = ArenaReport {
-            bytes: size,
-            peak_step,
-            peak_node: self
-                .steps
-                .get(peak_step)
-                .map(|s| self.setup.graph.node(s.node).name.to_string())
-                .unwrap_or_default(),
-            blocks,
-        };
-        Ok((size, report))
-    }
-}
-
-/// What a block of the arena is for.
-enum Owner {
-    Value(ValueId),
-    /// What the kernel of this step works with.
-    Scratch(usize),
-}
-
-impl Step {
-    /// Lists the pieces of the arena that the step's operands take, besides its scratch.
-    fn lay(&mut self, places: &[Place]) {
-        let at = |value: &ValueId| match places[value.index()] {
-            Place::Arena { offset, bytes } => Some((offset, bytes)),
-            _ => None,
-        };
-        for (slot, output) in self.outputs.iter().enumerate() {
-            if let Some((offset, bytes)) = at(output) {
-                let role = Role::Output(slot);
-                self.pieces.push(Piece {
-                    offset,
-                    bytes,
-                    role,
-                });
-            }
-        }
-        for input in self.inputs.iter().flatten() {
-            let Some((offset, bytes)) = at(input) else {
-                continue;
-            };
-            let listed = |p: &Piece| p.offset == offset && p.bytes > 0;
-            if bytes > 0 && !self.pieces.iter().any(listed) {
-                let role = Role::Input;
-                self.pieces.push(Piece {
-                    offset,
-                    bytes,
-                    role,
-                });
-            }
-        }
-        self.pieces.sort_by_key(|p| (p.offset, p.bytes));
-    }
 }
 
 enum Choice {
@@ -600,18 +407,6 @@ fn reshaped(fact: &Fact, shape: &Shape) -> Option<Constant> {
         return None;
     }
     constant.reshaped(&sizes)
-}
-
-fn bytes_of(fact: &Fact) -> Result<usize> {
-    fact.dtype
-        .size()
-        .and_then(|size| size.checked_mul(fact.shape.elements()?))
-        .ok_or_else(|| {
-            Error::unsupported(format!(
-                "a value of {} {} has no plain memory",
-                fact.dtype, fact.shape
-            ))
-        })
 }
 
 impl Plan {

@@ -171,8 +171,43 @@ fn profile_intermediates_and_arena_tell_of_the_last_run() {
         session.intermediates()[0].tensor.values::<f32>().unwrap(),
         [2.0, 3.5, 0.0]
     );
-    assert_eq!(session.arena().bytes, 128);
-    assert_eq!(session.arena().blocks.len(), 2);
+    // NEG writes over what it reads.
+    assert_eq!(session.arena().bytes, 64);
+    assert_eq!(session.arena().blocks.len(), 1);
+}
+
+#[test]
+fn only_what_nothing_else_needs_is_written_over() {
+    let mut net = Net::new(Dialect::Tf);
+    let x = net.input("x", DType::Float32, &[2, 3]);
+    let op = |net: &mut Net, op: &str, inputs: &[ValueId]| {
+        net.op(op, inputs, DType::Float32, Attrs::new())
+    };
+    let negated = op(&mut net, "Neg", &[x]);
+    let flat = net.constant(&Tensor::from_values(&[1], &[-1i32]));
+    let seen = op(&mut net, "Reshape", &[negated, flat]);
+    let six = net.constant(&Tensor::from_values(&[6], &[1.0f32; 6]));
+    let more = op(&mut net, "AddV2", &[seen, six]); // `negated` lives on
+    let row = net.constant(&Tensor::from_values(&[3], &[10.0f32, 20.0, 30.0]));
+    let shifted = op(&mut net, "Sub", &[row, negated]); // over `negated`
+    let doubled = op(&mut net, "AddV2", &[shifted, shifted]); // twice the same: not over it
+    let square = op(&mut net, "Square", &[doubled]); // `doubled` is a result: not over it
+    let model = net.finish(&[more, doubled, square]);
+    let values = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let mut session = session(&model);
+    for _ in 0..2 {
+        let x = Tensor::from_values(&[2, 3], &values);
+        let out = session.run(&[("x".into(), x)], &Progress::new()).unwrap();
+        let floats = |at: usize| out[at].1.values::<f32>().unwrap().to_vec();
+        assert_eq!(floats(0), values.map(|v| 1.0 - v));
+        let doubled = [22.0, 44.0, 66.0, 28.0, 50.0, 72.0];
+        assert_eq!(floats(1), doubled);
+        assert_eq!(floats(2), doubled.map(|v| v * v));
+    }
+    let blocks = session.arena().blocks;
+    let names: Vec<_> = blocks.iter().flat_map(|b| b.value.clone()).collect();
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    assert_eq!(names, ["Neg", "AddV2", "AddV2", "Square"]);
 }
 
 #[test]
@@ -227,6 +262,16 @@ fn shapes_that_depend_on_values_are_found_in_the_run() {
     let x = Tensor::from_values(&[6], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
     let out = one(&model, &[x.clone(), Tensor::from_values(&[2], &[3i32, 2])]).unwrap();
     assert_eq!((out.shape(), out.number(5)), (&[3, 2][..], Some(-6.0)));
+    let mut session = session(&model);
+    for to in [[3i32, 2], [3, 2], [2, 3], [6, 1], [3, 2]] {
+        let given = [
+            ("x".to_owned(), x.clone()),
+            ("to".to_owned(), Tensor::from_values(&[2], &to)),
+        ];
+        let out = session.run(&given, &Progress::new()).unwrap();
+        assert_eq!(out[0].1.shape(), to.map(|size| size as usize));
+    }
+    assert!(!session.is_static());
     assert!(one(&model, &[x, Tensor::from_values(&[2], &[4i32, 2])]).is_err());
 }
 
