@@ -109,6 +109,36 @@ fn bench_measures_runs_and_operators() {
 }
 
 #[test]
+fn a_recipe_says_what_became_of_each_operator() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recipe, out) = (path(&folder, "recipe.json"), path(&folder, "made.tflite"));
+    let text = r#"[{"regex": ".*", "operation": "FULLY_CONNECTED", "algorithm_key": "min_max_uniform_quantize",
+        "op_config": {"weight_tensor_config": {"num_bits": 4, "granularity": "CHANNELWISE"},
+                      "compute_precision": "INTEGER"}}]"#;
+    std::fs::write(&recipe, text).unwrap();
+    let convert = ["convert", FLOAT, "-o", &out, "--recipe", &recipe];
+    let said_of = json(&[&convert[..], &["--json"]].concat());
+    let of = |op: &str| {
+        let all = said_of["quantized"].as_array().unwrap().iter();
+        all.filter(|t| t["op"] == op)
+            .map(|t| t["form"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("FULLY_CONNECTED"), ["int4 weights"]);
+    assert_eq!(of("CONV_2D"), ["float32"]);
+
+    std::fs::write(&recipe, text.replace("4,", "3,")).unwrap();
+    let (code, _, err) = said(&[&convert[..], &["--force"]].concat());
+    assert_eq!(code, 4);
+    let place = "recipe.json: entry 1 of 1: op_config.weight_tensor_config.num_bits: ";
+    assert!(err.contains(place), "{err}");
+    std::fs::write(&recipe, &text[..40]).unwrap();
+    let (code, _, err) = said(&[&convert[..], &["--force"]].concat());
+    assert_eq!(code, 2);
+    assert!(err.contains("recipe.json: line 1, column 40: EOF"), "{err}");
+}
+
+#[test]
 fn convert_writes_once_and_says_what_it_did() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(&folder, "dense.tflite");

@@ -41,7 +41,7 @@ fn a_model_converts_and_is_compared_with_what_it_became() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("out.tflite");
     let mut app = app(&["digits_cnn"]);
-    press(&mut app, "c Down Down Down Down Enter Ctrl-u");
+    press(&mut app, "c Down Down Down Down Down Enter Ctrl-u");
     for letter in file.display().to_string().chars() {
         let key = if letter == ' ' {
             "Space".to_owned()
@@ -66,7 +66,7 @@ fn the_person_decides_what_may_stand_in_the_file() {
         &app,
         &["can't be converted", "StringLower", "Flex would carry it"],
     );
-    press(&mut app, "Down Down Down Right p");
+    press(&mut app, "Down Down Down Down Right p");
     shows(&app, &["builtin and Flex", "FlexStringLower"]);
     press(&mut app, "Left Left p");
     shows(&app, &["builtin, Flex, custom", "FlexStringLower"]);

@@ -291,18 +291,18 @@ fn convert_before_converting() {
     │ mode          ‹ int8 ›             ││                                        │
     │ calibration     100 of digits:ima… ││                                        │
     │ in and out      float32            ││                                        │
+    │ recipe          none               ││                                        │
     │ operators       builtin only       ││                                        │
     │ file            …cnn.int8.tflite   ││                                        │
     │                 Convert            ││                                        │
     │                                    ││                                        │
-    │   float32   weights and arithmeti… ││                                        │
-    │   float16   weights halve; arithm… ││             Enter converts             │
-    │   dynamic   weights become int8, … ││     p lists what stands in the way     │
-    │ ● int8      everything becomes in… ││                                        │
-    │   int16x8   int16 values, int8 we… ││                                        │
-    │                                    ││                                        │
-    │                                    ││                                        │
-    │                                    ││                                        │
+    │   float32       weights and arith… ││             Enter converts             │
+    │   float16       weights halve; ar… ││     p lists what stands in the way     │
+    │   weights-int8  weights quarter; … ││                                        │
+    │   dynamic       weights become in… ││                                        │
+    │   weights-int4  as dynamic, in 4 … ││                                        │
+    │ ● int8          everything become… ││                                        │
+    │   int16x8       int16 values, int… ││                                        │
     │                                    ││                                        │
     │                                    ││                                        │
     │                                    ││                                        │

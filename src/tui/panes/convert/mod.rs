@@ -1,5 +1,7 @@
 //! Convert: choose what becomes of the model, write it, and see what was done.
 
+mod draw;
+
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,18 +9,17 @@ use std::time::{Duration, Instant};
 
 use super::work::Work;
 use super::{Context, Handled, Pane, Request, View};
-use crate::convert::{self, Allowed, ConvertOptions, ConvertReport, Fate, Placement};
+use crate::convert::{self, Allowed, ConvertOptions, ConvertReport, Placement};
 use crate::error::{Error, Result};
 use crate::feed::{self, SampleSet};
 use crate::model::{Format, Model, Port};
 use crate::progress::Progress;
-use crate::quantize::{Calibration, Io, Mode};
+use crate::quantize::{Calibration, Io, Mode, Recipe};
 use crate::tui::command::Command;
 use crate::tui::jobs::Output;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span};
+use crate::tui::term::{Buffer, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
-use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::{self, Rows, Split, facts::Facts, panel, put};
+use crate::tui::widgets::{Rows, Split};
 
 /// A written file and how it came to be.
 pub struct Done {
@@ -40,6 +41,7 @@ enum Field {
     Mode,
     Calibration,
     Io,
+    Recipe,
     Operators,
     Path,
     Start,
@@ -64,6 +66,8 @@ pub struct ConvertPane {
     sets: Vec<(String, SampleSet)>,
     looked: bool,
     samples: Samples,
+    /// Operator by operator; what it says nothing about follows the mode.
+    recipe: Option<PathBuf>,
     path: PathBuf,
     /// The person named the file; it no longer follows the mode.
     path_typed: bool,
@@ -75,7 +79,7 @@ pub struct ConvertPane {
 }
 
 /// What can be chosen, in the order of how much changes.
-const MODES: [(Option<Mode>, &str, &str); 5] = [
+const MODES: [(Option<Mode>, &str, &str); 7] = [
     (None, "float32", "weights and arithmetic stay float32"),
     (
         Some(Mode::Float16),
@@ -83,9 +87,19 @@ const MODES: [(Option<Mode>, &str, &str); 5] = [
         "weights halve; arithmetic stays float32",
     ),
     (
+        Some(Mode::WeightsInt8),
+        "weights-int8",
+        "weights quarter; arithmetic stays float32",
+    ),
+    (
         Some(Mode::Dynamic),
         "dynamic",
         "weights become int8, sums are scaled at run time; no calibration",
+    ),
+    (
+        Some(Mode::WeightsInt4),
+        "weights-int4",
+        "as dynamic, in 4 bits where there are kernels",
     ),
     (
         Some(Mode::Int8),
@@ -98,6 +112,9 @@ const MODES: [(Option<Mode>, &str, &str); 5] = [
         "int16 values, int8 weights; ranges from calibration samples",
     ),
 ];
+
+/// int8.
+const DEFAULT_MODE: usize = 5;
 
 /// What may stand in the file, in the order of how little a runtime needs.
 const ALLOWED: [(Allowed, &str); 4] = [
@@ -117,12 +134,13 @@ const MOST_SAMPLES: usize = 100;
 impl ConvertPane {
     pub fn new(model: &Arc<Model>) -> ConvertPane {
         let mut pane = ConvertPane {
-            mode: 3,
+            mode: DEFAULT_MODE,
             io: Io::Float,
             allowed: (model.format == Format::SavedModel).then(Allowed::default),
             sets: Vec::new(),
             looked: false,
             samples: Samples::None,
+            recipe: None,
             path: PathBuf::new(),
             path_typed: false,
             rows: Rows::default(),
@@ -146,15 +164,22 @@ impl ConvertPane {
         self.path = text::fresh_file(&format!("{base}.{mode}"), "tflite");
     }
 
+    /// Whether the mode asks for ranges.
     fn calibrates(&self) -> bool {
         matches!(MODES[self.mode].0, Some(Mode::Int8 | Mode::Int16x8))
     }
 
+    /// Whether ranges may be asked for: a recipe's entries can.
+    fn may_calibrate(&self) -> bool {
+        self.calibrates() || self.recipe.is_some()
+    }
+
     fn fields(&self) -> Vec<Field> {
         let mut fields = vec![Field::Mode];
-        if self.calibrates() {
+        if self.may_calibrate() {
             fields.extend([Field::Calibration, Field::Io]);
         }
+        fields.push(Field::Recipe);
         fields.extend(self.allowed.map(|_| Field::Operators));
         fields.extend([Field::Path, Field::Start]);
         if matches!(self.outcome, Outcome::Done(_)) {
@@ -209,7 +234,7 @@ impl ConvertPane {
         &self,
         model: &Arc<Model>,
     ) -> impl FnOnce() -> Result<Option<Calibration>> + Send + use<> {
-        let wanted = self.calibrates();
+        let (wanted, needed) = (self.may_calibrate(), self.calibrates());
         let set = match self.samples {
             Samples::Set(at) => self.sets.get(at).cloned(),
             _ => None,
@@ -229,6 +254,7 @@ impl ConvertPane {
             let (_, signature) = model.signature(None, None)?;
             match (set, &signature.inputs[..]) {
                 (Some((name, set)), [port]) => from_set(&name, &set, port).map(Some),
+                _ if !needed => Ok(None),
                 _ => Err(Error::usage("this mode needs samples to calibrate with")
                     .hint("choose the line \"calibration\" and name an .npz or a folder of them")),
             }
@@ -269,12 +295,13 @@ impl ConvertPane {
         let model = cx.model.clone();
         let calibration = self.calibration(&model);
         let mut options = self.options();
-        let path = self.path.clone();
+        let (path, recipe) = (self.path.clone(), self.recipe.clone());
         cx.job(
             "convert",
             format!("converting to {}", MODES[self.mode].1),
             move |progress| {
                 let begun = Instant::now();
+                options.recipe = recipe.as_deref().map(Recipe::read).transpose()?;
                 options.calibration = calibration()?;
                 let done = convert::convert(&model, &options, progress)?;
                 progress.check()?;
@@ -320,43 +347,16 @@ impl ConvertPane {
                     initial,
                 );
             }
+            Field::Recipe => {
+                let initial = self.recipe.as_ref().map(|p| p.display().to_string());
+                let asks = "an AI Edge Quantizer recipe (JSON); nothing for none";
+                cx.ask("recipe", asks, initial.unwrap_or_default());
+            }
             Field::Path => cx.ask("path", "write to", self.path.display().to_string()),
             Field::Mode | Field::Io | Field::Operators | Field::Start => self.start(cx),
             Field::Compare => self.compare(cx),
         }
     }
-}
-
-/// An operator that becomes no builtin one.
-fn placement_lines(placement: &Placement, theme: &Theme) -> [Line<'static>; 2] {
-    let (mark, role) = match placement.becomes {
-        Fate::Blocked => ("✘ ", Role::Bad),
-        Fate::Builtin => ("✔ ", Role::Good),
-        Fate::Flex | Fate::Custom => ("● ", Role::Warn),
-    };
-    let named = match placement.becomes {
-        Fate::Flex => format!("Flex{}", placement.op),
-        _ => placement.op.clone(),
-    };
-    let helps = match placement.could_be {
-        Some(Fate::Flex) => "; Flex would carry it",
-        Some(_) => "; it could be a custom operator",
-        None => "",
-    };
-    [
-        Line::from(vec![
-            Span::styled(mark, theme[role]),
-            Span::styled(format!("{}  ", text::clean(&named)), theme[Role::Strong]),
-            Span::styled(
-                text::fit_end(&text::clean(&placement.node), 60),
-                theme[Role::Text],
-            ),
-        ]),
-        Line::styled(
-            format!("  {}{helps}", text::clean(&placement.reason)),
-            theme[Role::Dim],
-        ),
-    ]
 }
 
 fn from_set(name: &str, set: &SampleSet, port: &Port) -> Result<Calibration> {
@@ -431,6 +431,7 @@ impl Pane for ConvertPane {
         let words = words.trim();
         match tag {
             "calibration" if !words.is_empty() => self.samples = Samples::File(words.into()),
+            "recipe" => self.recipe = (!words.is_empty()).then(|| words.into()),
             "path" if !words.is_empty() => {
                 self.path = words.into();
                 self.path_typed = true;
@@ -498,7 +499,11 @@ impl Pane for ConvertPane {
             Samples::File(path) => Some(text::path(path)),
             Samples::None => None,
         };
-        if self.calibrates() {
+        let recipe = self.recipe.as_deref().map(text::path);
+        if let Some(recipe) = &recipe {
+            words.extend(["--recipe", recipe]);
+        }
+        if self.may_calibrate() {
             if let Some(samples) = &samples {
                 words.extend(["--calibration", samples]);
             }
@@ -517,229 +522,5 @@ impl Pane for ConvertPane {
         if !right.is_empty() {
             self.render_outcome(right, buf, view);
         }
-    }
-}
-
-impl ConvertPane {
-    fn render_form(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let theme = view.theme;
-        let inner = panel("Convert to .tflite", area, buf, theme, !self.split.detail);
-        let fields = self.fields();
-        for (row, at) in self.rows.window(fields.len(), inner).enumerate() {
-            let chosen = at == self.rows.at;
-            let line = self.form_line(fields[at], chosen, inner.width as usize, theme);
-            put(inner, row as u16, line, buf);
-            if chosen {
-                widgets::mark_row(inner, row as u16, buf, theme);
-            }
-        }
-        let first = fields.len() + 1;
-        for (at, (_, name, says)) in MODES.iter().enumerate() {
-            let role = if at == self.mode {
-                Role::Text
-            } else {
-                Role::Dim
-            };
-            let mark = if at == self.mode { "●" } else { " " };
-            let words = text::fit(says, (inner.width as usize).saturating_sub(12));
-            let line = Line::from(vec![
-                Span::styled(format!("{mark} "), theme[Role::Accent]),
-                Span::styled(format!("{name:<10}"), theme[role]),
-                Span::styled(words, theme[role]),
-            ]);
-            put(inner, (first + at) as u16, line, buf);
-        }
-    }
-
-    fn form_line(&self, field: Field, chosen: bool, wide: usize, theme: &Theme) -> Line<'static> {
-        let arrows = |words: &str| {
-            if chosen {
-                format!("‹ {words} ›")
-            } else {
-                format!("  {words}")
-            }
-        };
-        let room = wide.saturating_sub(18);
-        let (word, says) = match field {
-            Field::Mode => ("mode", arrows(MODES[self.mode].1)),
-            Field::Calibration => (
-                "calibration",
-                match &self.samples {
-                    Samples::Set(at) => match self.sets.get(*at) {
-                        Some((_, set)) => {
-                            arrows(&format!("{} of {}", set.count.min(MOST_SAMPLES), set.name))
-                        }
-                        None => String::new(),
-                    },
-                    Samples::File(path) => {
-                        format!("  {}", text::fit_end(&path.display().to_string(), room))
-                    }
-                    Samples::None => "  Enter names a file".to_owned(),
-                },
-            ),
-            Field::Io => (
-                "in and out",
-                arrows(match self.io {
-                    Io::Float => "float32",
-                    Io::Int => "int8",
-                }),
-            ),
-            Field::Operators => {
-                let named = ALLOWED.iter().find(|(a, _)| Some(*a) == self.allowed);
-                ("operators", arrows(named.map_or("", |(_, name)| name)))
-            }
-            Field::Path => (
-                "file",
-                format!(
-                    "  {}",
-                    text::fit_end(&self.path.display().to_string(), room)
-                ),
-            ),
-            Field::Start => ("", "  Convert".to_owned()),
-            Field::Compare => ("", "  Compare with the original".to_owned()),
-        };
-        let role = if matches!(field, Field::Start | Field::Compare) {
-            Role::Accent
-        } else {
-            Role::Text
-        };
-        Line::from(vec![
-            Span::styled(text::left(word, 14), theme[Role::Dim]),
-            Span::styled(text::fit(&says, wide.saturating_sub(14)), theme[role]),
-        ])
-    }
-
-    fn render_outcome(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let theme = view.theme;
-        let focused = self.split.detail;
-        let empty = matches!(self.outcome, Outcome::Nothing);
-        if self.work.render(area, buf, view, empty, focused) {
-            return;
-        }
-        match &self.outcome {
-            Outcome::Nothing => {
-                let inner = panel("result", area, buf, theme, focused);
-                widgets::message(
-                    inner,
-                    &["Enter converts", "p lists what stands in the way"],
-                    buf,
-                    theme,
-                );
-            }
-            Outcome::Preflight(placements) => {
-                self.render_preflight(area, placements, buf, theme);
-            }
-            Outcome::Done(done) => self.render_done(area, done, buf, theme),
-        }
-    }
-
-    fn render_preflight(&self, area: Rect, all: &[Placement], buf: &mut Buffer, theme: &Theme) {
-        let count = |fate: Fate| all.iter().filter(|p| p.becomes == fate).count();
-        let title = "what becomes of the operators";
-        let inner = panel(title, area, buf, theme, self.split.detail);
-        let mut facts = Facts::new(0);
-        let (mark, words, role) = match count(Fate::Blocked) {
-            0 => ("✔ ", "nothing stands in the way".to_owned(), Role::Good),
-            n => ("✘ ", format!("{n} can't be converted"), Role::Bad),
-        };
-        facts.line(Line::from(vec![
-            Span::styled(mark, theme[role]),
-            Span::styled(words, theme[Role::Text]),
-        ]));
-        if !all.is_empty() {
-            let counts = format!(
-                "  {} builtin, {} Flex, {} custom",
-                count(Fate::Builtin),
-                count(Fate::Flex),
-                count(Fate::Custom)
-            );
-            facts.line(Line::styled(counts, theme[Role::Dim]));
-        }
-        let blocked_first = |p: &&Placement| p.becomes != Fate::Blocked;
-        let mut rest: Vec<_> = all.iter().filter(|p| p.becomes != Fate::Builtin).collect();
-        rest.sort_by_key(blocked_first);
-        for placement in rest {
-            facts.line(Line::raw(""));
-            for line in placement_lines(placement, theme) {
-                facts.line(line);
-            }
-        }
-        self.scroll.set(
-            self.scroll
-                .get()
-                .min(facts.len().saturating_sub(inner.height as usize)),
-        );
-        facts.render(inner, self.scroll.get(), buf);
-    }
-
-    fn render_done(&self, area: Rect, done: &Done, buf: &mut Buffer, theme: &Theme) {
-        let name = done.path.display().to_string();
-        let inner = panel(
-            text::fit_end(&name, area.width.saturating_sub(6) as usize),
-            area,
-            buf,
-            theme,
-            self.split.detail,
-        );
-        let r = &done.report;
-        let mut facts = Facts::new(10);
-        let change = r.bytes_after as f64 / r.bytes_before.max(1) as f64 - 1.0;
-        let most = r.bytes_before.max(r.bytes_after).max(1) as f64;
-        let bars = (inner.width as usize).saturating_sub(32).min(30);
-        for (word, bytes, role) in [
-            ("before", r.bytes_before, Role::SeriesA),
-            ("after", r.bytes_after, Role::SeriesB),
-        ] {
-            let note = if word == "after" {
-                format!("  {:+.1} %", change * 100.0)
-            } else {
-                String::new()
-            };
-            facts.line(Line::from(vec![
-                Span::styled(text::left(word, 10) + " ", theme[Role::Dim]),
-                Span::styled(
-                    text::right(&text::bytes(bytes), 8) + "  ",
-                    theme[Role::Number],
-                ),
-                Span::styled(text::bar(bytes as f64 / most, bars), theme[role]),
-                Span::styled(note, theme[Role::Strong]),
-            ]));
-        }
-        facts.add(
-            theme,
-            "operators",
-            format!("{} → {}", r.operators_before, r.operators_after),
-        );
-        facts.add(theme, "took", text::duration(done.took.as_nanos() as f64));
-        facts.heading(theme, "What was done");
-        for pass in r.passes.iter().filter(|p| p.changes > 0) {
-            facts.line(Line::from(vec![
-                Span::styled(
-                    text::right(&pass.changes.to_string(), 5) + "  ",
-                    theme[Role::Number],
-                ),
-                Span::styled(pass.name, theme[Role::Text]),
-            ]));
-        }
-        if !r.notes.is_empty() {
-            facts.heading(theme, "To know");
-            for note in &r.notes {
-                facts.line(Line::from(vec![
-                    Span::styled("! ", theme[Role::Warn]),
-                    Span::styled(text::clean(note), theme[Role::Text]),
-                ]));
-            }
-        }
-        facts.line(Line::raw(""));
-        facts.line(Line::styled(
-            "d   puts both side by side",
-            theme[Role::Accent],
-        ));
-        self.scroll.set(
-            self.scroll
-                .get()
-                .min(facts.len().saturating_sub(inner.height as usize)),
-        );
-        facts.render(inner, self.scroll.get(), buf);
     }
 }

@@ -1,0 +1,287 @@
+//! How the Convert pane looks: the form on the left, what came of it on the right.
+
+use super::{ALLOWED, ConvertPane, Done, Field, MODES, MOST_SAMPLES, Outcome, Samples, View};
+use crate::convert::{Fate, Placement};
+use crate::quantize::Io;
+use crate::tui::term::{Buffer, Line, Rect, Span};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::{self, facts::Facts, panel, put};
+
+impl ConvertPane {
+    pub(super) fn render_form(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let inner = panel("Convert to .tflite", area, buf, theme, !self.split.detail);
+        let fields = self.fields();
+        for (row, at) in self.rows.window(fields.len(), inner).enumerate() {
+            let chosen = at == self.rows.at;
+            let line = self.form_line(fields[at], chosen, inner.width as usize, theme);
+            put(inner, row as u16, line, buf);
+            if chosen {
+                widgets::mark_row(inner, row as u16, buf, theme);
+            }
+        }
+        let first = fields.len() + 1;
+        for (at, (_, name, says)) in MODES.iter().enumerate() {
+            let role = if at == self.mode {
+                Role::Text
+            } else {
+                Role::Dim
+            };
+            let mark = if at == self.mode { "●" } else { " " };
+            let words = text::fit(says, (inner.width as usize).saturating_sub(16));
+            let line = Line::from(vec![
+                Span::styled(format!("{mark} "), theme[Role::Accent]),
+                Span::styled(format!("{name:<14}"), theme[role]),
+                Span::styled(words, theme[role]),
+            ]);
+            put(inner, (first + at) as u16, line, buf);
+        }
+    }
+
+    fn form_line(&self, field: Field, chosen: bool, wide: usize, theme: &Theme) -> Line<'static> {
+        let arrows = |words: &str| {
+            if chosen {
+                format!("‹ {words} ›")
+            } else {
+                format!("  {words}")
+            }
+        };
+        let room = wide.saturating_sub(18);
+        let (word, says) = match field {
+            Field::Mode => ("mode", arrows(MODES[self.mode].1)),
+            Field::Calibration => (
+                "calibration",
+                match &self.samples {
+                    Samples::Set(at) => match self.sets.get(*at) {
+                        Some((_, set)) => {
+                            arrows(&format!("{} of {}", set.count.min(MOST_SAMPLES), set.name))
+                        }
+                        None => String::new(),
+                    },
+                    Samples::File(path) => {
+                        format!("  {}", text::fit_end(&path.display().to_string(), room))
+                    }
+                    Samples::None => "  Enter names a file".to_owned(),
+                },
+            ),
+            Field::Io => (
+                "in and out",
+                arrows(match self.io {
+                    Io::Float => "float32",
+                    Io::Int => "int8",
+                }),
+            ),
+            Field::Recipe => (
+                "recipe",
+                match &self.recipe {
+                    Some(path) => {
+                        format!("  {}", text::fit_end(&path.display().to_string(), room))
+                    }
+                    None => "  none".to_owned(),
+                },
+            ),
+            Field::Operators => {
+                let named = ALLOWED.iter().find(|(a, _)| Some(*a) == self.allowed);
+                ("operators", arrows(named.map_or("", |(_, name)| name)))
+            }
+            Field::Path => (
+                "file",
+                format!(
+                    "  {}",
+                    text::fit_end(&self.path.display().to_string(), room)
+                ),
+            ),
+            Field::Start => ("", "  Convert".to_owned()),
+            Field::Compare => ("", "  Compare with the original".to_owned()),
+        };
+        let role = if matches!(field, Field::Start | Field::Compare) {
+            Role::Accent
+        } else {
+            Role::Text
+        };
+        Line::from(vec![
+            Span::styled(text::left(word, 14), theme[Role::Dim]),
+            Span::styled(text::fit(&says, wide.saturating_sub(14)), theme[role]),
+        ])
+    }
+
+    pub(super) fn render_outcome(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let focused = self.split.detail;
+        let empty = matches!(self.outcome, Outcome::Nothing);
+        if self.work.render(area, buf, view, empty, focused) {
+            return;
+        }
+        match &self.outcome {
+            Outcome::Nothing => {
+                let inner = panel("result", area, buf, theme, focused);
+                widgets::message(
+                    inner,
+                    &["Enter converts", "p lists what stands in the way"],
+                    buf,
+                    theme,
+                );
+            }
+            Outcome::Preflight(placements) => {
+                self.render_preflight(area, placements, buf, theme);
+            }
+            Outcome::Done(done) => self.render_done(area, done, buf, theme),
+        }
+    }
+
+    fn render_preflight(&self, area: Rect, all: &[Placement], buf: &mut Buffer, theme: &Theme) {
+        let count = |fate: Fate| all.iter().filter(|p| p.becomes == fate).count();
+        let title = "what becomes of the operators";
+        let inner = panel(title, area, buf, theme, self.split.detail);
+        let mut facts = Facts::new(0);
+        let (mark, words, role) = match count(Fate::Blocked) {
+            0 => ("✔ ", "nothing stands in the way".to_owned(), Role::Good),
+            n => ("✘ ", format!("{n} can't be converted"), Role::Bad),
+        };
+        facts.line(Line::from(vec![
+            Span::styled(mark, theme[role]),
+            Span::styled(words, theme[Role::Text]),
+        ]));
+        if !all.is_empty() {
+            let counts = format!(
+                "  {} builtin, {} Flex, {} custom",
+                count(Fate::Builtin),
+                count(Fate::Flex),
+                count(Fate::Custom)
+            );
+            facts.line(Line::styled(counts, theme[Role::Dim]));
+        }
+        let blocked_first = |p: &&Placement| p.becomes != Fate::Blocked;
+        let mut rest: Vec<_> = all.iter().filter(|p| p.becomes != Fate::Builtin).collect();
+        rest.sort_by_key(blocked_first);
+        for placement in rest {
+            facts.line(Line::raw(""));
+            for line in placement_lines(placement, theme) {
+                facts.line(line);
+            }
+        }
+        self.scroll.set(
+            self.scroll
+                .get()
+                .min(facts.len().saturating_sub(inner.height as usize)),
+        );
+        facts.render(inner, self.scroll.get(), buf);
+    }
+
+    fn render_done(&self, area: Rect, done: &Done, buf: &mut Buffer, theme: &Theme) {
+        let name = done.path.display().to_string();
+        let inner = panel(
+            text::fit_end(&name, area.width.saturating_sub(6) as usize),
+            area,
+            buf,
+            theme,
+            self.split.detail,
+        );
+        let r = &done.report;
+        let mut facts = Facts::new(10);
+        let change = r.bytes_after as f64 / r.bytes_before.max(1) as f64 - 1.0;
+        let most = r.bytes_before.max(r.bytes_after).max(1) as f64;
+        let bars = (inner.width as usize).saturating_sub(32).min(30);
+        for (word, bytes, role) in [
+            ("before", r.bytes_before, Role::SeriesA),
+            ("after", r.bytes_after, Role::SeriesB),
+        ] {
+            let note = if word == "after" {
+                format!("  {:+.1} %", change * 100.0)
+            } else {
+                String::new()
+            };
+            facts.line(Line::from(vec![
+                Span::styled(text::left(word, 10) + " ", theme[Role::Dim]),
+                Span::styled(
+                    text::right(&text::bytes(bytes), 8) + "  ",
+                    theme[Role::Number],
+                ),
+                Span::styled(text::bar(bytes as f64 / most, bars), theme[role]),
+                Span::styled(note, theme[Role::Strong]),
+            ]));
+        }
+        facts.add(
+            theme,
+            "operators",
+            format!("{} → {}", r.operators_before, r.operators_after),
+        );
+        facts.add(theme, "took", text::duration(done.took.as_nanos() as f64));
+        facts.heading(theme, "What was done");
+        for pass in r.passes.iter().filter(|p| p.changes > 0) {
+            facts.line(Line::from(vec![
+                Span::styled(
+                    text::right(&pass.changes.to_string(), 5) + "  ",
+                    theme[Role::Number],
+                ),
+                Span::styled(pass.name, theme[Role::Text]),
+            ]));
+        }
+        if !r.quantized.is_empty() {
+            facts.heading(theme, "What operators became");
+        }
+        for treated in &r.quantized {
+            facts.line(Line::from(vec![
+                Span::styled(
+                    text::right(&treated.count.to_string(), 5) + "  ",
+                    theme[Role::Number],
+                ),
+                Span::styled(text::clean(&treated.op) + "  ", theme[Role::Text]),
+                Span::styled(treated.form.clone(), theme[Role::Dim]),
+            ]));
+        }
+        if !r.notes.is_empty() {
+            facts.heading(theme, "To know");
+            for note in &r.notes {
+                facts.line(Line::from(vec![
+                    Span::styled("! ", theme[Role::Warn]),
+                    Span::styled(text::clean(note), theme[Role::Text]),
+                ]));
+            }
+        }
+        facts.line(Line::raw(""));
+        facts.line(Line::styled(
+            "d   puts both side by side",
+            theme[Role::Accent],
+        ));
+        self.scroll.set(
+            self.scroll
+                .get()
+                .min(facts.len().saturating_sub(inner.height as usize)),
+        );
+        facts.render(inner, self.scroll.get(), buf);
+    }
+}
+
+/// An operator that becomes no builtin one.
+fn placement_lines(placement: &Placement, theme: &Theme) -> [Line<'static>; 2] {
+    let (mark, role) = match placement.becomes {
+        Fate::Blocked => ("✘ ", Role::Bad),
+        Fate::Builtin => ("✔ ", Role::Good),
+        Fate::Flex | Fate::Custom => ("● ", Role::Warn),
+    };
+    let named = match placement.becomes {
+        Fate::Flex => format!("Flex{}", placement.op),
+        _ => placement.op.clone(),
+    };
+    let helps = match placement.could_be {
+        Some(Fate::Flex) => "; Flex would carry it",
+        Some(_) => "; it could be a custom operator",
+        None => "",
+    };
+    [
+        Line::from(vec![
+            Span::styled(mark, theme[role]),
+            Span::styled(format!("{}  ", text::clean(&named)), theme[Role::Strong]),
+            Span::styled(
+                text::fit_end(&text::clean(&placement.node), 60),
+                theme[Role::Text],
+            ),
+        ]),
+        Line::styled(
+            format!("  {}{helps}", text::clean(&placement.reason)),
+            theme[Role::Dim],
+        ),
+    ]
+}
