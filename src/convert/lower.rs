@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::Placement;
 use super::carry::{self, Allowed, Fate};
+use super::runtime_types;
 use crate::error::{Error, Result};
 use crate::model::{DType, Graph, Name, Node, NodeId, Value, ValueId};
 use crate::ops::lower::{Call, Lowering, lowering};
@@ -93,8 +94,13 @@ impl Walk<'_> {
         {
             return;
         }
+        let before = self.cx.graph.nodes.len();
         let made = match self.lower(node) {
-            Ok(results) => Ok((Fate::Builtin, results, String::new())),
+            Ok(results) => Ok(self.runs_better_as_flex(node, before).unwrap_or((
+                Fate::Builtin,
+                results,
+                String::new(),
+            ))),
             Err(why) => carry::fate(self.source, node, &why, self.allowed)
                 .and_then(|fate| Ok((fate, self.carry(node, fate)?, carry::said(&why)))),
         };
@@ -142,6 +148,29 @@ impl Walk<'_> {
             )));
         }
         Ok(made)
+    }
+
+    /// The node as a Flex operator, where that is allowed and no runtime has kernels for the builtin ones that it became
+    /// (those from `first` on, which nothing needs then).
+    fn runs_better_as_flex(
+        &mut self,
+        node: &Node,
+        first: usize,
+    ) -> Option<(Fate, Vec<ValueId>, String)> {
+        if !self.allowed.flex {
+            return None;
+        }
+        let made = self.cx.graph.nodes.get(first..)?;
+        let why = made.iter().find_map(|made| {
+            let dtype = runtime_types::refused(&self.cx.graph, made)?;
+            let why = format!("no runtime has a kernel of {} for {dtype}", made.op);
+            Some(Error::unsupported(why))
+        })?;
+        let fate = carry::fate(self.source, node, &why, self.allowed).ok()?;
+        if fate != Fate::Flex {
+            return None;
+        }
+        Some((fate, self.carry(node, fate).ok()?, carry::said(&why)))
     }
 
     /// The node as a Flex or custom operator.
@@ -273,6 +302,33 @@ mod tests {
         Acosh Custom None, Tanh Builtin None, Digamma Custom None, MatrixInverse Flex None
         Acosh, TANH, Digamma, FlexMatrixInverse
         ");
+    }
+
+    #[test]
+    fn what_no_builtin_kernel_takes_is_flex_where_that_is_allowed() {
+        let mut graph = Graph::new("f", GraphKind::Function, Dialect::Tf);
+        let x = graph.add_value(Value::new("x", DType::Float64, Shape::of(&[2])));
+        let y = graph.add_value(Value::new("y", DType::Float64, Shape::UNKNOWN));
+        let axis = Tensor::from_values(&[1], &[0i32]);
+        let axis = graph.add_value(Value::constant("axis", &axis));
+        graph.inputs = vec![Some(x)];
+        let mut node = Node::new("n", "ReverseV2");
+        node.inputs = vec![Some(x), Some(axis)];
+        node.outputs = vec![y];
+        graph.add_node(node);
+        graph.outputs = vec![Some(y)];
+        let made = |flex| {
+            let allowed = Allowed {
+                flex,
+                custom: false,
+            };
+            let (mut made, _) = lower(&graph, "main", allowed, &Progress::new()).unwrap();
+            made.remove_dead(|_| false);
+            let names: Vec<_> = made.nodes.iter().map(|n| n.op_label().to_owned()).collect();
+            names.join(" ")
+        };
+        assert_eq!(made(false), "REVERSE_V2");
+        assert_eq!(made(true), "FlexReverseV2");
     }
 
     #[test]

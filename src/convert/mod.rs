@@ -5,6 +5,7 @@ mod carry;
 mod lower;
 pub mod passes;
 mod preflight;
+mod runtime_types;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! Promise: what is converted to float32 answers as the original does, in fewer operators, and what can't be
 //! converted is named before any work.
 
+mod carried;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -72,4 +73,5 @@ fn what_can_not_be_done_is_said_before_any_work() {
     )
     .unwrap_err();
     assert!(blocked.to_string().contains("StringLower"), "{blocked}");
+    assert!(blocked.to_string().contains("--allow-flex"), "{blocked}");
 }
