@@ -5,20 +5,24 @@
 mod checksums;
 mod cost;
 mod health;
+mod lambda;
 mod operators;
+mod reach;
 mod sizes;
 mod statistics;
 #[cfg(test)]
 mod testing;
+mod unsafe_ops;
 mod usage;
 
 pub use checksums::{Check, checksums};
 pub use cost::{Costs, SignatureCost, costs};
-pub use health::{Finding, Severity, health, weights_health};
+pub use health::{At, Finding, Kind, Severity, Spot, health, weights_health};
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use sizes::{
     ByteEntry, Group, Parameters, Place, TensorRow, by_dtype, by_operator, by_scope, parameters,
     quantization_text, read, tensors, where_bytes,
 };
 pub use statistics::{Statistics, statistics};
+pub use unsafe_ops::LIST as UNSAFE_LIST;
 pub use usage::{Use, uses};

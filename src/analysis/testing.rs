@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::model::{
     Attr, Attrs, DType, Details, Dialect, FileEntry, Format, Graph, GraphKind, MetaGraph, Model,
-    Name, Node, ObjectGraph, Port, SavedModelDetails, Shape, Signature, Tensor, TfliteDetails,
-    Value, ValueId,
+    Name, Node, ObjectGraph, Port, SavedModelDetails, Shape, Signature, Tensor, TensorData,
+    TfliteDetails, Value, ValueId, Variable, VariableRole,
 };
 
 pub fn main_graph() -> Graph {
@@ -125,6 +125,7 @@ pub fn model(graphs: Vec<Graph>, inputs: &[ValueId], outputs: &[ValueId]) -> Mod
             objects: ObjectGraph::default(),
             assets: Vec::new(),
             init: None,
+            saver: Vec::new(),
             collections: Vec::new(),
         }],
         variables: Vec::new(),
@@ -136,5 +137,24 @@ pub fn model(graphs: Vec<Graph>, inputs: &[ValueId], outputs: &[ValueId]) -> Mod
             false => Details::Tflite(TfliteDetails::default()),
         },
         warnings: Vec::new(),
+    }
+}
+
+/// A variable of the bundle with these values.
+pub fn variable(name: &str, role: VariableRole, tensor: &Tensor) -> Variable {
+    Variable {
+        key: name.into(),
+        name: name.into(),
+        dtype: tensor.dtype(),
+        shape: Shape::of(tensor.shape()),
+        shard: 0,
+        offset: 0,
+        bytes: tensor.bytes().map_or(0, |b| b.len() as u64),
+        crc32c: None,
+        slices: Vec::new(),
+        role,
+        trainable: None,
+        owners: Vec::new(),
+        data: TensorData::of(tensor),
     }
 }

@@ -11,6 +11,10 @@ use crate::model::{Graph, MetaGraph, Model, Name, NodeId, ValueId};
 pub struct Use {
     pub node: Name,
     pub op: Name,
+    /// Which of its inputs the tensor is.
+    pub slot: usize,
+    /// A matrix that the operator takes transposed.
+    pub transposed: bool,
 }
 
 /// Operators that hand a weight on without changing what it is.
@@ -80,9 +84,13 @@ fn follow(graph: &Graph, consumers: &[Vec<NodeId>], start: ValueId, uses: &mut V
                 }
                 continue;
             }
+            let slot = node.inputs.iter().position(|input| *input == Some(value));
+            let flag = |name: &str| node.attrs.bool(name).unwrap_or(false);
             let found = Use {
                 node: node.name.clone(),
                 op: Name::from(node.op_label()),
+                slot: slot.unwrap_or(0),
+                transposed: flag("transpose_b") || flag("adj_y"),
             };
             if !uses.contains(&found) {
                 uses.push(found);

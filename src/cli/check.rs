@@ -26,9 +26,9 @@ pub fn scan(args: &ReportArgs) -> Result<Answer> {
     findings.extend(bars::with_bar(|progress| weights_health(&model, progress))?);
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     if args.json {
-        output::json(&serde_json::json!({ "findings": findings }))?;
+        output::json(&report::scan_json(&findings))?;
     } else {
-        output::text(&report::findings_text(&findings, output::style()))?;
+        output::text(&report::scan_text(&findings, output::style()))?;
     }
     let wrong = findings.iter().any(|f| f.severity == Severity::Bad);
     Ok(if wrong { Answer::No } else { Answer::Yes })

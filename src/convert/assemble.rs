@@ -32,6 +32,7 @@ pub fn model(name: &str, signatures: &[&Signature], graphs: Vec<Graph>) -> Model
             objects: ObjectGraph::default(),
             assets: Vec::new(),
             init: None,
+            saver: Vec::new(),
             collections: Vec::new(),
         }],
         variables: Vec::new(),

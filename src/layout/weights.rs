@@ -1,6 +1,6 @@
 //! What is no part of the flow of data: constants, variables, and what is computed from them alone.
 
-use crate::model::{Attr, DType, Graph, MetaGraph, NodeId, ValueId, VariableId};
+use crate::model::{DType, Graph, MetaGraph, NodeId, ValueId, VariableId};
 
 /// Where the values of a weight come from in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -275,15 +275,5 @@ fn source_of(
 
 /// Names of the functions that a node calls: its function attributes, and its own name of operator.
 pub fn callees(node: &crate::model::Node) -> impl Iterator<Item = &str> {
-    let attrs = node.attrs.iter().flat_map(|(_, attr)| {
-        let listed = match attr {
-            Attr::List(list) => list.as_slice(),
-            other => std::slice::from_ref(other),
-        };
-        listed.iter().filter_map(|a| match a {
-            Attr::Func { name, .. } => Some(&**name),
-            _ => None,
-        })
-    });
-    attrs.chain(std::iter::once(&*node.op))
+    node.functions().chain(std::iter::once(&*node.op))
 }

@@ -226,6 +226,17 @@ impl Node {
             .or_else(|| opdef::default_attr(&self.op, name))
     }
 
+    /// Names of the functions in its attributes: what it calls, branches to, repeats or maps.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.attrs.iter().flat_map(|(_, attr)| {
+            let listed = match attr {
+                Attr::List(list) => list.as_slice(),
+                other => std::slice::from_ref(other),
+            };
+            listed.iter().filter_map(Attr::as_func)
+        })
+    }
+
     /// Input `index`, if it is there.
     pub fn input(&self, index: usize) -> Option<ValueId> {
         self.inputs.get(index).copied().flatten()

@@ -183,6 +183,8 @@ pub struct MetaGraph {
     pub assets: Vec<Asset>,
     /// The operator to run before the first use (fills tables), in graph 0.
     pub init: Option<NodeId>,
+    /// What saves and restores the variables, in graph 0.
+    pub saver: Vec<NodeId>,
     /// Names of the graph's collections and how many entries each has.
     pub collections: Vec<(String, usize)>,
 }

@@ -4,11 +4,19 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use super::Style;
-use crate::analysis::{Check, Finding, Severity};
+use super::{Style, human};
+use crate::analysis::{self, Check, Finding, Kind, Severity};
 use crate::model::Model;
 
-/// One finding a line.
+/// What is found, with what it would spare.
+pub fn sentence(finding: &Finding) -> String {
+    match finding.spare_bytes {
+        Some(bytes) => format!("{}; {} could go", finding.text, human::bytes(bytes)),
+        None => finding.text.clone(),
+    }
+}
+
+/// A finding a line, what to do below it.
 pub fn findings_text(findings: &[Finding], style: Style) -> String {
     let mut out = String::new();
     for finding in findings {
@@ -17,9 +25,48 @@ pub fn findings_text(findings: &[Finding], style: Style) -> String {
             Severity::Note => "!".to_owned(),
             Severity::Bad => style.bad("✘"),
         };
-        let _ = writeln!(out, "  {mark} {}", finding.text);
+        let _ = writeln!(out, "  {mark} {}", sentence(finding));
+        if !finding.advice.is_empty() {
+            let _ = writeln!(out, "    {}", style.faint(&format!("→ {}", finding.advice)));
+        }
     }
     out
+}
+
+/// Places named below an unsafe operator.
+const PLACES: usize = 20;
+
+/// What `scan` says: every finding, each unsafe operator with all its places, and the list that was used.
+pub fn scan_text(findings: &[Finding], style: Style) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        out.push_str(&findings_text(std::slice::from_ref(finding), style));
+        if finding.kind != Kind::UnsafeOperator || finding.spots.len() < 2 {
+            continue;
+        }
+        for spot in finding.spots.iter().take(PLACES) {
+            let graph = spot.graph.as_deref().unwrap_or("the main graph");
+            let run_by = match spot.run_by.is_empty() {
+                true => String::new(),
+                false => format!(", run by {}", spot.run_by.join(", ")),
+            };
+            let _ = writeln!(out, "      {} in {graph}{run_by}", spot.name);
+        }
+        let more = finding.spots.len().saturating_sub(PLACES);
+        if more > 0 {
+            let _ = writeln!(out, "      … {more} more; --json has all");
+        }
+    }
+    let _ = writeln!(
+        out,
+        "{}",
+        style.faint(&format!("  unsafe operators by {}", analysis::UNSAFE_LIST))
+    );
+    out
+}
+
+pub fn scan_json(findings: &[Finding]) -> Json {
+    json!({ "unsafe_list": analysis::UNSAFE_LIST, "findings": findings })
 }
 
 fn word(check: Check) -> String {

@@ -77,6 +77,7 @@ impl Net {
                 objects: ObjectGraph::default(),
                 assets: Vec::new(),
                 init: None,
+                saver: Vec::new(),
                 collections: Vec::new(),
             }],
             variables: Vec::new(),

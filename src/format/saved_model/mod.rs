@@ -113,6 +113,7 @@ fn meta_graph_of(
     tags.sort();
     let nodes = graphs[0].nodes_by_name();
     let init = signatures::init(&proto, &nodes);
+    let saver = signatures::saver(&proto, &nodes);
     let mut meta_graph = MetaGraph {
         tags,
         tensorflow_version: info.tensorflow_version,
@@ -125,6 +126,7 @@ fn meta_graph_of(
             .map_or_else(ObjectGraph::default, |o| objects::object_graph(o, warnings)),
         assets: folder::assets(proto.asset_file_def, files, warnings),
         init,
+        saver,
         collections: collections(&proto.collection_def),
     };
     variables::link(&mut meta_graph, bundle);

@@ -55,6 +55,17 @@ pub fn init(proto: &pb::MetaGraphDef, nodes: &HashMap<Name, NodeId>) -> Option<N
     nodes.get(split(name).0).copied()
 }
 
+/// The nodes that save and restore the variables.
+pub fn saver(proto: &pb::MetaGraphDef, nodes: &HashMap<Name, NodeId>) -> Vec<NodeId> {
+    let Some(saver) = &proto.saver_def else {
+        return Vec::new();
+    };
+    [&saver.save_tensor_name, &saver.restore_op_name]
+        .into_iter()
+        .filter_map(|name| nodes.get(split(name).0).copied())
+        .collect()
+}
+
 fn port(
     name: String,
     info: pb::TensorInfo,

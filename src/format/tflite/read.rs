@@ -170,6 +170,7 @@ impl Reader<'_> {
                 objects: ObjectGraph::default(),
                 assets: Vec::new(),
                 init: None,
+                saver: Vec::new(),
                 collections: Vec::new(),
             }],
             variables: Vec::new(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::callee;
-use crate::model::{Attr, Graph, Node, NodeId, opdef};
+use crate::model::{Graph, Node, NodeId, opdef};
 
 /// Registered as stateful, but only for what they read.
 const READERS: &[&str] = &[
@@ -57,7 +57,7 @@ impl<'a> Effects<'a> {
         if self.functions.contains_key(op) {
             return self.function(op, depth);
         }
-        let functions = functions_of(node);
+        let functions: Vec<&str> = node.functions().collect();
         if !functions.is_empty() && (callee(node).is_some() || is_control_flow(op)) {
             return functions.iter().any(|name| self.function(name, depth));
         }
@@ -91,17 +91,6 @@ fn is_control_flow(op: &str) -> bool {
         op,
         "While" | "StatelessWhile" | "If" | "StatelessIf" | "Case" | "StatelessCase" | "For"
     )
-}
-
-fn functions_of(node: &Node) -> Vec<&str> {
-    node.attrs
-        .iter()
-        .flat_map(|(_, attr)| match attr {
-            Attr::Func { name, .. } => vec![&**name],
-            Attr::List(list) => list.iter().filter_map(Attr::as_func).collect(),
-            _ => Vec::new(),
-        })
-        .collect()
 }
 
 /// Drops what nothing needs. Without any effect in the graph the order of control edges means nothing.

@@ -70,6 +70,7 @@ fn model(main: Graph, functions: Vec<Graph>, input: ValueId, output: ValueId) ->
         objects: ObjectGraph::default(),
         assets: Vec::new(),
         init: None,
+        saver: Vec::new(),
         collections: Vec::new(),
     }
 }

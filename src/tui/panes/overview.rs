@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::analysis::{self, ByteEntry, Finding, Parameters, Severity};
+use crate::analysis::{self, At, ByteEntry, Finding, Parameters, Severity};
 use crate::error::Error;
 use crate::model::{Details, GraphKind, MetaGraph, Model, Port};
 use crate::tui::command::Command;
@@ -119,12 +119,27 @@ impl OverviewPane {
                 }
             }
             Part::Health => {
-                let place = self
-                    .findings()
-                    .get(self.health.at)
-                    .and_then(|f| f.places.first().cloned());
-                match place.map(|p| Thing::of_place(&p, cx.model)) {
-                    Some(thing) if thing != Thing::Nothing => cx.go(PaneId::Tensors, thing),
+                let findings = self.findings();
+                let at = findings.get(self.health.at).and_then(|f| f.spots.first());
+                match at.map(|spot| spot.at.clone()) {
+                    Some(At::Node {
+                        meta_graph,
+                        graph,
+                        node,
+                    }) => {
+                        cx.focus.meta = meta_graph;
+                        cx.go(PaneId::Graph, Thing::Node { graph, node });
+                    }
+                    Some(At::Signature {
+                        meta_graph,
+                        signature,
+                    }) => {
+                        cx.focus.meta = meta_graph;
+                        cx.go(PaneId::Graph, Thing::Signature(signature));
+                    }
+                    Some(At::Stored(place)) => {
+                        cx.go(PaneId::Tensors, Thing::of_place(&place, cx.model));
+                    }
                     _ if self.weights.is_none() => self.look_through(cx),
                     _ => cx.say("this is about the model as a whole"),
                 }

@@ -52,6 +52,7 @@ pub(super) fn model() -> Model {
             objects: ObjectGraph::default(),
             assets: Vec::new(),
             init: None,
+            saver: Vec::new(),
             collections: Vec::new(),
         }],
         variables: Vec::new(),
