@@ -59,92 +59,140 @@ fn resolve_axis(
     } else {
         first - last
     };
-    let count = if span <= 0 {
-        0
-    } else {
-        (span - 1) / stride.abs() + 1
+    let count = match u64::try_from(span - 1) {
+        Ok(steps) => (steps / stride.unsigned_abs()) as i64 + 1,
+        Err(_) => 0,
     };
     Ok((if count == 0 { 0 } else { first }, stride, count))
 }
 
-fn resolve(cx: &Context) -> Result<Option<Resolved>> {
-    let (Some(begin), Some(end), Some(strides)) = (cx.ints(1)?, cx.ints(2)?, cx.ints(3)?) else {
-        return Ok(None);
-    };
-    let Some(dims) = cx.shape(0)?.dims() else {
-        return Ok(None);
-    };
-    if begin.len() != end.len() || begin.len() != strides.len() || begin.len() > 32 {
-        return Err(cx.wrong("begin, end and strides differ in length"));
+/// The constant operands and attributes of a strided slice.
+struct Spec {
+    begin: Vec<i64>,
+    end: Vec<i64>,
+    strides: Vec<i64>,
+    masks: Masks,
+    /// `end` counts from `begin` (TFLite's `offset`).
+    offset: bool,
+}
+
+/// One bit per entry of begin, end and strides.
+struct Masks {
+    begin: i64,
+    end: i64,
+    ellipsis: i64,
+    new_axis: i64,
+    shrink_axis: i64,
+}
+
+fn has(mask: i64, index: usize) -> bool {
+    mask >> index & 1 == 1
+}
+
+impl Spec {
+    /// `None` until begin, end and strides are known.
+    fn read(cx: &Context) -> Result<Option<Spec>> {
+        let (Some(begin), Some(end), Some(strides)) = (cx.ints(1)?, cx.ints(2)?, cx.ints(3)?)
+        else {
+            return Ok(None);
+        };
+        if begin.len() != end.len() || begin.len() != strides.len() || begin.len() > 32 {
+            return Err(cx.wrong("begin, end and strides differ in length"));
+        }
+        let mask = |name: &str| cx.attr_int(name, 0);
+        Ok(Some(Spec {
+            begin,
+            end,
+            strides,
+            masks: Masks {
+                begin: mask("begin_mask"),
+                end: mask("end_mask"),
+                ellipsis: mask("ellipsis_mask"),
+                new_axis: mask("new_axis_mask"),
+                shrink_axis: mask("shrink_axis_mask"),
+            },
+            offset: cx.tflite() && cx.attr_bool("offset"),
+        }))
     }
-    let mask = |name: &str| {
-        let bits = cx.attr_int(name, 0);
-        move |i: usize| bits >> i & 1 == 1
+
+    /// Begin and end of entry `i`; `None` where a mask leaves it open.
+    fn ends(&self, i: usize) -> (Option<i64>, Option<i64>) {
+        let last = if self.offset {
+            self.begin[i].saturating_add(self.end[i])
+        } else {
+            self.end[i]
+        };
+        (
+            (!has(self.masks.begin, i)).then_some(self.begin[i]),
+            (!has(self.masks.end, i)).then_some(last),
+        )
+    }
+}
+
+impl Resolved {
+    /// The next axis, of `size` elements, from end to end.
+    fn whole(&mut self, size: i64) {
+        self.begin.push(0);
+        self.strides.push(1);
+        self.sizes.push(size);
+        self.shape.push(size);
+    }
+
+    /// One element of the next axis, which the output does not have.
+    fn shrunk(&mut self, cx: &Context, size: i64, index: i64) -> Result<()> {
+        let at = if index < 0 {
+            index.saturating_add(size)
+        } else {
+            index
+        };
+        if size >= 0 && !(0..size).contains(&at) {
+            return Err(cx.wrong(format!("index {index} of an axis with {size} elements")));
+        }
+        self.begin.push(at.max(0));
+        self.strides.push(1);
+        self.sizes.push(if size < 0 { -1 } else { 1 });
+        Ok(())
+    }
+}
+
+fn resolve(cx: &Context) -> Result<Option<Resolved>> {
+    let Some(spec) = Spec::read(cx)? else {
+        return Ok(None);
     };
-    let (begins, ends, ellipsis, new, shrink) = (
-        mask("begin_mask"),
-        mask("end_mask"),
-        mask("ellipsis_mask"),
-        mask("new_axis_mask"),
-        mask("shrink_axis_mask"),
-    );
-    let offset = cx.tflite() && cx.attr_bool("offset");
-    let named = (0..begin.len())
-        .filter(|&i| !new(i) && !ellipsis(i))
+    let shape = cx.shape(0)?;
+    let Some(dims) = shape.dims() else {
+        return Ok(None);
+    };
+    let masks = &spec.masks;
+    let named = (0..spec.begin.len())
+        .filter(|&i| !has(masks.new_axis, i) && !has(masks.ellipsis, i))
         .count();
-    let open = dims.len().checked_sub(named).ok_or_else(|| {
-        cx.wrong(format!(
-            "a slice over {named} axes of {}",
-            cx.shape(0).unwrap_or(&Shape::UNKNOWN)
-        ))
-    })?;
+    let open = dims
+        .len()
+        .checked_sub(named)
+        .ok_or_else(|| cx.wrong(format!("a slice over {named} axes of {shape}")))?;
     let mut out = Resolved {
         begin: Vec::new(),
         strides: Vec::new(),
         sizes: Vec::new(),
         shape: Vec::new(),
     };
-    let whole = |out: &mut Resolved| {
-        let size = dims[out.begin.len()];
-        out.begin.push(0);
-        out.strides.push(1);
-        out.sizes.push(size);
-        out.shape.push(size);
-    };
+    let mut left = dims.iter().copied();
     let mut seen_ellipsis = false;
-    for i in 0..begin.len() {
-        if ellipsis(i) && !seen_ellipsis {
+    for i in 0..spec.begin.len() {
+        if has(masks.ellipsis, i) && !seen_ellipsis {
             seen_ellipsis = true;
-            (0..open).for_each(|_| whole(&mut out));
-        } else if new(i) {
+            left.by_ref().take(open).for_each(|size| out.whole(size));
+        } else if has(masks.new_axis, i) {
             out.shape.push(1);
         } else {
-            let Some(&size) = dims.get(out.begin.len()) else {
-                return Err(cx.wrong("a slice over more axes than there are"));
-            };
-            if shrink(i) {
-                let at = if begin[i] < 0 {
-                    begin[i] + size
-                } else {
-                    begin[i]
-                };
-                if size >= 0 && !(0..size).contains(&at) {
-                    return Err(cx.wrong(format!(
-                        "index {} of an axis with {size} elements",
-                        begin[i]
-                    )));
-                }
-                out.begin.push(at.max(0));
-                out.strides.push(1);
-                out.sizes.push(if size < 0 { -1 } else { 1 });
+            let size = left
+                .next()
+                .ok_or_else(|| cx.wrong("a slice over more axes than there are"))?;
+            if has(masks.shrink_axis, i) {
+                out.shrunk(cx, size, spec.begin[i])?;
             } else {
-                let last = if offset {
-                    begin[i].saturating_add(end[i])
-                } else {
-                    end[i]
-                };
-                let ends = ((!begins(i)).then_some(begin[i]), (!ends(i)).then_some(last));
-                let (first, stride, count) = resolve_axis(cx, size, ends, strides[i])?;
+                let (first, stride, count) = resolve_axis(cx, size, spec.ends(i), spec.strides[i])?;
                 out.begin.push(first);
                 out.strides.push(stride);
                 out.sizes.push(count);
@@ -152,9 +200,7 @@ fn resolve(cx: &Context) -> Result<Option<Resolved>> {
             }
         }
     }
-    while out.begin.len() < dims.len() {
-        whole(&mut out);
-    }
+    left.for_each(|size| out.whole(size));
     Ok(Some(out))
 }
 
