@@ -23,6 +23,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         forward,
         |_| Ok(Prepared::Alias(0)),
     ),
+    // Sparse constants are read dense, so that there is nothing left to do.
+    Operator::new(&[], &["DENSIFY"], densify, |_| Ok(Prepared::Alias(0))),
     Operator::new(&["IdentityN"], &[], forward, |_| Ok(Prepared::Forward)),
     Operator::new(
         &["NoOp", "ControlTrigger"],
@@ -62,6 +64,14 @@ fn forward(cx: &Context) -> Result<Vec<Fact>> {
     (0..cx.node.outputs.len())
         .map(|i| cx.input(i).cloned())
         .collect()
+}
+
+fn densify(cx: &Context) -> Result<Vec<Fact>> {
+    let input = cx.input(0)?;
+    match input.constant {
+        Some(_) => Ok(vec![input.clone()]),
+        None => Err(cx.wrong("its input is no constant")),
+    }
 }
 
 /// A handle; for the first kind of variables also its value.

@@ -1,9 +1,12 @@
 //! Whole graphs made in memory, through the session.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::model::{
     Attr, Attrs, DType, Details, Dialect, Format, Graph, GraphKind, MetaGraph, Model, Node,
-    ObjectGraph, Port, Quantization, Shape, Signature, TfliteDetails, Value, ValueId,
+    ObjectGraph, Port, Quantization, Shape, Signature, Sparse, SparseDim, SparseIndices, Sparsity,
+    TensorData, TfliteDetails, Value, ValueId,
 };
 
 /// A graph under construction.
@@ -157,6 +160,47 @@ fn a_dense_layer_answers_for_any_batch() {
         out.values::<f32>().unwrap(),
         [-1.0, -0.5, -1.0, -0.0, -1.5, -0.0]
     );
+}
+
+#[test]
+fn sparse_weights_are_dense_to_operators() {
+    let mut net = Net::new(Dialect::Tflite);
+    let x = net.input("x", DType::Float32, &[1, 3]);
+    let values: Vec<u8> = [5f32, 6.0, 7.0]
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    // Rows 0 0 5, 6 7 0.
+    let form = Sparsity {
+        traversal_order: vec![0, 1],
+        block_map: Vec::new(),
+        dims: vec![
+            SparseDim::dense(2),
+            SparseDim::csr(
+                SparseIndices::Uint8(vec![0, 1, 3]),
+                SparseIndices::Uint8(vec![2, 0, 1]),
+            ),
+        ],
+    };
+    let mut packed = Value::new("w", DType::Float32, Shape::of(&[2, 3]));
+    packed.data = Some(TensorData::Sparse(Arc::new(Sparse {
+        values: values.into(),
+        shape: vec![2, 3],
+        form,
+    })));
+    let packed = net.0.add_value(packed);
+    let w = net.op("DENSIFY", &[packed], DType::Float32, Attrs::new());
+    let attrs = Attrs::new();
+    let y = net.op("FULLY_CONNECTED", &[x, w], DType::Float32, attrs.clone());
+    let z = net.op("FULLY_CONNECTED", &[x, packed], DType::Float32, attrs);
+    let both = net.op("ADD", &[y, z], DType::Float32, Attrs::new());
+    let model = net.finish(&[both]);
+    let out = one(
+        &model,
+        &[Tensor::from_values(&[1, 3], &[1.0f32, 10.0, 100.0])],
+    )
+    .unwrap();
+    assert_eq!(out.values::<f32>().unwrap(), [1000.0, 152.0]);
 }
 
 #[test]

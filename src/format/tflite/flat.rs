@@ -143,6 +143,15 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// How many fields the table has past the first `known`.
+    pub fn fields_past(&self, known: usize) -> usize {
+        let slots = self.vtable.get(4 + 2 * known..).unwrap_or_default();
+        slots
+            .chunks_exact(2)
+            .filter(|slot| **slot != [0, 0])
+            .count()
+    }
+
     pub fn has(&self, slot: u16) -> Result<bool> {
         Ok(self.field(slot, 1)?.is_some())
     }

@@ -245,6 +245,9 @@ fn table(
     attrs: &Attrs,
     omit: bool,
 ) -> Result<Option<WIPOffset<UnionWIPOffset>>> {
+    if let Some(found) = attrs.get(schema::UNKNOWN_FIELDS) {
+        return Err(unknown_options(found));
+    }
     let mut fields = Vec::new();
     for field in table.fields {
         let Some(attr) = attrs.get(field.name) else {

@@ -7,6 +7,9 @@ use super::tables;
 use crate::error::Result;
 use crate::model::{Attr, Attrs, DType, Name};
 
+/// The attribute that says that a table has more fields than the schema knows.
+pub(super) const UNKNOWN_FIELDS: &str = "unknown_fields";
+
 pub(super) struct Enum {
     pub base: Kind,
     pub members: &'static [(i64, &'static str)],
@@ -100,6 +103,13 @@ pub(super) fn attrs(schema: &Table, table: Option<flat::Table<'_>>) -> Result<At
         if let Some(value) = value {
             attrs.set(field.name, value);
         }
+    }
+    // Ids grow with the schema: what lies past them is from a later one.
+    let known = schema.fields.iter().map(|f| usize::from(f.id) + 1).max();
+    let later = table.map_or(0, |table| table.fields_past(known.unwrap_or(0)));
+    if later > 0 {
+        let words = format!("{later} fields past those of {}", schema.name);
+        attrs.set(UNKNOWN_FIELDS, Attr::Opaque(words.into()));
     }
     Ok(attrs)
 }

@@ -54,15 +54,9 @@ pub(super) fn write_tensor(
 
 fn element_type(dtype: DType) -> Result<fb::TensorType> {
     let number = schema::tensor_type(dtype);
-    number.map(fb::TensorType).ok_or_else(|| {
-        let error = Error::unsupported(format!("TFLite has no element type {dtype}"));
-        match dtype {
-            DType::Unknown(_) => error.hint(format!(
-                "schema version {} does not know it; it can be shown, not written again",
-                schema::REVISION
-            )),
-            _ => error,
-        }
+    number.map(fb::TensorType).ok_or_else(|| match dtype {
+        DType::Unknown(number) => unknown("elements of type", number.into()),
+        _ => Error::unsupported(format!("TFLite has no element type {dtype}")),
     })
 }
 

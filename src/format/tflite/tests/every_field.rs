@@ -691,7 +691,7 @@ fn numbers_that_the_schema_does_not_know_are_shown_and_not_written() {
         format!("{shown} | {}", write(&model).unwrap_err())
     };
     insta::assert_snapshot!(refused(&|p| p.code = 300), @"300 float32 None | operator_codes: operator number 300, which schema version 3d does not know; the file is newer than this program; it can be shown, not written again");
-    insta::assert_snapshot!(refused(&|p| p.dtype = 99), @r#"ADD type 99 None | subgraph "": tensor "y": TFLite has no element type type 99; schema version 3d does not know it; it can be shown, not written again"#);
+    insta::assert_snapshot!(refused(&|p| p.dtype = 99), @r#"ADD type 99 None | subgraph "": tensor "y": elements of type 99, which schema version 3d does not know; the file is newer than this program; it can be shown, not written again"#);
     insta::assert_snapshot!(refused(&|p| p.options = 200), @r#"ADD float32 Some("Opaque(\"BuiltinOptions table 200\")") | subgraph "": node "y": builtin_options: the options are BuiltinOptions table 200, which schema version 3d does not know; the file is newer than this program; it can be shown, not written again"#);
 }
 
