@@ -57,7 +57,7 @@ fn the_map_shows_a_network_from_its_input_on() {
     │                                ╭────────┴────────╮                  │⢸⣿⣿⡇⠀⠀│ │
     │                                │▌MaxPool pool_1  │                  │⢠⣿⣿⡄⠀⠀│ │
     │                                ╰────────┬────────╯                  ╰──────╯ │
-    ╰─ stem_bn_1/batchnorm 2 ops · Mul AddV2 · 260 B ──────────────────────────────╯
+    ╰─ stem_bn_1/batchnorm 2 ops · Mul AddV2 · 388 B ──────────────────────────────╯
     ");
 }
 
@@ -68,22 +68,22 @@ fn scopes_open_in_place_and_close_again() {
     ╭ serving_default ▸ __call__ ▸ stem_bn_1/batchnorm ─────────────── family · one line ╮╭ Mul ───────────────────────────╮
     │                                     ╰───────┬───────╯                              ││ …/stem_bn_1/batchnorm/mul_1    │
     │                                             │                                      ││ elementwise                    │
-    │                                     ╭───────┴───────╮                              ││ params   33                    │
-    │                                     │▌Conv2D stem_1 │                              ││ weights  132 B  0.5%           │
+    │                                     ╭───────┴───────╮                              ││ params   49                    │
+    │                                     │▌Conv2D stem_1 │                              ││ weights  196 B  0.4%           │
     │                                     ╰───────┰───────╯                              ││                                │
     │                                             ┃                                      ││ In                             │
     │                             ╭ ▾ stem_bn_1/b…╂───────────────╮                      ││ ← Conv2D stem_1                │
-    │                             │               ┃               │                      ││   ?×8×8×16 float32             │
+    │                             │               ┃               │                      ││   ?×8×8×24 float32             │
     │                             │           ╭───┸───╮           │                      ││                                │
     │                             │           │▌Mul   │           │                      ││ Out                            │
     │                             │           ╰───┰───╯           │                      ││ → AddV2                        │
-    │                             │               ┃               │                      ││   ?×8×8×16 float32             │
+    │                             │               ┃               │                      ││   ?×8×8×24 float32             │
     │                             │           ╭───┸───╮           │                      ││                                │
     │                             │           │▌AddV2 │           │                      ││ Weights                        │
     │                             │           ╰───┬───╯           │                      ││ stem_bn/gamma                  │
-    │                             │               │               │                      ││   16 float32  64 B  shard 0 @… │
+    │                             │               │               │                      ││   24 float32  96 B  shard 0 @… │
     │                             ╰───────────────┼───────────────╯             ╭──────╮ ││ stem_bn/moving_variance        │
-    │                                             │                             │⠀⠀⠿⠿⠇⠀│ ││   16 float32  64 B  shard 0 @… │
+    │                                             │                             │⠀⠀⠿⠿⠇⠀│ ││   24 float32  96 B  shard 0 @… │
     │                                   ╭─────────┴─────────╮                   │⠀⠀⢸⣿⠀⠀│ ││ …/stem_bn_1/batchnorm/add/y:0  │
     │                                   │▌Relu stem_relu_1  │                   │⠀⠀⣿⣿⣿⠀│ ││   scalar float32  4 B          │
     │                                   ╰─────────┬─────────╯                   │⣼⣿⣿⣿⠛⠛│ ││                                │
