@@ -15,6 +15,16 @@ const RATIO_FREE: u64 = 16 << 20;
 /// Largest ratio of unpacked to packed size.
 const MAX_RATIO: u64 = 1000;
 
+/// What the deflated entries of an archive may unpack to: much from a small file, as constant arrays deflate a
+/// thousandfold, but not gigabytes from nothing.
+pub(super) fn inflate_limit(archive: &Bytes) -> u64 {
+    const LEAST: u64 = 32 << 20;
+    const MOST: u64 = 1 << 31;
+    (archive.len() as u64)
+        .saturating_mul(MAX_RATIO)
+        .clamp(LEAST, MOST)
+}
+
 /// A file in an archive.
 #[derive(Debug)]
 pub(super) struct Entry {

@@ -44,6 +44,11 @@ pub(super) fn detect(path: &Path, options: &OpenOptions) -> Result<Found> {
     if options.version.is_some() {
         return Err(Error::usage("a file has no versions").in_file(path));
     }
+    if !metadata.is_file() {
+        return Err(Error::unreadable("a pipe or a device, not a model")
+            .in_file(path)
+            .hint("copy what it gives into a file"));
+    }
     match path.file_name().and_then(|n| n.to_str()) {
         Some("saved_model.pb" | "saved_model.pbtxt") => {
             Ok(beside(path.to_path_buf(), path.parent()))

@@ -1,6 +1,6 @@
 //! Files as bytes: small ones are copied, larger ones are memory-mapped.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -14,15 +14,24 @@ const COPY_LIMIT: u64 = 64 * 1024;
 /// The content of a file. A slice of the result keeps the map alive.
 ///
 /// # Errors
-/// The system's own words when the file can't be opened or mapped; folders are refused.
+/// The system's own words when the file can't be opened or mapped; folders, pipes and devices are refused.
 pub fn map_file(path: &Path) -> Result<Bytes> {
     let io = |e: std::io::Error| Error::io(path, &e);
-    let mut file = File::open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
+    // Asked before opening: a pipe that nobody writes to would wait for ever, and some devices never end.
+    let metadata = fs::metadata(path).map_err(io)?;
     if metadata.is_dir() {
         return Err(Error::unreadable("a folder where a file was expected").in_file(path));
     }
-    if metadata.len() <= COPY_LIMIT || !metadata.is_file() {
+    if !metadata.is_file() {
+        return Err(
+            Error::unreadable("a pipe or a device where a file was expected")
+                .in_file(path)
+                .hint("copy what it gives into a file"),
+        );
+    }
+    let mut file = File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.len() <= COPY_LIMIT {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         return Ok(bytes.into());

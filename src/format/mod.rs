@@ -5,6 +5,7 @@ mod detect;
 pub mod mapped;
 mod names;
 pub mod npy;
+pub mod parsers;
 pub mod saved_model;
 pub mod tflite;
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::archive::read_entries;
+use super::archive::{inflate_limit, read_entries};
 use super::mapped::map_file;
 use super::write_file;
 use crate::error::{Error, Result};
@@ -24,8 +24,6 @@ use header::{Element, Header, Layout};
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Longest header that is read.
 const HEADER_LIMIT: usize = 64 * 1024;
-/// Most bytes that the deflated arrays of one archive may unpack to.
-const INFLATE_LIMIT: u64 = 1 << 31;
 /// Most elements of an array whose elements take no bytes (`S0`).
 const EMPTY_ELEMENT_LIMIT: usize = 1 << 20;
 
@@ -38,7 +36,7 @@ pub fn read_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
     npz_from_bytes(&map_file(path)?).map_err(|e| e.in_file(path))
 }
 
-fn npz_from_bytes(bytes: &Bytes) -> Result<Vec<(String, Tensor)>> {
+pub(super) fn npz_from_bytes(bytes: &Bytes) -> Result<Vec<(String, Tensor)>> {
     if bytes.starts_with(MAGIC) {
         return Err(
             Error::unreadable("a single .npy array, not an .npz archive")
@@ -46,7 +44,7 @@ fn npz_from_bytes(bytes: &Bytes) -> Result<Vec<(String, Tensor)>> {
         );
     }
     let mut arrays: Vec<(String, Tensor)> = Vec::new();
-    for entry in read_entries(bytes, INFLATE_LIMIT)? {
+    for entry in read_entries(bytes, inflate_limit(bytes))? {
         let Some(key) = entry.name.strip_suffix(".npy") else {
             continue;
         };
@@ -71,7 +69,7 @@ pub fn read_npy(path: &Path) -> Result<Tensor> {
     npy_from_bytes(&map_file(path)?).map_err(|e| e.in_file(path))
 }
 
-fn npy_from_bytes(bytes: &[u8]) -> Result<Tensor> {
+pub(super) fn npy_from_bytes(bytes: &[u8]) -> Result<Tensor> {
     let (text, values) = split_header(bytes)?;
     let header = header::parse(text).map_err(|e| e.at("header"))?;
     let Header {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::dtype::DType;
 use super::shape::element_count;
@@ -21,12 +21,76 @@ pub enum TensorData {
     Repeated(Bytes),
     /// String elements; the last repeats as above.
     Strings(Arc<[Bytes]>),
+    /// String elements as a checkpoint holds them, not yet looked at.
+    Packed(PackedStrings),
     /// A partitioned tensor: blocks that tile it, joined when the values are read.
     Parts(Arc<[Part]>),
     /// Only the values that are not zero, and where they belong.
     Sparse(Arc<Sparse>),
     /// The values should be there and are not, or can't be read; the reason for people.
     Missing(Arc<str>),
+}
+
+/// The lengths of all strings as varints, some bytes of checksum, then the strings one after another.
+#[derive(Debug, Clone)]
+pub struct PackedStrings {
+    pub bytes: Bytes,
+    pub count: usize,
+    /// Bytes between lengths and strings.
+    pub gap: usize,
+}
+
+impl PackedStrings {
+    /// Calls `each` with every string in its order.
+    ///
+    /// # Errors
+    /// As [`PackedStrings::check`]; then `each` was not called.
+    pub fn for_each(&self, mut each: impl FnMut(Bytes)) -> Result<()> {
+        let mut content = self.check()?;
+        let mut lengths = self.bytes.clone();
+        for at in 0..self.count {
+            // Their sum is the length of the content.
+            each(content.split_to(length(&mut lengths, at)? as usize));
+        }
+        Ok(())
+    }
+
+    /// The strings one after another.
+    ///
+    /// # Errors
+    /// Lengths that are cut off, or that don't add up to the bytes that follow.
+    pub fn check(&self) -> Result<Bytes> {
+        let have = self.bytes.len();
+        if self.count > have {
+            return Err(Error::unreadable(format!(
+                "{} strings in {have} bytes",
+                self.count
+            )));
+        }
+        let mut lengths = self.bytes.clone();
+        let mut total = 0u64;
+        for at in 0..self.count {
+            total = total.saturating_add(length(&mut lengths, at)?);
+        }
+        let mut content = lengths;
+        if content.len() < self.gap {
+            return Err(Error::unreadable("the checksum of the lengths is cut off"));
+        }
+        content.advance(self.gap);
+        if total != content.len() as u64 {
+            return Err(Error::unreadable(format!(
+                "the strings should have {total} bytes, there are {}",
+                content.len()
+            )));
+        }
+        Ok(content)
+    }
+}
+
+/// The next varint.
+fn length(bytes: &mut Bytes, at: usize) -> Result<u64> {
+    prost::encoding::decode_varint(bytes)
+        .map_err(|_| Error::unreadable(format!("the length of string {at} is cut off")))
 }
 
 /// One block of a partitioned tensor.
@@ -60,6 +124,7 @@ impl TensorData {
         match self {
             TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes) => bytes.len(),
             TensorData::Strings(strings) => strings.iter().map(Bytes::len).sum(),
+            TensorData::Packed(strings) => strings.bytes.len(),
             TensorData::Parts(parts) => parts.iter().map(|p| p.data.stored_bytes()).sum(),
             TensorData::Sparse(sparse) => sparse.values.len(),
             TensorData::Missing(_) => 0,
@@ -93,6 +158,17 @@ impl TensorData {
                     .collect();
                 Ok(Tensor::from_strings(shape, all))
             }
+            TensorData::Packed(strings) => {
+                if strings.count != count {
+                    return Err(Error::unreadable(format!(
+                        "{} strings for the shape {shape:?}",
+                        strings.count
+                    )));
+                }
+                let mut all = Vec::new();
+                strings.for_each(|string| all.push(string.to_vec()))?;
+                Ok(Tensor::from_strings(shape, all))
+            }
             TensorData::Bytes { bytes, packed } if *packed && dtype.bits() < 8 => {
                 unpack(dtype, shape, count, bytes)
             }
@@ -122,14 +198,14 @@ impl TensorData {
 }
 
 /// A file of a few bytes may claim any number of repeated values; past this many bytes that is no model.
-const REPEAT_LIMIT: usize = 1 << 31;
+const REPEAT_LIMIT: usize = 1 << 28;
 
 /// Refuses to make tensors out of little data past any plausible size.
 pub(super) fn repeat_limit(count: usize, size: usize) -> Result<()> {
     match count.checked_mul(size) {
         Some(bytes) if bytes <= REPEAT_LIMIT => Ok(()),
         _ => Err(Error::unreadable(format!(
-            "a repeated value stands for {count} elements, more than 2 GiB"
+            "a repeated value stands for {count} elements, more than 256 MiB"
         ))),
     }
 }

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use attr::{Attr, Attrs};
-pub use data::{Part, TensorData};
+pub use data::{PackedStrings, Part, TensorData};
 pub use dtype::DType;
 pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, SubType, Value, ValueId};
 pub use objects::{Object, ObjectGraph, ObjectKind};
@@ -156,7 +156,7 @@ pub struct Metadata {
     pub decoded: Option<String>,
 }
 
-/// A file that travels with the model: vocabulary, labels.
+/// A file that travels with the model: vocabulary, labels, warm-up requests.
 #[derive(Debug, Clone)]
 pub struct Attachment {
     pub name: String,
@@ -164,6 +164,11 @@ pub struct Attachment {
     pub bytes: u64,
     /// The unpacked bytes; empty when they were refused (a warning says why).
     pub data: bytes::Bytes,
+}
+
+impl Attachment {
+    /// Where a SavedModel has files that no message of it refers to.
+    pub const EXTRA: &str = "assets.extra/";
 }
 
 /// A graph with its functions and signatures: a MetaGraphDef, or all subgraphs of a .tflite.

@@ -170,7 +170,9 @@ impl Constant {
                 TensorData::Repeated(bytes) => Values::Repeated(bytes.clone()),
                 TensorData::Parts(parts) => Values::Parts(parts.clone()),
                 TensorData::Sparse(sparse) => Values::Sparse(sparse.clone()),
-                TensorData::Strings(_) | TensorData::Missing(_) => return None,
+                TensorData::Strings(_) | TensorData::Packed(_) | TensorData::Missing(_) => {
+                    return None;
+                }
             },
         };
         Some(Identity {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json, json};
 use super::structure;
 use crate::analysis::{self, all_op_counts, op_counts};
 use crate::model::{
-    Details, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization, QuantizationDetails,
-    SavedModelDetails, Shape, TensorData, TfliteDetails, Value, ValueId,
+    Attachment, Details, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization,
+    QuantizationDetails, SavedModelDetails, Shape, TensorData, TfliteDetails, Value, ValueId,
 };
 
 /// One object that describes the model.
@@ -68,6 +68,7 @@ fn saved_model(model: &Model, details: &SavedModelDetails) -> Map<String, Json> 
     let assets: Vec<Json> = model
         .attachments
         .iter()
+        .filter(|a| !a.name.starts_with(Attachment::EXTRA))
         .map(|a| json!({ "file": a.name, "bytes": a.bytes }))
         .collect();
     let meta_graphs: Vec<Json> = model.meta_graphs.iter().map(meta_graph).collect();
@@ -294,7 +295,7 @@ fn stored(value: &Value) -> bool {
     match &value.data {
         Some(TensorData::Bytes { bytes, .. } | TensorData::Repeated(bytes)) => !bytes.is_empty(),
         // No strings at all still take a count.
-        Some(TensorData::Strings(_)) => value.buffer != 0,
+        Some(TensorData::Strings(_) | TensorData::Packed(_)) => value.buffer != 0,
         Some(TensorData::Parts(_) | TensorData::Sparse(_) | TensorData::Missing(_)) => true,
         None => false,
     }

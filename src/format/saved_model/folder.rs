@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Component, Path};
 
+use bytes::Bytes;
+
 use super::pb;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
 use crate::model::{Asset, Attachment, FileEntry, Fingerprint, Metadata};
 
@@ -12,7 +14,7 @@ use crate::model::{Asset, Attachment, FileEntry, Fingerprint, Metadata};
 const DEEPEST: usize = 8;
 const MOST_FILES: usize = 10_000;
 
-/// All files under `folder` with their sizes, in the order of their paths. Links out of it are not followed.
+/// All files under `folder` with their sizes, in the order of their paths. Links to folders are not followed.
 pub fn files(folder: &Path) -> Vec<FileEntry> {
     let mut found = Vec::new();
     walk(folder, "", DEEPEST, &mut found);
@@ -46,24 +48,49 @@ fn walk(folder: &Path, prefix: &str, depth: usize, found: &mut Vec<FileEntry>) {
     }
 }
 
-/// The files under `assets/`, mapped.
+/// The files under `assets/` by their names there, then those under `assets.extra/` by their whole paths, mapped. A
+/// link out of the folder is named and not read.
 pub fn attachments(
     folder: &Path,
     files: &[FileEntry],
     warnings: &mut Vec<Error>,
 ) -> Vec<Attachment> {
-    files
+    let assets = files
         .iter()
-        .filter_map(|file| Some((file, file.path.strip_prefix("assets/")?)))
+        .filter_map(|file| Some((file, file.path.strip_prefix("assets/")?)));
+    let extra = files
+        .iter()
+        .filter(|file| file.path.starts_with(Attachment::EXTRA))
+        .map(|file| (file, file.path.as_str()));
+    assets
+        .chain(extra)
         .map(|(file, name)| Attachment {
             name: name.to_owned(),
             bytes: file.bytes,
-            data: map_file(&folder.join(&file.path)).unwrap_or_else(|e| {
+            data: attachment(folder, &file.path).unwrap_or_else(|e| {
                 warnings.push(e);
-                Default::default()
+                Bytes::new()
             }),
         })
         .collect()
+}
+
+fn attachment(folder: &Path, name: &str) -> Result<Bytes> {
+    let path = folder.join(name);
+    let is_link = fs::symlink_metadata(&path).is_ok_and(|m| m.is_symlink());
+    if is_link {
+        let io = |e: std::io::Error| Error::io(&path, &e);
+        let target = path.canonicalize().map_err(io)?;
+        if !target.starts_with(folder.canonicalize().map_err(io)?) {
+            return Err(Error::unreadable(format!(
+                "a link out of the model's folder, to {}; ignored",
+                target.display()
+            ))
+            .in_file(path)
+            .hint("put the file itself there, if it belongs to the model"));
+        }
+    }
+    map_file(&path)
 }
 
 /// AssetFileDefs whose file name stays inside `assets/`.
@@ -108,7 +135,12 @@ fn stays_inside(name: &str) -> bool {
 
 /// `fingerprint.pb`; `None` without one.
 pub fn fingerprint(folder: &Path, warnings: &mut Vec<Error>) -> Option<Fingerprint> {
-    let proto: pb::FingerprintDef = side_file(folder, "fingerprint.pb", warnings)?.1;
+    const NAME: &str = "fingerprint.pb";
+    let data = side_file(folder, NAME, warnings)?;
+    let decoded = pb::decode::<pb::FingerprintDef>(data, NAME);
+    let proto = decoded
+        .map_err(|e| warnings.push(e.in_file(folder.join(NAME))))
+        .ok()?;
     Some(Fingerprint {
         checksum: proto.saved_model_checksum,
         graph_hash: proto.graph_def_program_hash,
@@ -121,8 +153,20 @@ pub fn fingerprint(folder: &Path, warnings: &mut Vec<Error>) -> Option<Fingerpri
 
 /// `keras_metadata.pb` of Keras 2, decoded to one JSON list: an entry per Keras object.
 pub fn keras_metadata(folder: &Path, warnings: &mut Vec<Error>) -> Option<Metadata> {
-    const NAME: &str = "keras_metadata.pb";
-    let (data, proto): (_, pb::SavedMetadata) = side_file(folder, NAME, warnings)?;
+    let data = side_file(folder, KERAS_METADATA, warnings)?;
+    match decode_keras_metadata(data) {
+        Ok(metadata) => Some(metadata),
+        Err(e) => {
+            warnings.push(e.in_file(folder.join(KERAS_METADATA)));
+            None
+        }
+    }
+}
+
+const KERAS_METADATA: &str = "keras_metadata.pb";
+
+pub fn decode_keras_metadata(data: Bytes) -> Result<Metadata> {
+    let proto: pb::SavedMetadata = pb::decode(data.clone(), KERAS_METADATA)?;
     let nodes: Vec<serde_json::Value> = proto
         .nodes
         .into_iter()
@@ -137,25 +181,20 @@ pub fn keras_metadata(folder: &Path, warnings: &mut Vec<Error>) -> Option<Metada
             })
         })
         .collect();
-    Some(Metadata {
-        name: NAME.to_owned(),
+    Ok(Metadata {
+        name: KERAS_METADATA.to_owned(),
         data,
         decoded: serde_json::to_string_pretty(&nodes).ok(),
     })
 }
 
-/// A message in a file of its own; a damaged one is a warning.
-fn side_file<M: prost::Message + Default>(
-    folder: &Path,
-    name: &str,
-    warnings: &mut Vec<Error>,
-) -> Option<(bytes::Bytes, M)> {
+/// A file beside the graph, if it is there; one that can't be read is a warning.
+fn side_file(folder: &Path, name: &str, warnings: &mut Vec<Error>) -> Option<Bytes> {
     let path = folder.join(name);
     if !path.is_file() {
         return None;
     }
-    let read = map_file(&path).and_then(|data| Ok((data.clone(), pb::decode(data, name)?)));
-    read.map_err(|e| warnings.push(e.in_file(path))).ok()
+    map_file(&path).map_err(|e| warnings.push(e)).ok()
 }
 
 #[cfg(test)]

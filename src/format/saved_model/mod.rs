@@ -6,6 +6,7 @@ mod folder;
 mod graph;
 pub(super) mod node_def;
 mod objects;
+pub(super) mod parts;
 mod pb;
 mod pbtxt;
 mod restore;

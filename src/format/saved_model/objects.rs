@@ -1,6 +1,8 @@
 //! The object graph: layers, variables, functions, and their paths from the root.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 
 use super::{pb, tensor};
 use crate::error::Error;
@@ -95,13 +97,15 @@ pub struct Stored<'a> {
     pub key: &'a str,
     /// The TF1 style name, empty without one.
     pub full_name: &'a str,
-    /// `layers/2/kernel`, by way of each parent.
-    pub paths: Vec<String>,
+    /// `layers/2/kernel`, by way of each parent; values of one object share them.
+    pub paths: Rc<[String]>,
     pub slot: bool,
 }
 
 /// Paths longer than this are no help to anybody and would make a hostile chain of objects costly.
 const LONGEST_PATH: usize = 1024;
+/// Bytes of all paths together: large models have one megabyte of them, a hostile web of objects any number.
+const ALL_PATHS: usize = 16 << 20;
 
 impl Trackables {
     pub fn new(proto: pb::TrackableObjectGraph) -> Self {
@@ -118,7 +122,7 @@ impl Trackables {
     }
 
     /// The shortest path of each object; empty for the root, `None` where no path leads.
-    fn paths(&self) -> Vec<Option<String>> {
+    fn paths(&self, budget: &mut usize) -> Vec<Option<String>> {
         let mut paths = vec![None; self.nodes.len()];
         let Some(root) = paths.first_mut() else {
             return paths;
@@ -128,7 +132,7 @@ impl Trackables {
         while let Some(id) = queue.pop_front() {
             for (name, child) in self.children(id) {
                 if paths[child].is_none() {
-                    paths[child] = join(paths[id].as_deref(), name);
+                    paths[child] = join(paths[id].as_deref(), name, budget);
                     if paths[child].is_some() {
                         queue.push_back(child);
                     }
@@ -140,14 +144,15 @@ impl Trackables {
 
     /// Every value that some object keeps in the checkpoint.
     pub fn stored(&self) -> Vec<Stored<'_>> {
-        let paths = self.paths();
+        let mut budget = ALL_PATHS;
+        let paths = self.paths(&mut budget);
         let mut all_paths: Vec<Vec<String>> = vec![Vec::new(); self.nodes.len()];
         let mut slots = vec![false; self.nodes.len()];
         for (id, node) in self.nodes.iter().enumerate() {
             for (name, child) in self.children(id) {
                 // Only what is stored needs all its paths.
                 if !self.nodes[child].attributes.is_empty() {
-                    all_paths[child].extend(join(paths[id].as_deref(), name));
+                    all_paths[child].extend(join(paths[id].as_deref(), name, &mut budget));
                 }
             }
             for slot in &node.slot_variables {
@@ -164,6 +169,7 @@ impl Trackables {
             let mut paths = std::mem::take(&mut all_paths[id]);
             paths.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
             paths.dedup();
+            let paths = Rc::<[String]>::from(paths);
             for attribute in &node.attributes {
                 stored.push(Stored {
                     key: &attribute.checkpoint_key,
@@ -184,12 +190,17 @@ impl Trackables {
             *first = Some(0);
         }
         let mut queue = VecDeque::from([0]);
+        // Many objects may stand for one stored object.
+        let mut names: HashMap<usize, HashMap<&str, usize>> = HashMap::new();
         while let Some(id) = queue.pop_front() {
             let (Some(object), Some(Some(other))) = (objects.nodes.get(id), twin.get(id).copied())
             else {
                 continue;
             };
-            let by_name: HashMap<&str, usize> = self.children(other).collect();
+            let by_name = match names.entry(other) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(self.children(other).collect()),
+            };
             for (name, child) in &object.children {
                 let child = *child as usize;
                 if let (Some(None), Some(&other)) = (twin.get(child), by_name.get(&**name)) {
@@ -215,9 +226,15 @@ impl Trackables {
     }
 }
 
-fn join(parent: Option<&str>, name: &str) -> Option<String> {
+/// The path of a child; `None` when it would be too long, or all of them together.
+fn join(parent: Option<&str>, name: &str, budget: &mut usize) -> Option<String> {
     let parent = parent?;
-    (parent.len() + name.len() < LONGEST_PATH).then(|| match parent {
+    let length = parent.len() + 1 + name.len();
+    let left = budget
+        .checked_sub(length)
+        .filter(|_| length <= LONGEST_PATH)?;
+    *budget = left;
+    Some(match parent {
         "" => name.to_owned(),
         _ => format!("{parent}/{name}"),
     })
@@ -262,7 +279,7 @@ mod tests {
         };
         let stored = graph.stored();
         assert_eq!(stored.len(), 1);
-        assert_eq!(stored[0].paths, ["w", "a/w"]);
+        assert_eq!(*stored[0].paths, ["w", "a/w"]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Types, shapes and values as the messages have them.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::pb;
-use crate::model::{DType, Shape, TensorData};
+use crate::model::{DType, PackedStrings, Shape, TensorData};
 
 /// The type behind a DataType number, and whether it is a reference (number + 100).
 pub fn dtype(number: i32) -> (DType, bool) {
@@ -96,7 +96,7 @@ fn values(proto: pb::TensorProto, dtype: DType, count: usize) -> Result<TensorDa
                 proto.string_val.into_iter().take(count).collect(),
             ))
         } else {
-            length_prefixed(proto.tensor_content, count, 0)
+            length_prefixed(proto.tensor_content, count)
         };
     }
     let Some(size) = dtype.size() else {
@@ -154,39 +154,17 @@ fn typed_values(proto: &pb::TensorProto, dtype: DType) -> Vec<u8> {
     }
 }
 
-/// `count` varint lengths, `between` bytes of something else, then all the bytes.
-pub fn length_prefixed(
-    mut bytes: Bytes,
-    count: usize,
-    between: usize,
-) -> Result<TensorData, String> {
-    if count > bytes.len() {
-        return Err(format!("{count} strings in {} bytes", bytes.len()));
-    }
-    let mut lengths = Vec::with_capacity(count);
-    for i in 0..count {
-        let length = prost::encoding::decode_varint(&mut bytes)
-            .map_err(|_| format!("the length of string {i} is cut off"))?;
-        lengths.push(length);
-    }
-    if bytes.len() < between {
-        return Err("the checksum of the lengths is cut off".to_owned());
-    }
-    bytes.advance(between);
-    let total = lengths.iter().try_fold(0u64, |sum, &l| sum.checked_add(l));
-    if total != Some(bytes.len() as u64) {
-        return Err(format!(
-            "the strings should have {} bytes, there are {}",
-            total.map_or("too many".to_owned(), |t| t.to_string()),
-            bytes.len()
-        ));
-    }
-    Ok(TensorData::Strings(
-        lengths
-            .into_iter()
-            .map(|length| bytes.split_to(length as usize))
-            .collect(),
-    ))
+/// `count` varint lengths, then all the bytes.
+fn length_prefixed(bytes: Bytes, count: usize) -> Result<TensorData, String> {
+    let mut all = Vec::new();
+    let strings = PackedStrings {
+        bytes,
+        count,
+        gap: 0,
+    };
+    let read = strings.for_each(|string| all.push(string));
+    read.map_err(|e| e.what().to_owned())?;
+    Ok(TensorData::Strings(all.into()))
 }
 
 #[cfg(test)]

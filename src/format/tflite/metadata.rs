@@ -9,8 +9,8 @@ use super::tables;
 use crate::error::Result;
 
 pub(super) const MIN_RUNTIME_VERSION: &str = "min_runtime_version";
-const MODEL_METADATA: &str = "TFLITE_METADATA";
-const CONVERSION_METADATA: &str = "CONVERSION_METADATA";
+pub(super) const MODEL_METADATA: &str = "TFLITE_METADATA";
+pub(super) const CONVERSION_METADATA: &str = "CONVERSION_METADATA";
 
 /// What a blob says, as JSON or text; `None` where its format is not known.
 ///

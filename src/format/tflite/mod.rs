@@ -17,6 +17,7 @@ mod generated;
 mod metadata;
 mod options;
 mod packed;
+pub(super) mod parts;
 mod read;
 mod schema;
 mod subgraph;

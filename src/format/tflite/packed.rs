@@ -14,8 +14,8 @@ use crate::model::Attachment;
 /// Bytes of the record at the end of an archive without its comment.
 const END_RECORD: usize = 22;
 const END_MAGIC: &[u8; 4] = b"PK\x05\x06";
-/// Most bytes that the deflated files may unpack to.
-const INFLATE_LIMIT: u64 = 256 << 20;
+/// Most bytes that the deflated files may unpack to: labels and vocabularies, read when the model is opened.
+const INFLATE_LIMIT: u64 = 32 << 20;
 
 /// The packed files of a model; problems go to `warnings`.
 pub(super) fn read(file: &Bytes, warnings: &mut Vec<Error>) -> Vec<Attachment> {

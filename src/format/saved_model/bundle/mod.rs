@@ -12,7 +12,7 @@ pub use verify::{Check, verify_variable};
 
 use super::objects::Trackables;
 use super::{pb, tensor};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
 use crate::model::{DType, Name, Shard, TensorData, Variable, VariableId, VariableRole};
 
@@ -26,6 +26,14 @@ pub struct Bundle {
     pub by_key: HashMap<Name, VariableId>,
     pub shards: Vec<Shard>,
     pub trackables: Trackables,
+}
+
+/// The index of a checkpoint from its bytes alone.
+///
+/// # Errors
+/// Footer, index block or header can't be read.
+pub(in crate::format) fn read_index(bytes: &bytes::Bytes) -> Result<index::Index> {
+    index::read(bytes)
 }
 
 /// Opens the bundle with this prefix (`variables/variables`); an absent one is empty. Damage becomes warnings.
@@ -44,10 +52,11 @@ pub fn open(prefix: &Path, warnings: &mut Vec<Error>) -> Bundle {
     let damage = index.damage.iter().map(|e| e.clone().in_file(&file));
     warnings.extend(damage);
     let shards = shards::open(prefix, index.shards);
+    let source = shards::Source::new(&index, &shards);
     let variables: Vec<Variable> = index
         .tensors
         .iter()
-        .map(|(key, entry)| variable(&index, &shards, key, entry))
+        .map(|(key, entry)| variable(&source, key, entry))
         .collect();
     warn_of_missing(&variables, &shards, prefix, warnings);
     let by_key = (0u32..)
@@ -62,13 +71,8 @@ pub fn open(prefix: &Path, warnings: &mut Vec<Error>) -> Bundle {
     }
 }
 
-fn variable(
-    index: &index::Index,
-    shards: &[Shard],
-    key: &str,
-    entry: &pb::BundleEntryProto,
-) -> Variable {
-    let slices = shards::slices(index, key, entry);
+fn variable(source: &shards::Source<'_>, key: &str, entry: &pb::BundleEntryProto) -> Variable {
+    let slices = shards::slices(source.index, key, entry);
     let name = Name::from(key);
     Variable {
         key: name.clone(),
@@ -88,7 +92,7 @@ fn variable(
         },
         trainable: None,
         owners: Vec::new(),
-        data: shards::values(index, shards, key, entry),
+        data: source.values(key, entry),
         slices,
     }
 }
@@ -134,7 +138,7 @@ fn trackables(variables: &[Variable], warnings: &mut Vec<Error>) -> Trackables {
         .iter()
         .find(|v| &*v.key == OBJECT_GRAPH)
         .and_then(|v| match &v.data {
-            TensorData::Strings(strings) => strings.first().cloned(),
+            TensorData::Packed(strings) if strings.count == 1 => strings.check().ok(),
             _ => None,
         });
     let decoded = stored.map(|bytes| pb::decode(bytes, OBJECT_GRAPH));

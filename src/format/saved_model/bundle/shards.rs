@@ -1,5 +1,6 @@
 //! The data files: where the bytes of an entry are, and what they mean.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
 use crate::format::saved_model::{pb, tensor};
 use crate::model::shape::element_count;
-use crate::model::{DType, Part, Shape, Shard, TensorData, VariableSlice};
+use crate::model::{DType, PackedStrings, Part, Shape, Shard, TensorData, VariableSlice};
 use crate::progress::Progress;
 
 /// Bytes of the checksum between lengths and content of a string tensor.
@@ -63,51 +64,116 @@ pub fn stored_bytes(
     }
 }
 
-/// Values of an entry as a handle on its bytes.
-pub fn values(
-    index: &Index,
-    shards: &[Shard],
-    key: &str,
-    entry: &pb::BundleEntryProto,
-) -> TensorData {
-    let shape = tensor::shape_or_scalar(entry.shape.as_ref());
-    let dtype = tensor::dtype(entry.dtype).0;
-    let data = if entry.slices.is_empty() {
-        plain(index.big_endian, shards, entry, dtype, &shape)
-    } else {
-        sliced(index, shards, key, entry, dtype, &shape)
-    };
-    data.unwrap_or_else(|reason| TensorData::Missing(reason.into()))
+/// Bytes of strings whose lengths are checked when a bundle is opened; the rest is checked when it is read.
+const CHECKED_AT_ONCE: usize = 4 << 20;
+
+/// Where values come from.
+pub struct Source<'a> {
+    pub index: &'a Index,
+    shards: &'a [Shard],
+    /// Bytes of strings that may still be checked at once: entries may share them.
+    checkable: Cell<usize>,
+    /// Bytes of numbers of the other byte order that may still be turned around: the same.
+    swappable: Cell<usize>,
 }
 
-fn plain(
-    big_endian: bool,
-    shards: &[Shard],
-    entry: &pb::BundleEntryProto,
-    dtype: DType,
-    shape: &Shape,
-) -> std::result::Result<TensorData, String> {
-    let bytes = stored_bytes(shards, entry.shard_id, entry.offset, entry.size)?;
-    let count = shape
-        .elements()
-        .ok_or_else(|| format!("shape {shape} has no number of elements"))?;
-    if dtype == DType::String {
-        return tensor::length_prefixed(bytes, count, LENGTHS_CHECKSUM);
+impl<'a> Source<'a> {
+    pub fn new(index: &'a Index, shards: &'a [Shard]) -> Self {
+        let stored = shards.iter().filter_map(|s| s.bytes).sum::<u64>();
+        Source {
+            index,
+            shards,
+            checkable: Cell::new(CHECKED_AT_ONCE),
+            swappable: Cell::new(usize::try_from(stored).unwrap_or(usize::MAX)),
+        }
     }
-    let size = dtype
-        .size()
-        .ok_or_else(|| format!("values of type {dtype} can only be counted"))?;
-    if count.checked_mul(size) != Some(bytes.len()) {
-        return Err(format!(
-            "{dtype} {shape} needs {} bytes, the entry has {}",
-            count.saturating_mul(size),
-            bytes.len()
-        ));
+
+    /// Values of an entry as a handle on its bytes.
+    pub fn values(&self, key: &str, entry: &pb::BundleEntryProto) -> TensorData {
+        let shape = tensor::shape_or_scalar(entry.shape.as_ref());
+        let dtype = tensor::dtype(entry.dtype).0;
+        let data = if entry.slices.is_empty() {
+            self.plain(entry, dtype, &shape)
+        } else {
+            self.sliced(key, entry, dtype, &shape)
+        };
+        data.unwrap_or_else(|reason| TensorData::Missing(reason.into()))
     }
-    Ok(TensorData::plain(match big_endian {
-        true => swapped(&bytes, number_width(dtype, size)),
-        false => bytes,
-    }))
+
+    fn plain(
+        &self,
+        entry: &pb::BundleEntryProto,
+        dtype: DType,
+        shape: &Shape,
+    ) -> std::result::Result<TensorData, String> {
+        let bytes = stored_bytes(self.shards, entry.shard_id, entry.offset, entry.size)?;
+        let count = shape
+            .elements()
+            .ok_or_else(|| format!("shape {shape} has no number of elements"))?;
+        if dtype == DType::String {
+            let strings = PackedStrings {
+                bytes,
+                count,
+                gap: LENGTHS_CHECKSUM,
+            };
+            if spend(&self.checkable, strings.bytes.len()) {
+                strings.check().map_err(|e| e.what().to_owned())?;
+            }
+            return Ok(TensorData::Packed(strings));
+        }
+        let size = dtype
+            .size()
+            .ok_or_else(|| format!("values of type {dtype} can only be counted"))?;
+        if count.checked_mul(size) != Some(bytes.len()) {
+            return Err(format!(
+                "{dtype} {shape} needs {} bytes, the entry has {}",
+                count.saturating_mul(size),
+                bytes.len()
+            ));
+        }
+        if !self.index.big_endian {
+            return Ok(TensorData::plain(bytes));
+        }
+        match spend(&self.swappable, bytes.len()) {
+            true => Ok(TensorData::plain(swapped(
+                &bytes,
+                number_width(dtype, size),
+            ))),
+            false => Err("entries of a big-endian checkpoint overlap".to_owned()),
+        }
+    }
+
+    fn sliced(
+        &self,
+        key: &str,
+        entry: &pb::BundleEntryProto,
+        dtype: DType,
+        shape: &Shape,
+    ) -> std::result::Result<TensorData, String> {
+        let sizes = shape
+            .fixed()
+            .ok_or_else(|| format!("shape {shape} has no number of elements"))?;
+        let mut parts = Vec::with_capacity(entry.slices.len());
+        for slice in &entry.slices {
+            let extents = extents(slice, &sizes).ok_or("a slice leads outside the tensor")?;
+            let stored = slice_entry(self.index, key, slice)
+                .ok_or_else(|| format!("the entry of slice {extents:?} is missing"))?;
+            let lengths: Vec<usize> = extents.iter().map(|e| e.1).collect();
+            let data = self.plain(stored, dtype, &Shape::of(&lengths))?;
+            parts.push(Part { extents, data });
+        }
+        if !tiles(&parts, &sizes) {
+            return Err("the slices overlap or leave gaps".to_owned());
+        }
+        Ok(TensorData::Parts(Arc::from(parts)))
+    }
+}
+
+/// Takes `amount` from a budget, if there is as much.
+fn spend(budget: &Cell<usize>, amount: usize) -> bool {
+    let left = budget.get().checked_sub(amount);
+    budget.set(left.unwrap_or(budget.get()));
+    left.is_some()
 }
 
 /// Complex numbers are two numbers each.
@@ -124,38 +190,6 @@ fn swapped(bytes: &Bytes, width: usize) -> Bytes {
         out.extend(number.iter().rev());
     }
     out.freeze()
-}
-
-fn sliced(
-    index: &Index,
-    shards: &[Shard],
-    key: &str,
-    entry: &pb::BundleEntryProto,
-    dtype: DType,
-    shape: &Shape,
-) -> std::result::Result<TensorData, String> {
-    let sizes = shape
-        .fixed()
-        .ok_or_else(|| format!("shape {shape} has no number of elements"))?;
-    let mut parts = Vec::with_capacity(entry.slices.len());
-    for slice in &entry.slices {
-        let extents = extents(slice, &sizes).ok_or("a slice leads outside the tensor")?;
-        let stored = slice_entry(index, key, slice)
-            .ok_or_else(|| format!("the entry of slice {extents:?} is missing"))?;
-        let lengths: Vec<usize> = extents.iter().map(|e| e.1).collect();
-        let data = plain(
-            index.big_endian,
-            shards,
-            stored,
-            dtype,
-            &Shape::of(&lengths),
-        )?;
-        parts.push(Part { extents, data });
-    }
-    if !tiles(&parts, &sizes) {
-        return Err("the slices overlap or leave gaps".to_owned());
-    }
-    Ok(TensorData::Parts(Arc::from(parts)))
 }
 
 /// Start and length per dimension; `None` when that is no block of a tensor of these sizes.
@@ -322,10 +356,14 @@ mod tests {
             checksum(DType::String, &shape, &bytes, &Progress::new()).unwrap(),
             0xe11c_4ea0
         );
-        let TensorData::Strings(strings) = tensor::length_prefixed(bytes, 3, 4).unwrap() else {
-            panic!()
+        let strings = PackedStrings {
+            bytes,
+            count: 3,
+            gap: LENGTHS_CHECKSUM,
         };
-        assert_eq!(&*strings, [&b"ab"[..], b"", b"xyz"]);
+        let mut all = Vec::new();
+        strings.for_each(|string| all.push(string)).unwrap();
+        assert_eq!(all, [&b"ab"[..], b"", b"xyz"]);
     }
 
     #[test]

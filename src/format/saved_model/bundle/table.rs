@@ -8,8 +8,8 @@ use crate::format::detect::TABLE_MAGIC;
 const FOOTER: usize = 48;
 /// One byte of compression type and four of checksum behind every block.
 const TRAILER: usize = 5;
-/// Most bytes that a compressed block may claim to unpack to.
-const LARGEST_BLOCK: usize = 64 << 20;
+/// What all blocks may unpack to: so many times the file, and this much more. Real indexes hold little that repeats.
+const UNPACKED: (usize, usize) = (2, 16 << 20);
 
 /// The entries of a table in key order.
 #[derive(Debug, Default)]
@@ -48,8 +48,9 @@ pub fn read(file: &Bytes) -> Result<Table> {
 
     let mut table = Table::default();
     // Keys are stored as differences; what they unpack to is bounded by the size of the file.
-    let mut budget = file.len().saturating_mul(64);
-    let index = block(file, index)?;
+    let mut budget = file.len().saturating_mul(UNPACKED.0) + UNPACKED.1;
+    let mut unpacked = budget;
+    let index = block(file, index, &mut unpacked)?;
     let mut handles = Vec::new();
     entries(&index, &mut budget, |_, mut value| {
         handles.push(handle(&mut value)?);
@@ -58,7 +59,7 @@ pub fn read(file: &Bytes) -> Result<Table> {
     .map_err(|e| e.at("index block"))?;
     for handle in handles {
         let mut read = Vec::new();
-        let result = block(file, handle).and_then(|block| {
+        let result = block(file, handle, &mut unpacked).and_then(|block| {
             entries(&block, &mut budget, |key, value| {
                 read.push((key.to_vec(), value));
                 Ok(())
@@ -91,8 +92,8 @@ fn handle(bytes: &mut Bytes) -> Result<Handle> {
     })
 }
 
-/// The unpacked content of a block, its checksum verified.
-fn block(file: &Bytes, handle: Handle) -> Result<Bytes> {
+/// The unpacked content of a block, its checksum verified. `budget`: bytes that may still be unpacked.
+fn block(file: &Bytes, handle: Handle, budget: &mut usize) -> Result<Bytes> {
     let Handle { offset, size } = handle;
     let at = format!("block at {offset} (size {size})");
     let end = offset
@@ -115,20 +116,20 @@ fn block(file: &Bytes, handle: Handle) -> Result<Bytes> {
     }
     match kind {
         0 => Ok(content),
-        1 => unpack(&content).map_err(|e| e.at(&at)),
+        1 => unpack(&content, budget).map_err(|e| e.at(&at)),
         _ => Err(Error::unreadable(format!("unknown compression {kind}")).at(&at)),
     }
 }
 
-fn unpack(content: &Bytes) -> Result<Bytes> {
+fn unpack(content: &Bytes, budget: &mut usize) -> Result<Bytes> {
     let damaged = |e: snap::Error| Error::unreadable(format!("snappy: {e}"));
     let claimed = snap::raw::decompress_len(content).map_err(damaged)?;
-    if claimed > LARGEST_BLOCK || claimed > content.len() * 64 + 64 {
-        return Err(Error::unreadable(format!(
-            "claims {claimed} bytes from {} compressed",
+    *budget = budget.checked_sub(claimed).ok_or_else(|| {
+        Error::unreadable(format!(
+            "claims {claimed} bytes from {} compressed, more than the file can mean",
             content.len()
-        )));
-    }
+        ))
+    })?;
     snap::raw::Decoder::new()
         .decompress_vec(content)
         .map(Bytes::from)
