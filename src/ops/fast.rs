@@ -45,8 +45,6 @@ pub fn float_conv(
     let filter = || -> Result<Option<Vec<f32>>> {
         let tensor = cx.constant(1)?;
         let values = tensor.as_ref().and_then(|t| t.values::<f32>());
-        // The padded copy multiplies weights by 0, the plain kernel skips them.
-        let values = values.filter(|values| values.iter().all(|w| w.is_finite()));
         let sizes = cx.sizes(1)?;
         Ok(values.map(|values| turned(values, &sizes, order)))
     };
@@ -75,7 +73,7 @@ pub fn float_conv(
         };
         Ok(Some(ConvWeights::new(&p, &filter, Some(&bias))))
     })?;
-    let Some(weights) = weights else {
+    let Some(weights) = weights.filter(|weights| weights.is_finite()) else {
         return Ok(None);
     };
     let kernel = PackedConv2d::new(&p, clamp);

@@ -19,6 +19,7 @@ pub struct ConvWeights {
     out_c: usize,
     /// Weights of one output channel.
     depth: usize,
+    finite: bool,
     panels: Aligned,
     rows: RowsFn,
     tile_rows: usize,
@@ -55,11 +56,17 @@ impl ConvWeights {
             groups: p.groups,
             out_c: p.out_c,
             depth,
+            finite: filter.iter().all(|w| w.is_finite()),
             panels,
             rows,
             tile_rows,
             width,
         }
+    }
+
+    /// Whether no weight is infinite or NaN: the padded copy multiplies weights by 0, the plain kernel skips them.
+    pub fn is_finite(&self) -> bool {
+        self.finite
     }
 
     /// Bytes of the panels.
