@@ -523,6 +523,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::QuantizationDetails;
 
     fn chain(names: &[&str]) -> Graph {
         let mut graph = Graph::new("g", GraphKind::Main, Dialect::Tf);
@@ -537,6 +538,29 @@ mod tests {
         }
         graph.outputs = vec![last];
         graph
+    }
+
+    #[test]
+    fn scales_of_blocks_stay_with_their_weights() {
+        let mut graph = chain(&["dead", "a"]);
+        let scalar = || Value::new("scale", DType::Float16, Shape::scalar());
+        let (_, scales) = (graph.add_value(scalar()), graph.add_value(scalar()));
+        let last = graph.outputs[0].unwrap();
+        graph.nodes[1].inputs.clear();
+        graph.value_mut(last).quantization = Some(Quantization {
+            details: QuantizationDetails::Blockwise {
+                scales: Some(scales),
+                zero_points: None,
+                block_size: 32,
+                block_shape: Vec::new(),
+            },
+            ..Quantization::default()
+        });
+        graph.remove_dead(|_| false);
+        assert_eq!(graph.values.len(), 2);
+        let last = graph.value(graph.outputs[0].unwrap());
+        let [scales, _] = last.quantization.as_ref().unwrap().details.values();
+        assert_eq!(&*graph.value(scales.unwrap()).name, "scale");
     }
 
     #[test]

@@ -189,6 +189,45 @@ pub fn weights(values: &Tensor, scales: &[f32], axis: Option<usize>, bits: Bits)
     Some(Tensor::typed(bits.dtype(), values.shape(), &quantized))
 }
 
+/// Weights over the whole range of the type, each channel's from its smallest to its largest value with 0 inside: the
+/// integers, scales and zero points.
+pub fn asymmetric_weights(
+    weights: &Tensor,
+    axis: Option<usize>,
+    bits: Bits,
+) -> Option<(Tensor, Vec<f32>, Vec<i64>)> {
+    let values = weights.values::<f32>()?;
+    let channels = match axis {
+        Some(axis) => *weights.shape().get(axis)?,
+        None => 1,
+    };
+    let mut ranges = vec![Range::NONE; channels];
+    for (index, &value) in values.iter().enumerate() {
+        ranges[channel(weights, axis, index)].see(&[value]);
+    }
+    let (lowest, highest) = (-bits.largest() - 1.0, bits.largest());
+    let params: Vec<(f32, f32)> = ranges
+        .into_iter()
+        .map(|range| {
+            let (min, max) = range.widened();
+            let scale = ((max - min) / f64::from(highest - lowest)) as f32;
+            let zero = (lowest - min as f32 / scale).round();
+            (scale, zero.clamp(lowest, highest))
+        })
+        .collect();
+    let quantized: Vec<i8> = values
+        .iter()
+        .enumerate()
+        .map(|(index, &value)| {
+            let (scale, zero) = params[channel(weights, axis, index)];
+            (value / scale + zero).round().clamp(lowest, highest) as i8
+        })
+        .collect();
+    let (scales, zeros) = params.iter().map(|&(s, z)| (s, z as i64)).unzip();
+    let values = Tensor::typed(bits.dtype(), weights.shape(), &quantized);
+    Some((values, scales, zeros))
+}
+
 /// A matrix in int4 [-7, 7] with a float16 scale per `size` elements of a row: the integers, and the scales
 /// `[rows, columns / size]`. `None` where rows are no multiple of `size`, or a scale is beyond float16.
 pub fn block_weights(matrix: &Tensor, size: usize) -> Option<(Tensor, Tensor)> {
@@ -302,6 +341,33 @@ mod tests {
             Width::Int16,
         );
         assert_eq!((p.scale, p.zero_point), (2.0 / 32767.0, 0));
+    }
+
+    #[test]
+    fn asymmetric_weights_use_every_integer() {
+        let w = Tensor::from_values(&[2, 3], &[0f32, 7., 15., -4., 0., 3.5]);
+        let (q, scales, zeros) = asymmetric_weights(&w, Some(0), Bits::Four).unwrap();
+        assert_eq!((scales, zeros), (vec![1.0, 0.5], vec![-8, 0]));
+        assert_eq!(q.values::<i8>().unwrap(), [-8, -1, 7, -8, 0, 7]);
+    }
+
+    #[test]
+    fn blocks_have_scales_that_both_half_types_hold() {
+        let w: Vec<f32> = (0..64).map(|i| (i as f32 - 31.0) / 9.0).collect();
+        let (q, scales) = block_weights(&Tensor::from_values(&[1, 64], &w), 32).unwrap();
+        let scales = scales.values::<half::f16>().unwrap();
+        let close = |(i, &q): (usize, &i8)| {
+            let scale = scales[i / 32].to_f32();
+            (f32::from(q) * scale - w[i]).abs() <= scale * 0.55
+        };
+        assert!(q.values::<i8>().unwrap().iter().enumerate().all(close));
+        for scale in scales {
+            assert_eq!(
+                half::bf16::from_f32(scale.to_f32()).to_f32(),
+                scale.to_f32()
+            );
+        }
+        assert!(block_weights(&Tensor::from_values(&[2, 32], &w), 64).is_none());
     }
 
     #[test]

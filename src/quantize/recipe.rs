@@ -326,6 +326,20 @@ impl OpConfig {
             .as_ref()
             .map(|w| w.form("op_config.weight_tensor_config"))
             .transpose()?;
+        if self.skip_checks {
+            return Err(refused(
+                "op_config.skip_checks",
+                "what no kernel runs is never written",
+                "give false",
+            ));
+        }
+        if form.is_some_and(|f| !f.symmetric) && !self.explicit_dequantize {
+            return Err(refused(
+                "op_config.weight_tensor_config.symmetric",
+                "only a DEQUANTIZE takes weights with a zero point",
+                "give true, or explicit_dequantize true with compute_precision FLOAT",
+            ));
+        }
         match (&self.activation_tensor_config, form) {
             (Some(data), form) => self.integer_data(data, form.unwrap_or(Form::INT8)),
             (None, Some(form)) => self.integer_weights(form),
@@ -438,13 +452,6 @@ impl TensorConfig {
                 ));
             }
         };
-        if !self.symmetric {
-            return Err(refused(
-                &format!("{field}.symmetric"),
-                "weights have no zero point here",
-                "give true",
-            ));
-        }
         let grain = match (self.block_size, self.granularity) {
             (0, Granularity::Tensorwise) => Grain::Tensor,
             (0, Granularity::Channelwise) => Grain::Channel,
@@ -461,7 +468,11 @@ impl TensorConfig {
                 ));
             }
         };
-        Ok(Form { bits, grain })
+        Ok(Form {
+            bits,
+            grain,
+            symmetric: self.symmetric,
+        })
     }
 
     fn width(&self, field: &str) -> Result<Width> {

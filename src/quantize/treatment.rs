@@ -19,21 +19,25 @@ pub enum Grain {
     Block(usize),
 }
 
-/// How weights are stored: symmetric integers.
+/// How weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Form {
     pub bits: Bits,
     pub grain: Grain,
+    /// Whether there is no zero point; only a DEQUANTIZE takes one.
+    pub symmetric: bool,
 }
 
 impl Form {
     pub const INT8: Form = Form {
         bits: Bits::Eight,
         grain: Grain::Channel,
+        symmetric: true,
     };
     pub const INT4: Form = Form {
         bits: Bits::Four,
         grain: Grain::Channel,
+        symmetric: true,
     };
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::ranges::{self, Bits};
+use super::ranges;
 use super::treatment::{Arithmetic, Form, Grain, Treatment};
 use crate::error::Result;
 use crate::model::{
@@ -143,7 +143,7 @@ impl Rewrite<'_> {
         let integers = match (self.floats(old)?, form.grain) {
             (None, _) => None,
             (Some(tensor), Grain::Block(size)) => self.in_blocks(old, &tensor, size),
-            (Some(tensor), _) => integers(&tensor, axis, form.bits),
+            (Some(tensor), _) => integers(&tensor, axis, form),
         };
         let new = integers.map(|(values, quantization)| {
             let mut value = self.graph.value(old).clone();
@@ -229,7 +229,7 @@ impl Rewrite<'_> {
         let Some(tensor) = self.floats(old)? else {
             return Ok(None);
         };
-        let integers = integers(&tensor, axis, form.bits);
+        let integers = integers(&tensor, axis, form);
         Ok(integers.map(|(values, q)| self.widen(key, &values, Some(q))))
     }
 
@@ -286,7 +286,16 @@ impl Rewrite<'_> {
     }
 }
 
-fn integers(tensor: &Tensor, axis: Option<usize>, bits: Bits) -> Option<(Tensor, Quantization)> {
+fn integers(tensor: &Tensor, axis: Option<usize>, form: Form) -> Option<(Tensor, Quantization)> {
+    let bits = form.bits;
+    if !form.symmetric {
+        let (values, scales, zeros) = ranges::asymmetric_weights(tensor, axis, bits)?;
+        let quantization = Quantization {
+            zero_point: zeros,
+            ..Quantization::per_channel(scales, axis.unwrap_or(0))
+        };
+        return Some((values, quantization));
+    }
     let scales = ranges::weight_scales(tensor, axis, bits)?;
     let values = ranges::weights(tensor, &scales, axis, bits)?;
     Some((values, Quantization::per_channel(scales, axis.unwrap_or(0))))

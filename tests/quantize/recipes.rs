@@ -146,6 +146,48 @@ fn int4_beside_int8_and_float16() {
 }
 
 #[test]
+fn weights_behind_a_dequantize_may_have_a_zero_point() {
+    let of = |symmetric: bool, bits: u32| {
+        let explicit = r#""compute_precision": "FLOAT", "explicit_dequantize": true"#;
+        let config = weights(bits, explicit).replace(
+            r#""num_bits""#,
+            &format!(r#""symmetric": {symmetric}, "num_bits""#),
+        );
+        converted(
+            "digits_cnn/2",
+            None,
+            "digits_cnn_2",
+            options(&[entry(".*", "*", &config)]),
+        )
+        .1
+    };
+    assert!(of(false, 8) > 35.0, "{:.1} dB", of(false, 8));
+    let (with, without) = (of(false, 4), of(true, 4));
+    assert!(with > without, "{with:.1} dB, without {without:.1} dB");
+}
+
+#[test]
+fn blocks_go_to_rows_that_they_divide() {
+    let blocks = hybrid(4).replace("CHANNELWISE", "BLOCKWISE_32");
+    let made = conversion(&options(&[
+        entry(".*", "*", &hybrid(8)),
+        entry(".*", "FULLY_CONNECTED", &blocks),
+    ]));
+    let graph = &made.model.meta_graphs[0].graphs[0];
+    for node in graph.nodes.iter().filter(|n| &*n.op == "FULLY_CONNECTED") {
+        let filter = graph.value(node.input(1).unwrap());
+        let columns = filter.shape.fixed().unwrap()[1];
+        let wanted = if columns.is_multiple_of(32) {
+            DType::Int4
+        } else {
+            DType::Int8
+        };
+        assert_eq!(filter.dtype, wanted, "{columns} columns");
+    }
+    assert!(forms(&made).iter().any(|f| f.ends_with("in blocks of 32")));
+}
+
+#[test]
 fn int8_and_int16_data_and_int4_weights_in_one_model() {
     let options = calibrated(&[
         entry(".*", "*", &static_(8, 8)),
@@ -244,6 +286,10 @@ fn what_no_kernel_runs_is_named() {
         one("*", &config(r#""symmetric": false"#)),
         one("*", &config(r#""dtype": "FLOAT""#)),
         one("*", &weights(8, r#""compute_precision": "FLOAT""#)),
+        one(
+            "*",
+            &weights(8, r#""compute_precision": "INTEGER", "skip_checks": true"#),
+        ),
         one("*", &static_(4, 8)),
         one("*", "float16").replace("float_casting", "GPTQ"),
     ]
@@ -259,9 +305,10 @@ fn what_no_kernel_runs_is_named() {
     entry 1 of 1: op_config: neither weight_tensor_config nor activation_tensor_config says what to quantize; for float32 the algorithm_key is no_quantize
     entry 1 of 1: op_config.weight_tensor_config.num_bits: weights of 2 bits are not written; give 4 or 8
     entry 1 of 1: op_config.weight_tensor_config.granularity: blocks are for 4-bit weights that are computed with in integers; give CHANNELWISE or TENSORWISE, or num_bits 4 with compute_precision INTEGER
-    entry 1 of 1: op_config.weight_tensor_config.symmetric: weights have no zero point here; give true
+    entry 1 of 1: op_config.weight_tensor_config.symmetric: only a DEQUANTIZE takes weights with a zero point; give true, or explicit_dequantize true with compute_precision FLOAT
     entry 1 of 1: op_config.weight_tensor_config.dtype: min_max_uniform_quantize makes signed integers; give INT; float_casting makes float16
     entry 1 of 1: op_config.explicit_dequantize: no kernel computes in float with integer weights; give true, or compute_precision INTEGER
+    entry 1 of 1: op_config.skip_checks: what no kernel runs is never written; give false
     entry 1 of 1: op_config.activation_tensor_config.num_bits: activations of 4 bits are not written; give 8 or 16
     entry 1 of 1: algorithm_key: "GPTQ" is not among the algorithms here; give min_max_uniform_quantize, float_casting or no_quantize
     "#);
