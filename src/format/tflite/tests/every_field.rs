@@ -208,7 +208,7 @@ fn buffers(fbb: &mut Fbb) -> Offsets<fb::Buffer<'static>> {
         .iter()
         .map(|bytes| {
             let args = fb::BufferArgs {
-                data: (!bytes.is_empty()).then(|| fbb.create_vector(*bytes)),
+                data: (!bytes.is_empty()).then(|| fbb.create_vector(bytes)),
                 offset: 0,
                 size: 0,
             };
@@ -675,10 +675,10 @@ fn shared_models_keep_every_field() {
 
 #[test]
 fn numbers_that_the_schema_does_not_know_are_shown_and_not_written() {
-    let refused = |change: &dyn Fn(&mut fb_patch::Patch)| -> String {
-        let mut patch = fb_patch::Patch::default();
+    let refused = |change: &dyn Fn(&mut future::Patch)| -> String {
+        let mut patch = future::Patch::default();
         change(&mut patch);
-        let file = fb_patch::file(&patch);
+        let file = future::file(&patch);
         let model = read_bytes(file.into(), Path::new("new.tflite")).unwrap();
         let graph = &model.meta_graphs[0].graphs[0];
         let node = &graph.nodes[0];
@@ -696,7 +696,7 @@ fn numbers_that_the_schema_does_not_know_are_shown_and_not_written() {
 }
 
 /// A file of one operator from the future.
-mod fb_patch {
+mod future {
     use super::*;
 
     #[derive(Default)]
