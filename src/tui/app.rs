@@ -395,7 +395,7 @@ impl App {
     }
 
     fn copy(&mut self, text: String) {
-        let shown = super::text::fit(&super::text::clean(&text), 40);
+        let shown = super::text::fit(&super::text::clean(&text), 100);
         self.notice = Some(format!("copied {shown}"));
         self.copied = Some(text);
     }

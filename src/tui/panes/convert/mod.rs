@@ -503,6 +503,9 @@ impl Pane for ConvertPane {
         if let Some(recipe) = &recipe {
             words.extend(["--recipe", recipe]);
         }
+        let allowed = self.allowed.unwrap_or_default();
+        words.extend(allowed.flex.then_some("--allow-flex"));
+        words.extend(allowed.custom.then_some("--allow-custom"));
         if self.may_calibrate() {
             if let Some(samples) = &samples {
                 words.extend(["--calibration", samples]);

@@ -353,9 +353,11 @@ impl Pane for GraphPane {
     }
 
     fn copied(&self, cx: &Context) -> Option<String> {
-        match (self.chosen, &self.seen) {
-            (Some(Item::Scope(id)), Some(seen)) => Some(seen.hierarchy.scope(id).path.clone()),
-            _ => cx.focus.name(cx.model),
-        }
+        let (seen, graph) = (self.seen.as_ref()?, self.graph(cx.model)?);
+        Some(match self.chosen? {
+            Item::Scope(id) => seen.hierarchy.scope(id).path.clone(),
+            Item::Node(id) => graph.node(id).name.to_string(),
+            port @ (Item::Input(_) | Item::Output(_)) => seen.words(graph, port).head,
+        })
     }
 }
