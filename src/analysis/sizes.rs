@@ -162,16 +162,62 @@ pub fn quantization_text(quantization: &Quantization) -> Option<String> {
     }
 }
 
+/// What is left of a graph's file without the constants in it: nodes, names, shapes, attributes.
+const GRAPH: &str = "graph definition";
+/// Names and places of the variables, the object graph for restoring them, counters.
+const BOOKKEEPING: &str = "checkpoint bookkeeping";
+
+/// Constants that only tell the saver what to save: names, slices.
+fn saver_constants(model: &Model) -> HashSet<Place> {
+    let mut found = HashSet::new();
+    for (meta_index, meta_graph) in model.meta_graphs.iter().enumerate() {
+        for (graph_index, graph) in meta_graph.graphs.iter().enumerate() {
+            let savers = graph.nodes.iter().filter(|n| {
+                matches!(
+                    &*n.op,
+                    "SaveV2" | "RestoreV2" | "Save" | "Restore" | "MergeV2Checkpoints"
+                )
+            });
+            let inputs = savers.flat_map(|n| n.inputs.iter().flatten());
+            // What is saved itself comes from variables, not constants.
+            let constants = inputs.filter(|v| graph.value(**v).data.is_some());
+            found.extend(constants.map(|&value| Place::Constant {
+                meta_graph: meta_index,
+                graph: graph_index,
+                value,
+            }));
+        }
+    }
+    found
+}
+
+fn is_bookkeeping(model: &Model, of_saver: &HashSet<Place>, place: &Place) -> bool {
+    match place {
+        Place::Variable(id) => {
+            let variable = model.variables.get(id.0 as usize);
+            variable.is_some_and(|v| v.role == VariableRole::Bookkeeping)
+        }
+        place => of_saver.contains(place),
+    }
+}
+
 /// The whole model cut into parts, largest first; the parts add up to all bytes of its files.
 pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
     let mut parts: Vec<(Name, Place, u64)> = Vec::new();
     let (mut in_variables, mut in_graph) = (0, 0);
+    let of_saver = saver_constants(model);
+    let mut bookkeeping: Option<(Place, u64)> = None;
     for row in tensors(model).into_iter().filter(|row| row.bytes > 0) {
         match row.place {
             Place::Variable(_) => in_variables += row.bytes,
             _ => in_graph += row.bytes,
         }
-        parts.push((row.name, row.place, row.bytes));
+        if is_bookkeeping(model, &of_saver, &row.place) {
+            let (_, bytes) = bookkeeping.get_or_insert((row.place, 0));
+            *bytes += row.bytes;
+        } else {
+            parts.push((row.name, row.place, row.bytes));
+        }
     }
     let tflite = model.format == Format::Tflite;
     if tflite {
@@ -199,8 +245,14 @@ pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
             true => Place::Attachment(file.path.clone()),
             false => Place::File(file.path.clone()),
         };
-        parts.push((file.path.as_str().into(), place, file.bytes - taken));
+        let left = file.bytes - taken;
+        match (&mut bookkeeping, file.path.ends_with("variables.index")) {
+            (Some((_, bytes)), true) => *bytes += left,
+            _ if is_graph => parts.push((GRAPH.into(), place, left)),
+            _ => parts.push((file.path.as_str().into(), place, left)),
+        }
     }
+    parts.extend(bookkeeping.map(|(place, bytes)| (BOOKKEEPING.into(), place, bytes)));
     let total = model.total_bytes().max(1) as f64;
     let mut entries: Vec<ByteEntry> = parts
         .into_iter()
@@ -246,8 +298,12 @@ pub fn by_dtype(rows: &[TensorRow]) -> Vec<Group> {
 }
 
 /// Stored tensors by the scope they are named under (`block_1/conv`), most bytes first.
-pub fn by_scope(rows: &[TensorRow]) -> Vec<Group> {
+pub fn by_scope(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
+    let of_saver = saver_constants(model);
     grouped(rows, |row| {
+        if is_bookkeeping(model, &of_saver, &row.place) {
+            return BOOKKEEPING.to_owned();
+        }
         // A fused constant of a .tflite lists all it came from.
         let first = row.name.split(';').next().unwrap_or_default();
         match first.rsplit_once('/') {

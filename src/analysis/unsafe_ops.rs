@@ -403,6 +403,7 @@ mod tests {
         made.meta_graphs[0].assets = vec![crate::model::Asset {
             file: "words.txt".to_owned(),
             tensor: "path:0".to_owned(),
+            from_collection: false,
         }];
         assert_eq!(found(&made), []);
     }

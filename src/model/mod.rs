@@ -199,6 +199,8 @@ pub struct MetaGraph {
 pub struct Asset {
     pub file: String,
     pub tensor: String,
+    /// Named in the collection that files without such a list have.
+    pub from_collection: bool,
 }
 
 impl Model {

@@ -28,7 +28,20 @@ pub fn json(model: &Model) -> Json {
     facts.insert("version".into(), json!(model.version));
     facts.insert("files".into(), json!(files));
     facts.insert("parameters".into(), json!(analysis::parameters(model)));
-    facts.insert("macs".into(), json!(super::cost(model).map(|c| c.macs)));
+    let cost = super::cost(model);
+    facts.insert("macs".into(), json!(cost.as_ref().map(|c| c.macs)));
+    let by_op: Option<BTreeMap<&str, u64>> = cost
+        .as_ref()
+        .map(|c| c.by_op.iter().map(|(op, n)| (&**op, *n)).collect());
+    facts.insert("macs_by_op".into(), json!(by_op));
+    let rows = analysis::tensors(model);
+    facts.insert("bytes_by_dtype".into(), json!(analysis::by_dtype(&rows)));
+    facts.insert(
+        "bytes_by_scope".into(),
+        json!(analysis::by_scope(model, &rows)),
+    );
+    let by_operator = analysis::by_operator(model, &rows);
+    facts.insert("bytes_by_operator".into(), json!(by_operator));
     facts.insert("health".into(), json!(analysis::health(model)));
     facts.insert("warnings".into(), json!(warnings));
     Json::Object(facts)
@@ -121,6 +134,7 @@ fn meta_graph(meta_graph: &MetaGraph) -> Json {
     let assets: Vec<Json> = meta_graph
         .assets
         .iter()
+        .filter(|a| !a.from_collection)
         .map(|a| json!({ "file": a.file, "tensor": a.tensor }))
         .collect();
     json!({

@@ -36,6 +36,15 @@ pub fn text(model: &Model, style: Style) -> String {
         "Where the bytes are",
         &parts(model).text(style),
     );
+    let rows = analysis::tensors(model);
+    let groups = [
+        ("By dtype", analysis::by_dtype(&rows)),
+        ("By layer", analysis::by_scope(model, &rows)),
+        ("By operator", analysis::by_operator(model, &rows)),
+    ];
+    for (title, groups) in groups {
+        section(&mut out, style, title, &grouped(&groups, model).text(style));
+    }
     section(&mut out, style, "Operators", &operators(model).text(style));
     section(
         &mut out,
@@ -177,6 +186,42 @@ fn parts(model: &Model) -> Table {
             bytes,
             rest.iter().map(|e| e.share).sum(),
         );
+    }
+    table
+}
+
+/// Tensors that have something in common, the largest groups by name.
+fn grouped(groups: &[analysis::Group], model: &Model) -> Table {
+    let mut table = Table::new(&[
+        ("", Align::Left),
+        ("", Align::Right),
+        ("", Align::Right),
+        ("", Align::Right),
+    ]);
+    let total = model.total_bytes().max(1) as f64;
+    let mut add = |name: String, elements: u64, bytes: u64| {
+        table.row([
+            name,
+            match elements {
+                1 => "1 value".to_owned(),
+                n => format!("{} values", human::count(n)),
+            },
+            human::bytes(bytes),
+            human::percent(bytes as f64 / total),
+        ]);
+    };
+    for group in groups.iter().take(PARTS) {
+        let name = match group.name.as_str() {
+            "–" => "taken by nothing that is served".to_owned(),
+            name => human::tail(name, 48),
+        };
+        add(name, group.elements, group.bytes);
+    }
+    let rest = groups.get(PARTS..).unwrap_or_default();
+    if !rest.is_empty() {
+        let elements = rest.iter().map(|g| g.elements).sum();
+        let bytes = rest.iter().map(|g| g.bytes).sum();
+        add(format!("… {} more", rest.len()), elements, bytes);
     }
     table
 }

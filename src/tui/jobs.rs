@@ -16,6 +16,8 @@ pub enum Output {
     Opened(Box<Model>),
     Summary(Box<super::panes::overview::Summary>),
     Health(Vec<crate::analysis::Finding>),
+    /// Of every MetaGraph.
+    Costs(Vec<crate::analysis::Costs>),
     Tensors(Box<super::panes::tensors::Listed>),
     Drawn(Box<super::panes::graph::Seen>),
     Tensor(Box<super::panes::tensors::Loaded>),

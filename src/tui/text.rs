@@ -82,6 +82,29 @@ pub fn fit(text: &str, room: usize) -> String {
     kept
 }
 
+/// Cut between words into at most `most` lines; the last is cut short where there is more. Nothing for nothing.
+pub fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut words = text.split_whitespace();
+    while let Some(word) = words.next() {
+        let full = lines.len() >= most;
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(line) if full => {
+                let rest: Vec<&str> = std::iter::once(word).chain(words).collect();
+                let whole = format!("{line} {}", rest.join(" "));
+                *line = fit(&whole, room);
+                return lines;
+            }
+            _ => lines.push(fit(word, room)),
+        }
+    }
+    lines
+}
+
 /// `text` cut or filled to exactly `room` columns.
 pub fn left(text: &str, room: usize) -> String {
     let text = fit(text, room);
@@ -187,6 +210,14 @@ pub fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_text_is_cut_between_words() {
+        assert_eq!(wrap("one two three", 8, 2), ["one two", "three"]);
+        assert_eq!(wrap("one two three four", 8, 2), ["one two", "three f…"]);
+        assert_eq!(wrap("longer-than-room x", 6, 3), ["longe…", "x"]);
+        assert_eq!(wrap("", 8, 2), [""; 0]);
+    }
 
     #[test]
     fn numbers_read_easily() {

@@ -31,10 +31,11 @@ pub fn findings(model: &Model) -> Vec<Finding> {
                 continue;
             };
             used.extend(graph.nodes.iter().filter_map(|n| n.variable));
-            findings.extend(ends(at, meta_graph, index, signature, &graph));
+            findings.extend(ends(at, index, signature, &graph));
         }
         used.extend(by_control_flow(meta_graph));
     }
+    // Where a signature can't be followed, what it uses is not known.
     let in_use = (followed && !used.is_empty()).then_some(&used);
     findings.extend(stored_in_vain(model, in_use));
     findings
@@ -62,29 +63,52 @@ fn stored_in_vain(model: &Model, used: Option<&HashSet<VariableId>>) -> Vec<Find
             .collect(),
         None => Vec::new(),
     };
+    // Keras 3 exports each variable twice: for the signatures, and for loading it as a Keras model.
+    let twins: HashSet<&str> = all()
+        .filter(|(id, _)| used.is_some_and(|used| used.contains(id)))
+        .map(|(_, v)| &*v.name)
+        .collect();
+    let (copies, unused): (Vec<_>, Vec<_>) = unused
+        .into_iter()
+        .partition(|(_, v)| twins.contains(&*v.name));
     let groups = [
         (
             of_role(VariableRole::Orphan),
-            "stored but named by nothing in the graph",
+            [
+                "is stored but named by nothing in the graph",
+                "are stored but named by nothing in the graph",
+            ],
             "save the model again; if an optimizer or another model wrote them, leave that out",
         ),
         (
             of_role(VariableRole::Optimizer),
-            "state of an optimizer",
+            ["is an optimizer's state", "are an optimizer's state"],
             "only training needs it: export for serving (Keras: model.export)",
         ),
         (
+            copies,
+            [
+                "is stored a second time and not served",
+                "are stored a second time and not served",
+            ],
+            "Keras's export keeps such copies; a converted model is without them",
+        ),
+        (
             unused,
-            "not used by any signature",
+            ["is used by no signature", "are used by no signature"],
             "export only what is served, or give what uses them a signature",
         ),
     ];
     groups
         .into_iter()
-        .filter(|(found, ..)| !found.is_empty())
-        .map(|(found, what, advice)| {
-            let bytes = found.iter().map(|(_, v)| v.bytes).sum();
+        .map(|(found, words, advice)| {
+            let bytes: u64 = found.iter().map(|(_, v)| v.bytes).sum();
+            (found, words, advice, bytes)
+        })
+        .filter(|(found, .., bytes)| !found.is_empty() && worth(model, *bytes))
+        .map(|(found, words, advice, bytes)| {
             let names = listed(found.iter().map(|(_, v)| &*v.name));
+            let what = words[usize::from(found.len() > 1)];
             let text = format!("{} {what}: {names}", plural(found.len(), "variable"));
             let spots = found
                 .iter()
@@ -97,41 +121,50 @@ fn stored_in_vain(model: &Model, used: Option<&HashSet<VariableId>>) -> Vec<Find
         .collect()
 }
 
+/// Whether leaving out so many bytes is worth a word: a hundredth of the model.
+fn worth(model: &Model, bytes: u64) -> bool {
+    bytes.saturating_mul(100) >= model.total_bytes()
+}
+
 /// Outputs that no input changes, inputs that change no output.
-fn ends(
-    at: usize,
-    meta_graph: &MetaGraph,
-    index: usize,
-    signature: &Signature,
-    graph: &Graph,
-) -> Vec<Finding> {
+fn ends(at: usize, index: usize, signature: &Signature, graph: &Graph) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if signature.inputs.is_empty() {
+    // Sparse and composite inputs are not followed.
+    if signature.inputs.is_empty() || signature.inputs.iter().any(|p| p.value.is_none()) {
         return findings;
     }
     let given: Vec<ValueId> = graph.inputs.iter().flatten().copied().collect();
-    let changes_state = graph
-        .nodes
+    let changes_state = graph.nodes.iter().any(|n| {
+        let op = n.op.to_ascii_lowercase();
+        op.contains("assign") || op.contains("scatter")
+    });
+    let constant: Vec<&str> = signature
+        .outputs
         .iter()
-        .any(|n| n.op.contains("Assign") || n.op.contains("ASSIGN") || n.op.contains("Scatter"));
-    let inner = meta_graph.graphs.len() > 1;
-    for (port, output) in signature.outputs.iter().zip(&graph.outputs) {
-        let Some(output) = output else { continue };
-        let before = before(graph, *output);
-        let reads_state = before.nodes.iter().any(|op| {
-            op.contains("Random") || op.contains("RANDOM") || (op.contains("ead") && changes_state)
-        });
-        if reads_state || before.values.iter().any(|v| given.contains(v)) {
-            continue;
-        }
+        .zip(&graph.outputs)
+        .filter_map(|(port, output)| Some((port, (*output)?)))
+        .filter(|(_, output)| {
+            let before = before(graph, *output);
+            let may_change = before.nodes.iter().any(|op| {
+                let op = op.to_ascii_lowercase();
+                op.contains("random") || (changes_state && op.contains("var"))
+            });
+            !may_change && !before.values.iter().any(|v| given.contains(v))
+        })
+        .map(|(port, _)| &*port.name)
+        .collect();
+    if !constant.is_empty() {
         let text = format!(
-            "output {} of signature {} is the same for every input",
-            port.name, signature.key
+            "{} of signature {} the same for every input: {}",
+            plural(constant.len(), "output"),
+            signature.key,
+            listed(constant.iter().copied())
         );
+        let spots = constant.iter().map(|name| Spot::port(at, index, name));
         findings.push(
             Finding::new(Severity::Note, Kind::ConstantOutput, text)
-                .advise("drop the output, or look at why nothing leads from an input to it")
-                .about(vec![Spot::port(at, index, &port.name)]),
+                .advise("drop it, or look at why nothing leads there from an input")
+                .about(spots.collect()),
         );
     }
     let consumers = graph.consumers();
@@ -143,7 +176,7 @@ fn ends(
         .filter(|(_, id)| consumers[id.index()].is_empty() && !graph.outputs.contains(&Some(*id)))
         .map(|(port, _)| &*port.name)
         .collect();
-    if !unused.is_empty() && (inner || !graph.nodes.is_empty()) {
+    if !unused.is_empty() {
         let text = format!(
             "{} of signature {} used by nothing: {}",
             plural(unused.len(), "input"),
@@ -153,7 +186,7 @@ fn ends(
         let spots = unused.iter().map(|name| Spot::port(at, index, name));
         findings.push(
             Finding::new(Severity::Note, Kind::UnusedInput, text)
-                .advise("whoever calls the model may leave it empty; leave it out of the signature")
+                .advise("any value does; leave it out of the signature")
                 .about(spots.collect()),
         );
     }
@@ -206,7 +239,7 @@ mod tests {
         let z = add(&mut main, "z", "Neg", &[c], &[2]);
         let made = model(vec![main], &[x, idle], &[y, z]);
         insta::assert_snapshot!(texts(&made).join("\n"), @r"
-        output out1 of signature serving_default is the same for every input
+        1 output of signature serving_default the same for every input: out1
         1 input of signature serving_default used by nothing: in1
         ");
     }
@@ -229,17 +262,20 @@ mod tests {
         let y = add(&mut main, "y", "AddV2", &[x, handle], &[2]);
         let mut made = model(vec![main], &[x], &[y]);
         let values = Tensor::from_values(&[2], &[1f32, 2.]);
+        made.files[0].bytes = 100;
         made.variables = vec![
             variable("used", VariableRole::Weight, &values),
             variable("idle", VariableRole::Weight, &values),
+            variable("used", VariableRole::Weight, &values),
             variable("m", VariableRole::Optimizer, &values),
             variable("v", VariableRole::Optimizer, &values),
             variable("old", VariableRole::Orphan, &values),
         ];
         insta::assert_snapshot!(texts(&made).join("\n"), @r"
-        1 variable stored but named by nothing in the graph: old
-        2 variables state of an optimizer: m, v
-        1 variable not used by any signature: idle
+        1 variable is stored but named by nothing in the graph: old
+        2 variables are an optimizer's state: m, v
+        1 variable is stored a second time and not served: used
+        1 variable is used by no signature: idle
         ");
         assert_eq!(findings(&made)[1].spare_bytes, Some(16));
     }

@@ -16,8 +16,8 @@ use crate::progress::Progress;
 const SMALL: u64 = 64;
 /// A batch norm's factor below this takes its channel away.
 const NO_GAMMA: f64 = 1e-6;
-/// Share of zeros in a weight from which it is worth a word.
-const SPARSE: f64 = 0.3;
+/// Share of zeros from which it is worth a word.
+const SPARSE: f64 = 0.5;
 /// Share of values at the ends of an integer range that a calibration with room would not leave.
 const CLIPPED: f64 = 0.05;
 
@@ -80,6 +80,9 @@ fn value<'m>(model: &'m Model, place: &Place) -> Option<&'m Value> {
     }
 }
 
+/// A tensor, its bytes, and whether an operator takes it.
+type Stored = (Spot, u64, bool);
+
 /// A tensor and a number about it.
 type Counted = (Spot, usize, usize);
 
@@ -96,7 +99,7 @@ struct Found {
     sparse: Vec<(Spot, u64)>,
     zeros: u64,
     weights: u64,
-    by_content: HashMap<(u64, u64), Vec<(Spot, u64)>>,
+    by_content: HashMap<(u64, u64), Vec<Stored>>,
 }
 
 impl Found {
@@ -120,8 +123,12 @@ impl Found {
         }
         let weight = row.dtype.is_float() || quantization.is_some_and(Quantization::is_active);
         let matrix = tensor.rank() >= 2 && large && weight;
+        // A state that begins with zeros is no weight.
+        let trained = kernel.is_some() || uses.iter().any(is_lookup);
         if matrix && look.zeros == tensor.len() {
-            self.zero.push((spot(), row.bytes));
+            if trained {
+                self.zero.push((spot(), row.bytes));
+            }
         } else if matrix {
             if kernel.is_some() {
                 self.zeros += look.zeros as u64;
@@ -148,7 +155,7 @@ impl Found {
         if large && !look.same {
             let key = content(row.dtype, tensor);
             let group = self.by_content.entry(key).or_default();
-            group.push((spot(), row.bytes));
+            group.push((spot(), row.bytes, !uses.is_empty()));
         }
     }
 
@@ -243,14 +250,15 @@ fn all_zero(list: Vec<(Spot, u64)>) -> Option<Finding> {
 }
 
 fn sparsity(list: Vec<(Spot, u64)>, zeros: u64, weights: u64) -> Option<Finding> {
-    if list.is_empty() {
+    let share = zeros as f64 / weights.max(1) as f64;
+    if share < SPARSE {
         return None;
     }
-    let share = 100.0 * zeros as f64 / weights.max(1) as f64;
+    let share = 100.0 * share;
     let names = listed(list.iter().map(|(spot, _)| spot.name.as_str()));
     let text = format!("{share:.0} % of the kernels' weights are zero, most in {names}");
     let finding = Finding::new(Severity::Note, Kind::Sparsity, text)
-        .advise("a pruned model: stored sparse or compressed it takes less room")
+        .advise("if it was pruned: stored sparse or compressed it takes less room")
         .about(list.into_iter().map(|(spot, _)| spot).collect());
     Some(finding)
 }
@@ -259,38 +267,41 @@ fn sparsity(list: Vec<(Spot, u64)>, zeros: u64, weights: u64) -> Option<Finding>
 const LEAST_COPIES: u64 = 1024;
 const LEAST_SHARE: f64 = 0.01;
 
-fn duplicates(model: &Model, groups: impl Iterator<Item = Vec<(Spot, u64)>>) -> Option<Finding> {
-    let spare = |group: &[(Spot, u64)]| group.iter().skip(1).map(|(_, b)| b).sum::<u64>();
-    let mut groups: Vec<_> = groups.filter(|group| group.len() > 1).collect();
+fn duplicates(model: &Model, groups: impl Iterator<Item = Vec<Stored>>) -> Option<Finding> {
+    let spare = |group: &[Stored]| group.iter().skip(1).map(|(_, b, _)| b).sum::<u64>();
+    let mut groups: Vec<Vec<Stored>> = groups
+        .map(|mut group| {
+            // A copy that nothing takes is a finding of its own.
+            if group.iter().any(|(.., used)| *used) {
+                group.retain(|(.., used)| *used);
+            }
+            group
+        })
+        .filter(|group| group.len() > 1)
+        .collect();
     groups.sort_by(|a, b| {
-        spare(b)
-            .cmp(&spare(a))
-            .then_with(|| a[0].0.name.cmp(&b[0].0.name))
+        let names = || a[0].0.name.cmp(&b[0].0.name);
+        spare(b).cmp(&spare(a)).then_with(names)
     });
     let bytes: u64 = groups.iter().map(|g| spare(g)).sum();
     if bytes < LEAST_COPIES || (bytes as f64) < LEAST_SHARE * model.total_bytes() as f64 {
         return None;
     }
     let first = groups.first()?;
+    let names = listed(first.iter().map(|(spot, ..)| spot.name.as_str()));
     let text = match groups.len() {
-        1 => format!(
-            "the same values stored {} times: {}",
-            first.len(),
-            listed(first.iter().map(|(s, _)| s.name.as_str()))
-        ),
-        n => format!(
-            "{n} tensors stored more than once, the largest as {}",
-            listed(first.iter().map(|(s, _)| s.name.as_str()))
-        ),
+        1 => format!("the same values stored {} times: {names}", first.len()),
+        n => format!("{n} tensors stored more than once, the largest as {names}"),
     };
     let advice = match model.format {
         Format::SavedModel => "let the layers share one variable, or export for serving only",
         Format::Tflite => "let the tensors share one buffer: convert again here",
     };
+    let spots = groups.into_iter().flatten().map(|(spot, ..)| spot);
     Some(
         Finding::new(Severity::Note, Kind::Duplicates, text)
             .advise(advice)
-            .about(groups.into_iter().flatten().map(|(spot, _)| spot).collect())
+            .about(spots.collect())
             .sparing(bytes),
     )
 }
@@ -333,6 +344,12 @@ fn channels(used: &Use, shape: &[usize]) -> Option<Channels> {
         count: *shape.get(axis)?,
         inner: shape.get(axis + 1..)?.iter().product(),
     })
+}
+
+/// Tables of rows.
+fn is_lookup(used: &Use) -> bool {
+    let op = &*used.op;
+    op.contains("Gather") || matches!(op, "GATHER" | "EMBEDDING_LOOKUP")
 }
 
 fn is_gamma(row: &TensorRow, uses: &[Use]) -> bool {
@@ -558,16 +575,19 @@ mod tests {
 
     #[test]
     fn equal_tensors_are_one_line_with_what_could_go() {
+        // Nothing takes any of them.
         let w = Tensor::from_values(&[32, 16], &counting(512));
         let ones = Tensor::from_values(&[512], &[1f32; 512]);
-        let made = stored("MatMul", &w, &[("copy", &w), ("a", &ones), ("b", &ones)]);
+        let mut made = stored("MatMul", &w, &[("copy", &w), ("a", &ones), ("b", &ones)]);
+        assert_eq!(texts(&made), [""; 0], "the copy alone is unused");
+        made.meta_graphs[0].signatures.clear();
         let all = weights_health(&made, &Progress::new()).unwrap();
         assert_eq!(all[0].text, "the same values stored 2 times: w, copy");
         assert_eq!(all[0].spare_bytes, Some(2048));
         let other: Vec<f32> = counting(512).iter().map(|v| -v).collect();
         let other = Tensor::from_values(&[32, 16], &other);
         let made = stored("MatMul", &w, &[("copy", &w), ("a", &other), ("b", &other)]);
-        assert_eq!(texts(&made).len(), 1);
+        assert_eq!(texts(&made), ["the same values stored 2 times: a, b"]);
     }
 
     #[test]

@@ -119,7 +119,11 @@ pub fn assets(
             Some(pb::tensor_info::Encoding::Name(name)) => name,
             _ => String::new(),
         };
-        assets.push(Asset { file, tensor });
+        assets.push(Asset {
+            file,
+            tensor,
+            from_collection: false,
+        });
     }
     assets
 }

@@ -22,7 +22,9 @@ pub use bundle::{Check, verify_variable};
 
 use super::mapped::map_file;
 use crate::error::{Error, Result};
-use crate::model::{Details, Dialect, Format, MetaGraph, Model, ObjectGraph, SavedModelDetails};
+use crate::model::{
+    Asset, Details, Dialect, Format, MetaGraph, Model, ObjectGraph, SavedModelDetails,
+};
 
 /// The limit of a protobuf message.
 const LARGEST_GRAPH: usize = i32::MAX as usize;
@@ -115,6 +117,7 @@ fn meta_graph_of(
     let nodes = graphs[0].nodes_by_name();
     let init = signatures::init(&proto, &nodes);
     let saver = signatures::saver(&proto, &nodes);
+    let assets = assets(&mut proto, files, warnings);
     let mut meta_graph = MetaGraph {
         tags,
         tensorflow_version: info.tensorflow_version,
@@ -125,7 +128,7 @@ fn meta_graph_of(
         objects: proto
             .object_graph_def
             .map_or_else(ObjectGraph::default, |o| objects::object_graph(o, warnings)),
-        assets: folder::assets(proto.asset_file_def, files, warnings),
+        assets,
         init,
         saver,
         collections: collections(&proto.collection_def),
@@ -133,6 +136,29 @@ fn meta_graph_of(
     variables::link(&mut meta_graph, bundle);
     variables::trainable_collections(&proto.collection_def, &meta_graph, &nodes, bundle);
     Ok(meta_graph)
+}
+
+/// Assets by the MetaGraph's own list, else by the collection of older files, as TensorFlow's loader does.
+fn assets(
+    proto: &mut pb::MetaGraphDef,
+    files: &[crate::model::FileEntry],
+    warnings: &mut Vec<Error>,
+) -> Vec<Asset> {
+    let own = std::mem::take(&mut proto.asset_file_def);
+    let collection = proto.collection_def.get("saved_model_assets");
+    let (true, Some(collection)) = (own.is_empty(), collection) else {
+        return folder::assets(own, files, warnings);
+    };
+    let Some(pb::collection_def::Kind::AnyList(list)) = &collection.kind else {
+        return Vec::new();
+    };
+    let older = list.value.iter().filter_map(|any| {
+        let bytes = bytes::Bytes::copy_from_slice(&any.value);
+        pb::decode(bytes, "AssetFileDef").ok()
+    });
+    let mut assets = folder::assets(older.collect(), files, warnings);
+    assets.iter_mut().for_each(|a| a.from_collection = true);
+    assets
 }
 
 /// Names of collections and how many entries each has.

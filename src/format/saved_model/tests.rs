@@ -126,7 +126,7 @@ fn counts(meta_graph: &MetaGraph) -> Json {
             json!({"key": &*s.key, "method": &*s.method, "inputs": ports(&s.inputs), "outputs": ports(&s.outputs)})
         })
         .collect();
-    let assets = meta_graph.assets.iter();
+    let assets = meta_graph.assets.iter().filter(|a| !a.from_collection);
     let assets: Vec<Json> = assets
         .map(|a| json!({"file": a.file, "tensor": a.tensor}))
         .collect();

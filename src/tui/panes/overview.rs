@@ -1,12 +1,15 @@
 //! Overview: what the model is, what it can do, where its bytes are, and whether it is well.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::analysis::{self, At, ByteEntry, Finding, Parameters, Severity};
+use crate::analysis::{self, At, ByteEntry, Costs, Finding, Parameters, Severity};
 use crate::error::Error;
 use crate::model::{Details, GraphKind, MetaGraph, Model, Port};
+use crate::progress::Progress;
+use crate::report::check::sentence;
+use crate::report::cost_line;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
@@ -34,10 +37,14 @@ enum Part {
 pub struct OverviewPane {
     summary: Option<Summary>,
     weights: Option<Result<Vec<Finding>, Error>>,
+    /// Of every MetaGraph.
+    costs: Option<Vec<Costs>>,
     part: Part,
     signatures: Rows,
     bytes: Rows,
     health: Rows,
+    /// Where the findings were drawn: area, first line in sight, the line where each begins.
+    health_rows: RefCell<(Rect, usize, Vec<usize>)>,
     /// First line of the page that a small screen shows.
     scroll: Cell<usize>,
 }
@@ -50,10 +57,12 @@ impl OverviewPane {
         OverviewPane {
             summary: None,
             weights: None,
+            costs: None,
             part: Part::Signatures,
             signatures: Rows::default(),
             bytes: Rows::default(),
             health: Rows::default(),
+            health_rows: RefCell::default(),
             scroll: Cell::new(0),
         }
     }
@@ -63,6 +72,25 @@ impl OverviewPane {
         cx.job("weights", "looking through the weights", move |progress| {
             Ok(Output::Health(analysis::weights_health(&model, progress)?))
         });
+    }
+
+    /// `1.31 MMAC per sample`; of the signature that would be run. The line is there before the count is, so that nothing
+    /// moves when it comes.
+    fn cost_line(&self, view: &View) -> Option<String> {
+        let meta = view.focus.meta(view.model)?;
+        let Some(costs) = &self.costs else {
+            return (!meta.signatures.is_empty()).then(|| "counting…".to_owned());
+        };
+        let serving = meta
+            .signatures
+            .iter()
+            .position(|s| &*s.key == "serving_default");
+        let costs = costs.get(view.focus.meta)?;
+        let cost = costs.signatures.get(serving.unwrap_or(0))?;
+        Some(match cost.macs {
+            0 => "nothing that multiplies".to_owned(),
+            _ => cost_line(cost),
+        })
     }
 
     /// Findings, the gravest first; what is fine once, at the top, when nothing is wrong.
@@ -148,6 +176,12 @@ impl OverviewPane {
     }
 }
 
+/// Of every MetaGraph.
+pub fn all_costs(model: &Model, progress: &Progress) -> Result<Vec<Costs>, Error> {
+    let all = model.meta_graphs.iter();
+    all.map(|m| analysis::costs(model, m, progress)).collect()
+}
+
 impl Pane for OverviewPane {
     fn footer(&self) -> &'static [Command] {
         &[
@@ -169,6 +203,10 @@ impl Pane for OverviewPane {
                     health: analysis::health(&model),
                 })))
             });
+            let model = cx.model.clone();
+            cx.job("costs", "counting what a call costs", move |progress| {
+                Ok(Output::Costs(all_costs(&model, progress)?))
+            });
             if cx.model.total_bytes() <= LOOK_THROUGH {
                 self.look_through(cx);
             }
@@ -179,6 +217,7 @@ impl Pane for OverviewPane {
         match output {
             Output::Summary(summary) => self.summary = Some(*summary),
             Output::Health(findings) => self.weights = Some(Ok(findings)),
+            Output::Costs(costs) => self.costs = Some(costs),
             _ => {}
         }
     }
@@ -221,7 +260,12 @@ impl Pane for OverviewPane {
         if mouse.kind != MouseEventKind::Down(MouseButton::Left) {
             return Handled::No;
         }
-        for part in [Part::Signatures, Part::Bytes, Part::Health] {
+        if let Some(at) = self.finding_at(mouse.column, mouse.row) {
+            self.part = Part::Health;
+            self.health.at = at;
+            return Handled::Yes;
+        }
+        for part in [Part::Signatures, Part::Bytes] {
             let before = std::mem::replace(&mut self.part, part);
             let meta = cx.focus.meta(cx.model);
             let (rows, len) = self.rows(meta);
@@ -256,13 +300,13 @@ impl Pane for OverviewPane {
         let meta = view.focus.meta(view.model);
         if is_small(area) {
             let inner = panel("Model", area, buf, theme, true);
-            let mut all = about(view.model, meta, self.summary.as_ref(), theme);
+            let mut all = about(view, meta, self.summary.as_ref(), self.cost_line(view));
             all.heading(theme, "Signatures");
             for line in signature_lines(meta, theme, inner.width as usize).0 {
                 all.line(line);
             }
             all.heading(theme, "Health");
-            for line in self.health_lines(theme, inner.width as usize) {
+            for line in self.health_lines(theme, inner.width as usize).0 {
                 all.line(line);
             }
             let most = all.len().saturating_sub(inner.height as usize);
@@ -279,14 +323,16 @@ impl Pane for OverviewPane {
             width: area.width - left.width,
             ..area
         };
-        let model_facts = about(view.model, meta, self.summary.as_ref(), theme);
+        let model_facts = about(view, meta, self.summary.as_ref(), self.cost_line(view));
         let top = (model_facts.len() as u16 + 2).min(area.height * 2 / 3);
         let (above, below) = stack(left, top);
         let inner = panel("Model", above, buf, theme, false);
         model_facts.render(inner, 0, buf);
         self.render_signatures(below, buf, view, meta);
-        let findings = self.findings().len() as u16;
-        let health = (findings + 3).clamp(4, area.height / 2);
+        let wide = right.width.saturating_sub(2) as usize;
+        let findings = self.health_lines(theme, wide).0.len() as u16;
+        let health =
+            (findings + 2 + u16::from(self.weights.is_none())).clamp(4, area.height * 6 / 10);
         let (above, below) = stack(right, area.height - health);
         self.render_bytes(above, buf, view);
         self.render_health(below, buf, view);
@@ -399,37 +445,43 @@ impl OverviewPane {
         self.bytes.scrollbar(entries.len(), area, buf, theme);
     }
 
-    fn health_lines(&self, theme: &Theme, wide: usize) -> Vec<Line<'static>> {
-        let mut lines: Vec<Line> = self
-            .findings()
-            .iter()
-            .map(|f| {
-                let (mark, role) = match f.severity {
-                    Severity::Fine => ("✔ ", Role::Good),
-                    Severity::Note => ("! ", Role::Warn),
-                    Severity::Bad => ("✘ ", Role::Bad),
-                };
-                Line::from(vec![
-                    Span::styled(mark, theme[role]),
-                    Span::styled(
-                        text::fit(&text::clean(&f.text), wide.saturating_sub(2)),
-                        theme[Role::Text],
-                    ),
-                ])
-            })
-            .collect();
+    /// Every finding with what to do about it, and the line where each begins.
+    fn health_lines(&self, theme: &Theme, wide: usize) -> (Vec<Line<'static>>, Vec<usize>) {
+        let (mut lines, mut starts) = (Vec::new(), Vec::new());
+        let room = wide.saturating_sub(2);
+        for finding in self.findings() {
+            starts.push(lines.len());
+            let (mark, role) = match finding.severity {
+                Severity::Fine => ("✔ ", Role::Good),
+                Severity::Note => ("! ", Role::Warn),
+                Severity::Bad => ("✘ ", Role::Bad),
+            };
+            let mut first = mark;
+            for part in text::wrap(&text::clean(&sentence(finding)), room, 3) {
+                lines.push(Line::from(vec![
+                    Span::styled(first, theme[role]),
+                    Span::styled(part, theme[Role::Text]),
+                ]));
+                first = "  ";
+            }
+            let mut first = "  → ";
+            let room = room.saturating_sub(2);
+            for part in text::wrap(&text::clean(&finding.advice), room, 2) {
+                lines.push(Line::styled(format!("{first}{part}"), theme[Role::Dim]));
+                first = "    ";
+            }
+        }
         if let Some(Err(error)) = &self.weights {
             lines.push(Line::styled(format!("weights: {error}"), theme[Role::Bad]));
         }
-        lines
+        (lines, starts)
     }
 
     fn render_health(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let focused = self.part == Part::Health;
         let inner = panel("Health", area, buf, theme, focused);
-        let mut lines = self.health_lines(theme, inner.width as usize);
-        let findings = self.findings().len();
+        let (mut lines, starts) = self.health_lines(theme, inner.width as usize);
         if self.weights.is_none() {
             let words = match view.job("weights") {
                 Some(_) => "looking through the weights…",
@@ -437,28 +489,55 @@ impl OverviewPane {
             };
             lines.push(Line::styled(words, theme[Role::Dim]));
         }
-        let window = self.health.window(lines.len().max(findings), inner);
-        for (row, line) in lines
-            .into_iter()
-            .skip(window.start)
-            .take(window.len())
-            .enumerate()
-        {
+        let at = self.health.at.min(starts.len().saturating_sub(1));
+        let chosen = starts.get(at).copied().unwrap_or(0);
+        let end = starts.get(at + 1).copied().unwrap_or(lines.len());
+        let high = inner.height as usize;
+        let from = end.saturating_sub(high).min(chosen);
+        let hidden = lines.len() > high;
+        for (row, line) in lines.into_iter().skip(from).take(high).enumerate() {
             put(inner, row as u16, line, buf);
-            if focused && window.start + row == self.health.at {
-                widgets::mark_row(inner, row as u16, buf, theme);
-            }
         }
+        if focused && chosen < from + high {
+            let row = Rect {
+                y: inner.y + (chosen - from) as u16,
+                height: 1,
+                ..inner
+            };
+            let style = theme[Role::Selected];
+            buf.set_style(row, Style { fg: None, ..style });
+        }
+        self.health_rows.replace((inner, from, starts));
+        if hidden {
+            let count = self.findings().len();
+            panel_note(
+                &format!("{} of {count}", at + 1),
+                area,
+                buf,
+                theme[Role::Dim],
+            );
+        }
+    }
+
+    /// The finding that a click meets.
+    fn finding_at(&self, column: u16, row: u16) -> Option<usize> {
+        let (area, from, starts) = &*self.health_rows.borrow();
+        if !area.contains((column, row).into()) {
+            return None;
+        }
+        let line = from + usize::from(row - area.y);
+        starts.iter().rposition(|start| *start <= line)
     }
 }
 
 /// The facts of the first box.
 fn about(
-    model: &Model,
+    view: &View,
     meta: Option<&MetaGraph>,
     summary: Option<&Summary>,
-    theme: &Theme,
+    cost: Option<String>,
 ) -> Facts {
+    let (model, theme) = (view.model, view.theme);
     let mut facts = Facts::new(12);
     add_origin(&mut facts, model, meta, theme);
     let files = model.files.len();
@@ -482,6 +561,9 @@ fn about(
             "parameters",
             text::count(summary.parameters.total) + &trainable,
         );
+    }
+    if let Some(cost) = cost {
+        facts.add(theme, "cost", cost);
     }
     if let Some(meta) = meta {
         facts.add(theme, "operators", operators(meta));

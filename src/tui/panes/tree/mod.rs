@@ -9,14 +9,17 @@ use std::sync::Arc;
 
 use tui_tree_widget::{Tree, TreeItem, TreeState};
 
-use self::names::{Child, Names};
+use self::names::{Child, Item, Names};
 use self::rows::{
     Id, Row, below_meta, branch, files, functions, node_names, roots, scoped_name, signatures,
 };
+use super::overview::all_costs;
 use super::{Context, Handled, Pane, PaneId, View};
+use crate::analysis::Costs;
 use crate::model::{GraphKind, Model, NodeId, VariableId};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
+use crate::tui::jobs::Output;
 use crate::tui::term::{
     Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Position, Rect, Span, StatefulWidget,
     Style, Text,
@@ -30,6 +33,8 @@ pub struct TreePane {
     state: RefCell<TreeState<Id>>,
     graphs: HashMap<(usize, usize), Names>,
     variables: Option<Names>,
+    /// Of every MetaGraph; nothing until they are counted.
+    costs: Option<Vec<Costs>>,
     /// Children of every row that was ever opened.
     children: HashMap<Id, Vec<Row>>,
     roots: Vec<Row>,
@@ -46,8 +51,9 @@ impl TreePane {
             state: RefCell::default(),
             graphs: HashMap::new(),
             variables: None,
+            costs: None,
             children: HashMap::new(),
-            roots: roots(model),
+            roots: roots(model, &[]),
             visible: Vec::new(),
             split: Split::default(),
             scroll: Cell::new(0),
@@ -75,10 +81,11 @@ impl TreePane {
         if self.children.contains_key(id) {
             return;
         }
+        let costs = |meta: &usize| self.costs.as_ref().and_then(|all| all.get(*meta));
         let rows = match id {
-            Id::Meta(meta) => below_meta(model, *meta),
-            Id::Signatures(meta) => signatures(model, *meta),
-            Id::Functions(meta) => functions(model, *meta),
+            Id::Meta(meta) => below_meta(model, *meta, costs(meta)),
+            Id::Signatures(meta) => signatures(model, *meta, costs(meta)),
+            Id::Functions(meta) => functions(model, *meta, costs(meta)),
             Id::Graph(meta, graph) => self.scope(model, *meta, *graph, ""),
             Id::Scope(meta, graph, prefix) => self.scope(model, *meta, *graph, prefix),
             Id::Variables => self.variable_scope(model, ""),
@@ -101,10 +108,11 @@ impl TreePane {
         else {
             return Vec::new();
         };
+        let costs = self.costs.as_ref().and_then(|all| all.get(meta));
         let names = self
             .graphs
             .entry((meta, graph))
-            .or_insert_with(|| node_names(g));
+            .or_insert_with(|| node_names(g, graph, costs));
         let row = |child: Child| match child.scope {
             Some(scope) => {
                 let id = Id::Scope(meta, graph, scope);
@@ -123,6 +131,7 @@ impl TreePane {
                         .unwrap_or_default(),
                     items: 0,
                     bytes: child.bytes,
+                    macs: child.macs,
                     branch: false,
                 }
             }
@@ -133,7 +142,12 @@ impl TreePane {
     fn variable_scope(&mut self, model: &Model, prefix: &str) -> Vec<Row> {
         let names = self.variables.get_or_insert_with(|| {
             let all = model.variables.iter().enumerate();
-            Names::new(all.map(|(at, v)| (v.name.clone(), at as u32, v.bytes)))
+            Names::new(all.map(|(at, v)| Item {
+                name: v.name.clone(),
+                index: at as u32,
+                bytes: v.bytes,
+                macs: 0,
+            }))
         });
         let row = |child: Child| match child.scope {
             Some(scope) => {
@@ -149,6 +163,7 @@ impl TreePane {
                     note: format!("{} {}", v.dtype, v.shape),
                     items: 0,
                     bytes: v.bytes,
+                    macs: 0,
                     branch: false,
                 }
             }
@@ -394,7 +409,10 @@ impl TreePane {
     fn row_text(&self, row: &Row, wide: usize, theme: &Theme) -> Text<'static> {
         const ITEMS: usize = 7;
         const BYTES: usize = 10;
-        let numbers = if wide >= 40 {
+        const MACS: usize = 10;
+        let numbers = if wide >= 56 {
+            ITEMS + BYTES + MACS
+        } else if wide >= 40 {
             ITEMS + BYTES
         } else if wide >= 24 {
             BYTES
@@ -446,6 +464,13 @@ impl TreePane {
                 theme[Role::Number],
             ));
         }
+        if numbers > ITEMS + BYTES {
+            let macs = match row.macs {
+                0 => String::new(),
+                n => text::short(n),
+            };
+            spans.push(Span::styled(text::right(&macs, MACS), theme[Role::Number]));
+        }
         Text::from(Line::from(spans))
     }
 
@@ -482,6 +507,9 @@ impl TreePane {
             }
             if row.bytes > 0 {
                 facts.add(theme, "bytes", text::count(row.bytes));
+            }
+            if row.macs > 0 {
+                facts.add(theme, "cost", format!("{} a run", text::macs(row.macs)));
             }
         }
         match id {
@@ -531,7 +559,25 @@ impl Pane for TreePane {
     }
 
     fn shown(&mut self, cx: &mut Context) {
+        if self.costs.is_none() {
+            let model = cx.model.clone();
+            cx.job("costs", "counting what a call costs", move |progress| {
+                Ok(Output::Costs(all_costs(&model, progress)?))
+            });
+        }
         self.reveal(cx);
+    }
+
+    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+        if let Output::Costs(costs) = output {
+            self.roots = roots(cx.model, &costs);
+            self.costs = Some(costs);
+            self.graphs.clear();
+            let built: Vec<Id> = self.children.drain().map(|(id, _)| id).collect();
+            for id in &built {
+                self.build(cx.model, id);
+            }
+        }
     }
 
     fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
@@ -598,7 +644,11 @@ impl Pane for TreePane {
         let (list, detail) = self.split.areas(area, 62);
         if !list.is_empty() {
             let inner = panel("Tree", list, buf, theme, !self.split.detail);
-            panel_note("operators · bytes", list, buf, theme[Role::Column]);
+            let columns = match inner.width {
+                ..60 => "operators · bytes",
+                _ => "operators · bytes · MAC",
+            };
+            panel_note(columns, list, buf, theme[Role::Column]);
             self.height.set(inner.height);
             let items = self.items(&mut Vec::new(), inner.width as usize, theme);
             let selected = if self.split.detail {

@@ -5,8 +5,16 @@ use crate::model::Name;
 /// Sorted names with what rolls up over them.
 pub struct Names {
     sorted: Vec<(Name, u32)>,
-    /// Bytes of the items before each place in the order.
-    before: Vec<u64>,
+    /// Bytes and multiply-accumulates of the items before each place in the order.
+    before: Vec<(u64, u64)>,
+}
+
+/// What is cut into scopes.
+pub struct Item {
+    pub name: Name,
+    pub index: u32,
+    pub bytes: u64,
+    pub macs: u64,
 }
 
 /// A scope or an item directly below a scope.
@@ -20,27 +28,31 @@ pub struct Child {
     pub item: u32,
     pub items: usize,
     pub bytes: u64,
+    pub macs: u64,
 }
 
 impl Names {
-    /// Items with their names and bytes.
-    pub fn new(items: impl Iterator<Item = (Name, u32, u64)>) -> Names {
-        let mut all: Vec<(Name, u32, u64)> = items.collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
+    pub fn new(items: impl Iterator<Item = Item>) -> Names {
+        let mut all: Vec<Item> = items.collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name).then(a.index.cmp(&b.index)));
         let mut before = Vec::with_capacity(all.len() + 1);
-        let mut sum = 0u64;
-        before.push(0);
-        for (_, _, bytes) in &all {
-            sum = sum.saturating_add(*bytes);
-            before.push(sum);
+        let (mut bytes, mut macs) = (0u64, 0u64);
+        before.push((0, 0));
+        for item in &all {
+            bytes = bytes.saturating_add(item.bytes);
+            macs = macs.saturating_add(item.macs);
+            before.push((bytes, macs));
         }
         Names {
-            sorted: all
-                .into_iter()
-                .map(|(name, item, _)| (name, item))
-                .collect(),
+            sorted: all.into_iter().map(|i| (i.name, i.index)).collect(),
             before,
         }
+    }
+
+    /// Bytes and multiply-accumulates from one place in the order to another.
+    fn sums(&self, start: usize, end: usize) -> (u64, u64) {
+        let (from, to) = (self.before[start], self.before[end]);
+        (to.0 - from.0, to.1 - from.1)
     }
 
     /// What is directly below `prefix` (empty, or ending with `/`), in the order of the first item of each.
@@ -59,12 +71,14 @@ impl Names {
             // `a/` and `a//b` have empty parts; an empty label would be no row to choose.
             match rest.find('/').filter(|&cut| cut + 1 < rest.len()) {
                 None => {
+                    let (bytes, macs) = self.sums(at, at + 1);
                     children.push(Child {
                         label: rest.to_owned(),
                         scope: None,
                         item: *item,
                         items: 1,
-                        bytes: self.before[at + 1] - self.before[at],
+                        bytes,
+                        macs,
                     });
                     at += 1;
                 }
@@ -97,12 +111,14 @@ impl Names {
             .map(|(_, item)| *item)
             .min()
             .unwrap_or(0);
+        let (bytes, macs) = self.sums(start, end);
         Child {
             label: scope[prefix.len()..].trim_end_matches('/').to_owned(),
             scope: Some(scope.into()),
             item,
             items: end - start,
-            bytes: self.before[end] - self.before[start],
+            bytes,
+            macs,
         }
     }
 }
@@ -112,12 +128,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn item(name: &str, index: usize, bytes: u64) -> Item {
+        Item {
+            name: name.into(),
+            index: index as u32,
+            bytes,
+            macs: 3 * bytes,
+        }
+    }
+
     fn names(list: &[&str]) -> Names {
-        Names::new(
-            list.iter()
-                .enumerate()
-                .map(|(at, n)| (Name::from(*n), at as u32, 10)),
-        )
+        Names::new(list.iter().enumerate().map(|(at, n)| item(n, at, 10)))
     }
 
     #[test]
@@ -132,9 +153,9 @@ mod tests {
         let top = names.children("");
         let labels: Vec<_> = top
             .iter()
-            .map(|c| (c.label.as_str(), c.items, c.bytes))
+            .map(|c| (c.label.as_str(), c.items, c.bytes, c.macs))
             .collect();
-        assert_eq!(labels, [("input", 1, 10), ("net", 4, 40)]);
+        assert_eq!(labels, [("input", 1, 10, 30), ("net", 4, 40, 120)]);
         let net = names.children("net/");
         let labels: Vec<_> = net.iter().map(|c| c.label.as_str()).collect();
         assert_eq!(labels, ["block", "out"]);
@@ -146,7 +167,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_item_is_found_once(list in prop::collection::vec("[ab/]{0,6}", 0..20)) {
-            let all = Names::new(list.iter().enumerate().map(|(at, n)| (Name::from(n.as_str()), at as u32, 1)));
+            let all = Names::new(list.iter().enumerate().map(|(at, n)| item(n, at, 1)));
             let mut found = Vec::new();
             let mut stack = vec![String::new()];
             while let Some(prefix) = stack.pop() {

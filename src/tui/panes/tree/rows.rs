@@ -1,7 +1,10 @@
 //! The rows of the tree that come from the structure of the model.
 
-use super::names::Names;
-use crate::model::{Dialect, Graph, GraphKind, Model, Name, NodeId, ValueId, VariableId};
+use super::names::{Item, Names};
+use crate::analysis::{Costs, SignatureCost};
+use crate::model::{
+    Dialect, Graph, GraphKind, MetaGraph, Model, Name, NodeId, ValueId, VariableId,
+};
 
 /// A row's own name among its siblings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +35,8 @@ pub struct Row {
     /// Operators or tensors below.
     pub items: usize,
     pub bytes: u64,
+    /// Multiply-accumulates of one run; 0 until they are counted.
+    pub macs: u64,
     pub branch: bool,
 }
 
@@ -43,11 +48,13 @@ pub fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row
         note: String::new(),
         items,
         bytes,
+        macs: 0,
         branch: true,
     }
 }
 
-pub fn roots(model: &Model) -> Vec<Row> {
+/// `costs` by MetaGraph; empty until they are counted.
+pub fn roots(model: &Model, costs: &[Costs]) -> Vec<Row> {
     let mut rows: Vec<Row> = model
         .meta_graphs
         .iter()
@@ -58,7 +65,11 @@ pub fn roots(model: &Model) -> Vec<Row> {
                 false => format!("MetaGraph {}", meta.tags.join(", ")),
             };
             let operators = meta.graphs.iter().map(|g| g.nodes.len()).sum();
-            branch(Id::Meta(at), label, operators, 0)
+            let cost = costs.get(at).and_then(|c| served(meta, c));
+            Row {
+                macs: cost.map_or(0, |c| c.macs),
+                ..branch(Id::Meta(at), label, operators, 0)
+            }
         })
         .collect();
     if !model.variables.is_empty() {
@@ -77,7 +88,16 @@ pub fn roots(model: &Model) -> Vec<Row> {
     rows
 }
 
-pub fn below_meta(model: &Model, at: usize) -> Vec<Row> {
+/// The signature that would be run.
+fn served<'a>(meta: &MetaGraph, costs: &'a Costs) -> Option<&'a SignatureCost> {
+    let serving = meta
+        .signatures
+        .iter()
+        .position(|s| &*s.key == "serving_default");
+    costs.signatures.get(serving.unwrap_or(0))
+}
+
+pub fn below_meta(model: &Model, at: usize, costs: Option<&Costs>) -> Vec<Row> {
     let Some(meta) = model.meta_graphs.get(at) else {
         return Vec::new();
     };
@@ -96,7 +116,7 @@ pub fn below_meta(model: &Model, at: usize) -> Vec<Row> {
         .enumerate()
         .filter(|(_, g)| g.kind != GraphKind::Function)
     {
-        rows.push(graph_row(at, index, graph));
+        rows.push(graph_row(at, index, graph, costs));
     }
     let functions = meta.graphs.iter().filter(|g| g.kind == GraphKind::Function);
     let operators: usize = functions.clone().map(|g| g.nodes.len()).sum();
@@ -109,7 +129,7 @@ pub fn below_meta(model: &Model, at: usize) -> Vec<Row> {
     rows
 }
 
-fn graph_row(meta: usize, index: usize, graph: &Graph) -> Row {
+fn graph_row(meta: usize, index: usize, graph: &Graph, costs: Option<&Costs>) -> Row {
     let label = match graph.kind {
         GraphKind::Main => "Graph".to_owned(),
         _ if graph.name.is_empty() => format!("subgraph {index}"),
@@ -118,10 +138,11 @@ fn graph_row(meta: usize, index: usize, graph: &Graph) -> Row {
     let bytes = graph.node_ids().map(|n| node_bytes(graph, n)).sum();
     let mut row = branch(Id::Graph(meta, index), label, graph.nodes.len(), bytes);
     row.branch = !graph.nodes.is_empty();
+    row.macs = costs.map_or(0, |c| c.graph(index));
     row
 }
 
-pub fn signatures(model: &Model, meta: usize) -> Vec<Row> {
+pub fn signatures(model: &Model, meta: usize, costs: Option<&Costs>) -> Vec<Row> {
     let all = model
         .meta_graphs
         .get(meta)
@@ -135,18 +156,34 @@ pub fn signatures(model: &Model, meta: usize) -> Vec<Row> {
                 signature.outputs.len()
             ),
             branch: false,
+            macs: costs
+                .and_then(|c| c.signatures.get(at))
+                .map_or(0, |c| c.macs),
             ..branch(Id::Signature(meta, at), signature.key.to_string(), 0, 0)
         })
         .collect()
 }
 
-pub fn functions(model: &Model, meta: usize) -> Vec<Row> {
+pub fn functions(model: &Model, meta: usize, costs: Option<&Costs>) -> Vec<Row> {
     let all = model.meta_graphs.get(meta).map_or(&[][..], |m| &m.graphs);
     all.iter()
         .enumerate()
         .filter(|(_, g)| g.kind == GraphKind::Function)
-        .map(|(index, graph)| graph_row(meta, index, graph))
+        .map(|(index, graph)| {
+            let mut row = graph_row(meta, index, graph, costs);
+            let runs = costs.map_or(0, |c| runs(c, index));
+            if runs > 1 {
+                row.note = format!("runs {runs}×");
+            }
+            row
+        })
         .collect()
+}
+
+/// How often one call of each signature runs a graph, all signatures together.
+fn runs(costs: &Costs, graph: usize) -> u64 {
+    let all = costs.signatures.iter().filter_map(|s| s.calls.get(&graph));
+    all.fold(0, |sum, n| sum.saturating_add(*n))
 }
 
 pub fn files(model: &Model) -> Vec<Row> {
@@ -175,13 +212,13 @@ pub fn scoped_name(name: &Name) -> Name {
     }
 }
 
-pub fn node_names(graph: &Graph) -> Names {
-    Names::new(graph.node_ids().map(|id| {
-        (
-            scoped_name(&graph.node(id).name),
-            id.0,
-            node_bytes(graph, id),
-        )
+/// The operators of graph `index` by name.
+pub fn node_names(graph: &Graph, index: usize, costs: Option<&Costs>) -> Names {
+    Names::new(graph.node_ids().map(|id| Item {
+        name: scoped_name(&graph.node(id).name),
+        index: id.0,
+        bytes: node_bytes(graph, id),
+        macs: costs.map_or(0, |c| c.node(index, id)),
     }))
 }
 
