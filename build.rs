@@ -42,6 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(["."])
         // The same order on every run.
         .btree_map(["."])
+        // An attribute is a number or a name as a rule; these would make each as large as a tensor's head.
+        .boxed(".mexplore.AttrValue.value.tensor")
+        .boxed(".mexplore.AttrValue.value.list")
         .compile_fds(set)?;
     Ok(())
 }

@@ -7,6 +7,8 @@ use mexplore::tui::term::{Terminal, TestBackend};
 use mexplore::tui::{App, Options, render};
 
 const SIZE: (u16, u16) = (200, 60);
+/// Work in the background is waited for this long: some of it looks at all weights.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Frames of one screen; the median counts.
 const FRAMES: usize = 9;
 
@@ -55,7 +57,7 @@ fn walk(model: Model, screen: &'static str, keys: &str) -> Walk {
             .expect("a frame");
         begun.elapsed()
     };
-    app.settle();
+    app.settle_within(PATIENCE);
     draw(&app);
     let mut worst = Walk {
         screen,
@@ -72,7 +74,7 @@ fn walk(model: Model, screen: &'static str, keys: &str) -> Walk {
             worst.key = took;
             worst.slowest = key.to_owned();
         }
-        app.settle();
+        app.settle_within(PATIENCE);
         let mut frames: Vec<Duration> = (0..FRAMES).map(|_| draw(&app)).collect();
         frames.sort();
         worst.frame = worst.frame.max(frames[FRAMES / 2]);

@@ -49,8 +49,9 @@ impl Costs {
 
 /// Calls inside calls.
 const DEEPEST_CALL: usize = 64;
-/// Nodes looked at, so that functions that call each other without end do end.
-const MOST_WORK: usize = 4_000_000;
+/// Nodes and values looked at, this many and so many times as there are: functions that call one another twice at each
+/// level must end.
+const MOST_WORK: (usize, usize) = (100_000, 16);
 
 /// The cost of every signature. Graphs that no signature reaches are costed by themselves. Reads small constants (sizes
 /// and axes), no weights.
@@ -82,6 +83,11 @@ pub fn costs(model: &Model, meta_graph: &MetaGraph, progress: &Progress) -> Resu
         nodes: walk.nodes,
         signatures,
     })
+}
+
+/// What going through a graph once takes.
+fn size(graph: &Graph) -> usize {
+    graph.nodes.len() + graph.values.len() + 1
 }
 
 fn has_open_sizes(port: &Port) -> bool {
@@ -120,12 +126,14 @@ struct Walk<'m> {
     nodes: Vec<Vec<u64>>,
     current: SignatureCost,
     depth: usize,
+    /// Nodes and values that may still be looked at.
     work: usize,
 }
 
 impl<'m> Walk<'m> {
     fn new(model: &'m Model, meta_graph: &'m MetaGraph, progress: &'m Progress) -> Self {
         let graphs = meta_graph.graphs.iter().enumerate();
+        let sizes = meta_graph.graphs.iter().map(size);
         Walk {
             model,
             meta_graph,
@@ -135,7 +143,7 @@ impl<'m> Walk<'m> {
             nodes: vec![Vec::new(); meta_graph.graphs.len()],
             current: SignatureCost::default(),
             depth: 0,
-            work: 0,
+            work: sizes.sum::<usize>() * MOST_WORK.1 + MOST_WORK.0,
         }
     }
 
@@ -169,9 +177,9 @@ impl<'m> Walk<'m> {
             return Ok(Done::default());
         };
         self.progress.check()?;
-        self.work += graph.nodes.len() + graph.values.len() + 1;
-        if self.depth >= DEEPEST_CALL || self.work > MOST_WORK {
-            return Ok(Done::default());
+        match self.work.checked_sub(size(graph)) {
+            Some(left) if self.depth < DEEPEST_CALL => self.work = left,
+            _ => return Ok(Done::default()),
         }
         self.depth += 1;
         let calls = self.current.calls.entry(at).or_default();

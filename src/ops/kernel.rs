@@ -1,6 +1,6 @@
 //! What an operator becomes once its shapes are known: something that runs on views of memory.
 
-use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use bytemuck::{Pod, PodCastError, cast_slice_mut, try_cast_slice, try_cast_slice_mut};
 
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
@@ -184,7 +184,11 @@ impl<'a> View<'a> {
 
     pub fn values<T: Element>(&self) -> Result<&'a [T]> {
         match self.data {
-            Content::Bytes(bytes) if T::holds(self.dtype) => Ok(cast_slice(bytes)),
+            // No bytes may stand anywhere, where no number could.
+            Content::Bytes([]) if T::holds(self.dtype) => Ok(&[]),
+            Content::Bytes(bytes) if T::holds(self.dtype) => {
+                try_cast_slice(bytes).map_err(unfit::<T>)
+            }
             _ => Err(Error::unsupported(format!(
                 "an input is {}, expected {}",
                 self.dtype,
@@ -210,6 +214,10 @@ impl<'a> View<'a> {
             Content::Strings(strings) => Ok(Tensor::from_strings(self.shape, strings.to_vec())),
         }
     }
+}
+
+fn unfit<T: Element>(error: PodCastError) -> Error {
+    Error::unsupported(format!("memory that does not hold {}: {error}", T::DTYPE))
 }
 
 /// The operands of one call.
@@ -268,7 +276,10 @@ impl<'s, 'a> Io<'s, 'a> {
     }
 
     pub fn output<T: Element>(&mut self, index: usize) -> Result<&'a mut [T]> {
-        Ok(cast_slice_mut(self.output_bytes(index)?))
+        match self.output_bytes(index)? {
+            [] => Ok(&mut []),
+            bytes => try_cast_slice_mut(bytes).map_err(unfit::<T>),
+        }
     }
 
     /// The next `count` elements of the scratch memory.
@@ -285,6 +296,24 @@ impl<'s, 'a> Io<'s, 'a> {
             None => Err(Error::unsupported(
                 "a kernel takes more scratch memory than it asked for",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reads_as_no_numbers_wherever_it_stands() {
+        let bytes = [0u8; 8];
+        for start in 0..4 {
+            let view = View {
+                dtype: DType::Float32,
+                shape: &[0, 3],
+                data: Content::Bytes(&bytes[start..start]),
+            };
+            assert!(view.values::<f32>().unwrap().is_empty());
         }
     }
 }

@@ -18,10 +18,11 @@ use super::place::{Memory, Place};
 use super::render::Hits;
 use super::term::{InputEvent, KeyEventKind, Position};
 use super::theme::Theme;
-use super::{Event, Options, search, watch};
+use super::{Event, Options, overlay, search, watch};
 use crate::error::{Error, Result};
 use crate::format::OpenOptions;
 use crate::model::Model;
+use crate::progress::Progress;
 
 /// An opened model with its panes, or the attempt at one.
 pub struct Desk {
@@ -82,6 +83,9 @@ pub struct App {
     redraw: bool,
     pub(super) done: bool,
 }
+
+/// Lists up to this long are searched between two frames, longer ones by a job.
+const SEARCHED_AT_ONCE: usize = 5_000;
 
 impl App {
     /// # Errors
@@ -523,11 +527,72 @@ impl App {
     }
 
     fn search(&mut self) {
-        if let Some(open) = self.open_desk() {
-            let mut picker = Picker::new("search", search::index(&open.model, &open.focus));
-            picker.is_search = true;
-            self.overlay = Some(Overlay::Picker(picker));
+        let Some(open) = self.open_desk() else { return };
+        let names = search::count(&open.model, &open.focus);
+        let (model, focus) = (open.model.clone(), open.focus);
+        let mut picker = Picker::new("search", Vec::new());
+        picker.is_search = true;
+        if names <= SEARCHED_AT_ONCE {
+            picker = Picker {
+                is_search: true,
+                ..Picker::new("search", search::index(&model, &focus))
+            };
+        } else if let Some(slot) = self.search_slot("names") {
+            picker.busy = true;
+            let work = move |_: &Progress| Ok(Output::Names(search::index(&model, &focus)));
+            self.jobs.start(slot, "gathering names", Box::new(work));
         }
+        self.overlay = Some(Overlay::Picker(picker));
+    }
+
+    fn search_slot(&self, what: &'static str) -> Option<Slot> {
+        Some(Slot {
+            desk: self.desk()?.id,
+            pane: None,
+            what,
+        })
+    }
+
+    /// Narrows a list to what was typed: at once, or by a job when it is long.
+    pub(super) fn narrow(&mut self, picker: &mut Picker) {
+        if picker.choices.len() <= SEARCHED_AT_ONCE && !(picker.busy && picker.is_search) {
+            picker.narrow();
+            return;
+        }
+        // Without the names yet the job that gathers them looks at what was typed.
+        let Some(slot) = self
+            .search_slot("search")
+            .filter(|_| !picker.choices.is_empty())
+        else {
+            return;
+        };
+        picker.busy = true;
+        let (choices, query) = (picker.choices.clone(), picker.input.value().to_owned());
+        let work = move |progress: &Progress| {
+            Ok(Output::Fitting(overlay::fitting(
+                &choices, &query, progress,
+            )?))
+        };
+        self.jobs.start(slot, "searching", Box::new(work));
+    }
+
+    /// What a job of the search brought; the list may be closed by now.
+    fn searched(&mut self, output: Output) {
+        let Some(Overlay::Picker(mut picker)) = self
+            .overlay
+            .take_if(|overlay| matches!(overlay, Overlay::Picker(picker) if picker.is_search))
+        else {
+            return;
+        };
+        match output {
+            Output::Names(choices) => {
+                picker.choices = Arc::new(choices);
+                self.narrow(&mut picker);
+            }
+            Output::Fitting(shown) => picker.found(shown),
+            _ => {}
+        }
+        self.overlay = Some(Overlay::Picker(picker));
     }
 
     fn next_hit(&mut self, step: isize) {
@@ -617,7 +682,7 @@ impl App {
         };
         match (slot.pane, result) {
             (None, Ok(Output::Opened(model))) => self.opened(slot.desk, *model),
-            (None, Ok(_)) => {}
+            (None, Ok(output)) => self.searched(output),
             // What was open before it was read again stays.
             (None, Err(error)) if matches!(self.desks[at].state, State::Open(_)) => {
                 self.overlay = Some(Overlay::Card(error));
@@ -668,6 +733,18 @@ impl App {
     pub fn settle(&mut self) {
         while !self.jobs.is_idle() {
             match self.receiver.recv() {
+                Ok(event) => self.event(event),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Waits until no work is left, at most this long; for measuring.
+    pub fn settle_within(&mut self, time: std::time::Duration) {
+        let until = std::time::Instant::now() + time;
+        while !self.jobs.is_idle() {
+            let left = until.saturating_duration_since(std::time::Instant::now());
+            match self.receiver.recv_timeout(left) {
                 Ok(event) => self.event(event),
                 Err(_) => return,
             }

@@ -107,6 +107,10 @@ impl App {
         match key.code {
             KeyCode::Esc => return false,
             KeyCode::Enter => {
+                // Enter means the row that fits what was typed, not the one that still stands there.
+                if picker.busy {
+                    picker.narrow();
+                }
                 self.choose(picker);
                 return false;
             }
@@ -118,7 +122,7 @@ impl App {
             KeyCode::PageUp => picker.step(-10),
             _ => {
                 if edit(&mut picker.input, key) {
-                    picker.narrow();
+                    self.narrow(picker);
                 }
             }
         }

@@ -14,6 +14,10 @@ use crate::progress::{Progress, Snapshot};
 /// What a job brings back.
 pub enum Output {
     Opened(Box<Model>),
+    /// Everything that the search can find.
+    Names(Vec<super::overlay::Choice>),
+    /// What of it fits the words that were typed.
+    Fitting(Vec<usize>),
     Summary(Box<super::panes::overview::Summary>),
     Health(Vec<crate::analysis::Finding>),
     /// Of every MetaGraph.

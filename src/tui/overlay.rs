@@ -1,5 +1,7 @@
 //! What lies over the panes: help, lists to choose from, a line to type, an error card.
 
+use std::sync::Arc;
+
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::{Input, InputRequest};
@@ -7,7 +9,8 @@ use tui_input::{Input, InputRequest};
 use super::command::Command;
 use super::focus::Thing;
 use super::term::{KeyCode, KeyEvent, KeyModifiers};
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// The layer on top; it takes all keys.
 pub enum Overlay {
@@ -48,12 +51,14 @@ pub struct Choice {
 pub struct Picker {
     pub title: String,
     pub input: Input,
-    pub choices: Vec<Choice>,
+    pub choices: Arc<Vec<Choice>>,
     /// Indices into `choices`, the best first.
     pub shown: Vec<usize>,
     pub at: usize,
     /// Keeps the hits for `n` and `N`.
     pub is_search: bool,
+    /// The choices are still being gathered, or narrowed to what was typed, by a job.
+    pub busy: bool,
 }
 
 impl Picker {
@@ -62,35 +67,25 @@ impl Picker {
             title: title.into(),
             input: Input::default(),
             shown: (0..choices.len()).collect(),
-            choices,
+            choices: Arc::new(choices),
             at: 0,
             is_search: false,
+            busy: false,
         }
     }
 
     /// Keeps the rows that fit what was typed, the best first; all of them when nothing was.
     pub fn narrow(&mut self) {
+        let all = fitting(&self.choices, self.input.value(), &Progress::new());
+        // Nothing stops this one.
+        self.found(all.unwrap_or_default());
+    }
+
+    /// Shows what fits.
+    pub fn found(&mut self, shown: Vec<usize>) {
         self.at = 0;
-        let query = self.input.value();
-        if query.trim().is_empty() {
-            self.shown = (0..self.choices.len()).collect();
-            return;
-        }
-        let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
-        let pattern = Pattern::parse(query, CaseMatching::Smart, Normalization::Smart);
-        let mut buffer = Vec::new();
-        let mut scored: Vec<(u32, usize)> = self
-            .choices
-            .iter()
-            .enumerate()
-            .filter_map(|(at, choice)| {
-                let both = format!("{} {}", choice.label, choice.detail);
-                let score = pattern.score(Utf32Str::new(&both, &mut buffer), &mut matcher)?;
-                Some((score, at))
-            })
-            .collect();
-        scored.sort_by_key(|&(score, at)| (std::cmp::Reverse(score), at));
-        self.shown = scored.into_iter().map(|(_, at)| at).collect();
+        self.shown = shown;
+        self.busy = false;
     }
 
     pub fn chosen(&self) -> Option<&Choice> {
@@ -104,6 +99,33 @@ impl Picker {
             self.at = (self.at as isize + step).rem_euclid(rows) as usize;
         }
     }
+}
+
+/// Indices of the choices that fit `query`, the best first; all of them when it is empty.
+///
+/// # Errors
+/// Only when `progress` was cancelled.
+pub fn fitting(choices: &[Choice], query: &str, progress: &Progress) -> Result<Vec<usize>> {
+    /// Choices between two looks at whether to stop.
+    const STRIDE: usize = 4096;
+    if query.trim().is_empty() {
+        return Ok((0..choices.len()).collect());
+    }
+    let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
+    let pattern = Pattern::parse(query, CaseMatching::Smart, Normalization::Smart);
+    let (mut buffer, mut both) = (Vec::new(), String::new());
+    let mut scored: Vec<(u32, usize)> = Vec::new();
+    for (at, choice) in choices.iter().enumerate() {
+        if at % STRIDE == 0 {
+            progress.check()?;
+        }
+        both.clear();
+        both.extend([&choice.label, " ", &choice.detail]);
+        let score = pattern.score(Utf32Str::new(&both, &mut buffer), &mut matcher);
+        scored.extend(score.map(|score| (score, at)));
+    }
+    scored.sort_by_key(|&(score, at)| (std::cmp::Reverse(score), at));
+    Ok(scored.into_iter().map(|(_, at)| at).collect())
 }
 
 /// One key into a line of text. Whether it meant something there.

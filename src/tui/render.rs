@@ -443,7 +443,8 @@ fn field(
 
 fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Position {
     let theme = &app.theme;
-    let high = (picker.choices.len() as u16)
+    let high = u16::try_from(picker.choices.len())
+        .unwrap_or(u16::MAX)
         .saturating_add(4)
         .min(area.height.saturating_sub(4))
         .max(6);
@@ -495,7 +496,12 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
         app.hits.borrow_mut().picker.push((line, row));
     }
     if picker.shown.is_empty() {
-        put(list, 0, Line::styled("nothing fits", theme[Role::Dim]), buf);
+        let words = if picker.busy {
+            "looking…"
+        } else {
+            "nothing fits"
+        };
+        put(list, 0, Line::styled(words, theme[Role::Dim]), buf);
     }
     cursor
 }

@@ -5,6 +5,13 @@ use super::overlay::{Act, Choice};
 use super::panes::PaneId;
 use crate::model::{Model, VariableId};
 
+/// How many choices [`index`] would make, about.
+pub fn count(model: &Model, focus: &Focus) -> usize {
+    let graphs = focus.meta(model).map_or(&[][..], |meta| &meta.graphs);
+    let nodes: usize = graphs.iter().map(|g| g.nodes.len()).sum();
+    nodes + model.variables.len()
+}
+
 /// Everything that has a name, with the words it can be found by.
 pub fn index(model: &Model, focus: &Focus) -> Vec<Choice> {
     let mut choices = Vec::new();

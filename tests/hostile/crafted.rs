@@ -364,3 +364,12 @@ fn claims_of_huge_things_are_not_believed() {
     let folder = model_of(&saved_model(&graph, &[], message()));
     said(folder.path());
 }
+
+#[test]
+fn many_nodes_of_nothing_take_no_more_memory_than_their_file_justifies() {
+    // Two bytes each: an empty NodeDef.
+    let graph = message().bytes(2, [0x0a, 0].repeat(2_000_000));
+    let meta = message().message(2, &graph);
+    let folder = model_of(&message().message(2, &meta).0);
+    said(folder.path());
+}

@@ -1,5 +1,6 @@
 //! Promise: every sample opens, and everything that is in it is seen.
 
+mod files;
 #[path = "../support/mod.rs"]
 mod support;
 

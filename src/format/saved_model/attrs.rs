@@ -39,10 +39,10 @@ fn attr(proto: pb::AttrValue, names: &mut Names) -> Attr {
         Some(Value::B(v)) => Attr::Bool(v),
         Some(Value::Type(v)) => Attr::Type(tensor::dtype(v).0),
         Some(Value::Shape(v)) => Attr::Shape(tensor::shape(&v)),
-        Some(Value::Tensor(v)) => tensor_attr(v),
+        Some(Value::Tensor(v)) => tensor_attr(*v),
         Some(Value::Placeholder(v)) => Attr::Opaque(Name::from(format!("${v}"))),
         Some(Value::Func(v)) => func(v, names),
-        Some(Value::List(list)) => Attr::List(elements(list, names)),
+        Some(Value::List(list)) => Attr::List(elements(*list, names)),
     }
 }
 

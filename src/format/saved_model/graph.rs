@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use bytes::Bytes;
+
 use super::attrs::{Names, attrs};
+use super::parsed::{FunctionDef, Nodes};
 use super::{pb, tensor};
 use crate::error::{Error, Result};
 use crate::model::opdef::{self, ArgDef, ArgType};
@@ -32,10 +35,10 @@ struct Body<'a> {
 
 impl Builder {
     /// `file_bytes` bounds what the graphs may allocate.
-    pub fn new(library: &[pb::FunctionDef], file_bytes: usize) -> Self {
+    pub fn new(library: &[FunctionDef], file_bytes: usize) -> Self {
         let functions = library
             .iter()
-            .filter_map(|f| f.signature.as_ref())
+            .filter_map(|f| f.head.signature.as_ref())
             .map(|s| (s.name.clone(), s.output_arg.iter().map(arg_def).collect()))
             .collect();
         Builder {
@@ -46,12 +49,13 @@ impl Builder {
     }
 
     /// The main graph.
-    pub fn main(&mut self, nodes: Vec<pb::NodeDef>) -> Result<Graph> {
+    pub fn main(&mut self, nodes: &Nodes) -> Result<Graph> {
         let graph = Graph::new("main", GraphKind::Main, Dialect::Tf);
         Ok(self.body(graph, nodes, &HashMap::new(), Vec::new())?.0)
     }
 
-    pub fn function(&mut self, proto: pb::FunctionDef) -> Result<Graph> {
+    pub fn function(&mut self, proto: FunctionDef) -> Result<Graph> {
+        let FunctionDef { head: proto, nodes } = proto;
         let signature = proto.signature.unwrap_or_default();
         let mut graph = Graph::new(
             self.names.get(&signature.name),
@@ -86,7 +90,7 @@ impl Builder {
         };
         let (mut graph, nodes, outputs) = self.body(
             graph,
-            proto.node_def,
+            &nodes,
             &arguments,
             results.ret.values().cloned().collect(),
         )?;
@@ -108,21 +112,27 @@ impl Builder {
     fn body(
         &mut self,
         mut graph: Graph,
-        protos: Vec<pb::NodeDef>,
+        protos: &Nodes,
         arguments: &HashMap<Name, ValueId>,
         results: Vec<String>,
     ) -> Result<(Graph, HashMap<Name, NodeId>, Vec<Outputs>)> {
         let mut by_name = HashMap::with_capacity(protos.len());
         let mut all_outputs = Vec::with_capacity(protos.len());
-        let mut references = Vec::with_capacity(protos.len());
-        let mut opaque: HashMap<String, Outputs> = self.opaque_outputs(&protos, &results);
-        for proto in protos {
+        let mut opaque: Option<HashMap<String, Outputs>> = None;
+        for proto in protos.iter() {
+            let proto = proto.map_err(|e| e.at(place(&graph)))?;
             let mut node = Node::new(proto.name.as_str(), self.names.get(&proto.op));
             node.device = self.names.get(&proto.device);
             node.attrs = attrs(proto.attr, &mut self.names);
-            let outputs = self
-                .outputs(&node.op, &node.attrs)
-                .or_else(|| opaque.remove(&proto.name))
+            let mut outputs = self.outputs(&node.op, &node.attrs);
+            if outputs.is_none() {
+                let opaque = match &mut opaque {
+                    Some(opaque) => opaque,
+                    None => opaque.insert(self.opaque_outputs(protos, &results)?),
+                };
+                outputs = opaque.remove(&proto.name);
+            }
+            let outputs = outputs
                 .ok_or_else(|| too_many(&node.name))
                 .and_then(|outputs| self.spend(&outputs, &node.name).map(|()| outputs))
                 .map_err(|e| e.at(place(&graph)))?;
@@ -135,19 +145,21 @@ impl Builder {
                 );
             }
             all_outputs.push(outputs);
-            references.push(proto.input);
         }
-        for (index, inputs) in references.into_iter().enumerate() {
+        for index in 0..protos.len() {
             let body = Body {
                 graph: &graph,
                 nodes: &by_name,
                 arguments,
                 outputs: &all_outputs,
             };
-            let resolved = body.inputs(&inputs).map_err(|e| {
-                let name = graph.nodes.get(index).map_or("", |n| &n.name);
-                e.at(format_args!("node {name:?}")).at(place(&graph))
-            })?;
+            let inputs = protos.inputs(index);
+            let resolved = inputs
+                .and_then(|inputs| body.inputs(&inputs))
+                .map_err(|e| {
+                    let name = graph.nodes.get(index).map_or("", |n| &n.name);
+                    e.at(format_args!("node {name:?}")).at(place(&graph))
+                })?;
             if let Some(node) = graph.nodes.get_mut(index) {
                 (node.inputs, node.control) = resolved;
             }
@@ -171,29 +183,27 @@ impl Builder {
     /// For operators that nobody knows: as many outputs as others use, in the order in which they appear.
     fn opaque_outputs(
         &self,
-        protos: &[pb::NodeDef],
+        protos: &Nodes,
         results: &[String],
-    ) -> HashMap<String, Outputs> {
+    ) -> Result<HashMap<String, Outputs>> {
         let known =
             |p: &pb::NodeDef| self.functions.contains_key(&p.op) || opdef::lookup(&p.op).is_some();
-        let mut opaque: HashMap<String, Outputs> = protos
-            .iter()
-            .filter(|p| !known(p) || !self.has_counts(p))
-            .map(|p| (p.name.clone(), Outputs(Vec::new())))
-            .collect();
-        if opaque.is_empty() {
-            return opaque;
+        let mut opaque: HashMap<String, Outputs> = HashMap::new();
+        for proto in protos.iter() {
+            let proto = proto?;
+            if !known(&proto) || !self.has_counts(&proto) {
+                opaque.insert(proto.name, Outputs(Vec::new()));
+            }
         }
         const MOST_ARGUMENTS: usize = 1024;
         let mut left = self.budget;
-        let inputs = protos.iter().flat_map(|p| &p.input).chain(results);
-        for reference in inputs {
+        let mut note = |reference: &str| {
             let reference = Reference::parse(reference);
             let Some(outputs) = opaque.get_mut(reference.node) else {
-                continue;
+                return;
             };
             if outputs.0.len() >= MOST_ARGUMENTS {
-                continue;
+                return;
             }
             let argument = reference.argument.unwrap_or("");
             let at = match outputs.0.iter().position(|(name, _)| &**name == argument) {
@@ -213,8 +223,14 @@ impl Builder {
                 left -= more;
                 types.resize(types.len() + more, (DType::Invalid, false));
             }
+        };
+        for at in 0..protos.len() {
+            for input in protos.inputs(at)? {
+                note(text(&input)?);
+            }
         }
-        opaque
+        results.iter().for_each(|result| note(result));
+        Ok(opaque)
     }
 
     /// Whether the attributes that say how many outputs there are can be found.
@@ -248,6 +264,10 @@ impl Builder {
             .ok_or_else(|| too_many(node))?;
         Ok(())
     }
+}
+
+fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| Error::unreadable("a reference that is not UTF-8"))
 }
 
 fn too_many(node: &str) -> Error {
@@ -316,10 +336,11 @@ impl<'a> Reference<'a> {
 
 impl Body<'_> {
     #[allow(clippy::type_complexity)]
-    fn inputs(&self, references: &[String]) -> Result<(Vec<Option<ValueId>>, Vec<NodeId>)> {
+    fn inputs(&self, references: &[Bytes]) -> Result<(Vec<Option<ValueId>>, Vec<NodeId>)> {
         let mut inputs = Vec::new();
         let mut control = Vec::new();
         for reference in references {
+            let reference = text(reference)?;
             match reference.strip_prefix('^') {
                 // An argument is always there before the body runs.
                 Some(name) if self.arguments.contains_key(name) => {}

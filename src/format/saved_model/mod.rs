@@ -6,6 +6,7 @@ mod folder;
 mod graph;
 pub(super) mod node_def;
 mod objects;
+mod parsed;
 pub(super) mod parts;
 mod pb;
 mod pbtxt;
@@ -43,13 +44,14 @@ pub fn read(file: &Path) -> Result<Model> {
     let text_format = file.extension().is_some_and(|e| e == "pbtxt");
     let size = bytes.len();
     let mut warnings = Vec::new();
-    let proto = decode(bytes, text_format).map_err(|e| e.in_file(file))?;
+    let (proto, graph_defs) = decode(bytes, text_format).map_err(|e| e.in_file(file))?;
     let files = folder::files(folder);
     let mut bundle = bundle::open(&folder.join("variables/variables"), &mut warnings);
     variables::describe(&mut bundle);
     let mut meta_graphs = Vec::with_capacity(proto.meta_graphs.len());
-    for (index, meta_graph) in proto.meta_graphs.into_iter().enumerate() {
-        let read = meta_graph_of(meta_graph, size, &files, &mut bundle, &mut warnings)
+    let parts = proto.meta_graphs.into_iter().zip(graph_defs);
+    for (index, parts) in parts.enumerate() {
+        let read = meta_graph_of(parts, size, &files, &mut bundle, &mut warnings)
             .map_err(|e| e.at(format_args!("MetaGraph {index}")).in_file(file))?;
         meta_graphs.push(read);
     }
@@ -77,7 +79,10 @@ pub fn read(file: &Path) -> Result<Model> {
     })
 }
 
-fn decode(bytes: bytes::Bytes, text_format: bool) -> Result<pb::SavedModel> {
+fn decode(
+    bytes: bytes::Bytes,
+    text_format: bool,
+) -> Result<(pb::SavedModel, Vec<parsed::GraphDef>)> {
     let bytes = match text_format {
         true => pbtxt::to_binary(&bytes, ".mexplore.SavedModel")?.into(),
         false => bytes,
@@ -88,26 +93,25 @@ fn decode(bytes: bytes::Bytes, text_format: bool) -> Result<pb::SavedModel> {
             bytes.len()
         )));
     }
-    let proto: pb::SavedModel = pb::decode(bytes, "SavedModel")?;
+    let (proto, graphs) = parsed::saved_model(bytes)?;
     if proto.meta_graphs.is_empty() {
         return Err(Error::unreadable("no graph in it")
             .hint("the file is empty or cut off; export the model again"));
     }
-    Ok(proto)
+    Ok((proto, graphs))
 }
 
 fn meta_graph_of(
-    mut proto: pb::MetaGraphDef,
+    (mut proto, graph_def): (pb::MetaGraphDef, parsed::GraphDef),
     size: usize,
     files: &[crate::model::FileEntry],
     bundle: &mut bundle::Bundle,
     warnings: &mut Vec<Error>,
 ) -> Result<MetaGraph> {
-    let graph_def = proto.graph_def.take().unwrap_or_default();
-    let library = graph_def.library.unwrap_or_default().function;
+    let library = graph_def.functions;
     let mut builder = graph::Builder::new(&library, size);
     let mut graphs = Vec::with_capacity(library.len() + 1);
-    graphs.push(builder.main(graph_def.node)?);
+    graphs.push(builder.main(&graph_def.nodes)?);
     for function in library {
         graphs.push(builder.function(function)?);
     }
@@ -121,7 +125,7 @@ fn meta_graph_of(
     let mut meta_graph = MetaGraph {
         tags,
         tensorflow_version: info.tensorflow_version,
-        producer: graph_def.versions.unwrap_or_default().producer,
+        producer: graph_def.versions.producer,
         dialect: Dialect::Tf,
         signatures: signatures::signatures(proto.signature_def, &mut graphs[0], &nodes),
         graphs,

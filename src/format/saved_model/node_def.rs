@@ -53,9 +53,11 @@ fn value(attr: &Attr) -> Result<pb::attr_value::Value> {
         Attr::Bytes(v) => Value::S(v.clone()),
         Attr::Type(v) => Value::Type(number(*v)?),
         Attr::Shape(v) => Value::Shape(shape(v)),
-        Attr::Tensor { dtype, shape, data } => Value::Tensor(tensor(*dtype, shape, data)?),
+        Attr::Tensor { dtype, shape, data } => {
+            Value::Tensor(Box::new(tensor(*dtype, shape, data)?))
+        }
         Attr::Func { name, attrs } => Value::Func(func(name, attrs)?),
-        Attr::List(all) => Value::List(list(all)?),
+        Attr::List(all) => Value::List(Box::new(list(all)?)),
         Attr::Enum { .. } | Attr::Table { .. } | Attr::Opaque(_) => return Err(formless(attr)),
     })
 }

@@ -9,9 +9,10 @@ use crate::model::PackedStrings;
 /// The graph without the files around it.
 pub fn graph(bytes: Bytes, text_format: bool) -> Result<()> {
     let size = bytes.len();
-    for proto in super::decode(bytes, text_format)?.meta_graphs {
+    let (proto, graphs) = super::decode(bytes, text_format)?;
+    for parts in proto.meta_graphs.into_iter().zip(graphs) {
         let mut bundle = bundle::Bundle::default();
-        meta_graph_of(proto, size, &[], &mut bundle, &mut Vec::new())?;
+        meta_graph_of(parts, size, &[], &mut bundle, &mut Vec::new())?;
     }
     Ok(())
 }

@@ -112,7 +112,7 @@ fn warn_of_missing(
             (&variable.data, variable.dtype == DType::Variant)
         {
             let first = by_shard
-                .entry(variable.shard)
+                .entry(missing_shard(variable, shards))
                 .or_insert((0, variable, reason));
             first.0 += 1;
         }
@@ -131,6 +131,13 @@ fn warn_of_missing(
                 .hint("copy the data file again; everything else can be used"),
         );
     }
+}
+
+/// The first shard of a variable that is not there; its own where all are.
+fn missing_shard(variable: &Variable, shards: &[Shard]) -> u32 {
+    let is_missing = |shard: &u32| shards.get(*shard as usize).is_none_or(|s| s.data.is_none());
+    let mut parts = variable.slices.iter().map(|slice| slice.shard);
+    parts.find(is_missing).unwrap_or(variable.shard)
 }
 
 fn trackables(variables: &[Variable], warnings: &mut Vec<Error>) -> Trackables {

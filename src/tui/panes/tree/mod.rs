@@ -3,11 +3,10 @@
 mod names;
 mod rows;
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
-
-use tui_tree_widget::{Tree, TreeItem, TreeState};
 
 use self::names::{Child, Item, Names};
 use self::rows::{
@@ -16,130 +15,150 @@ use self::rows::{
 use super::overview::all_costs;
 use super::{Context, Handled, Pane, PaneId, View};
 use crate::analysis::Costs;
-use crate::model::{GraphKind, Model, NodeId, VariableId};
+use crate::model::{GraphKind, Model, Name, NodeId, VariableId};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
-use crate::tui::term::{
-    Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Position, Rect, Span, StatefulWidget,
-    Style, Text,
-};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::{Split, describe, facts::Facts, panel, panel_note};
+use crate::tui::widgets::{Split, describe, facts::Facts, inside, panel, panel_note};
+
+/// The rows below a row. Those of a scope are only made when they are drawn: there may be a million of them.
+enum Below {
+    Rows(Vec<Row>),
+    Operators {
+        meta: usize,
+        graph: usize,
+        prefix: Name,
+        children: Vec<Child>,
+    },
+    Variables {
+        prefix: Name,
+        children: Vec<Child>,
+    },
+}
+
+impl Below {
+    fn len(&self) -> usize {
+        match self {
+            Below::Rows(rows) => rows.len(),
+            Below::Operators { children, .. } | Below::Variables { children, .. } => children.len(),
+        }
+    }
+
+    /// Whether a row may have others below it.
+    fn is_branch(&self, at: usize) -> bool {
+        match self {
+            Below::Rows(rows) => rows[at].branch,
+            Below::Operators { children, .. } | Below::Variables { children, .. } => {
+                children[at].is_scope()
+            }
+        }
+    }
+}
+
+/// A reachable row: the rows above it, and its place below the last of them.
+struct Place {
+    above: Rc<[Id]>,
+    at: usize,
+}
 
 /// State of the pane.
 pub struct TreePane {
-    state: RefCell<TreeState<Id>>,
+    opened: HashSet<Id>,
     graphs: HashMap<(usize, usize), Names>,
     variables: Option<Names>,
     /// Of every MetaGraph; nothing until they are counted.
     costs: Option<Vec<Costs>>,
-    /// Children of every row that was ever opened.
-    children: HashMap<Id, Vec<Row>>,
-    roots: Vec<Row>,
+    /// The rows below every row that was ever opened.
+    below: HashMap<Id, Below>,
+    roots: Below,
     /// Rows that can be reached, top to bottom.
-    visible: Vec<Vec<Id>>,
+    visible: Vec<Place>,
+    /// The chosen one of them.
+    chosen: usize,
+    /// The first one on the screen, and where the screen has them.
+    first: Cell<usize>,
+    list: Cell<Rect>,
     split: Split,
     scroll: Cell<usize>,
-    height: Cell<u16>,
 }
 
 impl TreePane {
     pub fn new(model: &Arc<Model>) -> TreePane {
+        let roots = roots(model, &[]);
+        let first = roots.first().map(|r| r.id.clone());
         let mut pane = TreePane {
-            state: RefCell::default(),
+            opened: HashSet::new(),
             graphs: HashMap::new(),
             variables: None,
             costs: None,
-            children: HashMap::new(),
-            roots: roots(model, &[]),
+            below: HashMap::new(),
+            roots: Below::Rows(roots),
             visible: Vec::new(),
+            chosen: 0,
+            first: Cell::new(0),
+            list: Cell::default(),
             split: Split::default(),
             scroll: Cell::new(0),
-            height: Cell::new(10),
         };
-        let first = pane.roots.first().map(|r| r.id.clone());
         if let Some(id) = first {
-            pane.open(model, vec![id.clone()]);
-            pane.open(model, vec![id.clone(), Id::Signatures(0)]);
-            pane.state.get_mut().select(vec![id]);
+            pane.open(model, id.clone());
+            pane.open(model, Id::Signatures(0));
+            pane.flatten(&[id]);
         }
-        pane.flatten();
         pane
     }
 
-    fn open(&mut self, model: &Model, path: Vec<Id>) {
-        if let Some(id) = path.last() {
-            self.build(model, id);
-        }
-        self.state.get_mut().open(path);
+    fn open(&mut self, model: &Model, id: Id) {
+        self.build(model, &id);
+        self.opened.insert(id);
     }
 
-    /// Makes the children of a row, once.
+    /// Finds the rows below a row, once.
     fn build(&mut self, model: &Model, id: &Id) {
-        if self.children.contains_key(id) {
+        if self.below.contains_key(id) {
             return;
         }
         let costs = |meta: &usize| self.costs.as_ref().and_then(|all| all.get(*meta));
-        let rows = match id {
-            Id::Meta(meta) => below_meta(model, *meta, costs(meta)),
-            Id::Signatures(meta) => signatures(model, *meta, costs(meta)),
-            Id::Functions(meta) => functions(model, *meta, costs(meta)),
-            Id::Graph(meta, graph) => self.scope(model, *meta, *graph, ""),
-            Id::Scope(meta, graph, prefix) => self.scope(model, *meta, *graph, prefix),
-            Id::Variables => self.variable_scope(model, ""),
-            Id::VariableScope(prefix) => self.variable_scope(model, prefix),
-            Id::Files => files(model),
+        let below = match id {
+            Id::Meta(meta) => Below::Rows(below_meta(model, *meta, costs(meta))),
+            Id::Signatures(meta) => Below::Rows(signatures(model, *meta, costs(meta))),
+            Id::Functions(meta) => Below::Rows(functions(model, *meta, costs(meta))),
+            Id::Graph(meta, graph) => self.operators(model, (*meta, *graph), ""),
+            Id::Scope(meta, graph, prefix) => self.operators(model, (*meta, *graph), prefix),
+            Id::Variables => self.variables(model, ""),
+            Id::VariableScope(prefix) => self.variables(model, prefix),
+            Id::Files => Below::Rows(files(model)),
             Id::Signature(..)
             | Id::Node(..)
             | Id::Variable(_)
             | Id::Attachment(_)
-            | Id::Metadata(_) => Vec::new(),
+            | Id::Metadata(_) => Below::Rows(Vec::new()),
         };
-        self.children.insert(id.clone(), rows);
+        self.below.insert(id.clone(), below);
     }
 
-    fn scope(&mut self, model: &Model, meta: usize, graph: usize, prefix: &str) -> Vec<Row> {
-        let Some(g) = model
-            .meta_graphs
-            .get(meta)
-            .and_then(|m| m.graphs.get(graph))
-        else {
-            return Vec::new();
+    fn operators(&mut self, model: &Model, (meta, graph): (usize, usize), prefix: &str) -> Below {
+        let found = model.meta_graphs.get(meta);
+        let Some(g) = found.and_then(|m| m.graphs.get(graph)) else {
+            return Below::Rows(Vec::new());
         };
         let costs = self.costs.as_ref().and_then(|all| all.get(meta));
         let names = self
             .graphs
             .entry((meta, graph))
             .or_insert_with(|| node_names(g, graph, costs));
-        let row = |child: Child| match child.scope {
-            Some(scope) => {
-                let id = Id::Scope(meta, graph, scope);
-                branch(id, child.label, child.items, child.bytes)
-            }
-            None => {
-                let node = g.node(NodeId(child.item));
-                Row {
-                    id: Id::Node(meta, graph, NodeId(child.item)),
-                    label: child.label,
-                    op: Some((g.dialect, node.op_label().into())),
-                    note: node
-                        .outputs
-                        .first()
-                        .map(|&v| g.value(v).shape.to_string())
-                        .unwrap_or_default(),
-                    items: 0,
-                    bytes: child.bytes,
-                    macs: child.macs,
-                    branch: false,
-                }
-            }
-        };
-        names.children(prefix).into_iter().map(row).collect()
+        Below::Operators {
+            meta,
+            graph,
+            prefix: prefix.into(),
+            children: names.children(prefix),
+        }
     }
 
-    fn variable_scope(&mut self, model: &Model, prefix: &str) -> Vec<Row> {
+    fn variables(&mut self, model: &Model, prefix: &str) -> Below {
         let names = self.variables.get_or_insert_with(|| {
             let all = model.variables.iter().enumerate();
             Names::new(all.map(|(at, v)| Item {
@@ -149,108 +168,196 @@ impl TreePane {
                 macs: 0,
             }))
         });
-        let row = |child: Child| match child.scope {
-            Some(scope) => {
-                let id = Id::VariableScope(scope);
-                branch(id, child.label, child.items, child.bytes)
-            }
-            None => {
-                let v = &model.variables[child.item as usize];
-                Row {
-                    id: Id::Variable(VariableId(child.item)),
-                    label: child.label,
-                    op: None,
-                    note: format!("{} {}", v.dtype, v.shape),
-                    items: 0,
-                    bytes: v.bytes,
-                    macs: 0,
-                    branch: false,
+        Below::Variables {
+            prefix: prefix.into(),
+            children: names.children(prefix),
+        }
+    }
+
+    fn below(&self, above: &[Id]) -> &Below {
+        const NOTHING: &Below = &Below::Rows(Vec::new());
+        match above.last() {
+            None => &self.roots,
+            Some(id) => self.below.get(id).unwrap_or(NOTHING),
+        }
+    }
+
+    /// The id of a row; `None` past the last.
+    fn id(&self, below: &Below, at: usize) -> Option<Id> {
+        Some(match below {
+            Below::Rows(rows) => rows.get(at)?.id.clone(),
+            Below::Operators {
+                meta,
+                graph,
+                children,
+                ..
+            } => {
+                let child = children.get(at)?;
+                match self.graphs.get(&(*meta, *graph))?.prefix(child) {
+                    Some(scope) => Id::Scope(*meta, *graph, scope.into()),
+                    None => Id::Node(*meta, *graph, NodeId(child.item)),
                 }
+            }
+            Below::Variables { children, .. } => {
+                let child = children.get(at)?;
+                match self.variables.as_ref()?.prefix(child) {
+                    Some(scope) => Id::VariableScope(scope.into()),
+                    None => Id::Variable(VariableId(child.item)),
+                }
+            }
+        })
+    }
+
+    fn row(&self, model: &Model, place: &Place) -> Option<Row> {
+        let below = self.below(&place.above);
+        let id = self.id(below, place.at)?;
+        let (names, prefix, child) = match below {
+            Below::Rows(rows) => return rows.get(place.at).cloned(),
+            Below::Operators {
+                meta,
+                graph,
+                prefix,
+                children,
+            } => (
+                self.graphs.get(&(*meta, *graph))?,
+                prefix,
+                children.get(place.at)?,
+            ),
+            Below::Variables { prefix, children } => {
+                (self.variables.as_ref()?, prefix, children.get(place.at)?)
             }
         };
-        names.children(prefix).into_iter().map(row).collect()
-    }
-
-    fn rows_of<'a>(&'a self, path: &[Id]) -> &'a [Row] {
-        match path.last() {
-            None => &self.roots,
-            Some(id) => self.children.get(id).map_or(&[], Vec::as_slice),
-        }
-    }
-
-    fn row(&self, path: &[Id]) -> Option<&Row> {
-        let (id, parent) = path.split_last()?;
-        self.rows_of(parent).iter().find(|r| r.id == *id)
-    }
-
-    fn selected(&self) -> Vec<Id> {
-        self.state.borrow().selected().to_vec()
-    }
-
-    /// Lists the reachable rows anew.
-    fn flatten(&mut self) {
-        let mut visible = Vec::new();
-        let mut stack: Vec<Vec<Id>> = self
-            .roots
-            .iter()
-            .rev()
-            .map(|r| vec![r.id.clone()])
-            .collect();
-        let state = self.state.borrow();
-        while let Some(path) = stack.pop() {
-            if state.opened().contains(&path) {
-                for row in self.rows_of(&path).iter().rev() {
-                    let mut below = path.clone();
-                    below.push(row.id.clone());
-                    stack.push(below);
-                }
+        let label = names.label(prefix, child);
+        let (bytes, macs) = names.sums(child);
+        let mut row = branch(id, label, child.items(), bytes);
+        row.macs = macs;
+        match &row.id {
+            Id::Node(meta, graph, node) => {
+                let g = model.meta_graphs.get(*meta)?.graphs.get(*graph)?;
+                let n = g.node(*node);
+                row.op = Some((g.dialect, n.op_label().into()));
+                let output = n.outputs.first();
+                row.note = output
+                    .map(|&v| g.value(v).shape.to_string())
+                    .unwrap_or_default();
             }
-            visible.push(path);
+            Id::Variable(id) => {
+                let v = model.variables.get(id.0 as usize)?;
+                row.note = format!("{} {}", v.dtype, v.shape);
+            }
+            _ => return Some(row),
         }
-        drop(state);
+        row.items = 0;
+        row.branch = false;
+        Some(row)
+    }
+
+    fn chosen_row(&self, model: &Model) -> Option<Row> {
+        self.row(model, self.visible.get(self.chosen)?)
+    }
+
+    /// The ids from the root down to the chosen row.
+    fn selected(&self) -> Vec<Id> {
+        let Some(place) = self.visible.get(self.chosen) else {
+            return Vec::new();
+        };
+        let mut path = place.above.to_vec();
+        path.extend(self.id(self.below(&place.above), place.at));
+        path
+    }
+
+    /// Lists the reachable rows anew and stands on the one that `path` leads to.
+    fn flatten(&mut self, path: &[Id]) {
+        let mut visible = Vec::new();
+        let mut chosen = 0;
+        self.list(&Rc::from([]), path, &mut visible, &mut chosen);
         self.visible = visible;
+        self.chosen = chosen;
+    }
+
+    fn list(&self, above: &Rc<[Id]>, path: &[Id], visible: &mut Vec<Place>, chosen: &mut usize) {
+        let below = self.below(above);
+        let wanted = path.split_last().filter(|(_, way)| *way == &**above);
+        for at in 0..below.len() {
+            if let Some((last, _)) = wanted
+                && self.is(below, at, last)
+            {
+                *chosen = visible.len();
+            }
+            visible.push(Place {
+                above: above.clone(),
+                at,
+            });
+            if !below.is_branch(at) {
+                continue;
+            }
+            if let Some(id) = self.id(below, at).filter(|id| self.opened.contains(id)) {
+                let inner: Rc<[Id]> = above.iter().cloned().chain([id]).collect();
+                self.list(&inner, path, visible, chosen);
+            }
+        }
+    }
+
+    /// Whether a row has this id; makes none to tell.
+    fn is(&self, below: &Below, at: usize, id: &Id) -> bool {
+        match (below, id) {
+            (Below::Operators { children, .. }, Id::Node(_, _, node)) => {
+                !children[at].is_scope() && children[at].item == node.0
+            }
+            (Below::Variables { children, .. }, Id::Variable(variable)) => {
+                !children[at].is_scope() && children[at].item == variable.0
+            }
+            (Below::Operators { children, .. } | Below::Variables { children, .. }, _)
+                if !children[at].is_scope() =>
+            {
+                false
+            }
+            _ => self.id(below, at).as_ref() == Some(id),
+        }
     }
 
     fn step(&mut self, step: isize) {
-        let selected = self.selected();
-        let at = self
-            .visible
-            .iter()
-            .position(|p| *p == selected)
-            .unwrap_or(0);
         let last = self.visible.len().saturating_sub(1);
-        let to = at.saturating_add_signed(step).min(last);
-        if let Some(path) = self.visible.get(to) {
-            self.state.get_mut().select(path.clone());
-        }
+        self.chosen = self.chosen.saturating_add_signed(step).min(last);
+    }
+
+    fn is_branch(&self) -> bool {
+        self.visible
+            .get(self.chosen)
+            .is_some_and(|place| self.below(&place.above).is_branch(place.at))
     }
 
     fn toggle(&mut self, model: &Model) {
         let path = self.selected();
-        if self.state.borrow().opened().contains(&path) {
-            self.state.get_mut().close(&path);
-        } else if self.row(&path).is_some_and(|r| r.branch) {
-            self.open(model, path);
+        let Some(id) = path.last() else { return };
+        if !self.opened.remove(id) {
+            if !self.is_branch() {
+                return;
+            }
+            self.open(model, id.clone());
         }
-        self.flatten();
+        self.flatten(&path);
     }
 
     fn close_or_up(&mut self) {
         let mut path = self.selected();
-        if !self.state.get_mut().close(&path) && path.len() > 1 {
+        if path.last().is_some_and(|id| self.opened.remove(id)) {
+            self.flatten(&path);
+        } else if path.len() > 1 {
             path.pop();
-            self.state.get_mut().select(path);
+            self.flatten(&path);
         }
-        self.flatten();
     }
 
     fn open_or_down(&mut self, model: &Model) {
-        let path = self.selected();
-        if self.state.borrow().opened().contains(&path) {
+        let is_open = self
+            .selected()
+            .last()
+            .is_some_and(|id| self.opened.contains(id));
+        if is_open {
             self.step(1);
-        } else if self.row(&path).is_some_and(|r| r.branch) {
-            self.open(model, path);
-            self.flatten();
+        } else {
+            self.toggle(model);
         }
     }
 
@@ -351,11 +458,10 @@ impl TreePane {
             Thing::Metadata(at) => vec![Id::Files, Id::Metadata(at)],
             Thing::Nothing | Thing::Value { .. } => return,
         };
-        for end in 1..path.len() {
-            self.open(cx.model, path[..end].to_vec());
+        for id in &path[..path.len().saturating_sub(1)] {
+            self.open(cx.model, id.clone());
         }
-        self.state.get_mut().select(path);
-        self.flatten();
+        self.flatten(&path);
     }
 
     /// Goes from `path` through the scopes of `name` to the row `last`.
@@ -365,15 +471,22 @@ impl TreePane {
                 return path;
             };
             self.build(model, &end);
-            let next = self.rows_of(&path).iter().find_map(|row| match &row.id {
-                id if *id == last => Some(id.clone()),
-                Id::Scope(_, _, prefix) | Id::VariableScope(prefix)
-                    if name.starts_with(&**prefix) =>
-                {
-                    Some(row.id.clone())
+            let below = self.below(&path);
+            let leads = |at: &usize| {
+                if self.is(below, *at, &last) {
+                    return true;
                 }
-                _ => None,
-            });
+                below.is_branch(*at)
+                    && match self.id(below, *at) {
+                        Some(Id::Scope(_, _, prefix) | Id::VariableScope(prefix)) => {
+                            name.starts_with(&*prefix)
+                        }
+                        _ => false,
+                    }
+            };
+            let next = (0..below.len())
+                .find(leads)
+                .and_then(|at| self.id(below, at));
             let Some(next) = next else { return path };
             let found = next == last;
             path.push(next);
@@ -383,30 +496,63 @@ impl TreePane {
         }
     }
 
-    fn items(&self, path: &mut Vec<Id>, wide: usize, theme: &Theme) -> Vec<TreeItem<'static, Id>> {
-        let state = self.state.borrow();
-        let rows = self.rows_of(path).to_vec();
-        rows.into_iter()
-            .map(|row| {
-                let text = self.row_text(&row, wide.saturating_sub(path.len() * 2 + 2), theme);
-                path.push(row.id.clone());
-                let below = if state.opened().contains(path) {
-                    self.items(path, wide, theme)
-                } else if row.branch {
-                    // A closed branch needs a child to be drawn as one.
-                    vec![TreeItem::new_leaf(Id::Files, Text::raw(""))]
-                } else {
-                    Vec::new()
-                };
-                path.pop();
-                let id = row.id.clone();
-                TreeItem::new(row.id, text.clone(), below)
-                    .unwrap_or_else(|_| TreeItem::new_leaf(id, text))
-            })
-            .collect()
+    /// The rows that fit, with the chosen one among them.
+    fn render_rows(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        self.list.set(area);
+        let theme = view.theme;
+        let height = usize::from(area.height);
+        let highest = self.visible.len().saturating_sub(height);
+        let first = self.first.get().min(highest).min(self.chosen);
+        let first = first.max((self.chosen + 1).saturating_sub(height));
+        self.first.set(first);
+        let selected = match self.split.detail {
+            true => theme[Role::SelectedDim],
+            false => theme[Role::Selected],
+        };
+        let shown = self.visible.iter().enumerate().skip(first).take(height);
+        for ((at, place), y) in shown.zip(area.y..) {
+            let Some(row) = self.row(view.model, place) else {
+                continue;
+            };
+            let indent = 2 * place.above.len();
+            let mark = match (row.branch, self.opened.contains(&row.id)) {
+                (false, _) => "  ",
+                (true, false) => "▸ ",
+                (true, true) => "▾ ",
+            };
+            let line = Rect {
+                y,
+                height: 1,
+                ..area
+            };
+            let start = indent.min(usize::from(area.width)) as u16;
+            let (x, _) = buf.set_stringn(
+                area.x + start,
+                y,
+                mark,
+                usize::from(area.width - start),
+                Style::default(),
+            );
+            let room = usize::from(area.width).saturating_sub(indent + 2);
+            buf.set_line(
+                x,
+                y,
+                &self.row_line(&row, room, theme),
+                area.right().saturating_sub(x),
+            );
+            if at == self.chosen {
+                buf.set_style(
+                    line,
+                    Style {
+                        fg: None,
+                        ..selected
+                    },
+                );
+            }
+        }
     }
 
-    fn row_text(&self, row: &Row, wide: usize, theme: &Theme) -> Text<'static> {
+    fn row_line(&self, row: &Row, wide: usize, theme: &Theme) -> Line<'static> {
         const ITEMS: usize = 7;
         const BYTES: usize = 10;
         const MACS: usize = 10;
@@ -471,7 +617,7 @@ impl TreePane {
             };
             spans.push(Span::styled(text::right(&macs, MACS), theme[Role::Number]));
         }
-        Text::from(Line::from(spans))
+        Line::from(spans)
     }
 
     fn detail(&self, view: &View, wide: usize) -> Facts {
@@ -493,15 +639,15 @@ impl TreePane {
                 Some(g) => describe::graph(g, wide, theme),
                 None => Facts::new(0),
             },
-            Some(id) => self.summary(id, &path, view),
+            Some(id) => self.summary(id, view),
             None => Facts::new(0),
         }
     }
 
-    fn summary(&self, id: &Id, path: &[Id], view: &View) -> Facts {
+    fn summary(&self, id: &Id, view: &View) -> Facts {
         let (model, theme) = (view.model, view.theme);
         let mut facts = Facts::new(10);
-        if let Some(row) = self.row(path) {
+        if let Some(row) = self.chosen_row(model) {
             if row.items > 0 {
                 facts.add(theme, "holds", text::count(row.items as u64));
             }
@@ -570,10 +716,10 @@ impl Pane for TreePane {
 
     fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
         if let Output::Costs(costs) = output {
-            self.roots = roots(cx.model, &costs);
+            self.roots = Below::Rows(roots(cx.model, &costs));
             self.costs = Some(costs);
             self.graphs.clear();
-            let built: Vec<Id> = self.children.drain().map(|(id, _)| id).collect();
+            let built: Vec<Id> = self.below.drain().map(|(id, _)| id).collect();
             for id in &built {
                 self.build(cx.model, id);
             }
@@ -593,7 +739,8 @@ impl Pane for TreePane {
             }
             return Handled::Yes;
         }
-        let page = isize::from(i16::try_from(self.height.get()).unwrap_or(i16::MAX).max(2) - 1);
+        let height = i16::try_from(self.list.get().height).unwrap_or(i16::MAX);
+        let page = isize::from(height.max(2) - 1);
         match command {
             Command::Up => self.step(-1),
             Command::Down => self.step(1),
@@ -622,10 +769,15 @@ impl Pane for TreePane {
         if mouse.kind != MouseEventKind::Down(MouseButton::Left) {
             return Handled::No;
         }
-        let at = Position::new(mouse.column, mouse.row);
-        let hit = self.state.borrow().rendered_at(at).map(<[Id]>::to_vec);
-        let Some(path) = hit else { return Handled::No };
-        self.state.get_mut().select(path);
+        let list = self.list.get();
+        if !inside(list, mouse.column, mouse.row) {
+            return Handled::No;
+        }
+        let hit = self.first.get() + usize::from(mouse.row - list.y);
+        if hit >= self.visible.len() {
+            return Handled::No;
+        }
+        self.chosen = hit;
         self.choose(cx);
         Handled::Yes
     }
@@ -635,7 +787,7 @@ impl Pane for TreePane {
         match path.last()? {
             Id::Scope(_, _, name) | Id::VariableScope(name) => Some(name.to_string()),
             _ if self.thing() != Thing::Nothing => cx.focus.name(cx.model),
-            _ => self.row(&path).map(|r| r.label.clone()),
+            _ => self.chosen_row(cx.model).map(|r| r.label),
         }
     }
 
@@ -649,30 +801,11 @@ impl Pane for TreePane {
                 _ => "operators · bytes · MAC",
             };
             panel_note(columns, list, buf, theme[Role::Column]);
-            self.height.set(inner.height);
-            let items = self.items(&mut Vec::new(), inner.width as usize, theme);
-            let selected = if self.split.detail {
-                theme[Role::SelectedDim]
-            } else {
-                theme[Role::Selected]
-            };
-            if let Ok(tree) = Tree::new(&items) {
-                let tree = tree
-                    .highlight_style(Style {
-                        fg: None,
-                        ..selected
-                    })
-                    .highlight_symbol("")
-                    .node_closed_symbol("▸ ")
-                    .node_open_symbol("▾ ")
-                    .node_no_children_symbol("  ");
-                StatefulWidget::render(tree, inner, buf, &mut self.state.borrow_mut());
-            }
+            self.render_rows(inner, buf, view);
         }
         if !detail.is_empty() {
-            let path = self.selected();
             let title = self
-                .row(&path)
+                .chosen_row(view.model)
                 .map(|r| text::clean(&r.label))
                 .unwrap_or_default();
             let title = text::fit_end(&title, detail.width.saturating_sub(6) as usize);

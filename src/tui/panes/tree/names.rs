@@ -17,18 +17,25 @@ pub struct Item {
     pub macs: u64,
 }
 
-/// A scope or an item directly below a scope.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A scope or an item directly below a scope: a place in the sorted list, 16 bytes whatever the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Child {
-    /// What is left of the name under its parent.
-    pub label: String,
-    /// Full prefix with its `/`, for a scope; `None` for an item.
-    pub scope: Option<Name>,
+    start: u32,
+    end: u32,
+    /// Bytes of the scope's prefix with its `/`; 0 for an item.
+    scope: u32,
     /// The item, or the first one within the scope.
     pub item: u32,
-    pub items: usize,
-    pub bytes: u64,
-    pub macs: u64,
+}
+
+impl Child {
+    pub fn is_scope(&self) -> bool {
+        self.scope > 0
+    }
+
+    pub fn items(&self) -> usize {
+        (self.end - self.start) as usize
+    }
 }
 
 impl Names {
@@ -49,12 +56,6 @@ impl Names {
         }
     }
 
-    /// Bytes and multiply-accumulates from one place in the order to another.
-    fn sums(&self, start: usize, end: usize) -> (u64, u64) {
-        let (from, to) = (self.before[start], self.before[end]);
-        (to.0 - from.0, to.1 - from.1)
-    }
-
     /// What is directly below `prefix` (empty, or ending with `/`), in the order of the first item of each.
     pub fn children(&self, prefix: &str) -> Vec<Child> {
         // A name that ends with `/` is an item beside the scope of that name.
@@ -71,14 +72,11 @@ impl Names {
             // `a/` and `a//b` have empty parts; an empty label would be no row to choose.
             match rest.find('/').filter(|&cut| cut + 1 < rest.len()) {
                 None => {
-                    let (bytes, macs) = self.sums(at, at + 1);
                     children.push(Child {
-                        label: rest.to_owned(),
-                        scope: None,
+                        start: at as u32,
+                        end: at as u32 + 1,
+                        scope: 0,
                         item: *item,
-                        items: 1,
-                        bytes,
-                        macs,
                     });
                     at += 1;
                 }
@@ -86,7 +84,7 @@ impl Names {
                     let scope = &name[..prefix.len() + cut + 1];
                     let last =
                         at + self.sorted[at..end].partition_point(|(n, _)| n.starts_with(scope));
-                    children.push(self.scope(prefix, scope, at, last));
+                    children.push(self.scope(scope, at, last));
                     at = last;
                 }
             }
@@ -96,7 +94,7 @@ impl Names {
     }
 
     /// A scope; one that holds nothing but another scope is shown as one row with it.
-    fn scope(&self, prefix: &str, scope: &str, start: usize, end: usize) -> Child {
+    fn scope(&self, scope: &str, start: usize, end: usize) -> Child {
         let (first, last) = (&self.sorted[start].0, &self.sorted[end - 1].0);
         let mut scope = scope;
         while let Some(cut) = first[scope.len()..].find('/') {
@@ -106,20 +104,37 @@ impl Names {
             }
             scope = longer;
         }
-        let item = self.sorted[start..end]
-            .iter()
-            .map(|(_, item)| *item)
-            .min()
-            .unwrap_or(0);
-        let (bytes, macs) = self.sums(start, end);
+        let items = self.sorted[start..end].iter().map(|(_, item)| *item);
         Child {
-            label: scope[prefix.len()..].trim_end_matches('/').to_owned(),
-            scope: Some(scope.into()),
-            item,
-            items: end - start,
-            bytes,
-            macs,
+            start: start as u32,
+            end: end as u32,
+            scope: scope.len() as u32,
+            item: items.min().unwrap_or(0),
         }
+    }
+
+    /// What is left of a child's name under a parent of this prefix.
+    pub fn label(&self, prefix: &str, child: &Child) -> &str {
+        let name = &self.sorted[child.start as usize].0;
+        match child.scope as usize {
+            0 => &name[prefix.len()..],
+            end => name[prefix.len()..end].trim_end_matches('/'),
+        }
+    }
+
+    /// Full prefix with its `/`, for a scope; `None` for an item.
+    pub fn prefix(&self, child: &Child) -> Option<&str> {
+        let name = &self.sorted[child.start as usize].0;
+        child.is_scope().then(|| &name[..child.scope as usize])
+    }
+
+    /// Bytes and multiply-accumulates of a child.
+    pub fn sums(&self, child: &Child) -> (u64, u64) {
+        let (from, to) = (
+            self.before[child.start as usize],
+            self.before[child.end as usize],
+        );
+        (to.0 - from.0, to.1 - from.1)
     }
 }
 
@@ -150,18 +165,23 @@ mod tests {
             "net/block/add",
             "net/out",
         ]);
-        let top = names.children("");
-        let labels: Vec<_> = top
-            .iter()
-            .map(|c| (c.label.as_str(), c.items, c.bytes, c.macs))
-            .collect();
-        assert_eq!(labels, [("input", 1, 10, 30), ("net", 4, 40, 120)]);
-        let net = names.children("net/");
-        let labels: Vec<_> = net.iter().map(|c| c.label.as_str()).collect();
-        assert_eq!(labels, ["block", "out"]);
-        let chain = self::names(&["a/b/c/x", "a/b/c/y", "z"]).children("");
-        assert_eq!(chain[0].label, "a/b/c");
-        assert_eq!(chain[0].scope.as_deref(), Some("a/b/c/"));
+        let labels = |prefix: &str| -> Vec<(String, usize, (u64, u64))> {
+            let children = names.children(prefix);
+            let one = |c: &Child| (names.label(prefix, c).to_owned(), c.items(), names.sums(c));
+            children.iter().map(one).collect()
+        };
+        assert_eq!(
+            labels(""),
+            [("input".into(), 1, (10, 30)), ("net".into(), 4, (40, 120))]
+        );
+        assert_eq!(
+            labels("net/"),
+            [("block".into(), 3, (30, 90)), ("out".into(), 1, (10, 30))]
+        );
+        let chain = self::names(&["a/b/c/x", "a/b/c/y", "z"]);
+        let first = chain.children("")[0];
+        assert_eq!(chain.label("", &first), "a/b/c");
+        assert_eq!(chain.prefix(&first), Some("a/b/c/"));
     }
 
     proptest! {
@@ -172,7 +192,7 @@ mod tests {
             let mut stack = vec![String::new()];
             while let Some(prefix) = stack.pop() {
                 for child in all.children(&prefix) {
-                    match child.scope {
+                    match all.prefix(&child) {
                         Some(scope) => {
                             prop_assert!(scope.len() > prefix.len());
                             stack.push(scope.to_string());

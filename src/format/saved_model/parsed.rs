@@ -1,0 +1,174 @@
+//! The outer messages of a graph, taken apart field by field. Decoded all at once, the nodes of a large graph take many
+//! times the room of the file; here they stay slices of it until each is asked for.
+
+use bytes::{Buf, Bytes};
+use prost::Message;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint};
+
+use super::pb;
+use crate::error::{Error, Result};
+
+/// A GraphDef whose nodes and functions are still bytes.
+#[derive(Debug, Default)]
+pub struct GraphDef {
+    pub nodes: Nodes,
+    pub functions: Vec<FunctionDef>,
+    pub versions: pb::VersionDef,
+}
+
+/// A FunctionDef whose nodes are still bytes.
+#[derive(Debug, Default)]
+pub struct FunctionDef {
+    pub head: pb::FunctionDef,
+    pub nodes: Nodes,
+}
+
+/// NodeDefs as the file has them.
+#[derive(Debug, Default)]
+pub struct Nodes(Vec<Bytes>);
+
+/// Field numbers of the format.
+mod field {
+    pub const META_GRAPHS: u32 = 2;
+    pub const GRAPH_DEF: u32 = 2;
+    pub const NODE: u32 = 1;
+    pub const LIBRARY: u32 = 2;
+    pub const VERSIONS: u32 = 4;
+    pub const FUNCTION: u32 = 1;
+    pub const NODE_DEF: u32 = 3;
+    pub const INPUT: u32 = 3;
+}
+
+impl Nodes {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Every node in its order.
+    pub fn iter(&self) -> impl Iterator<Item = Result<pb::NodeDef>> {
+        self.0.iter().enumerate().map(|(at, bytes)| {
+            pb::decode(bytes.clone(), "NodeDef").map_err(|e| e.at(format_args!("node {at}")))
+        })
+    }
+
+    /// The references that node `at` takes.
+    pub fn inputs(&self, at: usize) -> Result<Vec<Bytes>> {
+        let mut inputs = Vec::new();
+        let bytes = self.0.get(at).cloned().unwrap_or_default();
+        fields(bytes, &mut |number, wire, rest| {
+            if number == field::INPUT {
+                inputs.push(taken(wire, rest)?);
+                return Ok(());
+            }
+            skip(number, wire, rest)
+        })?;
+        Ok(inputs)
+    }
+}
+
+/// The SavedModel with the GraphDef of each of its MetaGraphs beside it.
+pub fn saved_model(bytes: Bytes) -> Result<(pb::SavedModel, Vec<GraphDef>)> {
+    let mut model = pb::SavedModel::default();
+    let mut graphs = Vec::new();
+    fields(bytes, &mut |number, wire, rest| {
+        if number != field::META_GRAPHS {
+            return merge(&mut model, number, wire, rest);
+        }
+        let (meta, graph) = meta_graph(taken(wire, rest)?)
+            .map_err(|e| e.at(format_args!("MetaGraph {}", graphs.len())))?;
+        model.meta_graphs.push(meta);
+        graphs.push(graph);
+        Ok(())
+    })
+    .map_err(|e| e.at("SavedModel"))?;
+    Ok((model, graphs))
+}
+
+fn meta_graph(bytes: Bytes) -> Result<(pb::MetaGraphDef, GraphDef)> {
+    let mut meta = pb::MetaGraphDef::default();
+    let mut graph = GraphDef::default();
+    fields(bytes, &mut |number, wire, rest| {
+        if number != field::GRAPH_DEF {
+            return merge(&mut meta, number, wire, rest);
+        }
+        // A message that is there twice is merged.
+        graph_def(taken(wire, rest)?, &mut graph).map_err(|e| e.at("GraphDef"))
+    })?;
+    Ok((meta, graph))
+}
+
+fn graph_def(bytes: Bytes, graph: &mut GraphDef) -> Result<()> {
+    fields(bytes, &mut |number, wire, rest| match number {
+        field::NODE => {
+            graph.nodes.0.push(taken(wire, rest)?);
+            Ok(())
+        }
+        field::LIBRARY => fields(taken(wire, rest)?, &mut |number, wire, rest| {
+            if number != field::FUNCTION {
+                return skip(number, wire, rest);
+            }
+            let function = function_def(taken(wire, rest)?)
+                .map_err(|e| e.at(format_args!("function {}", graph.functions.len())))?;
+            graph.functions.push(function);
+            Ok(())
+        }),
+        field::VERSIONS => {
+            graph.versions = pb::decode(taken(wire, rest)?, "VersionDef")?;
+            Ok(())
+        }
+        _ => skip(number, wire, rest),
+    })
+}
+
+fn function_def(bytes: Bytes) -> Result<FunctionDef> {
+    let mut function = FunctionDef::default();
+    fields(bytes, &mut |number, wire, rest| match number {
+        field::NODE_DEF => {
+            function.nodes.0.push(taken(wire, rest)?);
+            Ok(())
+        }
+        _ => merge(&mut function.head, number, wire, rest),
+    })?;
+    Ok(function)
+}
+
+/// Calls `each` at every field, which has to take its value.
+fn fields(
+    mut bytes: Bytes,
+    each: &mut dyn FnMut(u32, WireType, &mut Bytes) -> Result<()>,
+) -> Result<()> {
+    while bytes.has_remaining() {
+        let (number, wire) = decode_key(&mut bytes).map_err(damaged)?;
+        each(number, wire, &mut bytes)?;
+    }
+    Ok(())
+}
+
+/// The value of a field that is a message, a string or bytes.
+fn taken(wire: WireType, rest: &mut Bytes) -> Result<Bytes> {
+    if wire != WireType::LengthDelimited {
+        return Err(damaged(format_args!("{wire:?} where a message belongs")));
+    }
+    let length = decode_varint(rest).map_err(damaged)?;
+    match usize::try_from(length) {
+        Ok(length) if length <= rest.len() => Ok(rest.split_to(length)),
+        _ => Err(damaged(format_args!(
+            "a field of {length} bytes, {} follow",
+            rest.len()
+        ))),
+    }
+}
+
+fn merge(message: &mut impl Message, number: u32, wire: WireType, rest: &mut Bytes) -> Result<()> {
+    message
+        .merge_field(number, wire, rest, DecodeContext::default())
+        .map_err(damaged)
+}
+
+fn skip(number: u32, wire: WireType, rest: &mut Bytes) -> Result<()> {
+    prost::encoding::skip_field(wire, number, rest, DecodeContext::default()).map_err(damaged)
+}
+
+fn damaged(what: impl std::fmt::Display) -> Error {
+    Error::unreadable(what.to_string()).hint("the file is cut off or damaged")
+}
