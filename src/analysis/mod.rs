@@ -6,6 +6,7 @@ mod checksums;
 mod cost;
 mod health;
 mod lambda;
+mod locate;
 mod operators;
 mod reach;
 mod sizes;
@@ -18,6 +19,7 @@ mod usage;
 pub use checksums::{Check, checksums};
 pub use cost::{Costs, SignatureCost, costs};
 pub use health::{At, Finding, Kind, Severity, Spot, health, weights_health};
+pub use locate::Locator;
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use sizes::{
     ByteEntry, Group, Parameters, Place, TensorRow, by_dtype, by_operator, by_scope, parameters,

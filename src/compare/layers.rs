@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::outputs::Difference;
-use super::{LayerDiff, Pair, Sample, Side, names};
+use super::{InnerDiff, LayerDiff, Pair, Sample, Side, names};
 use crate::analysis::{self, Place, TensorRow, tensors};
 use crate::error::Result;
 use crate::feed;
@@ -18,12 +18,23 @@ const SAMPLES: usize = 4;
 pub(super) struct Inner {
     /// The node in A.
     node: String,
+    node_b: String,
     op_a: String,
     op_b: String,
     /// The nodes that B's value stands for.
     origins: Vec<String>,
     sqnr_db: f64,
     max_abs: f64,
+}
+
+impl Inner {
+    pub(super) fn into_diff(self) -> InnerDiff {
+        InnerDiff {
+            node_a: self.node,
+            node_b: self.node_b,
+            sqnr_db: self.sqnr_db,
+        }
+    }
 }
 
 /// A value that a run left behind, as real numbers.
@@ -64,6 +75,7 @@ pub(super) fn inner_values(
             let at = *places.entry(key).or_insert_with(|| {
                 found.push(Inner {
                     node: before.node.to_string(),
+                    node_b: value.node.to_string(),
                     op_a: before.op.to_string(),
                     op_b: value.op.to_string(),
                     origins: names::origins(&value.name).map(str::to_owned).collect(),

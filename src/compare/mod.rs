@@ -37,6 +37,12 @@ pub struct Comparison {
     pub latency: Option<Latency>,
     /// What could not be compared and why.
     pub notes: Vec<String>,
+    /// Every pair of inner values, by the operators that make them.
+    #[serde(skip)]
+    pub inner: Vec<InnerDiff>,
+    /// Keys of the signatures that ran, of A and of B.
+    #[serde(skip)]
+    pub signatures: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -79,6 +85,15 @@ pub struct LayerDiff {
     pub max_abs: Option<f64>,
 }
 
+/// How well an inner value agrees; operators by the names that they have where they run.
+#[derive(Debug, Clone)]
+pub struct InnerDiff {
+    pub node_a: String,
+    pub node_b: String,
+    /// As in [`OutputDiff::sqnr_db`].
+    pub sqnr_db: f64,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Latency {
     pub a_median_ms: f64,
@@ -110,10 +125,14 @@ pub fn compare(
         layers: Vec::new(),
         latency: None,
         notes: Vec::new(),
+        inner: Vec::new(),
+        signatures: None,
     };
     let mut inner = Vec::new();
     if let Some(mut pair) = Pair::new(a, b, options.threads, &mut comparison.notes)? {
         let samples = pair.samples(&options.inputs)?;
+        let key = |side: &Side| side.session.signature().to_owned();
+        comparison.signatures = Some((key(&pair.a), key(&pair.b)));
         progress.stage("comparing outputs", samples.len() as u64);
         comparison.outputs =
             outputs::compare(&mut pair, &samples, progress, &mut comparison.notes)?;
@@ -128,6 +147,7 @@ pub fn compare(
         }
     }
     comparison.layers = layers::compare(a, b, &inner);
+    comparison.inner = inner.into_iter().map(layers::Inner::into_diff).collect();
     Ok(comparison)
 }
 

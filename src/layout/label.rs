@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scope::{Hierarchy, Item, node_path};
+use super::scope::{Hierarchy, Item, Scope, node_path};
 use crate::model::{Dialect, Graph, Node, NodeId, Value, ValueId};
 use crate::ops::{Family, family};
 
@@ -119,12 +119,17 @@ fn scope(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
         .map(|(f, _)| *f);
     Label {
         head: plain(&scope.label),
-        tail: match scope.repeat {
-            Some(times) => format!("×{times}"),
-            None => format!("{} ops", scope.ops),
-        },
+        tail: scope_tail(scope),
         sub: sub.join(" "),
         family: main.or(most).unwrap_or(Family::Other),
+    }
+}
+
+/// How many operators, or how many equal blocks.
+pub fn scope_tail(scope: &Scope) -> String {
+    match scope.repeat {
+        Some(times) => format!("×{times}"),
+        None => format!("{} ops", scope.ops),
     }
 }
 

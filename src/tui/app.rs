@@ -12,6 +12,7 @@ use super::config::{self, Config};
 use super::focus::{Focus, History, Spot, Thing};
 use super::jobs::{Finished, Jobs, Output, Slot};
 use super::keymap::{Key, Keymap};
+use super::measured::Measured;
 use super::overlay::{Act, Ask, Choice, Overlay, Picker};
 use super::panes::{self, Context, Handled, Pane, PaneId, Request};
 use super::place::{Memory, Place};
@@ -42,6 +43,7 @@ pub enum State {
 pub struct Open {
     pub model: Arc<Model>,
     pub focus: Focus,
+    pub measured: Arc<Measured>,
     pub pane: PaneId,
     pub panes: Vec<Box<dyn Pane>>,
     history: History,
@@ -244,6 +246,7 @@ impl App {
         self.desks[at].changed = false;
         self.desks[at].state = State::Open(Box::new(Open {
             focus: spot.focus,
+            measured: Arc::default(),
             pane: spot.pane,
             panes: panes::all(&model),
             history,
@@ -315,6 +318,7 @@ impl App {
                     model: &open.model,
                     models: &models,
                     focus: &mut open.focus,
+                    measured: &open.measured,
                     requests: Vec::new(),
                 };
                 let result = f(open.panes[pane as usize].as_mut(), &mut cx);
@@ -692,10 +696,34 @@ impl App {
                 self.desks[at].state = State::Failed(error);
             }
             (Some(pane), Ok(output)) => {
+                self.measure(at, &output);
                 self.on_pane(at, pane, |pane, cx| pane.job(slot.what, output, cx));
             }
             (Some(pane), Err(error)) => {
                 self.on_pane(at, pane, |pane, cx| pane.job_failed(slot.what, error, cx));
+            }
+        }
+    }
+
+    /// Keeps what a run or a comparison tells of operators, for all panes of the models.
+    fn measure(&mut self, at: usize, output: &Output) {
+        for (index, desk) in self.desks.iter_mut().enumerate() {
+            let State::Open(open) = &mut desk.state else {
+                continue;
+            };
+            match output {
+                Output::Ran(ran) if index == at => {
+                    Arc::make_mut(&mut open.measured).ran(&open.model, open.focus.meta, ran);
+                }
+                Output::Compared(compared) => {
+                    for (first, side) in [(true, &compared.sides.0), (false, &compared.sides.1)] {
+                        if Arc::ptr_eq(side, &open.model) {
+                            let measured = Arc::make_mut(&mut open.measured);
+                            measured.compared(&open.model, first, &compared.comparison);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
     }

@@ -8,6 +8,7 @@ mod guard;
 mod input;
 pub mod jobs;
 pub mod keymap;
+pub mod measured;
 pub mod overlay;
 pub mod panes;
 pub mod picture;

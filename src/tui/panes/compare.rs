@@ -20,6 +20,8 @@ use crate::tui::widgets::{self, Rows, is_small, panel, panel_note, put, table};
 /// A finished comparison.
 pub struct Compared {
     pub comparison: Comparison,
+    /// Left and right.
+    pub sides: (Arc<Model>, Arc<Model>),
     /// `64 samples of digits:image`; empty for random values.
     pub from: String,
     /// Of one sample only; the times are those of an earlier comparison.
@@ -117,6 +119,7 @@ impl ComparePane {
             let comparison = compare::compare(&a, &b, &options, progress)?;
             Ok(Output::Compared(Box::new(Compared {
                 comparison,
+                sides: (a, b),
                 from,
                 sample,
             })))

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::command::Command;
 use super::focus::{Focus, Thing};
 use super::jobs::{Jobs, Output, Slot, Work};
+use super::measured::Measured;
 use super::term::{Buffer, MouseEvent, Rect};
 use super::theme::Theme;
 use super::widgets::Split;
@@ -164,6 +165,8 @@ pub struct Context<'a> {
     pub models: &'a [Arc<Model>],
     /// The shared selection. Setting `focus.thing` moves within the pane; [`Request::Go`] also changes the pane.
     pub focus: &'a mut Focus,
+    /// What runs and comparisons told of the model.
+    pub measured: &'a Arc<Measured>,
     pub requests: Vec<Request>,
 }
 

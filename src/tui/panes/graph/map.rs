@@ -7,6 +7,7 @@ use crate::layout::layered;
 use crate::layout::paint::paint;
 use crate::layout::scene::Place;
 use crate::layout::scope::Item;
+use crate::model::DType;
 use crate::tui::panes::View;
 use crate::tui::term::{Block, BorderType, Borders, Buffer, Clear, Rect, Style, Widget};
 use crate::tui::theme::{Role, Theme};
@@ -156,7 +157,15 @@ fn hue(seen: &Seen, place: &Place, overlay: Overlay, view: &View) -> Style {
             0 => theme[Role::Dim],
             macs => theme.heat(share(macs, seen.total.macs)),
         },
-        Overlay::Dtype => by_type(&place.label.tail, theme),
+        Overlay::Dtype => by_type(seen.dtype(place.item), theme),
+        Overlay::Time => match seen.figures(place.item).nanos {
+            None => theme[Role::Dim],
+            Some(nanos) => theme.heat(share(nanos, seen.nanos)),
+        },
+        Overlay::Error => match seen.figures(place.item).badness() {
+            None => theme[Role::Dim],
+            Some(badness) => theme.heat(badness),
+        },
     }
 }
 
@@ -166,15 +175,15 @@ fn share(part: u64, whole: u64) -> f64 {
     (1.0 + share.max(1e-3).log10() / 3.0).clamp(0.0, 1.0)
 }
 
-fn by_type(name: &str, theme: &Theme) -> Style {
-    let role = match name {
-        "float32" | "float64" => Role::Convolution,
-        "float16" | "bfloat16" => Role::Matmul,
-        "int8" | "uint8" | "int4" | "int2" | "qint8" | "quint8" => Role::Quantize,
-        "int16" | "uint16" => Role::Reduce,
-        "int32" | "int64" | "uint32" | "uint64" => Role::Elementwise,
-        "bool" => Role::Control,
-        "string" => Role::State,
+fn by_type(dtype: Option<DType>, theme: &Theme) -> Style {
+    let role = match dtype {
+        Some(DType::Float32 | DType::Float64) => Role::Convolution,
+        Some(DType::Float16 | DType::BFloat16) => Role::Matmul,
+        Some(DType::Bool) => Role::Control,
+        Some(DType::String) => Role::State,
+        Some(DType::Int16 | DType::UInt16) => Role::Reduce,
+        Some(DType::Int32 | DType::Int64 | DType::UInt32 | DType::UInt64) => Role::Elementwise,
+        Some(small) if (1..=8).contains(&small.bits()) => Role::Quantize,
         _ => Role::Dim,
     };
     theme[role]

@@ -99,10 +99,12 @@ impl GraphPane {
             open: level.open.clone(),
             detail: self.detail,
             overlay: self.overlay,
+            measured: cx.measured.version,
         };
+        let measured = cx.measured.clone();
         let nodes = self.graph(cx.model).map_or(0, |g| g.nodes.len());
         if nodes <= AT_ONCE {
-            let seen = Seen::new(cx.model, &self.ways, key, self.seen.as_ref());
+            let seen = Seen::new(cx.model, &self.ways, (key, &measured), self.seen.as_ref());
             if let Some(seen) = seen {
                 self.arrive(seen, cx);
             }
@@ -111,7 +113,7 @@ impl GraphPane {
         let (model, ways) = (cx.model.clone(), self.ways.clone());
         let lent = self.seen.as_ref().map(Seen::lend);
         cx.job(LAYOUT, "laying out the graph", move |progress| {
-            let seen = Seen::new(&model, &ways, key, lent.as_ref());
+            let seen = Seen::new(&model, &ways, (key, &measured), lent.as_ref());
             progress.check()?;
             seen.map(|seen| Output::Drawn(Box::new(seen)))
                 .ok_or_else(|| crate::error::Error::usage("the graph is not there any more"))
@@ -248,9 +250,13 @@ impl GraphPane {
             Detail::Line => "names",
             Detail::Dot => "dots",
         };
-        let note = match self.rails {
-            true => format!("{} rows", text::count(seen.rows.len() as u64)),
-            false => format!("{} · {zoom}", self.overlay.title()),
+        let overlay = self.overlay.title();
+        let rows = text::count(seen.rows.len() as u64);
+        let note = match (self.rails, seen.missing) {
+            (_, Some(why)) => format!("{overlay} · {why}"),
+            (true, None) if self.overlay == Overlay::Family => format!("{rows} rows"),
+            (true, None) => format!("{overlay} · {rows} rows"),
+            (false, None) => format!("{overlay} · {zoom}"),
         };
         panel_note(&note, area, buf, view.theme[Role::Dim]);
         if alone {
@@ -325,7 +331,8 @@ impl Pane for GraphPane {
         }
         let level = self.levels.last().map(|l| l.graph);
         let drawn = self.seen.as_ref().map(|s| s.key.graph);
-        if drawn != level || self.pending.is_some() {
+        let new = self.seen.as_ref().map(|s| s.key.measured) != Some(cx.measured.version);
+        if drawn != level || new || self.pending.is_some() {
             self.draw(cx);
         }
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::map::Shown;
-use super::seen::Seen;
+use super::seen::{Overlay, Seen};
 use crate::layout::scope::Item;
 use crate::model::Graph;
 use crate::tui::panes::View;
@@ -46,17 +46,85 @@ pub fn row_of(seen: &Seen, item: Option<Item>) -> usize {
         .unwrap_or(0)
 }
 
-/// Title, width, least width of the pane.
-type Column = (&'static str, u16, u16);
+/// A column at the right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Output,
+    Type,
+    Params,
+    Macs,
+    Bytes,
+    Time,
+    Error,
+}
 
-/// Columns at the right.
-const COLUMNS: [Column; 5] = [
-    ("output", 20, 50),
-    ("type", 9, 100),
-    ("params", 8, 64),
-    ("MAC", 8, 80),
-    ("bytes", 9, 70),
-];
+impl Column {
+    const ALL: [Column; 7] = [
+        Column::Output,
+        Column::Type,
+        Column::Params,
+        Column::Macs,
+        Column::Bytes,
+        Column::Time,
+        Column::Error,
+    ];
+
+    fn title(self) -> &'static str {
+        ["output", "type", "params", "MAC", "bytes", "time", "error"][self as usize]
+    }
+
+    fn width(self, area: u16) -> u16 {
+        match self {
+            Column::Output => 20,
+            Column::Type => 9,
+            Column::Params | Column::Macs => 8,
+            Column::Bytes | Column::Error => 9,
+            Column::Time if area >= WITH_BARS => 10 + BAR as u16,
+            Column::Time => 9,
+        }
+    }
+
+    /// Where there is no room for all, the one with the lowest goes first.
+    fn rank(self, overlay: Overlay) -> usize {
+        let coloured_by = match overlay {
+            Overlay::Family => None,
+            Overlay::Bytes => Some(Column::Bytes),
+            Overlay::Macs => Some(Column::Macs),
+            Overlay::Dtype => Some(Column::Type),
+            Overlay::Time => Some(Column::Time),
+            Overlay::Error => Some(Column::Error),
+        };
+        if coloured_by == Some(self) {
+            return 8;
+        }
+        [7, 1, 2, 4, 3, 6, 5][self as usize]
+    }
+
+    /// The columns that fit beside `rails` and a name.
+    fn fitting(seen: &Seen, area: u16, rails: u16) -> Vec<(Column, u16)> {
+        let overlay = seen.key.overlay;
+        let known = |column: &Column| match column {
+            Column::Time => seen.is_timed || overlay == Overlay::Time,
+            Column::Error => seen.is_compared || overlay == Overlay::Error,
+            _ => true,
+        };
+        let columns = Column::ALL.into_iter().filter(known);
+        let mut columns: Vec<_> = columns.map(|c| (c, c.width(area))).collect();
+        let name = LEAST_NAME.min(area / 2);
+        let need = |columns: &[(Column, u16)]| columns.iter().map(|c| c.1 + 1).sum::<u16>();
+        while need(&columns) + rails + name > area {
+            let least = columns.iter().map(|(c, _)| c.rank(overlay)).min();
+            columns.retain(|(c, _)| Some(c.rank(overlay)) != least);
+        }
+        columns
+    }
+}
+
+/// Columns of the screen that a name gets before figures do.
+const LEAST_NAME: u16 = 26;
+/// Width of the rows from which on times have bars, and the width of those.
+const WITH_BARS: u16 = 110;
+const BAR: usize = 6;
 
 pub fn render(
     scroll: &Scroll,
@@ -81,7 +149,7 @@ pub fn render(
     let rows = seen.rows.iter().skip(top).take(usize::from(body.height));
     let most = rows.clone().map(|r| r.rails.len()).max().unwrap_or(0);
     let rails = (most as u16 + 2).min(area.width / 3).max(4);
-    let columns: Vec<&'static Column> = COLUMNS.iter().filter(|c| area.width >= c.2).collect();
+    let columns = Column::fitting(seen, area.width, rails);
     let right: u16 = columns.iter().map(|c| c.1 + 1).sum();
     let frame = Frame {
         rails,
@@ -132,8 +200,8 @@ pub fn render(
             put(at, &part, style);
             at += width(&part) as u16;
         }
-        for (x, (title, wide, _)) in frame.columns(area) {
-            let (words, style) = cell(title, seen, graph, row.item, usize::from(*wide), view);
+        for (x, (column, wide)) in frame.columns(area) {
+            let (words, style) = cell(column, seen, graph, row.item, usize::from(wide), view);
             put(x, &words, style);
         }
     }
@@ -143,12 +211,12 @@ pub fn render(
 struct Frame {
     rails: u16,
     name: u16,
-    columns: Vec<&'static Column>,
+    columns: Vec<(Column, u16)>,
 }
 
 impl Frame {
     /// The columns at the right with where each begins.
-    fn columns(&self, area: Rect) -> impl Iterator<Item = (u16, &'static Column)> {
+    fn columns(&self, area: Rect) -> impl Iterator<Item = (u16, (Column, u16))> {
         let mut x = area.x + self.rails + self.name;
         self.columns.iter().map(move |&column| {
             let at = x;
@@ -160,10 +228,12 @@ impl Frame {
     fn titles(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let style = view.theme[Role::Column];
         buf.set_string(area.x + self.rails, area.y, "operator", style);
-        for (x, (title, wide, _)) in self.columns(area) {
-            let words = match *title {
-                "output" | "type" => text::left(title, usize::from(*wide)),
-                _ => text::right(title, usize::from(*wide)),
+        for (x, (column, wide)) in self.columns(area) {
+            let title = column.title();
+            let words = match column {
+                Column::Output | Column::Type => text::left(title, usize::from(wide)),
+                Column::Time => text::right(title, usize::from(wide.min(9))),
+                _ => text::right(title, usize::from(wide)),
             };
             buf.set_string(x, area.y, words, style);
         }
@@ -181,7 +251,7 @@ fn put(buf: &mut Buffer, x: u16, y: u16, words: &str, style: Style, chosen: bool
 }
 
 fn cell(
-    title: &str,
+    column: Column,
     seen: &Seen,
     graph: &Graph,
     item: Item,
@@ -204,17 +274,33 @@ fn cell(
         0 => (text::right("–", wide), theme[Role::Border]),
         _ => (text::right(&words, wide), theme[Role::Number]),
     };
-    match title {
-        "output" => (
+    let figures = seen.figures(item);
+    match column {
+        Column::Output => (
             text::left(&value.map_or(String::new(), |v| v.shape.to_string()), wide),
             theme[Role::Text],
         ),
-        "type" => (
+        Column::Type => (
             text::left(&value.map_or(String::new(), |v| v.dtype.to_string()), wide),
             theme[Role::Dim],
         ),
-        "params" => number(cost.params, text::short(cost.params)),
-        "MAC" => number(cost.macs, text::short(cost.macs)),
-        _ => number(cost.bytes, text::bytes(cost.bytes)),
+        Column::Params => number(cost.params, text::short(cost.params)),
+        Column::Macs => number(cost.macs, text::short(cost.macs)),
+        Column::Bytes => number(cost.bytes, text::bytes(cost.bytes)),
+        Column::Time => match figures.nanos {
+            None => (text::right("–", wide.min(9)), theme[Role::Border]),
+            Some(nanos) => {
+                let share = nanos as f64 / seen.nanos.max(1) as f64;
+                let mut words = text::right(&text::duration(nanos as f64), wide.min(9));
+                if wide > 9 {
+                    words = format!("{words} {}", text::bar(share, BAR));
+                }
+                (words, theme[Role::Number])
+            }
+        },
+        Column::Error => match (figures.error_text(), figures.badness()) {
+            (Some(words), Some(badness)) => (text::right(&words, wide), theme.heat(badness)),
+            _ => (text::right("–", wide), theme[Role::Border]),
+        },
     }
 }

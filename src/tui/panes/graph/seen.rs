@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::levels::Ways;
-use crate::layout::label::{Label, words};
+use crate::layout::label::{Label, scope_tail, words};
 use crate::layout::rails::{Row, rails};
 use crate::layout::scene::{Detail, Scene, build};
 use crate::layout::scope::{Flow, Hierarchy, Item, Open};
 use crate::layout::weights::{Bound, Origin, Weight};
 use crate::model::{DType, Graph, Model, NodeId, Value};
+use crate::tui::measured::Measured;
 use crate::tui::text;
 
 /// Boxes that may be open at first.
@@ -24,6 +25,8 @@ pub struct Key {
     pub open: Option<Open>,
     pub detail: Detail,
     pub overlay: Overlay,
+    /// [`Measured::version`].
+    pub measured: u64,
 }
 
 /// What the colours of boxes mean.
@@ -35,18 +38,36 @@ pub enum Overlay {
     Bytes,
     Macs,
     Dtype,
+    /// Of the last run.
+    Time,
+    /// Of the last comparison.
+    Error,
 }
 
 impl Overlay {
-    pub const ALL: [Overlay; 4] = [
+    pub const ALL: [Overlay; 6] = [
         Overlay::Family,
         Overlay::Bytes,
         Overlay::Macs,
         Overlay::Dtype,
+        Overlay::Time,
+        Overlay::Error,
     ];
 
     pub fn title(self) -> &'static str {
-        ["family", "bytes", "MAC", "type"][self as usize]
+        ["family", "bytes", "MAC", "type", "time", "error"][self as usize]
+    }
+
+    /// What to say when nothing was measured for a graph.
+    fn missing(self, measured: &Measured, meta: usize, graph: usize) -> Option<&'static str> {
+        let unless = |known: bool, words| (!known).then_some(words);
+        match self {
+            Overlay::Time if !measured.has_times() => Some("no run yet: press r"),
+            Overlay::Time => unless(measured.times(meta, graph).is_some(), "not in the last run"),
+            Overlay::Error if !measured.has_errors() => Some("not compared yet: press d"),
+            Overlay::Error => unless(measured.errors(meta, graph).is_some(), "not compared"),
+            _ => None,
+        }
     }
 
     #[must_use]
@@ -63,6 +84,40 @@ pub struct Cost {
     pub bytes: u64,
     /// Multiply-accumulates for one sample, those of called functions included.
     pub macs: u64,
+}
+
+/// What a run and a comparison told of an operator or of all of a scope.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Figures {
+    pub nanos: Option<u64>,
+    /// Signal to noise in dB; the worst of a scope.
+    pub sqnr_db: Option<f64>,
+}
+
+/// A signal to noise from which on nothing is wrong.
+const CLEAN_DB: f64 = 60.0;
+
+impl Figures {
+    fn add(&mut self, other: Figures) {
+        let nanos = [self.nanos, other.nanos].into_iter().flatten();
+        self.nanos = nanos.reduce(|a, b| a + b);
+        let errors = [self.sqnr_db, other.sqnr_db].into_iter().flatten();
+        self.sqnr_db = errors.reduce(f64::min);
+    }
+
+    /// How bad the error is, from 0 to 1.
+    pub fn badness(&self) -> Option<f64> {
+        Some((1.0 - self.sqnr_db? / CLEAN_DB).clamp(0.0, 1.0))
+    }
+
+    /// `31.4 dB`, `equal`.
+    pub fn error_text(&self) -> Option<String> {
+        let db = self.sqnr_db?;
+        Some(match db {
+            f64::INFINITY => "equal".to_owned(),
+            db => format!("{db:.1} dB"),
+        })
+    }
 }
 
 impl Cost {
@@ -87,6 +142,15 @@ pub struct Seen {
     pub total: Cost,
     /// Of everything that is drawn.
     sums: HashMap<Item, Cost>,
+    figures: HashMap<Item, Figures>,
+    types: HashMap<Item, DType>,
+    /// Nanoseconds of the last run's operators in this graph.
+    pub nanos: u64,
+    /// Whether a run and a comparison told anything of this graph.
+    pub is_timed: bool,
+    pub is_compared: bool,
+    /// Why the overlay shows nothing.
+    pub missing: Option<&'static str>,
     before: HashMap<Item, Vec<Item>>,
     after: HashMap<Item, Vec<Item>>,
 }
@@ -104,13 +168,24 @@ impl Seen {
             costs: self.costs.clone(),
             total: self.total,
             sums: HashMap::new(),
+            figures: HashMap::new(),
+            types: HashMap::new(),
+            nanos: 0,
+            is_timed: false,
+            is_compared: false,
+            missing: None,
             before: HashMap::new(),
             after: HashMap::new(),
         }
     }
 
     /// Works it out. `old` lends what does not depend on the open scopes.
-    pub fn new(model: &Model, ways: &Ways, key: Key, old: Option<&Seen>) -> Option<Seen> {
+    pub fn new(
+        model: &Model,
+        ways: &Ways,
+        (key, measured): (Key, &Measured),
+        old: Option<&Seen>,
+    ) -> Option<Seen> {
         let meta = model.meta_graphs.get(key.meta)?;
         let graph = meta.graphs.get(key.graph)?;
         let same = old.filter(|o| o.key.meta == key.meta && o.key.graph == key.graph);
@@ -135,7 +210,12 @@ impl Seen {
         }
         let mut scene = build(graph, &hierarchy, &open, key.detail);
         port_names(&mut scene, model, &key);
-        note(&mut scene, graph, &hierarchy, &costs, key.overlay);
+        let figures = figures(&scene, &hierarchy, &key, measured);
+        let types = scene
+            .places
+            .iter()
+            .filter_map(|place| Some((place.item, dtype_of(graph, &hierarchy, place.item)?)));
+        let types: HashMap<Item, DType> = types.collect();
         let sum = |item: Item| {
             let mut sum = Cost::default();
             let nodes = hierarchy.nodes(item);
@@ -145,6 +225,11 @@ impl Seen {
             (item, sum)
         };
         let sums = scene.places.iter().map(|place| sum(place.item)).collect();
+        note(&mut scene, (&sums, &figures, &types), key.overlay);
+        let times = measured.times(key.meta, key.graph);
+        let is_compared = measured.errors(key.meta, key.graph).is_some();
+        let missing = key.overlay.missing(measured, key.meta, key.graph);
+        let nanos = times.map_or(0, |times| times.values().sum());
         let mut total = Cost::default();
         costs.values().for_each(|cost| total.add(cost));
         Some(Seen {
@@ -157,6 +242,12 @@ impl Seen {
             costs,
             total,
             sums,
+            figures,
+            types,
+            nanos,
+            is_timed: times.is_some(),
+            is_compared,
+            missing,
             before,
             after,
         })
@@ -174,12 +265,24 @@ impl Seen {
         self.sums.get(&item).copied().unwrap_or_default()
     }
 
+    pub fn figures(&self, item: Item) -> Figures {
+        self.figures.get(&item).copied().unwrap_or_default()
+    }
+
+    /// The type of what comes out.
+    pub fn dtype(&self, item: Item) -> Option<DType> {
+        self.types.get(&item).copied()
+    }
+
     /// The words for an item, uncut, inputs and outputs by their signature's names.
     pub fn words(&self, graph: &Graph, item: Item) -> Label {
         let place = self.scene.place(item);
         match (item, place) {
             // Counting the operators of a large scope takes too long for every frame.
-            (Item::Scope(_), Some(place)) => place.label.clone(),
+            (Item::Scope(id), Some(place)) => Label {
+                tail: scope_tail(self.hierarchy.scope(id)),
+                ..place.label.clone()
+            },
             (Item::Input(_) | Item::Output(_), Some(place)) => Label {
                 head: place.label.head.clone(),
                 ..words(graph, &self.hierarchy, item)
@@ -267,39 +370,55 @@ fn port_names(scene: &mut Scene, model: &Model, key: &Key) {
 /// What the colour says also stands on the box: everything reads without colour.
 fn note(
     scene: &mut Scene,
-    graph: &Graph,
-    hierarchy: &Hierarchy,
-    costs: &HashMap<NodeId, Cost>,
+    (sums, figures, types): (
+        &HashMap<Item, Cost>,
+        &HashMap<Item, Figures>,
+        &HashMap<Item, DType>,
+    ),
     overlay: Overlay,
 ) {
     for place in &mut scene.places {
-        let nodes = hierarchy.nodes(place.item);
-        place.label.tail = match overlay {
+        let cost = sums.get(&place.item).copied().unwrap_or_default();
+        let figures = figures.get(&place.item).copied().unwrap_or_default();
+        let words = match overlay {
             Overlay::Family => continue,
-            Overlay::Bytes => {
-                let bytes = nodes.filter_map(|id| costs.get(&id)).map(|c| c.bytes).sum();
-                if bytes == 0 {
-                    String::new()
-                } else {
-                    text::bytes(bytes)
-                }
-            }
-            Overlay::Macs => {
-                let macs = nodes.filter_map(|id| costs.get(&id)).map(|c| c.macs).sum();
-                if macs == 0 {
-                    String::new()
-                } else {
-                    text::short(macs)
-                }
-            }
-            Overlay::Dtype => dtype_of(graph, hierarchy, place.item)
-                .map_or(String::new(), |dtype| dtype.to_string()),
+            Overlay::Bytes => (cost.bytes > 0).then(|| text::bytes(cost.bytes)),
+            Overlay::Macs => (cost.macs > 0).then(|| text::short(cost.macs)),
+            Overlay::Dtype => types.get(&place.item).map(ToString::to_string),
+            Overlay::Time => figures.nanos.map(|nanos| text::duration(nanos as f64)),
+            Overlay::Error => figures.error_text(),
         };
+        place.label.tail = words.unwrap_or_default();
     }
 }
 
+/// Of everything that is drawn and was measured.
+fn figures(
+    scene: &Scene,
+    hierarchy: &Hierarchy,
+    key: &Key,
+    measured: &Measured,
+) -> HashMap<Item, Figures> {
+    let times = measured.times(key.meta, key.graph);
+    let errors = measured.errors(key.meta, key.graph);
+    if times.is_none() && errors.is_none() {
+        return HashMap::new();
+    }
+    let of = |item: Item| {
+        let mut sum = Figures::default();
+        for id in hierarchy.nodes(item) {
+            sum.add(Figures {
+                nanos: times.and_then(|times| times.get(&id).copied()),
+                sqnr_db: errors.and_then(|errors| errors.get(&id).copied()),
+            });
+        }
+        (item, sum)
+    };
+    scene.places.iter().map(|place| of(place.item)).collect()
+}
+
 /// The type of what comes out; of a scope's last operator.
-pub fn dtype_of(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Option<DType> {
+fn dtype_of(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Option<DType> {
     let value = match item {
         Item::Input(index) => *graph.inputs.get(index as usize)?,
         Item::Output(index) => *graph.outputs.get(index as usize)?,

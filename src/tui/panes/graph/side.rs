@@ -113,6 +113,16 @@ impl Side<'_> {
             let words = format!("{}MAC  {}", text::short(cost.macs), text::percent(share));
             self.facts.add(self.theme, "cost", words);
         }
+        let figures = self.seen.figures(item);
+        if let Some(nanos) = figures.nanos {
+            let share = nanos as f64 / self.seen.nanos.max(1) as f64;
+            let words = format!("{}  {}", text::duration(nanos as f64), text::percent(share));
+            self.facts.add(self.theme, "time", words);
+        }
+        if let (Some(words), Some(badness)) = (figures.error_text(), figures.badness()) {
+            let style = self.theme.heat(badness);
+            self.facts.styled(self.theme, "error", words, style);
+        }
     }
 
     fn port(&mut self, what: &str, value: Option<&Option<crate::model::ValueId>>) {

@@ -147,3 +147,18 @@ fn every_size_and_zoom_draws() {
         assert!(!screen("lstm", &keys, size).is_empty());
     }
 }
+
+#[test]
+fn times_and_errors_come_from_run_and_compare() {
+    let waits = screen("digits_cnn.int8.tflite", "o o o o", (80, 24));
+    assert!(waits.contains("time · no run yet: press r"), "{waits}");
+    let ran = screen("digits_cnn/1", "v 7 Enter 3 o o o o", (120, 24));
+    assert!(ran.contains("time · "), "{ran}");
+    let row = |name: &str| {
+        ran.lines()
+            .find(|line| line.contains(name))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(row("Conv2D stem_1").contains(" ms"), "{ran}");
+}

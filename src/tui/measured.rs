@@ -1,0 +1,104 @@
+//! What running and comparing a model told about its operators; every pane of the model can show it.
+
+use std::collections::HashMap;
+
+use super::panes::run::Ran;
+use crate::analysis::Locator;
+use crate::compare::Comparison;
+use crate::model::{MetaGraph, Model, NodeId};
+
+/// By index of the MetaGraph and of the graph in it, and by operator.
+type ByNode<T> = HashMap<(usize, usize), HashMap<NodeId, T>>;
+
+/// The figures of the last run and of the last comparison.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    /// Nanoseconds; of a call, all that it calls.
+    times: Option<ByNode<u64>>,
+    /// How well values agree with those of the other model, as signal to noise in dB; of a call, the worst in it.
+    errors: Option<ByNode<f64>>,
+    /// Of the whole run.
+    pub nanos: u64,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl Measured {
+    /// What is known of the operators of a graph; `None` when nothing has run.
+    pub fn times(&self, meta: usize, graph: usize) -> Option<&HashMap<NodeId, u64>> {
+        self.times.as_ref()?.get(&(meta, graph))
+    }
+
+    pub fn errors(&self, meta: usize, graph: usize) -> Option<&HashMap<NodeId, f64>> {
+        self.errors.as_ref()?.get(&(meta, graph))
+    }
+
+    pub fn has_times(&self) -> bool {
+        self.times.is_some()
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.errors.is_some()
+    }
+
+    /// A signature of `model` in its MetaGraph `meta` has run.
+    pub fn ran(&mut self, model: &Model, meta: usize, ran: &Ran) {
+        let Some(found) = model.meta_graphs.get(meta) else {
+            return;
+        };
+        let signature = found.signatures.iter();
+        let Some(start) = signature
+            .clone()
+            .find(|s| *s.key == *ran.session.signature())
+        else {
+            return;
+        };
+        let steps = ran.profile.iter().map(|step| (&*step.node, step.nanos));
+        self.times = Some(by_node(meta, found, start.graph, steps, |sum, part| {
+            sum + part
+        }));
+        self.nanos = ran.profile.iter().map(|step| step.nanos).sum();
+        self.version += 1;
+    }
+
+    /// `model` was compared with another; `first`: it is the one on the left.
+    pub fn compared(&mut self, model: &Model, first: bool, compared: &Comparison) {
+        let (inner, keys) = (&compared.inner, compared.signatures.as_ref());
+        let key = keys.map(|(a, b)| if first { a.as_str() } else { b.as_str() });
+        let Ok((found, signature)) = model.signature(None, key) else {
+            return;
+        };
+        let metas = model.meta_graphs.iter();
+        let meta = metas.clone().position(|m| std::ptr::eq(m, found));
+        let (Some(meta), false) = (meta, inner.is_empty()) else {
+            return;
+        };
+        let rows = inner.iter().map(|row| {
+            let node = if first { &row.node_a } else { &row.node_b };
+            (node.as_str(), row.sqnr_db)
+        });
+        self.errors = Some(by_node(meta, found, signature.graph, rows, f64::min));
+        self.version += 1;
+    }
+}
+
+/// Figures of the flat graph brought to the operators of the file; `join` puts several of one operator together.
+fn by_node<'r, T: Copy>(
+    meta: usize,
+    found: &MetaGraph,
+    start: usize,
+    rows: impl Iterator<Item = (&'r str, T)>,
+    join: impl Fn(T, T) -> T,
+) -> ByNode<T> {
+    let mut locator = Locator::new(found);
+    let mut all: ByNode<T> = HashMap::new();
+    for (name, figure) in rows {
+        for (graph, node) in locator.find(start, name) {
+            let of_graph = all.entry((meta, graph)).or_default();
+            let old = of_graph.entry(node);
+            old.and_modify(|old| *old = join(*old, figure))
+                .or_insert(figure);
+        }
+    }
+    all
+}
