@@ -96,7 +96,12 @@ pub fn dequantized(tensor: &Tensor, quantization: Option<&Quantization>) -> Tens
         return tensor.clone();
     };
     // Elements of one channel lie together in runs of `inner`.
-    let inner: usize = tensor.shape().iter().skip(q.dimension + 1).product();
+    let axis = q.axis(tensor.shape().len());
+    let inside = tensor
+        .shape()
+        .iter()
+        .skip(axis.map_or(usize::MAX, |axis| axis + 1));
+    let inner: usize = inside.product();
     let values: Vec<f32> = (0..tensor.len())
         .map(|i| {
             let channel = if q.scale.len() > 1 {

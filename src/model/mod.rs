@@ -136,8 +136,16 @@ pub struct ExternalBuffer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorCode {
     pub op: Name,
+    /// As the file has it; beside a builtin operator it says nothing.
     pub custom: Option<Name>,
     pub version: i32,
+}
+
+impl OperatorCode {
+    /// The name of a custom operator.
+    pub fn custom_op(&self) -> Option<&str> {
+        self.custom.as_deref().filter(|_| &*self.op == "CUSTOM")
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use super::graph::ValueId;
 pub struct Quantization {
     pub scale: Vec<f32>,
     pub zero_point: Vec<i64>,
-    /// The axis of per-channel scales.
-    pub dimension: usize,
+    /// The axis of per-channel scales, as a file has it: one that is negative or past the rank says nothing.
+    pub dimension: i32,
     /// Ranges that a calibration left in the file; may be empty.
     pub min: Vec<f32>,
     pub max: Vec<f32>,
@@ -92,9 +92,15 @@ impl Quantization {
         Quantization {
             zero_point: vec![0; scale.len()],
             scale,
-            dimension,
+            dimension: dimension as i32,
             ..Self::default()
         }
+    }
+
+    /// The axis of per-channel scales in a tensor of this rank; `None` for one that such a tensor has not.
+    pub fn axis(&self, rank: usize) -> Option<usize> {
+        let axis = usize::try_from(self.dimension).ok()?;
+        (axis < rank).then_some(axis)
     }
 
     /// Whether there are scales at all; a table with only min and max quantizes nothing.

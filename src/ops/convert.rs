@@ -42,14 +42,16 @@ fn channels(cx: &Context, q: &Quantization) -> Result<Channels> {
     if q.scale.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
         return Err(cx.wrong("a scale that is not a positive number"));
     }
-    if sizes.get(q.dimension) != Some(&q.scale.len()) {
+    let axis = q.axis(sizes.len());
+    let axis = axis.filter(|&axis| sizes.get(axis) == Some(&q.scale.len()));
+    let Some(axis) = axis else {
         return Err(cx.wrong(format!(
             "{} scales along axis {} of {}",
             q.scale.len(),
             q.dimension,
             cx.shape(0)?
         )));
-    }
+    };
     if !q.zero_point.is_empty() && q.zero_point.len() != q.scale.len() {
         return Err(cx.wrong(format!(
             "{} zero points for {} scales",
@@ -65,7 +67,7 @@ fn channels(cx: &Context, q: &Quantization) -> Result<Channels> {
     Ok(Channels {
         scales: q.scale.clone(),
         zeros: zeros.map_err(|_| cx.wrong("a zero point outside int32"))?,
-        inner: sizes[q.dimension + 1..].iter().product::<usize>().max(1),
+        inner: sizes[axis + 1..].iter().product::<usize>().max(1),
     })
 }
 

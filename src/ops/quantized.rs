@@ -8,7 +8,7 @@ use crate::kernels::quantized::hybrid::MatrixScales;
 use crate::kernels::reference::conv::ZeroPoints;
 use crate::kernels::requant::quantized_range;
 use crate::kernels::{Clamp, Quantized, Requant};
-use crate::model::{DType, QuantizationDetails, Tensor};
+use crate::model::{DType, Quantization, QuantizationDetails, Tensor};
 
 /// The bounds of `fused_activation_function`; in TFLite no activation still means finite numbers.
 pub fn activation(cx: &Context) -> Result<Clamp> {
@@ -114,6 +114,7 @@ pub fn product<X: Quantized>(
             scales.len()
         )));
     }
+    check_axis(cx, filter, q)?;
     if let Some(bad) = scales.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
         return Err(cx.wrong(format!(
             "a filter scale of {bad}, expected a positive number"
@@ -154,6 +155,20 @@ pub fn product<X: Quantized>(
     })
 }
 
+/// Several scales are of no use without an axis that they go along.
+fn check_axis(cx: &Context, input: usize, q: &Quantization) -> Result<()> {
+    let rank = cx.sizes(input)?.len();
+    if q.scale.len() > 1 && q.axis(rank).is_none() {
+        return Err(cx.wrong(format!(
+            "{} scales along dimension {} of {}",
+            q.scale.len(),
+            q.dimension,
+            cx.shape(input)?
+        )));
+    }
+    Ok(())
+}
+
 /// The widened bias of a call.
 pub fn live_bias<'b, 'a: 'b>(bias: &'b Bias, io: &mut Io<'_, 'a>) -> Result<Option<&'b [i64]>> {
     match bias {
@@ -181,6 +196,7 @@ pub fn weight_scales(cx: &Context, filter: usize, channels: usize) -> Result<Vec
     if q.zero_point.iter().any(|&z| z != 0) {
         return Err(cx.unsupported("weights with a zero point under float inputs"));
     }
+    check_axis(cx, filter, q)?;
     let fits = q.scale.len() == 1 || q.scale.len() == channels;
     if !fits || q.scale.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
         return Err(cx.wrong(format!(

@@ -189,7 +189,7 @@ fn tflite(model: &Model, details: &TfliteDetails) -> Map<String, Json> {
     let codes: Vec<Json> = details
         .operator_codes
         .iter()
-        .map(|c| json!({ "op": &*c.op, "custom": c.custom.as_deref(), "version": c.version }))
+        .map(|c| json!({ "op": &*c.op, "custom": c.custom_op(), "version": c.version }))
         .collect();
     let metadata: Vec<Json> = model
         .metadata

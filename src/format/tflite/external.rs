@@ -35,7 +35,8 @@ impl ExternalBuffers {
             .iter()
             .enumerate()
         {
-            let name = group?.text(G::VT_NAME)?.unwrap_or_default();
+            let group = group?.known("ExternalBufferGroup", G::VT_NAME);
+            let name = group.text(G::VT_NAME)?.unwrap_or_default();
             let file = match inside(&name) {
                 Some(relative) => map_file(&model.with_file_name(relative)),
                 None => Err(Error::unreadable(format!(
@@ -46,7 +47,7 @@ impl ExternalBuffers {
             found.files.push(ExternalFile { name, data });
         }
         for (index, buffer) in root.tables(Slots::VT_EXTERNAL_BUFFERS)?.iter().enumerate() {
-            let buffer = buffer?;
+            let buffer = buffer?.known("ExternalBuffer", B::VT_PACKING);
             let id = buffer.scalar(B::VT_ID, 0)?;
             found.by_id.entry(id).or_insert(index);
             found.buffers.push(ExternalBuffer {

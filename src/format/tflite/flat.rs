@@ -4,10 +4,12 @@
 //! size, the table's size, and per field the offset in the table, 0 for a default. Vectors are a u32 count and the
 //! elements; offsets count forward from where they stand. All little-endian.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use bytemuck::AnyBitPattern;
 
+use super::schema::REVISION;
 use crate::error::{Error, Result};
 
 /// Bytes with a flatbuffer in them, and how much work reading it may still make: tables and vectors may be shared,
@@ -16,6 +18,10 @@ pub(super) struct Source<'a> {
     bytes: &'a [u8],
     tables: Cell<usize>,
     copied: Cell<usize>,
+    /// Texts that are not UTF-8: how many, and where the first is.
+    garbled: Cell<Option<(usize, usize)>>,
+    /// Fields that the schema does not know, by kind of table.
+    later: RefCell<BTreeMap<&'static str, usize>>,
 }
 
 /// A table; copying it is free.
@@ -46,6 +52,8 @@ impl<'a> Source<'a> {
             bytes,
             tables: Cell::new(bytes.len() / 4 + 10_000),
             copied: Cell::new(bytes.len().saturating_mul(4).saturating_add(16 << 20)),
+            garbled: Cell::new(None),
+            later: RefCell::default(),
         }
     }
 
@@ -82,6 +90,36 @@ impl<'a> Source<'a> {
             ));
         }
         Ok((start, len))
+    }
+
+    /// What was read so far that a file written again would not have.
+    pub fn oddities(&self) -> Vec<Error> {
+        let mut found = Vec::new();
+        if let Some((count, first)) = self.garbled.get() {
+            let words = format!(
+                "names or texts that are not UTF-8 ({count}, the first at byte {first}); shown, and written again, \
+                 with \u{fffd}"
+            );
+            found.push(Error::unreadable(words));
+        }
+        for (table, count) in &*self.later.borrow() {
+            let words = format!(
+                "fields of {table} that schema version {REVISION} does not know ({count}); not kept when the model is \
+                 written again"
+            );
+            found.push(Error::unreadable(words));
+        }
+        found
+    }
+
+    /// The text of these bytes, which begin at `at`.
+    fn lossy(&self, bytes: &[u8], at: usize) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        if let std::borrow::Cow::Owned(_) = text {
+            let (count, first) = self.garbled.get().unwrap_or((0, at));
+            self.garbled.set(Some((count + 1, first)));
+        }
+        text.into_owned()
     }
 
     fn charge(left: &Cell<usize>, amount: usize, at: usize) -> Result<()> {
@@ -152,6 +190,15 @@ impl<'a> Table<'a> {
             .count()
     }
 
+    /// This table, whose last known field is `last`; fields past it are noted under `name`.
+    pub fn known(self, name: &'static str, last: u16) -> Self {
+        let later = self.fields_past(usize::from(last) / 2 - 1);
+        if later > 0 {
+            *self.source.later.borrow_mut().entry(name).or_default() += later;
+        }
+        self
+    }
+
     pub fn has(&self, slot: u16) -> Result<bool> {
         Ok(self.field(slot, 1)?.is_some())
     }
@@ -213,11 +260,13 @@ impl<'a> Table<'a> {
 
     /// A string; bytes that are not UTF-8 are replaced. `None` when the field is absent.
     pub fn text(&self, slot: u16) -> Result<Option<String>> {
-        let Some(bytes) = self.bytes(slot)? else {
+        let Some(at) = self.field(slot, 4)? else {
             return Ok(None);
         };
-        Source::charge(&self.source.copied, bytes.len(), self.at)?;
-        Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+        let (start, len) = self.source.vector(at, 1)?;
+        Source::charge(&self.source.copied, len, self.at)?;
+        let bytes = &self.source.bytes[start..start + len];
+        Ok(Some(self.source.lossy(bytes, start)))
     }
 
     /// The strings of a vector of strings.
@@ -232,7 +281,7 @@ impl<'a> Table<'a> {
                 // Counted with its offset, so that empty strings are not free.
                 Source::charge(&self.source.copied, length + 4, text)?;
                 let bytes = &self.source.bytes[text..text + length];
-                Ok(String::from_utf8_lossy(bytes).into_owned())
+                Ok(self.source.lossy(bytes, text))
             })
             .collect()
     }

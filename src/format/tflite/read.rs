@@ -60,7 +60,7 @@ fn model(file: &Bytes, source: &Source<'_>, path: &Path) -> Result<Model> {
         codes: Vec::new(),
         warnings: Vec::new(),
     };
-    reader.model(root).map_err(damaged)
+    reader.model(root, source).map_err(damaged)
 }
 
 /// Refuses what is not a `.tflite` with a word on what it seems to be.
@@ -109,7 +109,8 @@ pub(super) struct Code {
 }
 
 impl Reader<'_> {
-    fn model(&mut self, root: Table<'_>) -> Result<Model> {
+    fn model(&mut self, root: Table<'_>, source: &Source<'_>) -> Result<Model> {
+        let root = root.known("Model", slots::Model::VT_EXTERNAL_BUFFERS);
         let schema_version = root.scalar(slots::Model::VT_VERSION, 0u32)?;
         if schema_version != SCHEMA_VERSION {
             self.warnings.push(Error::unreadable(format!(
@@ -128,6 +129,7 @@ impl Reader<'_> {
         let metadata = self.read_metadata(root)?;
         let metadata_buffers = self.read_metadata_buffers(root)?;
         let attachments = packed::read(self.file, &mut self.warnings);
+        self.warnings.extend(source.oddities());
         let side_files: Vec<FileEntry> = self.external.entries().collect();
         let details = TfliteDetails {
             schema_version,
@@ -188,7 +190,7 @@ impl Reader<'_> {
     fn read_buffers(&mut self, root: Table<'_>) -> Result<()> {
         for (index, buffer) in root.tables(slots::Model::VT_BUFFERS)?.iter().enumerate() {
             let at = |e: Error| e.at(format_args!("buffers[{index}]"));
-            let buffer = buffer.map_err(at)?;
+            let buffer = buffer.map_err(at)?.known("Buffer", slots::Buffer::VT_SIZE);
             let data = buffer.bytes(slots::Buffer::VT_DATA).map_err(at)?;
             let offset = buffer.scalar(slots::Buffer::VT_OFFSET, 0u64).map_err(at)?;
             let size = buffer.scalar(slots::Buffer::VT_SIZE, 0u64).map_err(at)?;
@@ -280,6 +282,7 @@ impl Reader<'_> {
         for (index, code) in codes.iter().enumerate() {
             let code = code
                 .and_then(|code| {
+                    let code = code.known("OperatorCode", slots::OperatorCode::VT_BUILTIN_CODE);
                     let old = code.scalar(slots::OperatorCode::VT_DEPRECATED_BUILTIN_CODE, 0i8)?;
                     let new = code.scalar(slots::OperatorCode::VT_BUILTIN_CODE, 0i32)?;
                     let number = new.max(old.into());
@@ -289,7 +292,7 @@ impl Reader<'_> {
                     Ok(Code {
                         number,
                         shown: OperatorCode {
-                            custom: custom.filter(|_| &*op == "CUSTOM").map(Name::from),
+                            custom: custom.map(Name::from),
                             op,
                             version: code.scalar(slots::OperatorCode::VT_VERSION, 1)?,
                         },
@@ -335,6 +338,7 @@ impl Reader<'_> {
         for (index, entry) in root.tables(slots::Model::VT_METADATA)?.iter().enumerate() {
             let at = |e: Error| e.at(format_args!("metadata[{index}]"));
             let entry = entry.map_err(at)?;
+            let entry = entry.known("Metadata", slots::Metadata::VT_BUFFER);
             let name = entry.text(slots::Metadata::VT_NAME).map_err(at)?;
             let name = name.unwrap_or_default();
             let buffer = entry.scalar(slots::Metadata::VT_BUFFER, 0).map_err(at)?;
@@ -408,6 +412,7 @@ fn read_signatures(root: Table<'_>, graphs: &[Graph]) -> Result<Vec<Signature>> 
 }
 
 fn read_signature(table: Table<'_>, graphs: &[Graph]) -> Result<Signature> {
+    let table = table.known("SignatureDef", slots::SignatureDef::VT_SUBGRAPH_INDEX);
     let number = table.scalar(slots::SignatureDef::VT_SUBGRAPH_INDEX, 0u32)?;
     let graph = graphs.get(number as usize).ok_or_else(|| {
         Error::unreadable(format!(
@@ -418,7 +423,7 @@ fn read_signature(table: Table<'_>, graphs: &[Graph]) -> Result<Signature> {
     let ports = |slot| -> Result<Vec<Port>> {
         let mut ports = Vec::new();
         for entry in table.tables(slot)?.iter() {
-            let entry = entry?;
+            let entry = entry?.known("TensorMap", slots::TensorMap::VT_TENSOR_INDEX);
             let name = entry.text(slots::TensorMap::VT_NAME)?.unwrap_or_default();
             let index = entry.scalar(slots::TensorMap::VT_TENSOR_INDEX, 0u32)?;
             if index as usize >= graph.values.len() {

@@ -31,6 +31,7 @@ const SUBGRAPH_ATTRS: [&str; 9] = [
 ];
 
 pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, subgraphs: usize) -> Result<Graph> {
+    let table = table.known("SubGraph", slots::SubGraph::VT_DEBUG_METADATA_INDEX);
     let name = table.text(slots::SubGraph::VT_NAME)?.unwrap_or_default();
     let mut graph = Graph::new(name, GraphKind::Subgraph, Dialect::Tflite);
     let tensors = table.tables(slots::SubGraph::VT_TENSORS)?;
@@ -98,6 +99,7 @@ fn read_operator(
     names: &mut UniqueNames,
 ) -> Result<Node> {
     use slots::Operator as O;
+    let table = table.known("Operator", O::VT_DEBUG_METADATA_INDEX);
     let number = table.scalar(O::VT_OPCODE_INDEX, 0u32)?;
     let code = reader.codes.get(number as usize).ok_or_else(|| {
         Error::unreadable(format!(
@@ -114,7 +116,8 @@ fn read_operator(
             .collect()
     };
     let mut node = Node::new("", code.shown.op.clone());
-    node.custom = code.shown.custom.clone();
+    // Beside a builtin operator the name says nothing; the operator code keeps it.
+    node.custom = code.shown.custom.clone().filter(|_| &*node.op == "CUSTOM");
     node.version = code.shown.version;
     node.inputs = list(O::VT_INPUTS)?
         .into_iter()

@@ -22,6 +22,7 @@ const MULTI_AXIS: u8 = 3;
 
 /// A Tensor of the file; `tensors` is how many the subgraph has.
 pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, tensors: usize) -> Result<Value> {
+    let table = table.known("Tensor", slots::Tensor::VT_EXTERNAL_BUFFER);
     let name = table.text(slots::Tensor::VT_NAME)?.unwrap_or_default();
     let dtype = schema::dtype(table.scalar(slots::Tensor::VT_TYPE_, 0i8)?);
     let dims = |slot| -> Result<Option<Vec<i64>>> {
@@ -135,12 +136,11 @@ fn constant(
 fn read_quantization(table: Table<'_>, tensors: usize) -> Result<Quantization> {
     use slots::QuantizationParameters as Q;
     let floats = |slot| Ok::<_, Error>(table.numbers::<f32>(slot)?.unwrap_or_default());
-    let dimension = table.scalar(Q::VT_QUANTIZED_DIMENSION, 0i32)?;
+    let table = table.known("QuantizationParameters", Q::VT_QUANTIZED_DIMENSION);
     Ok(Quantization {
         scale: floats(Q::VT_SCALE)?,
         zero_point: table.numbers(Q::VT_ZERO_POINT)?.unwrap_or_default(),
-        dimension: usize::try_from(dimension)
-            .map_err(|_| Error::unreadable(format!("quantized_dimension is {dimension}")))?,
+        dimension: table.scalar(Q::VT_QUANTIZED_DIMENSION, 0)?,
         min: floats(Q::VT_MIN)?,
         max: floats(Q::VT_MAX)?,
         details: match table.table(Q::VT_DETAILS)? {
@@ -152,6 +152,11 @@ fn read_quantization(table: Table<'_>, tensors: usize) -> Result<Quantization> {
 
 fn read_details(tag: u8, table: Table<'_>, tensors: usize) -> Result<QuantizationDetails> {
     use slots::{BlockwiseQuantization as B, CustomQuantization as C, MultiAxisQuantization as M};
+    let table = match tag {
+        BLOCKWISE => table.known("BlockwiseQuantization", B::VT_BLOCK_SHAPE),
+        MULTI_AXIS => table.known("MultiAxisQuantization", M::VT_QUANTIZED_DIMENSIONS),
+        _ => table,
+    };
     let index = |slot| optional(table.scalar(slot, 0i32)?, tensors);
     // An absent field reads as tensor 0; a writer that means a tensor of zero points names one.
     let named = |slot| match table.has(slot)? {
@@ -159,7 +164,10 @@ fn read_details(tag: u8, table: Table<'_>, tensors: usize) -> Result<Quantizatio
         false => Ok(None),
     };
     Ok(match tag {
-        CUSTOM => QuantizationDetails::Custom(table.numbers(C::VT_CUSTOM)?.unwrap_or_default()),
+        CUSTOM => {
+            let table = table.known("CustomQuantization", C::VT_CUSTOM);
+            QuantizationDetails::Custom(table.numbers(C::VT_CUSTOM)?.unwrap_or_default())
+        }
         BLOCKWISE => QuantizationDetails::Blockwise {
             scales: index(B::VT_SCALES)?,
             zero_points: named(B::VT_ZERO_POINTS)?,
@@ -193,10 +201,16 @@ fn quantization_error(value: &Value) -> Option<Error> {
         )));
     }
     let dims = value.stored_shape.dims()?;
-    // Some converters give a bias the axis of its weights.
-    let size = match dims {
-        [only] => Some(only),
-        dims => dims.get(quantization.dimension),
+    let size = match (dims, quantization.dimension) {
+        (_, negative @ ..0) => {
+            let words = format!("quantized_dimension is {negative}");
+            return Some(Error::unreadable(words));
+        }
+        // Some converters give a bias the axis of its weights.
+        ([only], _) => Some(only),
+        (dims, _) => quantization
+            .axis(dims.len())
+            .and_then(|axis| dims.get(axis)),
     };
     if scales > 1 && size != Some(&(scales as i64)) {
         return Some(Error::unreadable(format!(
@@ -209,6 +223,7 @@ fn quantization_error(value: &Value) -> Option<Error> {
 
 fn read_sub_type(table: Table<'_>) -> Result<SubType> {
     use slots::VariantSubType as V;
+    let table = table.known("VariantSubType", V::VT_HAS_RANK);
     let dims = table.numbers::<i32>(V::VT_SHAPE)?.unwrap_or_default();
     let has_rank = table.flag(V::VT_HAS_RANK, false)? || !dims.is_empty();
     Ok(SubType {
@@ -219,9 +234,10 @@ fn read_sub_type(table: Table<'_>) -> Result<SubType> {
 
 fn read_sparsity(table: Table<'_>) -> Result<Sparsity> {
     use slots::{DimensionMetadata as D, SparsityParameters as S};
+    let table = table.known("SparsityParameters", S::VT_DIM_METADATA);
     let mut dims = Vec::new();
     for dim in table.tables(S::VT_DIM_METADATA)?.iter() {
-        let dim = dim?;
+        let dim = dim?.known("DimensionMetadata", D::VT_ARRAY_INDICES);
         dims.push(SparseDim {
             format: match dim.scalar(D::VT_FORMAT, 0i8)? {
                 0 => DimFormat::Dense,

@@ -5,6 +5,7 @@ mod every_field;
 mod fbs;
 mod hostile;
 mod made;
+mod odd;
 
 use std::path::{Path, PathBuf};
 

@@ -100,8 +100,11 @@ struct Stored {
 #[derive(Default)]
 struct Codes {
     all: Vec<Code>,
-    known: HashMap<(i32, Option<Name>, i32), u32>,
+    known: HashMap<CodeKey, u32>,
 }
+
+/// Number, name of a custom operator and version.
+type CodeKey = (i32, Option<Name>, i32);
 
 struct Code {
     number: i32,
@@ -114,15 +117,15 @@ impl Codes {
     fn listed(codes: &[OperatorCode]) -> Result<Self> {
         let mut listed = Codes::default();
         for code in codes {
-            let number = number(&code.op)?;
-            listed.push((number, code.custom.clone(), code.version), &code.op);
+            let key = Self::entry(&code.op, code.custom.clone(), code.version)?;
+            listed.push(key, &code.op, code.custom.clone());
         }
         Ok(listed)
     }
 
-    fn push(&mut self, key: (i32, Option<Name>, i32), name: &Name) -> u32 {
+    fn push(&mut self, key: CodeKey, name: &Name, custom: Option<Name>) -> u32 {
         let index = self.all.len() as u32;
-        let (number, custom, version) = key.clone();
+        let (number, _, version) = key;
         self.all.push(Code {
             number,
             name: name.clone(),
@@ -136,7 +139,7 @@ impl Codes {
         let key = Self::key(graph, node)?;
         Ok(match self.known.get(&key) {
             Some(&index) => index,
-            None => self.push(key, &node.op),
+            None => self.push(key, &node.op, node.custom.clone()),
         })
     }
 
@@ -147,12 +150,17 @@ impl Codes {
             .unwrap_or(0)
     }
 
-    fn key(graph: &Graph, node: &Node) -> Result<(i32, Option<Name>, i32)> {
+    /// A name beside a builtin operator does not tell codes apart.
+    fn entry(op: &str, custom: Option<Name>, version: i32) -> Result<CodeKey> {
+        Ok((number(op)?, custom.filter(|_| op == "CUSTOM"), version))
+    }
+
+    fn key(graph: &Graph, node: &Node) -> Result<CodeKey> {
         let version = match node.version {
             0 => versions::lowest(graph, node),
             given => given,
         };
-        Ok((number(&node.op)?, node.custom.clone(), version))
+        Self::entry(&node.op, node.custom.clone(), version)
     }
 }
 

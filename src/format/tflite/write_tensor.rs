@@ -82,15 +82,12 @@ fn sizes(shape: &Shape) -> Result<Vec<i32>> {
     sizes.collect()
 }
 
-/// What to allocate, with 1 for sizes that are not known, and the sizes with -1 where there are such.
+/// What to allocate, as the value has it or with 1 for sizes that are not known, and the sizes where they are others.
 fn shapes(value: &Value) -> Result<(Vec<i32>, Option<Vec<i32>>)> {
     let shape = sizes(&value.shape)?;
     let mut stored = sizes(&value.stored_shape)?;
     if stored.len() != shape.len() {
-        stored.clone_from(&shape);
-    }
-    for size in stored.iter_mut().filter(|size| **size < 0) {
-        *size = 1;
+        stored = shape.iter().map(|&d| if d < 0 { 1 } else { d }).collect();
     }
     let signature = (shape != stored).then_some(shape);
     Ok((stored, signature.filter(|s| !s.is_empty())))

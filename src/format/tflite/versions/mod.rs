@@ -144,10 +144,9 @@ fn has_scales(value: &Value, dimension: usize) -> bool {
 }
 
 fn per_channel(value: &Value) -> bool {
-    value
-        .quantization
-        .as_ref()
-        .is_some_and(|q| q.scale.len() > 1 && has_scales(value, q.dimension))
+    value.quantization.as_ref().is_some_and(|q| {
+        q.scale.len() > 1 && usize::try_from(q.dimension).is_ok_and(|d| has_scales(value, d))
+    })
 }
 
 fn scale(value: Option<&Value>) -> Option<f32> {
