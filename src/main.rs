@@ -1,12 +1,9 @@
 //! Parses the arguments and hands over.
 
-use std::fmt;
-use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
 use clap::Parser;
 use color_eyre::config::HookBuilder;
-use color_eyre::section::PanicMessage;
 use mexplore::cli::{self, Action, Answer, Cli};
 use mexplore::format::OpenOptions;
 use mexplore::tui;
@@ -14,7 +11,7 @@ use mexplore::tui;
 fn main() -> ExitCode {
     // A failing hook is no reason not to work.
     let _ = HookBuilder::blank()
-        .panic_message(Fault)
+        .panic_message(tui::Fault)
         .display_env_section(std::env::var_os("RUST_BACKTRACE").is_some())
         .install();
     match Cli::parse().action() {
@@ -38,25 +35,5 @@ fn main() -> ExitCode {
             };
             cli::finish(tui::run(&start.paths, &options).map(|()| Answer::Yes))
         }
-    }
-}
-
-/// What is said when the program itself is at fault; a backtrace follows only where `RUST_BACKTRACE` asks for it.
-struct Fault;
-
-impl PanicMessage for Fault {
-    fn display(&self, panic: &PanicHookInfo<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "mexplore fell over: {}",
-            tui::jobs::reason(panic.payload())
-        )?;
-        if let Some(place) = panic.location() {
-            write!(f, "; at {}:{}", place.file(), place.line())?;
-        }
-        write!(
-            f,
-            "\nThis is a bug: please report it with the command you typed."
-        )
     }
 }

@@ -5,6 +5,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use super::Event;
+use super::fault::reason;
 use super::panes::PaneId;
 use crate::convert::Placement;
 use crate::error::{Error, Result};
@@ -165,15 +166,6 @@ fn show(running: &Running) -> Shown {
         snapshot: running.progress.snapshot(),
         since: running.since.elapsed(),
     }
-}
-
-/// The words that a panic carries.
-pub fn reason(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given")
 }
 
 fn broken(panic: &(dyn std::any::Any + Send)) -> Error {

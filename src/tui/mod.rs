@@ -3,6 +3,7 @@
 pub mod app;
 pub mod command;
 pub mod config;
+mod fault;
 pub mod focus;
 mod guard;
 mod input;
@@ -27,6 +28,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 pub use app::App;
+pub use fault::Fault;
 
 use self::guard::Screen;
 use self::panes::PaneId;

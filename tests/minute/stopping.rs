@@ -117,7 +117,7 @@ fn a_conversion_stops_and_leaves_the_old_file() {
     terminal.shows(&["‹ int8 ›"]);
     terminal.press("j\r\x15calibration.npz\r");
     terminal.shows(&["calibration.npz"]);
-    terminal.press("jj\r\x15old.tflite\r");
+    terminal.press("jjj\r\x15old.tflite\r");
     terminal.shows(&["old.tflite"]);
     let replace = "\r";
     terminal.press("j");
