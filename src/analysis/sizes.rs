@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::usage::uses;
 use crate::error::{Error, Result};
 use crate::model::{
-    DType, Format, Model, Name, Quantization, QuantizationDetails, Shape, Tensor, ValueId,
+    DType, Format, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor, ValueId,
     Variable, VariableId, VariableRole,
 };
 
@@ -167,20 +167,29 @@ const GRAPH: &str = "graph definition";
 /// Names and places of the variables, the object graph for restoring them, counters.
 const BOOKKEEPING: &str = "checkpoint bookkeeping";
 
-/// Constants that only tell the saver what to save: names, slices.
+/// Constants below this many bytes are shapes, axes and limits; together they are one part.
+const SMALL_CONSTANT: u64 = 64;
+
+/// Constants that only tell the saver what to save: names, slices, the object graph.
 fn saver_constants(model: &Model) -> HashSet<Place> {
     let mut found = HashSet::new();
     for (meta_index, meta_graph) in model.meta_graphs.iter().enumerate() {
         for (graph_index, graph) in meta_graph.graphs.iter().enumerate() {
-            let savers = graph.nodes.iter().filter(|n| {
-                matches!(
-                    &*n.op,
-                    "SaveV2" | "RestoreV2" | "Save" | "Restore" | "MergeV2Checkpoints"
-                )
-            });
-            let inputs = savers.flat_map(|n| n.inputs.iter().flatten());
-            // What is saved itself comes from variables, not constants.
-            let constants = inputs.filter(|v| graph.value(**v).data.is_some());
+            let mut nodes: Vec<NodeId> = graph
+                .node_ids()
+                .filter(|id| {
+                    matches!(
+                        &*graph.node(*id).op,
+                        "SaveV2" | "RestoreV2" | "Save" | "Restore"
+                    )
+                })
+                .collect();
+            if graph_index == 0 {
+                nodes.extend(&meta_graph.saver);
+            }
+            // The saver takes its constants itself; what it saves comes from variables.
+            let inputs = nodes.iter().flat_map(|id| graph.node(*id).inputs.iter());
+            let constants = inputs.flatten().filter(|v| graph.value(**v).data.is_some());
             found.extend(constants.map(|&value| Place::Constant {
                 meta_graph: meta_index,
                 graph: graph_index,
@@ -207,17 +216,28 @@ pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
     let (mut in_variables, mut in_graph) = (0, 0);
     let of_saver = saver_constants(model);
     let mut bookkeeping: Option<(Place, u64)> = None;
+    let mut small: Vec<(Name, Place, u64)> = Vec::new();
     for row in tensors(model).into_iter().filter(|row| row.bytes > 0) {
         match row.place {
             Place::Variable(_) => in_variables += row.bytes,
             _ => in_graph += row.bytes,
         }
-        if is_bookkeeping(model, &of_saver, &row.place) {
+        if matches!(row.place, Place::Constant { .. }) && row.bytes < SMALL_CONSTANT {
+            small.push((row.name, row.place, row.bytes));
+        } else if is_bookkeeping(model, &of_saver, &row.place) {
             let (_, bytes) = bookkeeping.get_or_insert((row.place, 0));
             *bytes += row.bytes;
         } else {
             parts.push((row.name, row.place, row.bytes));
         }
+    }
+    if small.len() > 1 {
+        let bytes = small.iter().map(|(.., bytes)| bytes).sum();
+        let name = format!("{} small constants", small.len());
+        let place = small.swap_remove(0).1;
+        parts.push((name.into(), place, bytes));
+    } else {
+        parts.append(&mut small);
     }
     let tflite = model.format == Format::Tflite;
     if tflite {

@@ -112,13 +112,16 @@ fn functions_table(meta_graph: &MetaGraph, costs: &Costs) -> Table {
             continue;
         }
         let runs: u64 = calls(meta_graph, costs, at).map(|(_, n)| n).sum();
+        if runs == 0 {
+            continue;
+        }
         let by: Vec<&str> = calls(meta_graph, costs, at)
             .map(|(key, _)| &**key)
             .collect();
         table.row([
             human::tail(&graph.name, 48),
             human::exact(graph.nodes.len() as u64),
-            number(runs, human::exact),
+            human::exact(runs),
             number(costs.graph(at), human::count),
             by.join(", "),
         ]);
@@ -172,6 +175,14 @@ pub fn text(model: &Model, style: Style) -> String {
         if !functions.is_empty() {
             out.push('\n');
             out.push_str(&functions.text(style));
+        }
+        let idle = meta_graph.graphs.iter().enumerate().filter(|(at, g)| {
+            g.kind != GraphKind::Main && calls(meta_graph, &costs, *at).next().is_none()
+        });
+        match idle.count() {
+            0 => {}
+            1 => out.push_str("  1 more that no signature runs\n"),
+            n => out.push_str(&format!("  {n} more that no signature runs\n")),
         }
     }
     out

@@ -25,7 +25,7 @@ fn show_a_tflite() {
 
     Where the bytes are
       digits_cnn_1/conv_1/convolution                   ██████████▉  18.4 KB  54.4%
-      digits_cnn.int8.tflite                            █████▊       9.83 KB  29.0%
+      graph definition                                  █████▊       9.83 KB  29.0%
       digits_cnn_1/hidden_1/MatMul                      █▎           2.05 KB   6.0%
       digits_cnn_1/skip_1/convolution                   █▎           2.05 KB   6.0%
       digits_cnn_1/probs_1/MatMul                       ▎              320 B   0.9%
@@ -33,6 +33,25 @@ fn show_a_tflite() {
       …/skip_1/convolution;digits_cnn_1/skip_1/Squeeze  ▏              256 B   0.8%
       …/conv_bn_1/batchnorm/sub                         ▏              256 B   0.8%
       … 6 more                                          ▎              416 B   1.2%
+
+    By dtype
+      int8   23.1 k values  23.1 KB  68.3%
+      int32     204 values    816 B   2.4%
+
+    By layer
+      digits_cnn_1/conv_1               18.4 k values  18.4 KB  54.4%
+      digits_cnn_1/skip_1               2.11 k values  2.30 KB   6.8%
+      digits_cnn_1/hidden_1             2.08 k values  2.18 KB   6.4%
+      digits_cnn_1/probs_1                 330 values    360 B   1.1%
+      digits_cnn_1/stem_1                  288 values    288 B   0.8%
+      digits_cnn_1/conv_bn_1/batchnorm      64 values    256 B   0.8%
+      digits_cnn_1/stem_relu_1              32 values    128 B   0.4%
+      digits_cnn_1/mean_1/Mean               2 values      8 B   0.0%
+
+    By operator
+      CONV_2D          20.9 k values  21.4 KB  63.2%
+      FULLY_CONNECTED  2.41 k values  2.54 KB   7.5%
+      MEAN                  2 values      8 B   0.0%
 
     Operators
       CONV_2D          3
@@ -75,15 +94,15 @@ fn facts_of_a_tflite() {
 #[test]
 fn operators_tensors_and_signatures_of_a_tflite() {
     assert_snapshot!(report(&["ops", INT8]), @r"
-    operator         count
-    CONV_2D              3
-    FULLY_CONNECTED      2
-    ADD                  1
-    DEQUANTIZE           1
-    MAX_POOL_2D          1
-    MEAN                 1
-    QUANTIZE             1
-    SOFTMAX              1
+    operator         count     MAC
+    CONV_2D              3   346 k
+    FULLY_CONNECTED      2  2.37 k
+    ADD                  1       –
+    DEQUANTIZE           1       –
+    MAX_POOL_2D          1       –
+    MEAN                 1       –
+    QUANTIZE             1       –
+    SOFTMAX              1       –
     ");
     assert_snapshot!(report(&["signatures", METADATA]), @r"
     serving_default
@@ -162,15 +181,42 @@ fn show_a_saved_model() {
         out  output_0  float32  ?×10
 
     Where the bytes are
-      saved_model.pb                ██████▍  92.3 KB  31.6%
-      conv/kernel                   █████    73.7 KB  25.2%
-      conv/kernel                   █████    73.7 KB  25.2%
-      skip/kernel                   ▌        8.19 KB   2.8%
-      hidden/kernel                 ▌        8.19 KB   2.8%
-      skip/kernel                   ▌        8.19 KB   2.8%
-      hidden/kernel                 ▌        8.19 KB   2.8%
-      _CHECKPOINTABLE_OBJECT_GRAPH  ▎        3.24 KB   1.1%
-      … 38 more                     █▏       16.6 KB   5.7%
+      graph definition        ██████▍  92.3 KB  31.6%
+      conv/kernel             █████    73.7 KB  25.2%
+      conv/kernel             █████    73.7 KB  25.2%
+      checkpoint bookkeeping  ▊        11.0 KB   3.8%
+      skip/kernel             ▌        8.19 KB   2.8%
+      hidden/kernel           ▌        8.19 KB   2.8%
+      skip/kernel             ▌        8.19 KB   2.8%
+      hidden/kernel           ▌        8.19 KB   2.8%
+      … 34 more               ▋        8.84 KB   3.0%
+
+    By dtype
+      float32  47.3 k values   189 KB  64.6%
+      string      136 values  9.13 KB   3.1%
+      int32         8 values     32 B   0.0%
+
+    By layer
+      conv                    36.9 k values   147 KB  50.4%
+      skip                    4.22 k values  16.9 KB   5.8%
+      hidden                  4.16 k values  16.6 KB   5.7%
+      checkpoint bookkeeping     134 values  9.12 KB   3.1%
+      probs                      660 values  2.64 KB   0.9%
+      stem                       576 values  2.30 KB   0.8%
+      conv_bn                    512 values  2.05 KB   0.7%
+      stem_bn                    256 values  1.02 KB   0.4%
+      … 8 more                    12 values     55 B   0.0%
+
+    By operator
+      taken by nothing that is served  23.6 k values  97.7 KB  33.4%
+      Conv2D                           20.8 k values  83.1 KB  28.4%
+      MatMul                           2.37 k values  9.47 KB   3.2%
+      StatefulPartitionedCall                1 value  3.21 KB   1.1%
+      RestoreV2                            66 values  1.34 KB   0.5%
+      SaveV2                               66 values  1.34 KB   0.5%
+      Mul                                 192 values    768 B   0.3%
+      AddV2                                98 values    392 B   0.1%
+      … 6 more                            212 values    855 B   0.3%
 
     Operators
       ReadVariableOp      112
@@ -184,6 +230,8 @@ fn show_a_saved_model() {
       … 23 more kinds      48
 
     Health
+      ! 16 variables are stored a second time and not served: stem/kernel, stem_bn/gamma, skip/kernel and 13 more; 94.5 KB could go
+        → Keras's export keeps such copies; a converted model is without them
       ✔ no custom, Flex or unsafe operators
     ");
 }

@@ -420,7 +420,13 @@ impl OverviewPane {
         let most = entries.first().map_or(1.0, |e| e.share).max(1e-9);
         for (row, at) in self.bytes.window(entries.len(), inner).enumerate() {
             let entry = &entries[at];
-            let name = text::left(&text::fit_end(&text::clean(&entry.name), names), names);
+            let name = text::clean(&entry.name);
+            // Of a path the end tells most.
+            let name = match name.contains('/') {
+                true => text::fit_end(&name, names),
+                false => text::fit(&name, names),
+            };
+            let name = text::left(&name, names);
             let line = Line::from(vec![
                 Span::styled(name, theme[Role::Text]),
                 Span::raw(" "),

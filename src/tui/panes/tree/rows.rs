@@ -68,6 +68,10 @@ pub fn roots(model: &Model, costs: &[Costs]) -> Vec<Row> {
             let cost = costs.get(at).and_then(|c| served(meta, c));
             Row {
                 macs: cost.map_or(0, |c| c.macs),
+                bytes: match costs.is_empty() {
+                    true => 0,
+                    false => meta.graphs.iter().map(graph_bytes).sum(),
+                },
                 ..branch(Id::Meta(at), label, operators, 0)
             }
         })
@@ -122,11 +126,20 @@ pub fn below_meta(model: &Model, at: usize, costs: Option<&Costs>) -> Vec<Row> {
     let operators: usize = functions.clone().map(|g| g.nodes.len()).sum();
     let count = functions.count();
     if count > 0 {
-        let mut row = branch(Id::Functions(at), "Functions", operators, 0);
+        let functions = meta.graphs.iter().filter(|g| g.kind == GraphKind::Function);
+        let bytes = match costs {
+            Some(_) => functions.map(graph_bytes).sum(),
+            None => 0,
+        };
+        let mut row = branch(Id::Functions(at), "Functions", operators, bytes);
         row.note = count.to_string();
         rows.push(row);
     }
     rows
+}
+
+fn graph_bytes(graph: &Graph) -> u64 {
+    graph.node_ids().map(|n| node_bytes(graph, n)).sum()
 }
 
 fn graph_row(meta: usize, index: usize, graph: &Graph, costs: Option<&Costs>) -> Row {
@@ -135,7 +148,7 @@ fn graph_row(meta: usize, index: usize, graph: &Graph, costs: Option<&Costs>) ->
         _ if graph.name.is_empty() => format!("subgraph {index}"),
         _ => graph.name.to_string(),
     };
-    let bytes = graph.node_ids().map(|n| node_bytes(graph, n)).sum();
+    let bytes = graph_bytes(graph);
     let mut row = branch(Id::Graph(meta, index), label, graph.nodes.len(), bytes);
     row.branch = !graph.nodes.is_empty();
     row.macs = costs.map_or(0, |c| c.graph(index));
