@@ -32,7 +32,7 @@ fn show_a_tflite() {
       digits_cnn_1/stem_1/convolution                   ▏              288 B   0.8%
       …/skip_1/convolution;digits_cnn_1/skip_1/Squeeze  ▏              256 B   0.8%
       …/conv_bn_1/batchnorm/sub                         ▏              256 B   0.8%
-      … 6 more                                          ▎              416 B   1.2%
+      … 5 more                                          ▎              416 B   1.2%
 
     By dtype
       int8   23.1 k values  23.1 KB  68.3%
@@ -189,7 +189,7 @@ fn show_a_saved_model() {
       hidden/kernel           ▌        8.19 KB   2.8%
       skip/kernel             ▌        8.19 KB   2.8%
       hidden/kernel           ▌        8.19 KB   2.8%
-      … 34 more               ▋        8.84 KB   3.0%
+      … 27 more               ▋        8.84 KB   3.0%
 
     By dtype
       float32  47.3 k values   189 KB  64.6%

@@ -9,25 +9,25 @@ fn overview_of_a_saved_model() {
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
-    │ tags         serve                ││ saved_model.pb  ██████  92.3 KB   31.6% ┃
+    │ tags         serve                ││ graph definiti… ██████  92.3 KB   31.6% ┃
     │ made by      TensorFlow 2.21.0, … ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
     │ size         292 KB in 4 files    ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
-    │ parameters   23,626   trainable … ││ skip/kernel     ▌       8.19 KB    2.8% ┃
+    │ parameters   23,626   trainable … ││ checkpoint boo… ▊       11.0 KB    3.8% │
+    │ cost         348 kMAC per sample  ││ skip/kernel     ▌       8.19 KB    2.8% │
     │ operators    153 in the graph, 2… ││ hidden/kernel   ▌       8.19 KB    2.8% │
     │ variables    33 in 1 shard        ││ skip/kernel     ▌       8.19 KB    2.8% │
     │ versions     1  ● 2               ││ hidden/kernel   ▌       8.19 KB    2.8% │
-    ╰───────────────────────────────────╯│ …E_OBJECT_GRAPH ▎       3.24 KB    1.1% │
-    ╭ Signatures ───────────────────────╮│ Const:0         ▎       3.21 KB    1.1% │
-    │ serve   predict                   ││ …ariables.index ▏       1.92 KB    0.7% │
-    │   in   image     float32  ?×8×8×1 ││ …tensor_names:0 ▏       1.34 KB    0.5% │
-    │   out  output_0  float32  ?×10    ││ …tensor_names:0 ▏       1.34 KB    0.5% │
-    │ serving_default   predict         ││ probs/kernel    ▏       1.28 KB    0.4% │
-    │   in   image     float32  ?×8×8×1 │╰─────────────────────────────────────────╯
-    │   out  output_0  float32  ?×10    │╭ Health ─────────────────────────────────╮
-    │                                   ││ ! 15 tensors stored more than once (co… │
+    ╰───────────────────────────────────╯│ probs/kernel    ▏       1.28 KB    0.4% │
+    ╭ Signatures ───────────────────────╮│ probs/kernel    ▏       1.28 KB    0.4% │
+    │ serve   predict                   │╰─────────────────────────────────────────╯
+    │   in   image     float32  ?×8×8×1 │╭ Health ─────────────────────────────────╮
+    │   out  output_0  float32  ?×10    ││ ! 16 variables are stored a second time │
+    │ serving_default   predict         ││   and not served: stem/kernel,          │
+    │   in   image     float32  ?×8×8×1 ││   stem_bn/gamma, skip/kernel and 13 mo… │
+    │   out  output_0  float32  ?×10    ││   → Keras's export keeps such copies; a │
+    │                                   ││     converted model is without them     │
     │                                   ││ ✔ no custom, Flex or unsafe operators   │
     │                                   ││ ✔ all 38 tensors finite                 │
-    │                                   ││                                         │
     ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
      r run   c convert   d compare   3 graph   : commands   ? help   q quit
     ");
@@ -41,19 +41,20 @@ fn overview_of_a_tflite() {
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
     ╭ Model ───────────────────────────────────────────────╮╭ Where the bytes are ─────────────────────────────────────────╮
     │ made by      TensorFlow 2.21.0, producer 0           ││ …/conv_1/convolution     ██████████████████  18.4 KB   54.4% │
-    │ schema       version 3                               ││ digits_cnn.int8.tflite   █████████▋          9.83 KB   29.0% │
+    │ schema       version 3                               ││ graph definition         █████████▋          9.83 KB   29.0% │
     │ says         MLIR Converted.                         ││ …/hidden_1/MatMul        ██                  2.05 KB    6.0% │
     │ needs        runtime 1.14.0 or later                 ││ …/skip_1/convolution     ██                  2.05 KB    6.0% │
     │ size         33.9 KB                                 ││ …/probs_1/MatMul         ▍                     320 B    0.9% │
     │ parameters   23,338                                  ││ …/stem_1/convolution     ▎                     288 B    0.8% │
-    │ operators    11                                      ││ …/skip_1/Squeeze         ▎                     256 B    0.8% │
-    ╰──────────────────────────────────────────────────────╯│ …/batchnorm/sub          ▎                     256 B    0.8% │
-    ╭ Signatures ──────────────────────────────────────────╮│ …/hidden_1/BiasAdd       ▏                     128 B    0.4% │
-    │ serving_default                                      ││ …/batchnorm/sub          ▏                     128 B    0.4% │
-    │   in   image     float32  ?×8×8×1                    ││ CONVERSION_METADATA      ▏                      96 B    0.3% │
-    │   out  output_0  float32  ?×10                       ││ …/probs_1/BiasAdd        ▏                      40 B    0.1% │
-    │                                                      ││ min_runtime_version                             16 B    0.0% │
-    │                                                      ││ …/Mean/reduction_indices                         8 B    0.0% │
+    │ cost         348 kMAC per sample                     ││ …/skip_1/Squeeze         ▎                     256 B    0.8% │
+    │ operators    11                                      ││ …/batchnorm/sub          ▎                     256 B    0.8% │
+    ╰──────────────────────────────────────────────────────╯│ …/hidden_1/BiasAdd       ▏                     128 B    0.4% │
+    ╭ Signatures ──────────────────────────────────────────╮│ …/batchnorm/sub          ▏                     128 B    0.4% │
+    │ serving_default                                      ││ CONVERSION_METADATA      ▏                      96 B    0.3% │
+    │   in   image     float32  ?×8×8×1                    ││ 2 small constants        ▏                      48 B    0.1% │
+    │   out  output_0  float32  ?×10                       ││ min_runtime_version                             16 B    0.0% │
+    │                                                      ││                                                              │
+    │                                                      ││                                                              │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
@@ -70,7 +71,6 @@ fn overview_of_a_tflite() {
     │                                                      │╭ Health ──────────────────────────────────────────────────────╮
     │                                                      ││ ✔ no custom, Flex or unsafe operators                        │
     │                                                      ││ ✔ all 11 tensors finite                                      │
-    │                                                      ││                                                              │
     ╰──────────────────────────────────────────────────────╯╰──────────────────────────────────────────────────────────────╯
      r run   c convert   d compare   3 graph   / search   : commands   ? help   q quit
     ");
@@ -84,12 +84,12 @@ fn tree_with_a_layer_open() {
      mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Tree ────────────────────── operators · bytes ╮╭ Graph ──────────────────────╮
-    │ ▾ MetaGraph serve                86           ││ kind       the main graph   │
+    │ ▾ MetaGraph serve                86   1.02 KB ││ kind       the main graph   │
     │   ▾ Signatures                    2           ││ operators  27               │
     │       serve  1 in, 1 out                      ││                             │
     │       serving_default  1 in, 1 out            ││ Operators                   │
     │   ▸ Graph                        27     614 B ││ ReadVari…     8 ██████████  │
-    │   ▸ Functions  5                 59           ││ VarHandl…     6 ███████▌    │
+    │   ▸ Functions  5                 59     403 B ││ VarHandl…     6 ███████▌    │
     │ ▸ Variables                       5     722 B ││ Stateful…     4 █████       │
     │                                               ││ Placehol…     3 ███▊        │
     │                                               ││ AssignVa…     2 ██▌         │
@@ -349,7 +349,7 @@ fn help_lists_what_works_here() {
     let mut app = app(&["dense_four_lines"]);
     press(&mut app, "5 ?");
     assert_snapshot!(screen(&app, 80, 24), @r"
-     m╭ help ───────────────────────────────────────────────────────── ↓ 20 more ╮
+     m╭ help ───────────────────────────────────────────────────────── ↓ 21 more ╮
      1│ In Variables                                                             │
     ╭ │ v               Check the checksum of every entry                        │─╮
     │ │ s               Sort by the next column                                  │ │
@@ -390,6 +390,7 @@ fn the_palette_narrows() {
     │ │                                                                          │ │
     │ │                                                                          │ │
     │ │                                                                          │ │
+    │ │                                                                          │ │
     ╰─│                                                                          │ │
     ╭ │                                                                          │ │
     │ │                                                                          │ │
@@ -400,9 +401,8 @@ fn the_palette_narrows() {
     │ │                                                                          │ │
     │ │                                                                          │─╯
     │ │                                                                          │─╮
-    │ │                                                                          │ │
     │ ╰──────────────────────────────────────────────────────────────────────────╯ │
-    │                                   ││                                         │
+    │                                   ││ ✔ all 6 tensors finite                  │
     ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
      r run   c convert   d compare   3 graph   : commands   ? help   q quit
     ");
@@ -423,6 +423,7 @@ fn search_goes_over_names_operators_and_shapes() {
     │ │                                                                          │ │
     │ │                                                                          │ │
     │ │                                                                          │ │
+    │ │                                                                          │ │
     ╰─│                                                                          │ │
     ╭ │                                                                          │ │
     │ │                                                                          │ │
@@ -432,9 +433,8 @@ fn search_goes_over_names_operators_and_shapes() {
     │ │                                                                          │ │
     │ │                                                                          │─╯
     │ │                                                                          │─╮
-    │ │                                                                          │ │
     │ ╰──────────────────────────────────────────────────────────────────────────╯ │
-    │                                   ││                                         │
+    │                                   ││ ✔ all 11 tensors finite                 │
     ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
      r run   c convert   d compare   3 graph   : commands   ? help   q quit
     ");
