@@ -69,9 +69,12 @@ pub fn dot(graph: &Graph, options: &Options) -> String {
     text.push_str("  node [shape=box, style=rounded, fontname=monospace];\n");
     dot_scope(&mut text, graph, &hierarchy, &open);
     for flow in hierarchy.shown_flows(&open) {
-        let shape = graph.value(flow.value).shape.to_string();
         let (from, to) = (key(flow.from), key(flow.to));
-        let _ = writeln!(text, "  {from} -> {to} [label={}];", quoted(&shape));
+        let look = match flow.value {
+            Some(value) => format!("label={}", quoted(&graph.value(value).shape.to_string())),
+            None => "style=dotted".to_owned(),
+        };
+        let _ = writeln!(text, "  {from} -> {to} [{look}];");
     }
     text.push_str("}\n");
     text
@@ -148,10 +151,13 @@ pub fn json(graph: &Graph, options: &Options) -> String {
         .shown_flows(&open)
         .iter()
         .map(|flow| {
-            let value = graph.value(flow.value);
+            let (from, to) = (key(flow.from), key(flow.to));
+            let Some(value) = flow.value.map(|v| graph.value(v)) else {
+                return json!({ "from": from, "to": to, "control": true });
+            };
             json!({
-                "from": key(flow.from),
-                "to": key(flow.to),
+                "from": from,
+                "to": to,
                 "value": &*value.name,
                 "dtype": value.dtype.to_string(),
                 "shape": value.shape.dims(),

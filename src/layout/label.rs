@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use unicode_width::UnicodeWidthChar;
+
 use super::scope::{Hierarchy, Item, Scope, node_path};
 use crate::model::{Dialect, Graph, Node, NodeId, Value, ValueId};
 use crate::ops::{Family, family};
@@ -18,7 +20,7 @@ pub struct Label {
     pub family: Family,
 }
 
-/// Longest head and tail together, in characters.
+/// Longest head and tail together, in columns.
 const WIDEST: usize = 30;
 
 /// As long as it is.
@@ -38,7 +40,7 @@ pub fn words(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
 pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
     let mut label = words(graph, hierarchy, item);
     label.head = cut_end(&label.head, WIDEST);
-    let room = WIDEST.saturating_sub(label.head.chars().count() + 1);
+    let room = WIDEST.saturating_sub(cells(&label.head) + 1);
     label.tail = if room < 4 {
         String::new()
     } else {
@@ -164,21 +166,43 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// At most `room` characters, the end replaced by `…`.
+/// Columns that a text takes where characters of East Asia take two.
+pub fn cells(text: &str) -> usize {
+    text.chars().map(cells_of).sum()
+}
+
+/// Columns of one character; marks that stand on the one before take none.
+pub fn cells_of(letter: char) -> usize {
+    letter.width().unwrap_or(0)
+}
+
+/// How many of `letters` have room in `room` columns.
+fn fitting(letters: impl Iterator<Item = char>, room: usize) -> usize {
+    let mut used = 0;
+    letters
+        .take_while(|letter| {
+            used += cells_of(*letter);
+            used <= room
+        })
+        .count()
+}
+
+/// At most `room` columns, the end replaced by `…`.
 pub fn cut_end(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
+    if cells(text) <= room {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    let count = fitting(text.chars(), room.saturating_sub(1));
+    let kept: String = text.chars().take(count).collect();
     format!("{}…", kept.trim_end())
 }
 
-/// At most `room` characters, the beginning replaced by `…`.
+/// At most `room` columns, the beginning replaced by `…`.
 pub fn cut_start(text: &str, room: usize) -> String {
-    let count = text.chars().count();
-    if count <= room {
+    if cells(text) <= room {
         return text.to_owned();
     }
-    let kept: String = text.chars().skip(count - room.saturating_sub(1)).collect();
+    let count = fitting(text.chars().rev(), room.saturating_sub(1));
+    let kept: String = text.chars().skip(text.chars().count() - count).collect();
     format!("…{kept}")
 }

@@ -1,6 +1,6 @@
 //! A part of a scene as characters, each with what it stands for. Only what is in sight is looked at closely.
 
-use super::label::cut_end;
+use super::label::{cells, cells_of, cut_end};
 use super::layered::Rect;
 use super::scene::{Detail, Line, Place, Scene};
 use super::scope::Item;
@@ -13,6 +13,8 @@ pub enum Ink {
     Edge,
     /// An edge of the chosen box.
     ChosenEdge,
+    /// An edge that carries no data.
+    Control,
     Border(usize),
     /// The stroke in the colour of the operator's family.
     Mark(usize),
@@ -22,6 +24,9 @@ pub enum Ink {
     /// Inside a box, without a character.
     Inside(usize),
 }
+
+/// The letter of a cell that a wide character on its left covers.
+pub const COVERED: char = '\0';
 
 /// Characters of a rectangle of the scene.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +40,11 @@ impl Picture {
     /// Rows without blanks at their ends.
     pub fn rows(&self) -> impl Iterator<Item = String> {
         self.cells.chunks(self.width.max(1)).map(|row| {
-            let text: String = row.iter().map(|(c, _)| *c).collect();
+            let text: String = row
+                .iter()
+                .map(|(c, _)| *c)
+                .filter(|c| *c != COVERED)
+                .collect();
             text.trim_end().to_owned()
         })
     }
@@ -61,6 +70,7 @@ struct Stroke {
     net: u32,
     chosen: bool,
     back: bool,
+    control: bool,
 }
 
 struct Painter<'a> {
@@ -131,9 +141,24 @@ impl Painter<'_> {
     /// Puts as much of `text` as `room` has; the column after it.
     fn write(&mut self, x: i32, y: i32, text: &str, room: i32, ink: Ink) -> i32 {
         let mut at = x;
-        for letter in text.chars().take(room.max(0) as usize) {
-            self.put(at, y, letter, ink);
-            at += 1;
+        for letter in text.chars() {
+            // Marks on the letter before have no cell of their own.
+            let wide = cells_of(letter) as i32;
+            if at + wide > x + room {
+                break;
+            }
+            // Half a character at the edge of the sight can't be drawn.
+            let whole =
+                wide < 2 || (self.index(at, y).is_some() && self.index(at + 1, y).is_some());
+            for cell in 0..wide {
+                let letter = match (whole, cell) {
+                    (true, 0) => letter,
+                    (true, _) => COVERED,
+                    (false, _) => ' ',
+                };
+                self.put(at + cell, y, letter, ink);
+            }
+            at += wide;
         }
         at
     }
@@ -190,11 +215,13 @@ impl Painter<'_> {
             true if crosses(sides, old.sides) => sides,
             _ => old.sides | sides,
         };
+        let joined = old.sides != 0 && !other;
         self.strokes[at] = Stroke {
             sides,
             net: line.net,
             chosen: chosen || (old.chosen && !other),
             back: line.back,
+            control: line.control && (!joined || old.control),
         };
     }
 
@@ -204,15 +231,15 @@ impl Painter<'_> {
                 continue;
             }
             let set = if stroke.chosen { &HEAVY } else { &LIGHT };
-            let letter = match (stroke.back, stroke.sides) {
+            let letter = match (stroke.back || stroke.control, stroke.sides) {
                 (true, 5) => '┊',
                 (true, 10) => '╌',
                 (_, sides) => set[sides as usize & 15],
             };
-            let ink = if stroke.chosen {
-                Ink::ChosenEdge
-            } else {
-                Ink::Edge
+            let ink = match (stroke.chosen, stroke.control) {
+                (true, _) => Ink::ChosenEdge,
+                (false, true) => Ink::Control,
+                (false, false) => Ink::Edge,
             };
             *cell = (letter, ink);
         }
@@ -321,7 +348,7 @@ impl Painter<'_> {
         ends.push(rect.right() - 1);
         // The title stands in the first piece of the border that has room, else in the widest: edges may pass anywhere.
         let title = format!(" ▾ {} ", place.label.head);
-        let needed = title.chars().count() as i32;
+        let needed = cells(&title) as i32;
         let mut pieces: Vec<(i32, i32)> = Vec::new();
         let mut from = rect.x;
         for end in ends {
@@ -335,7 +362,7 @@ impl Painter<'_> {
         let title = cut_end(&title, room.max(0) as usize);
         let at = self.write(x, rect.y, &title, room, Ink::Head(index));
         let tail = format!("{} ", place.label.tail);
-        if (tail.chars().count() as i32) < room - (at - x) {
+        if (cells(&tail) as i32) < room - (at - x) {
             self.write(at, rect.y, &tail, room, Ink::Tail(index));
         }
     }

@@ -36,12 +36,12 @@ struct Live {
     needed: usize,
 }
 
-/// Rows for `items` in their order. Flow that goes against the order is left out.
+/// Rows for `items` in their order, with the flow of data. Flow that goes against the order is left out.
 pub fn rails(items: &[Item], flows: &[Flow]) -> Vec<Row> {
     let row_of: HashMap<Item, usize> = items.iter().enumerate().map(|(i, it)| (*it, i)).collect();
     let mut sources: Vec<Vec<Item>> = vec![Vec::new(); items.len()];
     let mut needed = vec![0usize; items.len()];
-    for flow in flows {
+    for flow in flows.iter().filter(|f| f.value.is_some()) {
         let (Some(&from), Some(&to)) = (row_of.get(&flow.from), row_of.get(&flow.to)) else {
             continue;
         };
@@ -176,7 +176,7 @@ mod tests {
         Flow {
             from: Item::Node(NodeId(from)),
             to: Item::Node(NodeId(to)),
-            value: ValueId(from),
+            value: Some(ValueId(from)),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::label::{Label, label};
+use super::label::{Label, cells, label};
 use super::layered::{Drawing, Link, Pin, Rect, Size, Spacing, lay_out};
-use super::scope::{Hierarchy, Item, Open, ScopeId};
+use super::scope::{Flow, Hierarchy, Item, Open, ScopeId};
 use crate::model::Graph;
 
 /// How much of each box is drawn.
@@ -38,6 +38,8 @@ pub struct Line {
     pub to: Vec<Item>,
     pub points: Vec<(i32, i32)>,
     pub back: bool,
+    /// Only the order in which they run, no data.
+    pub control: bool,
     pub net: u32,
     /// Whether the ends are on boxes, not on the frame around.
     pub begins: bool,
@@ -82,6 +84,7 @@ struct Wire {
     to: End,
     source: Item,
     targets: Vec<Item>,
+    control: bool,
 }
 
 /// A scope's drawing, with the places where edges pass its frame.
@@ -135,22 +138,26 @@ pub fn build(graph: &Graph, hierarchy: &Hierarchy, open: &Open, detail: Detail) 
 fn wires(hierarchy: &Hierarchy, open: &Open) -> HashMap<ScopeId, Vec<Wire>> {
     let mut wires: HashMap<ScopeId, Vec<Wire>> = HashMap::new();
     let mut known: HashMap<(ScopeId, End, End, Item), usize> = HashMap::new();
-    let mut add = |scope: ScopeId, from: End, to: End, source: Item, target: Item| {
+    let mut add = |scope: ScopeId, from: End, to: End, flow: &Flow| {
         let list = wires.entry(scope).or_default();
+        let source = flow.from;
         let at = *known.entry((scope, from, to, source)).or_insert_with(|| {
             list.push(Wire {
                 from,
                 to,
                 source,
                 targets: Vec::new(),
+                control: true,
             });
             list.len() - 1
         });
-        list[at].targets.push(target);
+        list[at].targets.push(flow.to);
+        // Where data goes the same way, the line is one of data.
+        list[at].control &= flow.value.is_none();
     };
     for flow in hierarchy.shown_flows(open) {
         let (from, to) = (hierarchy.path_to(flow.from), hierarchy.path_to(flow.to));
-        let (a, b) = (flow.from, flow.to);
+        let a = flow.from;
         let shared = from.iter().zip(&to).take_while(|(f, t)| f == t).count();
         let scope_above = |path: &[Item], depth: usize| match depth.checked_sub(1) {
             Some(above) => match path[above] {
@@ -164,16 +171,15 @@ fn wires(hierarchy: &Hierarchy, open: &Open) -> HashMap<ScopeId, Vec<Wire>> {
             common,
             End::Child(from[shared]),
             End::Child(to[shared]),
-            a,
-            b,
+            &flow,
         );
         for depth in shared + 1..from.len() {
             let scope = scope_above(&from, depth);
-            add(scope, End::Child(from[depth]), End::Out(a), a, b);
+            add(scope, End::Child(from[depth]), End::Out(a), &flow);
         }
         for depth in shared + 1..to.len() {
             let scope = scope_above(&to, depth);
-            add(scope, End::In(a), End::Child(to[depth]), a, b);
+            add(scope, End::In(a), End::Child(to[depth]), &flow);
         }
     }
     wires
@@ -193,7 +199,7 @@ impl Builder<'_> {
                 && self.open.contains(id)
             {
                 let inner = self.draw(id);
-                let title = label.head.chars().count() + label.tail.chars().count();
+                let title = cells(&label.head) + cells(&label.tail);
                 width = (inner.size.0 + 4).max(title as i32 + 8);
                 height = inner.size.1;
                 inners.insert(ends.len(), inner);
@@ -247,7 +253,7 @@ impl Builder<'_> {
     }
 
     fn size(&self, label: &Label, item: Item) -> (i32, i32) {
-        let count = |text: &str| text.chars().count() as i32;
+        let count = |text: &str| cells(text) as i32;
         let mark = i32::from(matches!(item, Item::Scope(_))) * 2;
         let tail = match count(&label.tail) {
             0 => 0,
@@ -320,6 +326,7 @@ impl Builder<'_> {
                 to: wire.targets.clone(),
                 points: edge.points.iter().map(|p| (p.0, p.1 + top)).collect(),
                 back: edge.back,
+                control: wire.control,
                 net: self.nets + edge.net,
                 begins: matches!(wire.from, End::Child(_)),
                 ends: matches!(wire.to, End::Child(_)),

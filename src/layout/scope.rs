@@ -44,12 +44,13 @@ pub struct Scope {
     pub ops: usize,
 }
 
-/// Data that flows from one operator, input or output to another.
+/// Data that flows from one operator, input or output to another, or only the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Flow {
     pub from: Item,
     pub to: Item,
-    pub value: ValueId,
+    /// `None`: `to` waits for `from` without taking anything from it.
+    pub value: Option<ValueId>,
 }
 
 /// The scopes that are open; the root always is.
@@ -367,6 +368,7 @@ impl Hierarchy {
                 && self.home.contains_key(&to)
                 && seen.insert((from, to))
             {
+                let value = Some(value);
                 flows.push(Flow { from, to, value });
             }
         };
@@ -378,6 +380,19 @@ impl Hierarchy {
         for (index, output) in graph.outputs.iter().enumerate() {
             if let Some(value) = output {
                 add(*value, Item::Output(index as u32));
+            }
+        }
+        // Where data flows too, waiting says nothing more.
+        for id in graph.node_ids() {
+            let to = Item::Node(id);
+            if graph.node(id).control.is_empty() || !self.home.contains_key(&to) {
+                continue;
+            }
+            for from in awaited(graph, id).into_iter().map(Item::Node) {
+                if from != to && self.home.contains_key(&from) && seen.insert((from, to)) {
+                    let value = None;
+                    flows.push(Flow { from, to, value });
+                }
             }
         }
         flows
@@ -509,6 +524,7 @@ impl Hierarchy {
         }
         self.flows
             .iter()
+            .filter(|f| f.value.is_some())
             .filter_map(|f| Some((*home.get(&f.from)?, *home.get(&f.to)?)))
             .collect()
     }
@@ -562,6 +578,26 @@ impl Hierarchy {
         }
         shapes
     }
+}
+
+/// What a node waits for; a NoOp in between, which only gathers, stands for what it waits for itself.
+fn awaited(graph: &Graph, id: NodeId) -> Vec<NodeId> {
+    /// A NoOp that gathers all of a graph says nothing about one operator.
+    const MOST: usize = 64;
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut stack = graph.node(id).control.clone();
+    while let Some(at) = stack.pop() {
+        if !seen.insert(at) || seen.len() > MOST {
+            continue;
+        }
+        match &*graph.node(at).op {
+            "NoOp" => stack.extend(&graph.node(at).control),
+            _ => found.push(at),
+        }
+    }
+    found.sort_unstable();
+    found
 }
 
 /// The scope that a node's name puts it in, without the name itself.

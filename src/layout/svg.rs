@@ -44,10 +44,10 @@ pub fn svg(scene: &Scene) -> String {
                 y * CELL.1 + down + MARGIN
             );
         }
-        let dashes = if line.back {
-            " stroke-dasharray=\"4 3\""
-        } else {
-            ""
+        let dashes = match (line.control, line.back) {
+            (true, _) => " stroke-dasharray=\"1 3\"",
+            (false, true) => " stroke-dasharray=\"4 3\"",
+            (false, false) => "",
         };
         let _ = writeln!(svg, "<path d=\"{}\"{dashes}/>", path.trim_end());
     }

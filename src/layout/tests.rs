@@ -257,3 +257,53 @@ fn dot_and_json_name_everything() {
     assert_eq!(json["edges"].as_array().unwrap().len(), 7);
     assert!(export::svg(&residual(), &options).ends_with("</svg>\n"));
 }
+
+#[test]
+fn waiting_without_data_is_dotted_and_noops_are_passed_through() {
+    let mut graph = graph(
+        &["x"],
+        &[
+            ("assign", "AssignVariableOp", &["x"]),
+            ("group", "NoOp", &[]),
+            ("double", "Mul", &["x"]),
+        ],
+    );
+    graph.nodes[1].control = vec![NodeId(0)];
+    graph.nodes[2].control = vec![NodeId(1)];
+    assert_snapshot!(export::text(&graph, &Options::default()), @r"
+          ╭───────╮
+          │▌x ?×8 │
+          ╰───┬───╯
+              ├────────────╮
+    ╭─────────┴─────────╮  │
+    │▌AssignVariableOp  │  │
+    ╰─────────┬─────────╯  │
+              ┊ ╭──────────╯
+       ╭──────┴─┴────╮
+       │▌Mul double  │
+       ╰──────┬──────╯
+              │
+          ╭───┴───╮
+          │▌y ?×8 │
+          ╰───────╯
+    ");
+    assert!(export::dot(&graph, &Options::default()).contains("n0 -> n2 [style=dotted];"));
+}
+
+#[test]
+fn wide_characters_take_two_columns() {
+    let graph = graph(&["画像"], &[("畳み込み", "Relu", &["画像"])]);
+    assert_snapshot!(export::text(&graph, &Options::default()), @r"
+      ╭───────────╮
+      │▌画像 ?×8  │
+      ╰─────┬─────╯
+            │
+    ╭───────┴───────╮
+    │▌Relu 畳み込み │
+    ╰───────┬───────╯
+            │
+        ╭───┴───╮
+        │▌y ?×8 │
+        ╰───────╯
+    ");
+}

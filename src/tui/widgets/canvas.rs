@@ -1,6 +1,6 @@
 //! A part of a graph's drawing on the screen.
 
-use crate::layout::paint::{Ink, Picture};
+use crate::layout::paint::{COVERED, Ink, Picture};
 use crate::layout::scene::{Place, Scene};
 use crate::layout::scope::Item;
 use crate::tui::term::{Buffer, Modifier, Rect, Style};
@@ -43,7 +43,9 @@ pub fn render(
             });
             let style = style(*ink, place, theme);
             if let Some(cell) = buf.cell_mut((area.x + column as u16, area.y + row as u16)) {
-                cell.set_char(*letter).set_style(style);
+                // The terminal skips what a wide character covers.
+                let letter = if *letter == COVERED { ' ' } else { *letter };
+                cell.set_char(letter).set_style(style);
             }
         }
     }
@@ -51,7 +53,7 @@ pub fn render(
 
 fn place_of(ink: Ink) -> Option<usize> {
     match ink {
-        Ink::Blank | Ink::Edge | Ink::ChosenEdge => None,
+        Ink::Blank | Ink::Edge | Ink::ChosenEdge | Ink::Control => None,
         Ink::Border(i)
         | Ink::Mark(i)
         | Ink::Head(i)
@@ -65,6 +67,7 @@ fn style(ink: Ink, place: Option<(&Place, Look)>, theme: &Theme) -> Style {
     let Some((place, look)) = place else {
         return match ink {
             Ink::ChosenEdge => theme[Role::Accent],
+            Ink::Control => theme[Role::Border],
             _ => theme[Role::BorderFocused],
         };
     };

@@ -2,6 +2,7 @@
 
 mod levels;
 mod map;
+mod meanings;
 mod moves;
 mod rows;
 mod seen;

@@ -264,8 +264,11 @@ fn cell(
         Item::Output(i) => graph.outputs.get(i as usize).copied().flatten(),
         Item::Node(id) => graph.node(id).outputs.first().copied(),
         Item::Scope(_) => {
-            let out = seen.flows.iter().find(|f| f.from == item);
-            out.map(|f| f.value)
+            let out = seen
+                .flows
+                .iter()
+                .find(|f| f.from == item && f.value.is_some());
+            out.and_then(|f| f.value)
         }
     };
     let value = value.map(|v| graph.value(v));

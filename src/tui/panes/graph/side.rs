@@ -1,11 +1,15 @@
 //! What there is to know about the chosen operator, scope, input or output.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use super::levels::Ways;
+use super::meanings::meaning;
 use super::seen::{Seen, Stored, weights_of};
 use crate::layout::scope::Item;
 use crate::model::{Attr, Graph, NodeId, Value};
 use crate::tui::panes::View;
-use crate::tui::term::{Buffer, Line, Rect, Span};
+use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::facts::Facts;
@@ -50,16 +54,20 @@ pub fn render(
     };
     side.head(item);
     if let Item::Node(id) = item {
-        side.attributes(id);
+        side.attributes("Attributes", id, |attr| !matches!(attr, Attr::Type(_)));
     }
     side.flow(item);
     side.weights(&weights_of(view.model, ways, seen, item));
+    if let Item::Node(id) = item {
+        // What the lines above say already, by the names that the file has for it.
+        side.attributes("Types", id, |attr| matches!(attr, Attr::Type(_)));
+    }
     side.facts.render(inner, scroll, buf);
 }
 
 impl Side<'_> {
     fn line(&mut self, sign: &str, words: &str, role: Role) {
-        let room = self.wide.saturating_sub(sign.chars().count());
+        let room = self.wide.saturating_sub(width(sign));
         self.facts.line(Line::from(vec![
             Span::styled(sign.to_owned(), self.theme[Role::Dim]),
             Span::styled(text::fit_end(&text::clean(words), room), self.theme[role]),
@@ -153,12 +161,12 @@ impl Side<'_> {
 
     /// The operators in a scope by how often they occur.
     fn operators(&mut self, item: Item) {
-        let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+        let mut counts: HashMap<&str, usize> = HashMap::new();
         for id in self.seen.hierarchy.nodes(item) {
             *counts.entry(self.graph.node(id).op_label()).or_default() += 1;
         }
         let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
-        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts.sort_by_key(|(op, count)| (Reverse(*count), *op));
         self.facts.heading(self.theme, "Operators");
         for (op, count) in counts.into_iter().take(LISTED) {
             let sign = format!("{count:>3} ");
@@ -166,41 +174,33 @@ impl Side<'_> {
         }
     }
 
-    fn attributes(&mut self, id: NodeId) {
+    /// Each with its value and, below, what it is about; several on one thing get one sentence.
+    fn attributes(&mut self, title: &str, id: NodeId, wanted: impl Fn(&Attr) -> bool) {
         let node = self.graph.node(id);
         let attrs: Vec<(&str, &Attr)> = node
             .attrs
             .iter()
-            .filter(|(name, _)| !name.starts_with('_') && !matches!(*name, "T" | "value"))
+            .filter(|(name, attr)| !name.starts_with('_') && wanted(attr))
             .collect();
         if attrs.is_empty() {
             return;
         }
-        self.facts.heading(self.theme, "Attributes");
-        for (name, attr) in attrs {
-            let word = text::fit(name, 16);
-            let value = text::fit(&attr_text(attr), self.wide.saturating_sub(17));
-            let used = 17 + value.chars().count() + 2;
-            let mut spans = vec![
-                Span::styled(text::left(&word, 17), self.theme[Role::Dim]),
+        self.facts.heading(self.theme, title);
+        let longest = attrs.iter().map(|(name, _)| width(name)).max();
+        let names = longest.unwrap_or(0).min(self.wide.saturating_sub(12));
+        let says = |name: &str| meaning(self.graph.dialect, name);
+        for (at, (name, attr)) in attrs.iter().enumerate() {
+            let value = text::fit(&attr_text(attr), self.wide.saturating_sub(names + 1));
+            self.facts.line(Line::from(vec![
+                Span::styled(text::left(name, names) + " ", self.theme[Role::Dim]),
                 Span::styled(value, self.theme[Role::Text]),
-            ];
-            if let Some(meaning) = meaning(name) {
-                let room = self.wide.saturating_sub(used);
-                if room >= meaning.chars().count() {
-                    spans.push(Span::styled(
-                        format!("  {meaning}"),
-                        self.theme[Role::Border],
-                    ));
-                    self.facts.line(Line::from(spans));
-                } else {
-                    self.facts.line(Line::from(spans));
-                    let words = text::fit(meaning, self.wide.saturating_sub(2));
-                    self.facts
-                        .line(Line::styled(format!("  {words}"), self.theme[Role::Column]));
+            ]));
+            let next = attrs.get(at + 1).and_then(|(name, _)| says(name));
+            if let Some(meaning) = says(name).filter(|says| next != Some(*says)) {
+                for line in text::wrap(meaning, self.wide.saturating_sub(2), 3) {
+                    let style = self.theme[Role::Column];
+                    self.facts.line(Line::styled(format!("  {line}"), style));
                 }
-            } else {
-                self.facts.line(Line::from(spans));
             }
         }
     }
@@ -227,9 +227,12 @@ impl Side<'_> {
                     format!("{} {}", words.head, words.tail).trim(),
                     Role::Text,
                 );
-                let value = self.graph.value(flow.value);
-                let shape = format!("{} {}", value.shape, value.dtype);
-                self.line("  ", &shape, Role::Dim);
+                let says = match flow.value.map(|v| self.graph.value(v)) {
+                    Some(value) => format!("{} {}", value.shape, value.dtype),
+                    None if before => "waits for it, takes no data".to_owned(),
+                    None => "waits, takes no data".to_owned(),
+                };
+                self.line("  ", &says, Role::Dim);
             }
             if flows.len() > LISTED {
                 self.line("  ", &format!("… {} more", flows.len() - LISTED), Role::Dim);
@@ -288,47 +291,4 @@ pub fn attr_text(attr: &Attr) -> String {
         }
         Attr::Opaque(name) => name.to_string(),
     }
-}
-
-/// What an attribute of either dialect is about.
-fn meaning(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "strides" | "stride_h" | "stride_w" => "cells the window moves",
-        "padding" => "SAME keeps sizes, VALID only full windows",
-        "explicit_paddings" => "cells added at each border",
-        "dilations" | "dilation_h_factor" | "dilation_w_factor" => {
-            "cells between taps of the window"
-        }
-        "data_format" => "order of batch, rows, columns, channels",
-        "ksize" | "filter_height" | "filter_width" => "size of the window",
-        "depth_multiplier" => "outputs for each input channel",
-        "epsilon" | "batch_norm_epsilon" => "added to the variance",
-        "is_training" => "statistics of the batch, not the stored ones",
-        "transpose_a" | "adj_x" => "first matrix transposed",
-        "transpose_b" | "adj_y" => "second matrix transposed",
-        "fused_activation_function" => "applied to the result",
-        "keep_num_dims" | "keep_dims" | "keepdims" => "reduced axes stay as size 1",
-        "axis" => "along which it works",
-        "begin_mask" | "end_mask" => "bits: take from the very start or to the end",
-        "ellipsis_mask" => "bit: stands for all axes between",
-        "new_axis_mask" => "bits: adds an axis",
-        "shrink_axis_mask" => "bits: takes one element, drops the axis",
-        "equation" => "which axes are multiplied and summed",
-        "alpha" => "slope below zero",
-        "beta" => "factor on the input",
-        "squeeze_dims" => "axes of size 1 that go",
-        "align_corners" | "half_pixel_centers" => "how pixels of both sizes meet",
-        "weights_format" => "how weights are stored",
-        "asymmetric_quantize_inputs" => "inputs quantized with a zero point",
-        "DstT" | "out_data_type" => "type of the result",
-        "SrcT" | "in_data_type" => "type of the input",
-        "keep_probability" => "share of values kept",
-        "Tidx" | "Tshape" | "Tperm" | "Tpaddings" | "Tdim" | "Tblock_shape" | "Tindices" => {
-            "type of the index input"
-        }
-        "dtype" => "type of the values",
-        "shared_name" => "name under which others find it",
-        "container" => "group of shared names",
-        _ => return None,
-    })
 }

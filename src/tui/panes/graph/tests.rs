@@ -87,9 +87,9 @@ fn scopes_open_in_place_and_close_again() {
     │                                   ╭─────────┴─────────╮                   │⠀⠀⢸⣿⠀⠀│ ││ …/stem_bn_1/batchnorm/add/y:0  │
     │                                   │▌Relu stem_relu_1  │                   │⠀⠀⣿⣿⣿⠀│ ││   scalar float32  4 B          │
     │                                   ╰─────────┬─────────╯                   │⣼⣿⣿⣿⠛⠛│ ││                                │
-    │                                             │                             │⠀⣿⣿⠀⠀⠀│ ││                                │
-    │                                    ╭────────┴────────╮                    │⢰⣿⣿⡆⠀⠀│ ││                                │
-    │                                    │▌MaxPool pool_1  │                    │⢨⣿⣿⡅⠀⠀│ ││                                │
+    │                                             │                             │⠀⣿⣿⠀⠀⠀│ ││ Types                          │
+    │                                    ╭────────┴────────╮                    │⢰⣿⣿⡆⠀⠀│ ││ T float32                      │
+    │                                    │▌MaxPool pool_1  │                    │⢨⣿⣿⡅⠀⠀│ ││   type of the values           │
     │                                    ╰────────┬────────╯                    ╰──────╯ ││                                │
     ╰────────────────────────────────────────────────────────────────────────────────────╯╰────────────────────────────────╯
     ");
@@ -111,17 +111,17 @@ fn rails_are_one_operator_a_row() {
     │ ├─●  CONV_2D conv_1              ?×4×4×64               18.5 k    295 k   18.7 KB  ││ cost     18.4 kMAC  5.3%       │
     │ ● │  CONV_2D skip_1              ?×4×4×64               2.11 k   32.8 k   2.30 KB  ││                                │
     │ ●─╯  ADD add_1                   ?×4×4×64                    –        –         –  ││ Attributes                     │
-    │ ●    MEAN mean_1                 ?×64                        2        –       8 B  ││ dilation_h_fact… 1             │
-    │ ●    FULLY_CONNECTED hidden_1    ?×32                   2.08 k   2.05 k   2.18 KB  ││   cells between taps of the w… │
-    │ ●    FULLY_CONNECTED probs_1     ?×10                      330      320     360 B  ││ dilation_w_fact… 1             │
-    │ ●    SOFTMAX StatefulPartitione… ?×10                        –        –         –  ││   cells between taps of the w… │
-    │ ●    DEQUANTIZE StatefulPartiti… ?×10                        –        –         –  ││ fused_activatio… RELU          │
-    │ ○    output_0 ?×10               ?×10                        –        –         –  ││   applied to the result        │
-    │                                                                                    ││ padding          SAME          │
-    │                                                                                    ││   SAME keeps sizes, VALID onl… │
-    │                                                                                    ││ quantized_bias_… float32       │
-    │                                                                                    ││ stride_h         1             │
-    │                                                                                    ││   cells the window moves       │
+    │ ●    MEAN mean_1                 ?×64                        2        –       8 B  ││ dilation_h_factor  1           │
+    │ ●    FULLY_CONNECTED hidden_1    ?×32                   2.08 k   2.05 k   2.18 KB  ││ dilation_w_factor  1           │
+    │ ●    FULLY_CONNECTED probs_1     ?×10                      330      320     360 B  ││   cells between the taps of    │
+    │ ●    SOFTMAX StatefulPartitione… ?×10                        –        –         –  ││   the window                   │
+    │ ●    DEQUANTIZE StatefulPartiti… ?×10                        –        –         –  ││ fused_activation_… RELU        │
+    │ ○    output_0 ?×10               ?×10                        –        –         –  ││   applied to the result in the │
+    │                                                                                    ││   same step                    │
+    │                                                                                    ││ padding            SAME        │
+    │                                                                                    ││   SAME fills up the border so  │
+    │                                                                                    ││   that sizes stay, VALID takes │
+    │                                                                                    ││   only whole windows           │
     ╰────────────────────────────────────────────────────────────────────────────────────╯╰────────────────────────────────╯
     ");
 }
