@@ -483,6 +483,7 @@ impl Hierarchy {
     /// Runs of three and more equal blocks, each feeding the next, become one scope with a count.
     fn group_repeats(&mut self, graph: &Graph) {
         let shapes = self.structures(graph);
+        let joined = self.joined();
         for index in 0..self.scopes.len() {
             let mut blocks: Vec<ScopeId> = self.scopes[index]
                 .children
@@ -496,7 +497,6 @@ impl Hierarchy {
                 continue;
             }
             blocks.sort_by_cached_key(|id| (self.position_of(Item::Scope(*id)), *id));
-            let joined = self.joined(&blocks);
             let mut from = 0;
             while from < blocks.len() {
                 let mut to = from + 1;
@@ -514,19 +514,30 @@ impl Hierarchy {
         }
     }
 
-    /// Which of these sibling scopes feed which.
-    fn joined(&self, blocks: &[ScopeId]) -> HashSet<(ScopeId, ScopeId)> {
-        let mut home: HashMap<Item, ScopeId> = HashMap::new();
-        for &block in blocks {
-            for leaf in self.leaves(Item::Scope(block)) {
-                home.insert(leaf, block);
-            }
+    /// Which scopes feed which of their siblings.
+    fn joined(&self) -> HashSet<(ScopeId, ScopeId)> {
+        // Parents come before their children.
+        let mut depth: Vec<usize> = Vec::with_capacity(self.scopes.len());
+        for scope in &self.scopes {
+            let above = scope.parent.and_then(|p| depth.get(p.index()));
+            depth.push(above.map_or(0, |d| d + 1));
         }
-        self.flows
-            .iter()
-            .filter(|f| f.value.is_some())
-            .filter_map(|f| Some((*home.get(&f.from)?, *home.get(&f.to)?)))
-            .collect()
+        let apart = |flow: &Flow| {
+            let (mut a, mut b) = (*self.home.get(&flow.from)?, *self.home.get(&flow.to)?);
+            let (mut below_a, mut below_b) = (None, None);
+            while a != b {
+                let (end, below) = match depth[a.index()] >= depth[b.index()] {
+                    true => (&mut a, &mut below_a),
+                    false => (&mut b, &mut below_b),
+                };
+                *below = Some(*end);
+                *end = self.scope(*end).parent?;
+            }
+            below_a.zip(below_b)
+        };
+        // What only has to run before is no flow of data.
+        let flows = self.flows.iter().filter(|f| f.value.is_some());
+        flows.filter_map(apart).collect()
     }
 
     fn group(&mut self, parent: ScopeId, blocks: &[ScopeId]) {
