@@ -1,5 +1,6 @@
 //! Tree: everything in the model by level. Children are made when a row is opened.
 
+mod detail;
 mod names;
 mod rows;
 
@@ -22,7 +23,7 @@ use crate::tui::jobs::Output;
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::{Split, describe, facts::Facts, inside, panel, panel_note};
+use crate::tui::widgets::{Split, inside, panel, panel_note};
 
 /// The rows below a row. Those of a scope are only made when they are drawn: there may be a million of them.
 enum Below {
@@ -618,78 +619,6 @@ impl TreePane {
             spans.push(Span::styled(text::right(&macs, MACS), theme[Role::Number]));
         }
         Line::from(spans)
-    }
-
-    fn detail(&self, view: &View, wide: usize) -> Facts {
-        let (model, theme) = (view.model, view.theme);
-        let path = self.selected();
-        let meta = |at: usize| model.meta_graphs.get(at);
-        match path.last() {
-            Some(Id::Node(m, graph, id)) => match meta(*m).and_then(|m| m.graphs.get(*graph)) {
-                Some(g) => describe::node(g, *id, wide, theme),
-                None => Facts::new(0),
-            },
-            Some(Id::Signature(m, at)) => {
-                match meta(*m).and_then(|m| Some((m, m.signatures.get(*at)?))) {
-                    Some((m, signature)) => describe::signature(m, signature, wide, theme),
-                    None => Facts::new(0),
-                }
-            }
-            Some(Id::Graph(m, graph)) => match meta(*m).and_then(|m| m.graphs.get(*graph)) {
-                Some(g) => describe::graph(g, wide, theme),
-                None => Facts::new(0),
-            },
-            Some(id) => self.summary(id, view),
-            None => Facts::new(0),
-        }
-    }
-
-    fn summary(&self, id: &Id, view: &View) -> Facts {
-        let (model, theme) = (view.model, view.theme);
-        let mut facts = Facts::new(10);
-        if let Some(row) = self.chosen_row(model) {
-            if row.items > 0 {
-                facts.add(theme, "holds", text::count(row.items as u64));
-            }
-            if row.bytes > 0 {
-                facts.add(theme, "bytes", text::count(row.bytes));
-            }
-            if row.macs > 0 {
-                facts.add(theme, "cost", format!("{} a run", text::macs(row.macs)));
-            }
-        }
-        match id {
-            Id::Meta(at) => {
-                if let Some(meta) = model.meta_graphs.get(*at) {
-                    facts.add(theme, "signatures", meta.signatures.len().to_string());
-                    facts.add(theme, "graphs", meta.graphs.len().to_string());
-                    if !meta.objects.nodes.is_empty() {
-                        facts.add(theme, "objects", meta.objects.nodes.len().to_string());
-                    }
-                    for (name, n) in &meta.collections {
-                        facts.add(theme, "collection", format!("{name}  {n}"));
-                    }
-                    if let Some(init) = meta.init.and_then(|n| Some(meta.graphs.first()?.node(n))) {
-                        facts.add(theme, "init", init.name.to_string());
-                    }
-                }
-            }
-            Id::Variable(at) => {
-                if let Some(v) = model.variables.get(at.0 as usize) {
-                    facts.add(theme, "values", format!("{} {}", v.dtype, v.shape));
-                    facts.add(
-                        theme,
-                        "shard",
-                        format!("{} at {}", v.shard, text::count(v.offset)),
-                    );
-                    for owner in &v.owners {
-                        facts.add(theme, "owner", owner.to_string());
-                    }
-                }
-            }
-            _ => {}
-        }
-        facts
     }
 }
 
