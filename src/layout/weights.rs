@@ -58,6 +58,12 @@ fn is_source(op: &str) -> bool {
 fn acts(op: &str) -> bool {
     const PREFIXES: &[&str] = &[
         "Assign",
+        "EagerPyFunc",
+        "MatchingFiles",
+        "Print",
+        "PyFunc",
+        "ReadFile",
+        "WriteFile",
         "Save",
         "Restore",
         "Random",
