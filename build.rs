@@ -16,8 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=build.rs");
     let set = protox::compile(FILES, ["proto"])?;
-    let mut table = String::from("pub(super) static MESSAGES: &[Message] = &[\n");
-    let mut enums = String::from("pub(super) static ENUMS: &[Enum] = &[\n");
+    let mut table = String::from("pub static MESSAGES: &[Message] = &[\n");
+    let mut enums = String::from("pub static ENUMS: &[Enum] = &[\n");
     for file in &set.file {
         for message in &file.message_type {
             describe(&mut table, file.package(), message)?;
@@ -45,6 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         // An attribute is a number or a name as a rule; these would make each as large as a tensor's head.
         .boxed(".mexplore.AttrValue.value.tensor")
         .boxed(".mexplore.AttrValue.value.list")
+        // Errors look messages up in the table of fields.
+        .enable_type_names()
         .compile_fds(set)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod attrs;
 mod bundle;
+mod fields;
 mod folder;
 mod graph;
 pub(super) mod node_def;
@@ -16,6 +17,7 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 mod variables;
+mod wire;
 
 use std::path::Path;
 
@@ -44,7 +46,14 @@ pub fn read(file: &Path) -> Result<Model> {
     let text_format = file.extension().is_some_and(|e| e == "pbtxt");
     let size = bytes.len();
     let mut warnings = Vec::new();
-    let (proto, graph_defs) = decode(bytes, text_format).map_err(|e| e.in_file(file))?;
+    // Of text, the binary form has no place in the file.
+    let binary = (!text_format).then(|| bytes.clone());
+    let located = |error: Error| {
+        let fault = binary.as_ref().and_then(|b| pb::fault::<pb::SavedModel>(b));
+        let fault = fault.map(|fault| fault.at("SavedModel").hint(pb::DAMAGED));
+        fault.unwrap_or(error).in_file(file)
+    };
+    let (proto, graph_defs) = decode(bytes, text_format).map_err(located)?;
     let files = folder::files(folder);
     let mut bundle = bundle::open(&folder.join("variables/variables"), &mut warnings);
     variables::describe(&mut bundle);
@@ -52,7 +61,7 @@ pub fn read(file: &Path) -> Result<Model> {
     let parts = proto.meta_graphs.into_iter().zip(graph_defs);
     for (index, parts) in parts.enumerate() {
         let read = meta_graph_of(parts, size, &files, &mut bundle, &mut warnings)
-            .map_err(|e| e.at(format_args!("MetaGraph {index}")).in_file(file))?;
+            .map_err(|e| located(e.at(format_args!("MetaGraph {index}"))))?;
         meta_graphs.push(read);
     }
     Ok(Model {

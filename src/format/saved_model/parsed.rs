@@ -170,5 +170,5 @@ fn skip(number: u32, wire: WireType, rest: &mut Bytes) -> Result<()> {
 }
 
 fn damaged(what: impl std::fmt::Display) -> Error {
-    Error::unreadable(what.to_string()).hint("the file is cut off or damaged")
+    Error::unreadable(what.to_string()).hint(pb::DAMAGED)
 }

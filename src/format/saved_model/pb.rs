@@ -4,18 +4,30 @@
 #![allow(clippy::enum_variant_names, clippy::large_enum_variant)]
 
 use bytes::Bytes;
-use prost::Message;
+use prost::{Message, Name};
 
+use super::wire;
 use crate::error::{Error, Result};
 
 include!(concat!(env!("OUT_DIR"), "/mexplore.rs"));
 
 /// Decodes a message; its `bytes` fields stay slices of `bytes`.
-pub fn decode<M: Message + Default>(bytes: Bytes, what: &str) -> Result<M> {
-    let length = bytes.len();
-    M::decode(bytes).map_err(|e| {
-        Error::unreadable(format!("{e} ({length} bytes)"))
-            .at(what)
-            .hint("the file is cut off or damaged")
+pub fn decode<M: Message + Name + Default>(bytes: Bytes, what: &str) -> Result<M> {
+    M::decode(bytes.clone()).map_err(|e| {
+        let place = |e: Error| e.at(what).hint(DAMAGED);
+        place(fault::<M>(&bytes).unwrap_or_else(|| Error::unreadable(e.to_string())))
     })
 }
+
+/// The first thing that is wrong in these bytes of a message: byte, field and what it is.
+pub fn fault<M: Name>(bytes: &[u8]) -> Option<Error> {
+    let fault = wire::fault(bytes, &format!(".{}", M::full_name()))?;
+    let place = match &*fault.path {
+        "" => format!("byte {} of {}", fault.at, bytes.len()),
+        path => format!("byte {} of {}: {path}", fault.at, bytes.len()),
+    };
+    Some(Error::unreadable(fault.what).at(place))
+}
+
+/// What to do about a file that does not decode.
+pub const DAMAGED: &str = "the file is cut off or damaged";

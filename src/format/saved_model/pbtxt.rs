@@ -8,44 +8,8 @@ use std::collections::HashMap;
 use lexer::{Lexer, Token};
 use prost::encoding::{WireType, encode_key, encode_varint};
 
+use super::fields::{ENUMS, Field, Kind, MESSAGES, Message};
 use crate::error::{Error, Result};
-
-include!(concat!(env!("OUT_DIR"), "/fields.rs"));
-
-pub(super) struct Message {
-    name: &'static str,
-    fields: &'static [Field],
-}
-
-struct Field {
-    name: &'static str,
-    number: u32,
-    kind: Kind,
-    repeated: bool,
-    /// The message or enum of the field.
-    of: &'static str,
-}
-
-pub(super) struct Enum {
-    name: &'static str,
-    values: &'static [(&'static str, i32)],
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Double,
-    Float,
-    Int64,
-    Uint64,
-    Int32,
-    Fixed32,
-    Bool,
-    String,
-    Message,
-    Bytes,
-    Uint32,
-    Enum,
-}
 
 /// Messages inside messages, as in the binary form.
 const DEEPEST: usize = 100;
