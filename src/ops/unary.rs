@@ -281,11 +281,11 @@ fn cast_from<X: Castable + Element + 'static>(
     fn run<X: Castable + Element, O: CastTarget + bytemuck::Pod>(rules: Rules) -> Result<Prepared> {
         Prepared::function(move |io| {
             let x = io.input::<X>(0)?;
-            cast::cast(
-                rules,
-                x,
-                bytemuck::cast_slice_mut::<u8, O>(io.output_bytes(0)?),
-            );
+            // No bytes may stand anywhere, where no number could.
+            match io.output_bytes(0)? {
+                [] => {}
+                bytes => cast::cast(rules, x, bytemuck::cast_slice_mut::<u8, O>(bytes)),
+            }
             Ok(())
         })
     }
