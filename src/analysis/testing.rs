@@ -1,11 +1,8 @@
 //! Small models for the tests of this room.
 
-use std::path::PathBuf;
-
 use crate::model::{
-    Attr, Attrs, DType, Details, Dialect, FileEntry, Format, Graph, GraphKind, MetaGraph, Model,
-    Name, Node, ObjectGraph, Port, SavedModelDetails, Shape, Signature, Tensor, TensorData,
-    TfliteDetails, Value, ValueId, Variable, VariableRole,
+    Attr, Attrs, DType, Dialect, FileEntry, Graph, GraphKind, MetaGraph, Model, Name, Node, Port,
+    Shape, Signature, Tensor, TensorData, Value, ValueId, Variable, VariableRole,
 };
 
 pub fn main_graph() -> Graph {
@@ -69,22 +66,10 @@ pub fn call(graph: &mut Graph, name: &str, function: &str, inputs: &[ValueId]) -
 
 /// A model with one signature through graph 0.
 pub fn model(graphs: Vec<Graph>, inputs: &[ValueId], outputs: &[ValueId]) -> Model {
-    let port = |word: &str, index: usize, id: ValueId| {
-        let value = graphs[0].value(id);
-        Port {
-            name: format!("{word}{index}").into(),
-            tensor: Some(value.name.clone()),
-            value: Some(id),
-            dtype: value.dtype,
-            reference: false,
-            shape: value.shape.clone(),
-            shape_absent: false,
-            quantization: None,
-        }
-    };
     let ports = |word: &str, ids: &[ValueId]| {
         let all = ids.iter().enumerate();
-        all.map(|(i, &id)| port(word, i, id)).collect()
+        all.map(|(i, &id)| Port::of(format!("{word}{i}"), &graphs[0], id))
+            .collect()
     };
     let signature = Signature {
         key: "serving_default".into(),
@@ -95,49 +80,18 @@ pub fn model(graphs: Vec<Graph>, inputs: &[ValueId], outputs: &[ValueId]) -> Mod
         implied: false,
         deprecated_tag: None,
     };
-    let dialect = graphs[0].dialect;
-    let tf = dialect == Dialect::Tf;
-    Model {
-        name: "made".to_owned(),
-        path: PathBuf::new(),
-        format: if tf {
-            Format::SavedModel
-        } else {
-            Format::Tflite
-        },
-        files: vec![FileEntry {
-            path: if tf { "saved_model.pb" } else { "made.tflite" }.to_owned(),
-            bytes: 1000,
-        }],
-        versions: Vec::new(),
-        version: None,
-        meta_graphs: vec![MetaGraph {
-            tags: if tf {
-                vec!["serve".to_owned()]
-            } else {
-                Vec::new()
-            },
-            tensorflow_version: String::new(),
-            producer: 0,
-            dialect,
-            graphs,
-            signatures: vec![signature],
-            objects: ObjectGraph::default(),
-            assets: Vec::new(),
-            init: None,
-            saver: Vec::new(),
-            collections: Vec::new(),
-        }],
-        variables: Vec::new(),
-        shards: Vec::new(),
-        metadata: Vec::new(),
-        attachments: Vec::new(),
-        details: match tf {
-            true => Details::SavedModel(SavedModelDetails::default()),
-            false => Details::Tflite(TfliteDetails::default()),
-        },
-        warnings: Vec::new(),
+    let mut meta_graph = MetaGraph::new(graphs[0].dialect, graphs, vec![signature]);
+    let mut file = "made.tflite";
+    if meta_graph.dialect == Dialect::Tf {
+        meta_graph.tags = vec!["serve".to_owned()];
+        file = "saved_model.pb";
     }
+    let mut model = Model::new("made", meta_graph);
+    model.files = vec![FileEntry {
+        path: file.to_owned(),
+        bytes: 1000,
+    }];
+    model
 }
 
 /// A variable of the bundle with these values.

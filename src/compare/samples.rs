@@ -90,14 +90,8 @@ mod tests {
 
     fn port(name: &str, dtype: DType, quantization: Option<Quantization>) -> Port {
         Port {
-            name: name.into(),
-            tensor: None,
-            value: None,
-            dtype,
-            reference: false,
-            shape_absent: false,
-            shape: Shape::of(&[2]),
             quantization,
+            ..Port::new(name, dtype, Shape::of(&[2]))
         }
     }
 

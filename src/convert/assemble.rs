@@ -1,10 +1,7 @@
 //! A model in the TFLite dialect around finished graphs.
 
-use std::path::PathBuf;
-
 use crate::model::{
-    Details, Dialect, Format, Graph, MetaGraph, Model, Name, ObjectGraph, Port, Shape, Signature,
-    TfliteDetails, ValueId,
+    Details, Dialect, Graph, MetaGraph, Model, Name, Port, Shape, Signature, TfliteDetails, ValueId,
 };
 
 /// The model of `graphs`, one per signature of the source and in the same order.
@@ -15,37 +12,13 @@ pub fn model(name: &str, signatures: &[&Signature], graphs: Vec<Graph>) -> Model
         .enumerate()
         .map(|(index, (source, graph))| signature(source, index, graph))
         .collect();
-    Model {
-        name: name.to_owned(),
-        path: PathBuf::new(),
-        format: Format::Tflite,
-        files: Vec::new(),
-        versions: Vec::new(),
-        version: None,
-        meta_graphs: vec![MetaGraph {
-            tags: Vec::new(),
-            tensorflow_version: String::new(),
-            producer: 0,
-            dialect: Dialect::Tflite,
-            graphs,
-            signatures: made,
-            objects: ObjectGraph::default(),
-            assets: Vec::new(),
-            init: None,
-            saver: Vec::new(),
-            collections: Vec::new(),
-        }],
-        variables: Vec::new(),
-        shards: Vec::new(),
-        metadata: Vec::new(),
-        attachments: Vec::new(),
-        details: Details::Tflite(TfliteDetails {
-            schema_version: 3,
-            description: concat!("mexplore ", env!("CARGO_PKG_VERSION")).to_owned(),
-            ..TfliteDetails::default()
-        }),
-        warnings: Vec::new(),
-    }
+    let mut model = Model::new(name, MetaGraph::new(Dialect::Tflite, graphs, made));
+    model.details = Details::Tflite(TfliteDetails {
+        schema_version: 3,
+        description: concat!("mexplore ", env!("CARGO_PKG_VERSION")).to_owned(),
+        ..TfliteDetails::default()
+    });
+    model
 }
 
 fn signature(source: &Signature, graph_index: usize, graph: &Graph) -> Signature {
@@ -53,7 +26,7 @@ fn signature(source: &Signature, graph_index: usize, graph: &Graph) -> Signature
         ports
             .iter()
             .zip(values)
-            .filter_map(|(port, value)| Some(of(port, (*value)?, graph)))
+            .filter_map(|(port, value)| Some(Port::of(port.name.clone(), graph, (*value)?)))
             .collect()
     };
     Signature {
@@ -64,21 +37,6 @@ fn signature(source: &Signature, graph_index: usize, graph: &Graph) -> Signature
         inputs: ports(&source.inputs, &graph.inputs),
         outputs: ports(&source.outputs, &graph.outputs),
         implied: source.implied,
-    }
-}
-
-/// The port as the finished graph has it.
-pub fn of(port: &Port, id: ValueId, graph: &Graph) -> Port {
-    let value = graph.value(id);
-    Port {
-        name: port.name.clone(),
-        tensor: Some(value.name.clone()),
-        value: Some(id),
-        dtype: value.dtype,
-        reference: false,
-        shape_absent: false,
-        shape: value.shape.clone(),
-        quantization: value.quantization.clone(),
     }
 }
 

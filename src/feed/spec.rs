@@ -125,16 +125,7 @@ pub(super) mod tests {
     use crate::model::Shape;
 
     pub fn port(dtype: DType, dims: &[i64]) -> Port {
-        Port {
-            name: "x".into(),
-            tensor: None,
-            value: None,
-            dtype,
-            reference: false,
-            shape_absent: false,
-            shape: Shape(Some(dims.to_vec())),
-            quantization: None,
-        }
+        Port::new("x", dtype, Shape(Some(dims.to_vec())))
     }
 
     #[test]

@@ -202,6 +202,25 @@ pub struct MetaGraph {
     pub collections: Vec<(String, usize)>,
 }
 
+impl MetaGraph {
+    /// Graphs of one dialect and the ways into them, with nothing else.
+    pub fn new(dialect: Dialect, graphs: Vec<Graph>, signatures: Vec<Signature>) -> Self {
+        MetaGraph {
+            tags: Vec::new(),
+            tensorflow_version: String::new(),
+            producer: 0,
+            dialect,
+            graphs,
+            signatures,
+            objects: ObjectGraph::default(),
+            assets: Vec::new(),
+            init: None,
+            saver: Vec::new(),
+            collections: Vec::new(),
+        }
+    }
+}
+
 /// An AssetFileDef: the tensor that gets the path, and the file under `assets/`.
 #[derive(Debug, Clone)]
 pub struct Asset {
@@ -212,6 +231,32 @@ pub struct Asset {
 }
 
 impl Model {
+    /// A model of one MetaGraph in the file kind of its dialect, made in memory.
+    pub fn new(name: impl Into<String>, meta_graph: MetaGraph) -> Self {
+        let (format, details) = match meta_graph.dialect {
+            Dialect::Tf => (
+                Format::SavedModel,
+                Details::SavedModel(SavedModelDetails::default()),
+            ),
+            Dialect::Tflite => (Format::Tflite, Details::Tflite(TfliteDetails::default())),
+        };
+        Model {
+            name: name.into(),
+            path: PathBuf::new(),
+            format,
+            files: Vec::new(),
+            versions: Vec::new(),
+            version: None,
+            meta_graphs: vec![meta_graph],
+            variables: Vec::new(),
+            shards: Vec::new(),
+            metadata: Vec::new(),
+            attachments: Vec::new(),
+            details,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Bytes of all files of the model.
     pub fn total_bytes(&self) -> u64 {
         self.files.iter().map(|f| f.bytes).sum()

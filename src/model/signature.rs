@@ -2,7 +2,7 @@
 
 use super::Name;
 use super::dtype::DType;
-use super::graph::ValueId;
+use super::graph::{Graph, ValueId};
 use super::quantization::Quantization;
 use super::shape::Shape;
 
@@ -38,6 +38,33 @@ pub struct Port {
     /// A SavedModel's signature states no shape at all, which TensorFlow's own tools read as a scalar.
     pub shape_absent: bool,
     pub quantization: Option<Quantization>,
+}
+
+impl Port {
+    /// A port with no value behind it.
+    pub fn new(name: impl Into<Name>, dtype: DType, shape: Shape) -> Self {
+        Port {
+            name: name.into(),
+            tensor: None,
+            value: None,
+            dtype,
+            reference: false,
+            shape,
+            shape_absent: false,
+            quantization: None,
+        }
+    }
+
+    /// The value `id` of `graph` under the name `name`.
+    pub fn of(name: impl Into<Name>, graph: &Graph, id: ValueId) -> Self {
+        let value = graph.value(id);
+        Port {
+            tensor: Some(value.name.clone()),
+            value: Some(id),
+            quantization: value.quantization.clone(),
+            ..Port::new(name, value.dtype, value.shape.clone())
+        }
+    }
 }
 
 impl Signature {

@@ -250,16 +250,7 @@ mod tests {
     use crate::model::{DType, Shape};
 
     fn port(name: &str, dims: &[i64]) -> Port {
-        Port {
-            name: name.into(),
-            tensor: None,
-            value: None,
-            dtype: DType::Float32,
-            reference: false,
-            shape_absent: false,
-            shape: Shape(Some(dims.to_vec())),
-            quantization: None,
-        }
+        Port::new(name, DType::Float32, Shape(Some(dims.to_vec())))
     }
 
     #[test]

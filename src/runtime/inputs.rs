@@ -173,16 +173,7 @@ mod tests {
     use crate::model::{Quantization, Shape};
 
     fn port(name: &str, dtype: DType, shape: &[i64]) -> Port {
-        Port {
-            name: name.into(),
-            tensor: None,
-            value: None,
-            dtype,
-            reference: false,
-            shape_absent: false,
-            shape: Shape(Some(shape.to_vec())),
-            quantization: None,
-        }
+        Port::new(name, dtype, Shape(Some(shape.to_vec())))
     }
 
     #[test]

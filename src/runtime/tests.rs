@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    Attr, Attrs, DType, Details, Dialect, Format, Graph, GraphKind, MetaGraph, Model, Node,
-    ObjectGraph, Port, Quantization, Shape, Signature, Sparse, SparseDim, SparseIndices, Sparsity,
-    TensorData, TfliteDetails, Value, ValueId,
+    Attr, Attrs, DType, Dialect, Graph, GraphKind, MetaGraph, Model, Node, Port, Quantization,
+    Shape, Signature, Sparse, SparseDim, SparseIndices, Sparsity, TensorData, Value, ValueId,
 };
 
 /// A graph under construction.
@@ -41,19 +40,7 @@ impl Net {
 
     pub fn finish(mut self, outputs: &[ValueId]) -> Model {
         self.0.outputs = outputs.iter().copied().map(Some).collect();
-        let port = |id: &ValueId| {
-            let value = self.0.value(*id);
-            Port {
-                name: value.name.clone(),
-                tensor: Some(value.name.clone()),
-                value: Some(*id),
-                dtype: value.dtype,
-                reference: false,
-                shape_absent: false,
-                shape: value.shape.clone(),
-                quantization: value.quantization.clone(),
-            }
-        };
+        let port = |id: &ValueId| Port::of(&*self.0.value(*id).name, &self.0, *id);
         let signature = Signature {
             key: "serving_default".into(),
             method: "".into(),
@@ -63,33 +50,10 @@ impl Net {
             outputs: outputs.iter().map(port).collect(),
             implied: true,
         };
-        Model {
-            name: "net".into(),
-            path: "net.tflite".into(),
-            format: Format::Tflite,
-            files: Vec::new(),
-            versions: Vec::new(),
-            version: None,
-            meta_graphs: vec![MetaGraph {
-                tags: Vec::new(),
-                tensorflow_version: String::new(),
-                producer: 0,
-                dialect: self.0.dialect,
-                graphs: vec![self.0],
-                signatures: vec![signature],
-                objects: ObjectGraph::default(),
-                assets: Vec::new(),
-                init: None,
-                saver: Vec::new(),
-                collections: Vec::new(),
-            }],
-            variables: Vec::new(),
-            shards: Vec::new(),
-            metadata: Vec::new(),
-            attachments: Vec::new(),
-            details: Details::Tflite(TfliteDetails::default()),
-            warnings: Vec::new(),
-        }
+        Model::new(
+            "net",
+            MetaGraph::new(self.0.dialect, vec![self.0], vec![signature]),
+        )
     }
 }
 

@@ -15,8 +15,8 @@ use super::{metadata, packed, subgraph};
 use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
 use crate::model::{
-    Details, Dialect, FileEntry, Format, Graph, MetaGraph, Metadata, Model, Name, ObjectGraph,
-    OperatorCode, Port, Signature, TensorData, TfliteDetails, ValueId,
+    Details, Dialect, FileEntry, Graph, MetaGraph, Metadata, Model, Name, OperatorCode, Port,
+    Signature, TensorData, TfliteDetails, ValueId,
 };
 
 /// Least bytes of a file with a root offset and an identifier.
@@ -155,36 +155,19 @@ impl Reader<'_> {
             bytes: self.file.len() as u64,
         }];
         files.extend(side_files);
-        Ok(Model {
-            name,
-            path: self.path.to_path_buf(),
-            format: Format::Tflite,
-            files,
-            versions: Vec::new(),
-            version: None,
-            meta_graphs: vec![MetaGraph {
-                tags: Vec::new(),
-                tensorflow_version: tensorflow_version.unwrap_or_default(),
-                producer: 0,
-                dialect: Dialect::Tflite,
-                graphs,
-                signatures,
-                objects: ObjectGraph::default(),
-                assets: Vec::new(),
-                init: None,
-                saver: Vec::new(),
-                collections: Vec::new(),
-            }],
-            variables: Vec::new(),
-            shards: Vec::new(),
-            metadata,
-            attachments,
-            details: Details::Tflite(details),
-            warnings: std::mem::take(&mut self.warnings)
-                .into_iter()
-                .map(|w| w.in_file(self.path))
-                .collect(),
-        })
+        let mut meta_graph = MetaGraph::new(Dialect::Tflite, graphs, signatures);
+        meta_graph.tensorflow_version = tensorflow_version.unwrap_or_default();
+        let mut model = Model::new(name, meta_graph);
+        model.path = self.path.to_path_buf();
+        model.files = files;
+        model.metadata = metadata;
+        model.attachments = attachments;
+        model.details = Details::Tflite(details);
+        model.warnings = std::mem::take(&mut self.warnings)
+            .into_iter()
+            .map(|w| w.in_file(self.path))
+            .collect();
+        Ok(model)
     }
 
     fn read_buffers(&mut self, root: Table<'_>) -> Result<()> {
@@ -432,7 +415,7 @@ fn read_signature(table: Table<'_>, graphs: &[Graph]) -> Result<Signature> {
                     graph.values.len()
                 )));
             }
-            ports.push(port(graph, name.into(), ValueId(index)));
+            ports.push(Port::of(name, graph, ValueId(index)));
         }
         ports.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(ports)
@@ -450,20 +433,6 @@ fn read_signature(table: Table<'_>, graphs: &[Graph]) -> Result<Signature> {
     })
 }
 
-fn port(graph: &Graph, name: Name, id: ValueId) -> Port {
-    let value = graph.value(id);
-    Port {
-        name,
-        tensor: Some(value.name.clone()),
-        value: Some(id),
-        dtype: value.dtype,
-        reference: false,
-        shape_absent: false,
-        shape: value.shape.clone(),
-        quantization: value.quantization.clone(),
-    }
-}
-
 /// The inputs and outputs of the first subgraph, in its order, under the names of their tensors.
 fn implied(graph: &Graph) -> Signature {
     let ports = |ids: &[Option<ValueId>]| {
@@ -477,7 +446,7 @@ fn implied(graph: &Graph) -> Signature {
                     true => Name::from(format!("#{index}")),
                     false => name.clone(),
                 };
-                port(graph, names.take(name), id)
+                Port::of(names.take(name), graph, id)
             })
             .collect()
     };

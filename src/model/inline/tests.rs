@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Attr, Attrs, DType, ObjectGraph, Port, Shape};
+use crate::model::{Attr, Attrs, DType, Port, Shape};
 
 /// `name = op(inputs)` with one float output.
 fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[ValueId]) -> ValueId {
@@ -41,38 +41,21 @@ fn function(name: &str, body: impl FnOnce(&mut Graph, ValueId) -> ValueId) -> Gr
 
 fn model(main: Graph, functions: Vec<Graph>, input: ValueId, output: ValueId) -> MetaGraph {
     let port = |name: &str, value| Port {
-        name: name.into(),
-        tensor: None,
         value: Some(value),
-        dtype: DType::Float32,
-        reference: false,
-        shape_absent: false,
-        shape: Shape::UNKNOWN,
-        quantization: None,
+        ..Port::new(name, DType::Float32, Shape::UNKNOWN)
     };
     let mut graphs = vec![main];
     graphs.extend(functions);
-    MetaGraph {
-        tags: vec!["serve".into()],
-        tensorflow_version: String::new(),
-        producer: 0,
-        dialect: Dialect::Tf,
-        graphs,
-        signatures: vec![Signature {
-            key: "s".into(),
-            method: "".into(),
-            deprecated_tag: None,
-            graph: 0,
-            inputs: vec![port("in", input)],
-            outputs: vec![port("out", output)],
-            implied: false,
-        }],
-        objects: ObjectGraph::default(),
-        assets: Vec::new(),
-        init: None,
-        saver: Vec::new(),
-        collections: Vec::new(),
-    }
+    let signature = Signature {
+        key: "s".into(),
+        method: "".into(),
+        deprecated_tag: None,
+        graph: 0,
+        inputs: vec![port("in", input)],
+        outputs: vec![port("out", output)],
+        implied: false,
+    };
+    MetaGraph::new(Dialect::Tf, graphs, vec![signature])
 }
 
 fn main_with_call(function: &str) -> (Graph, ValueId, ValueId) {

@@ -5,27 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::model::{
-    Attachment, Attr, DType, Details, Dialect, Format, Graph, GraphKind, MetaGraph, Metadata,
-    Model, Name, Node, ObjectGraph, Port, Quantization, QuantizationDetails, Shape, Signature,
-    Sparse, SparseDim, SparseIndices, Sparsity, Tensor, TensorData, TfliteDetails, Value, ValueId,
+    Attachment, Attr, DType, Details, Dialect, Graph, GraphKind, MetaGraph, Metadata, Model, Name,
+    Node, Port, Quantization, QuantizationDetails, Shape, Signature, Sparse, SparseDim,
+    SparseIndices, Sparsity, Tensor, TensorData, TfliteDetails, Value, ValueId,
 };
 
 /// FULLY_CONNECTED of int8 with int4 weights, a custom operator, strings, a sparse constant, blockwise scales.
 pub(super) fn model() -> Model {
     let graph = graph();
-    let port = |name: &str, id: u32| {
-        let value = &graph.values[id as usize];
-        Port {
-            name: name.into(),
-            tensor: Some(value.name.clone()),
-            value: Some(ValueId(id)),
-            dtype: value.dtype,
-            reference: false,
-            shape_absent: false,
-            shape: value.shape.clone(),
-            quantization: value.quantization.clone(),
-        }
-    };
+    let port = |name: &str, id: u32| Port::of(name, &graph, ValueId(id));
     let signature = Signature {
         key: "serving_default".into(),
         method: Name::from(""),
@@ -35,45 +23,24 @@ pub(super) fn model() -> Model {
         outputs: vec![port("z", 5)],
         implied: false,
     };
-    Model {
-        name: "made".to_owned(),
-        path: Default::default(),
-        format: Format::Tflite,
-        files: Vec::new(),
-        versions: Vec::new(),
-        version: None,
-        meta_graphs: vec![MetaGraph {
-            tags: Vec::new(),
-            tensorflow_version: String::new(),
-            producer: 0,
-            dialect: Dialect::Tflite,
-            graphs: vec![graph],
-            signatures: vec![signature],
-            objects: ObjectGraph::default(),
-            assets: Vec::new(),
-            init: None,
-            saver: Vec::new(),
-            collections: Vec::new(),
-        }],
-        variables: Vec::new(),
-        shards: Vec::new(),
-        metadata: vec![Metadata {
-            name: "note".to_owned(),
-            data: Bytes::from_static(b"kept"),
-            decoded: None,
-        }],
-        attachments: vec![Attachment {
-            name: "labels.txt".to_owned(),
-            bytes: 4,
-            data: Bytes::from_static(b"a\nb\n"),
-        }],
-        details: Details::Tflite(TfliteDetails {
-            schema_version: 3,
-            description: "made".to_owned(),
-            ..TfliteDetails::default()
-        }),
-        warnings: Vec::new(),
-    }
+    let meta_graph = MetaGraph::new(Dialect::Tflite, vec![graph], vec![signature]);
+    let mut model = Model::new("made", meta_graph);
+    model.metadata = vec![Metadata {
+        name: "note".to_owned(),
+        data: Bytes::from_static(b"kept"),
+        decoded: None,
+    }];
+    model.attachments = vec![Attachment {
+        name: "labels.txt".to_owned(),
+        bytes: 4,
+        data: Bytes::from_static(b"a\nb\n"),
+    }];
+    model.details = Details::Tflite(TfliteDetails {
+        schema_version: 3,
+        description: "made".to_owned(),
+        ..TfliteDetails::default()
+    });
+    model
 }
 
 fn graph() -> Graph {

@@ -137,16 +137,8 @@ mod tests {
 
     #[test]
     fn choices_go_round_and_samples_count() {
-        let mut input = Input::new(Port {
-            name: "x".into(),
-            tensor: None,
-            value: None,
-            dtype: DType::Float32,
-            reference: false,
-            shape_absent: false,
-            shape: Shape(Some(vec![-1, 2])),
-            quantization: None,
-        });
+        let shape = Shape(Some(vec![-1, 2]));
+        let mut input = Input::new(Port::new("x", DType::Float32, shape));
         input.sets.push(SampleSet {
             name: "set".to_owned(),
             path: "digits.npz".into(),
