@@ -83,6 +83,7 @@ commands! {
     Verify "verify" ["v"] In(&[Variables]), "verify", "Check the checksum of every entry";
     CycleText "cycle-text" ["t"] In(&[Source]), "what", "Show another text: signature, node, graph, metadata";
     ViewMode "view-mode" ["v"] In(&[Graph, Tensors]), "view", "Another view of the same thing";
+    Axes "axes" ["x"] In(&[Tensors]), "axes", "Choose the two axes of the grid";
     Overlay "overlay" ["o"] In(&[Graph]), "colour by", "Choose what the colours mean";
     ZoomIn "zoom-in" ["+", "="] In(&[Graph]), "closer", "Closer";
     ZoomOut "zoom-out" ["z", "-"] In(&[Graph]), "farther", "Farther";
@@ -92,6 +93,8 @@ commands! {
     PanRight "pan-right" ["L", "Shift-Right"] In(&[Graph]), "pan", "Move the view right";
     PanUp "pan-up" ["K", "Shift-Up"] In(&[Graph]), "pan", "Move the view up";
     PanDown "pan-down" ["J", "Shift-Down"] In(&[Graph]), "pan", "Move the view down";
+    Producer "producer" ["<", ","] In(&[Graph]), "before", "To the operator that feeds the chosen one";
+    Consumer "consumer" [">", "."] In(&[Graph]), "after", "To the operator that takes its result";
     NextGraph "next-graph" ["]"] In(&[Graph]), "next graph", "The next function or subgraph";
     PrevGraph "prev-graph" ["["] In(&[Graph]), "previous graph", "The previous function or subgraph";
 

@@ -25,6 +25,8 @@ pub enum Output {
     Costs(Vec<crate::analysis::Costs>),
     Tensors(Box<super::panes::tensors::Listed>),
     Drawn(Box<super::panes::graph::Seen>),
+    /// Of each listed tensor the share of zeros.
+    Zeros(Vec<Option<f64>>),
     Tensor(Box<super::panes::tensors::Loaded>),
     Verified(Vec<crate::analysis::Check>),
     Coloured(super::panes::source::Coloured),

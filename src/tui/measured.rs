@@ -73,10 +73,13 @@ impl Measured {
         let (Some(meta), false) = (meta, inner.is_empty()) else {
             return;
         };
-        let rows = inner.iter().map(|row| {
+        // An operator that stands for several of the other side gives what the last of them gives.
+        let mut last: HashMap<&str, f64> = HashMap::new();
+        for row in inner {
             let node = if first { &row.node_a } else { &row.node_b };
-            (node.as_str(), row.sqnr_db)
-        });
+            last.insert(node, row.sqnr_db);
+        }
+        let rows = last.into_iter();
         self.errors = Some(by_node(meta, found, signature.graph, rows, f64::min));
         self.version += 1;
     }

@@ -93,6 +93,60 @@ fn a_search_is_remembered() {
 }
 
 #[test]
+fn words_are_found_within_a_text() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "6 / F L O A T Enter");
+    shows(&app, &["\"FLOAT\" in 2 of", "float32"]);
+    press(&mut app, "n");
+    shows(&app, &["hit 2 of 2"]);
+    press(&mut app, "Esc");
+    assert!(!screen(&app, 120, 36).contains("FLOAT"));
+}
+
+#[test]
+fn the_graph_shows_what_a_comparison_found() {
+    let mut app = app(&["digits_cnn.int8.tflite", "digits_cnn"]);
+    press(&mut app, "3 v o o o o o");
+    shows(&app, &["error · not compared yet: press d"]);
+    press(&mut app, "d 3");
+    let text = screen(&app, 120, 36);
+    let row = |name: &str| text.lines().find(|l| l.contains(name)).unwrap_or_default();
+    assert!(row("CONV_2D conv_1").contains(" dB"), "{text}");
+    // The other model knows it too.
+    press(&mut app, "m Down Enter 3 v o o o o o");
+    shows(&app, &["error · ", " dB"]);
+}
+
+#[test]
+fn neighbours_are_one_key_away() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "3 v > > >");
+    shows(&app, &["╭ MAX_POOL_2D"]);
+    press(&mut app, "<");
+    shows(&app, &["╭ CONV_2D"]);
+}
+
+#[test]
+fn the_grid_turns_to_other_axes() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "4");
+    shows(&app, &["values [0, 0, :, :]", "3×32"]);
+    press(&mut app, "x Enter");
+    shows(&app, &["values [:, :, 0, 0]", "64×3"]);
+    press(&mut app, "v v");
+    shows(&app, &["64 scales   "]);
+}
+
+#[test]
+fn a_choice_waits_while_another_model_is_in_front() {
+    let mut app = app(&["digits_cnn.int8.tflite", "digits_cnn"]);
+    press(&mut app, "4 Down Down");
+    let before = screen(&app, 120, 36);
+    press(&mut app, "m Down Enter 3 Down m Up Enter");
+    assert_eq!(screen(&app, 120, 36), before);
+}
+
+#[test]
 fn no_size_and_no_pane_makes_it_fall_over() {
     let sizes = [
         (30, 8),

@@ -119,13 +119,13 @@ fn tensors_with_values() {
     │ name               shape           bytes▾ ││ shape    int8 64×3×3×32   18,4… │
     │ …/convolution      64×3×3×32      18.4 KB ││ bytes    18,432   54.4% of the… │
     │ …/hidden_1/MatMul  32×64          2.05 KB ││ scales   64 scales, axis 0      │
-    │ …/convolution      64×1×1×32      2.05 KB ││ range    -127 … 127             │
-    │ …/probs_1/MatMul   10×32            320 B ││ mean     -0.0301 ± 40.2399      │
-    │ …/convolution      32×3×3×1         288 B ││ zeros    189   1.0%             │
-    │ …/skip_1/Squeeze   64               256 B ││                                 │
-    │ …/batchnorm/sub    64               256 B ││         ▄▆▇█▆▁                  │
-    │ …hidden_1/BiasAdd  32               128 B ││       ▃▇██████▅                 │
-    │ …/batchnorm/sub    32               128 B ││ ▁▁▂▃▅▇██████████▅▃▂▁▁▁          │
+    │ …/convolution      64×1×1×32      2.05 KB ││          ▇▆██▇█▇▇██▇█████       │
+    │ …/probs_1/MatMul   10×32            320 B ││ range    -127 … 127             │
+    │ …/convolution      32×3×3×1         288 B ││ mean     -0.0301 ± 40.2399      │
+    │ …/skip_1/Squeeze   64               256 B ││ zeros    189   1.0%             │
+    │ …/batchnorm/sub    64               256 B ││                                 │
+    │ …hidden_1/BiasAdd  32               128 B ││        ▂▅▇▇█▇▄▁                 │
+    │ …/batchnorm/sub    32               128 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁          │
     │ …/probs_1/BiasAdd  10                40 B ││ -127               127          │
     │ …eduction_indices  2                  8 B ││                                 │
     │                                           ││ values [0, 0, :, :]   1 of 192  │
@@ -147,39 +147,39 @@ fn tensors_wide() {
     assert_snapshot!(screen(&app, 120, 36), @r"
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
-    ╭ Tensors ──────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────────────────────╮
-    │ name            dtype     shape           bytes▾  share          ┃│ shape    float32 3×3×32×64   18,432 values       │
-    │ conv/kernel     float32   3×3×32×64      73.7 KB  ██████   25.2% ┃│ bytes    73,728   25.2% of the model             │
-    │ conv/kernel     float32   3×3×32×64      73.7 KB  ██████   25.2% ┃│ range    -0.4328 … 0.4121                        │
-    │ skip/kernel     float32   1×1×32×64      8.19 KB  ▋         2.8% ┃│ mean     -2.95e-5 ± 0.1066                       │
-    │ hidden/kernel   float32   64×32          8.19 KB  ▋         2.8% ┃│                                                  │
-    │ skip/kernel     float32   1×1×32×64      8.19 KB  ▋         2.8% ┃│               ▂▅██▂                              │
-    │ hidden/kernel   float32   64×32          8.19 KB  ▋         2.8% ┃│              ▅█████▄                             │
-    │ …_OBJECT_GRAPH  string    scalar         3.24 KB  ▎         1.1% ┃│             ▆███████▅                            │
-    │ Const:0         string    scalar         3.21 KB  ▎         1.1% ┃│            ▅█████████▅                           │
-    │ …ensor_names:0  string    33             1.34 KB  ▏         0.5% ┃│          ▃████████████▆▂                         │
-    │ …ensor_names:0  string    33             1.34 KB  ▏         0.5% ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁                 │
-    │ probs/kernel    float32   32×10          1.28 KB  ▏         0.4% ┃│ -0.4328                   0.4121                 │
-    │ probs/kernel    float32   32×10          1.28 KB  ▏         0.4% ┃│                                                  │
-    │ stem/kernel     float32   3×3×1×32       1.15 KB  ▏         0.4% ┃│ values [0, 0, :, :]   1 of 9   32×64             │
-    │ stem/kernel     float32   3×3×1×32       1.15 KB  ▏         0.4% ┃│             0         1         2         3      │
-    │ …/moving_mean   float32   64               256 B  ▏         0.1% ┃│  0    0.0385   -0.1151   -0.0076   -0.0114       │
-    │ …ving_variance  float32   64               256 B  ▏         0.1% ┃│  1   -0.0966   -0.1247    0.1185    0.1540       │
-    │ conv_bn/gamma   float32   64               256 B  ▏         0.1% ┃│  2    0.0164   -0.0222   -0.1425    0.1455       │
-    │ conv_bn/beta    float32   64               256 B  ▏         0.1% ┃│  3   -0.1758    0.0487    0.0591    0.0840       │
-    │ skip/bias       float32   64               256 B  ▏         0.1% ┃│  4   -0.1541   -0.1459   -0.0319   -0.1568       │
-    │ skip/bias       float32   64               256 B  ▏         0.1% ┃│  5   -0.0826   -0.1368   -0.0443   -0.0100       │
-    │ conv_bn/gamma   float32   64               256 B  ▏         0.1% ││  6    0.0167    0.2242   -0.0229   -0.0762       │
-    │ conv_bn/beta    float32   64               256 B  ▏         0.1% ││  7   -0.1176    0.1206    0.0690    0.0733       │
-    │ …/moving_mean   float32   64               256 B  ▏         0.1% ││  8   -0.0999    0.0557    0.1788    0.0143       │
-    │ …ving_variance  float32   64               256 B  ▏         0.1% ││  9    0.2695   -0.0803   -0.1325   -0.0201       │
-    │ stem_bn/gamma   float32   32               128 B            0.0% ││ 10   -0.1837    0.0455   -0.0070    0.0340       │
-    │ hidden/bias     float32   32               128 B            0.0% ││ 11    0.1569   -0.0301   -0.0703    0.0848       │
-    │ …/moving_mean   float32   32               128 B            0.0% ││ 12   -0.0478    0.0756    0.0322   -0.1005       │
-    │ …ving_variance  float32   32               128 B            0.0% ││ 13   -0.0827   -0.0308    0.0329    0.1457       │
-    │ stem_bn/beta    float32   32               128 B            0.0% ││ 14    0.0131   -0.0893   -0.0295   -0.1049       │
-    │ stem_bn/gamma   float32   32               128 B            0.0% ││ 15   -0.0302    0.1774    0.0747    0.0082       │
-    ╰──────────────────────────────────────────────────────────────────╯╰──────────────────────────────────────────────────╯
+    ╭ Tensors ──────────────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────────────╮
+    │ name                    dtype     shape           bytes▾   share   zeros ┃│ shape    float32 3×3×32×64   18,432 val… │
+    │ conv/kernel             float32   3×3×32×64      73.7 KB   25.2%       – ┃│ bytes    73,728   25.2% of the model     │
+    │ conv/kernel             float32   3×3×32×64      73.7 KB   25.2%       – ┃│ range    -0.4328 … 0.4121                │
+    │ skip/kernel             float32   1×1×32×64      8.19 KB    2.8%       – ┃│ mean     -2.95e-5 ± 0.1066               │
+    │ hidden/kernel           float32   64×32          8.19 KB    2.8%       – ┃│                                          │
+    │ skip/kernel             float32   1×1×32×64      8.19 KB    2.8%       – ┃│               ▂▅██▂                      │
+    │ hidden/kernel           float32   64×32          8.19 KB    2.8%       – ┃│              ▅█████▄                     │
+    │ …OINTABLE_OBJECT_GRAPH  string    scalar         3.24 KB    1.1%         ┃│             ▆███████▅                    │
+    │ Const:0                 string    scalar         3.21 KB    1.1%         ┃│            ▅█████████▅                   │
+    │ …/tensor_names:0        string    33             1.34 KB    0.5%         ┃│          ▃████████████▆▂                 │
+    │ SaveV2/tensor_names:0   string    33             1.34 KB    0.5%         ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁         │
+    │ probs/kernel            float32   32×10          1.28 KB    0.4%       – ┃│ -0.4328                   0.4121         │
+    │ probs/kernel            float32   32×10          1.28 KB    0.4%       – ┃│                                          │
+    │ stem/kernel             float32   3×3×1×32       1.15 KB    0.4%       – ┃│ values [0, 0, :, :]   1 of 9   32×64     │
+    │ stem/kernel             float32   3×3×1×32       1.15 KB    0.4%       – ┃│             0         1         2        │
+    │ conv_bn/moving_mean     float32   64               256 B    0.1%       – ┃│  0    0.0385   -0.1151   -0.0076         │
+    │ …/moving_variance       float32   64               256 B    0.1%       – ┃│  1   -0.0966   -0.1247    0.1185         │
+    │ conv_bn/gamma           float32   64               256 B    0.1%       – ┃│  2    0.0164   -0.0222   -0.1425         │
+    │ conv_bn/beta            float32   64               256 B    0.1%       – ┃│  3   -0.1758    0.0487    0.0591         │
+    │ skip/bias               float32   64               256 B    0.1%       – ┃│  4   -0.1541   -0.1459   -0.0319         │
+    │ skip/bias               float32   64               256 B    0.1%       – ┃│  5   -0.0826   -0.1368   -0.0443         │
+    │ conv_bn/gamma           float32   64               256 B    0.1%       – ││  6    0.0167    0.2242   -0.0229         │
+    │ conv_bn/beta            float32   64               256 B    0.1%       – ││  7   -0.1176    0.1206    0.0690         │
+    │ conv_bn/moving_mean     float32   64               256 B    0.1%       – ││  8   -0.0999    0.0557    0.1788         │
+    │ …/moving_variance       float32   64               256 B    0.1%       – ││  9    0.2695   -0.0803   -0.1325         │
+    │ stem_bn/gamma           float32   32               128 B    0.0%       – ││ 10   -0.1837    0.0455   -0.0070         │
+    │ hidden/bias             float32   32               128 B    0.0%    6.2% ││ 11    0.1569   -0.0301   -0.0703         │
+    │ stem_bn/moving_mean     float32   32               128 B    0.0%       – ││ 12   -0.0478    0.0756    0.0322         │
+    │ …/moving_variance       float32   32               128 B    0.0%       – ││ 13   -0.0827   -0.0308    0.0329         │
+    │ stem_bn/beta            float32   32               128 B    0.0%       – ││ 14    0.0131   -0.0893   -0.0295         │
+    │ stem_bn/gamma           float32   32               128 B    0.0%       – ││ 15   -0.0302    0.1774    0.0747         │
+    ╰──────────────────────────────────────────────────────────────────────────╯╰──────────────────────────────────────────╯
      s sort   f filter   Tab other side   v view   3 graph   : commands   ? help   q quit
     ");
 }
@@ -448,15 +448,15 @@ fn a_narrow_screen_shows_one_part() {
      mexplore   digits_cnn.int8.tflite   TFLite · Tens
      1  2  3  4 Tensors  5  6  7  8  9
     ╭ Tensors ───────────────────────── 11 · 24.0 KB ╮
-    │ name            shape           bytes▾  share  ┃
-    │ …/convolution   64×3×3×32      18.4 KB  ██████ ┃
-    │ …dden_1/MatMul  32×64          2.05 KB  ▋      ┃
-    │ …/convolution   64×1×1×32      2.05 KB  ▋      ┃
-    │ …robs_1/MatMul  10×32            320 B  ▏      ┃
-    │ …/convolution   32×3×3×1         288 B  ▏      ┃
-    │ …/Squeeze       64               256 B  ▏      ┃
-    │ …batchnorm/sub  64               256 B  ▏      │
-    │ …/BiasAdd       32               128 B  ▏      │
+    │ name                    shape           bytes▾ ┃
+    │ …/conv_1/convolution    64×3×3×32      18.4 KB ┃
+    │ …/hidden_1/MatMul       32×64          2.05 KB ┃
+    │ …/skip_1/convolution    64×1×1×32      2.05 KB ┃
+    │ …/probs_1/MatMul        10×32            320 B ┃
+    │ …/stem_1/convolution    32×3×3×1         288 B ┃
+    │ …/skip_1/Squeeze        64               256 B ┃
+    │ …/batchnorm/sub         64               256 B │
+    │ …/hidden_1/BiasAdd      32               128 B │
     ╰────────────────────────────────────────────────╯
      s sort   : commands   ? help   q quit
     ");
@@ -468,13 +468,13 @@ fn a_narrow_screen_shows_one_part() {
     │ shape    int8 64×3×3×32   18,432 values        │
     │ bytes    18,432   54.4% of the model           │
     │ scales   64 scales, axis 0                     │
+    │          ▇▇▆▆▇██▇▆▇▇█▇▇▇▆█▇▇█▇▇██▇██▇▇█▇█      │
     │ used by  CONV_2D …/conv_bn_1/batchnorm/sub1    │
     │ range    -127 … 127                            │
     │ mean     -0.0301 ± 40.2399                     │
     │ zeros    189   1.0%                            │
     │                                                │
-    │ values [0, 0, :, :]   1 of 192   3×32          │
     ╰────────────────────────────────────────────────╯
-     v view   i next   : commands   ? help   q quit
+     v view   x axes   : commands   ? help   q quit
     ");
 }

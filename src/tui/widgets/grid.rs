@@ -1,4 +1,4 @@
-//! Values of a tensor over its last two axes, as numbers or as a heat map.
+//! Values of a tensor over two of its axes, as numbers or as a heat map.
 
 use crate::model::{DType, Tensor};
 use crate::tui::term::{Buffer, Line, Rect, Span};
@@ -10,45 +10,108 @@ use crate::tui::theme::{Role, Theme};
 pub struct Corner {
     pub row: usize,
     pub column: usize,
-    /// Which of the slices over the leading axes.
+    /// Which of the slices over the other axes.
     pub slice: usize,
+    /// The axes that go down and across; the last two where none are chosen.
+    pub axes: Option<(usize, usize)>,
 }
 
-/// Rows, columns and the number of slices of a tensor seen as stacked matrices.
-pub fn extent(tensor: &Tensor) -> (usize, usize, usize) {
-    match *tensor.shape() {
-        [] => (1, 1, 1),
-        [n] => (1, n, 1),
-        [ref lead @ .., rows, columns] => (rows, columns, lead.iter().product()),
+impl Corner {
+    /// The beginning of the first slice on these axes.
+    pub fn on(down: usize, across: usize) -> Corner {
+        Corner {
+            axes: Some((down, across)),
+            ..Corner::default()
+        }
     }
 }
 
-/// `[2, 0, :, :]`
-pub fn slice_name(tensor: &Tensor, slice: usize) -> String {
-    let lead = tensor.shape().len().saturating_sub(2);
-    let mut rest = slice;
-    let mut indices: Vec<String> = tensor.shape()[..lead]
-        .iter()
-        .rev()
-        .map(|&size| {
-            let index = rest.checked_rem(size).unwrap_or(0);
+/// The axes that go down and across; the same one twice for a tensor without two.
+pub fn axes(tensor: &Tensor, corner: Corner) -> (usize, usize) {
+    let rank = tensor.rank();
+    let usual = (rank.saturating_sub(2), rank.saturating_sub(1));
+    let fits = |(down, across): &(usize, usize)| down != across && *down.max(across) < rank;
+    corner.axes.filter(fits).unwrap_or(usual)
+}
+
+/// Rows, columns and the number of slices of a tensor seen as stacked matrices.
+pub fn extent(tensor: &Tensor, corner: Corner) -> (usize, usize, usize) {
+    match *tensor.shape() {
+        [] => (1, 1, 1),
+        [n] => (1, n, 1),
+        ref shape => {
+            let (down, across) = axes(tensor, corner);
+            let others = shape.iter().enumerate();
+            let others = others.filter(|(axis, _)| *axis != down && *axis != across);
+            let slices = others.map(|(_, size)| size).product();
+            (shape[down], shape[across], slices)
+        }
+    }
+}
+
+/// The index on every axis in a slice; `None` on those that go down and across.
+fn indices(tensor: &Tensor, corner: Corner) -> Vec<Option<usize>> {
+    let (down, across) = axes(tensor, corner);
+    let mut rest = corner.slice;
+    let mut indices: Vec<Option<usize>> = Vec::with_capacity(tensor.rank());
+    for (axis, &size) in tensor.shape().iter().enumerate().rev() {
+        let shown = axis == down || axis == across;
+        indices.push((!shown).then(|| rest.checked_rem(size).unwrap_or(0)));
+        if !shown {
             rest = rest.checked_div(size).unwrap_or(0);
-            index.to_string()
-        })
-        .collect();
+        }
+    }
     indices.reverse();
-    indices.extend(std::iter::repeat_n(
-        ":".to_owned(),
-        tensor.shape().len() - lead,
-    ));
-    format!("[{}]", indices.join(", "))
+    indices
+}
+
+/// `[2, 0, :, :]`
+pub fn slice_name(tensor: &Tensor, corner: Corner) -> String {
+    let word = |index: &Option<usize>| index.map_or(":".to_owned(), |i| i.to_string());
+    let words: Vec<String> = indices(tensor, corner).iter().map(word).collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// How to find an element of the slice: of the first one the index, then what a row and a column further add.
+struct Steps {
+    first: usize,
+    row: usize,
+    column: usize,
+}
+
+impl Steps {
+    fn of(tensor: &Tensor, corner: Corner) -> Steps {
+        let (down, across) = axes(tensor, corner);
+        let mut steps = Steps {
+            first: 0,
+            row: 0,
+            column: 0,
+        };
+        let mut stride = 1;
+        let indices = indices(tensor, corner);
+        for (axis, (&size, index)) in tensor.shape().iter().zip(&indices).enumerate().rev() {
+            steps.first += index.unwrap_or(0) * stride;
+            if axis == across {
+                steps.column = stride;
+            } else if axis == down {
+                steps.row = stride;
+            }
+            stride *= size;
+        }
+        steps
+    }
+
+    fn at(&self, row: usize, column: usize) -> usize {
+        self.first + row * self.row + column * self.column
+    }
 }
 
 const CELL: usize = 10;
 
 /// Numbers in columns with the indices on both edges.
 pub fn numbers(area: Rect, tensor: &Tensor, corner: Corner, buf: &mut Buffer, theme: &Theme) {
-    let (rows, columns, _) = extent(tensor);
+    let (rows, columns, _) = extent(tensor, corner);
+    let steps = Steps::of(tensor, corner);
     if area.height < 2 || rows == 0 || columns == 0 {
         return;
     }
@@ -79,7 +142,7 @@ pub fn numbers(area: Rect, tensor: &Tensor, corner: Corner, buf: &mut Buffer, th
             theme[Role::Column],
         )];
         for column in column_range.clone() {
-            let index = (corner.slice * rows + row) * columns + column;
+            let index = steps.at(row, column);
             let (words, role) = match tensor.number(index) {
                 Some(0.0) => ("0".to_owned(), Role::Dim),
                 Some(v) if !v.is_finite() => (v.to_string(), Role::Bad),
@@ -104,13 +167,14 @@ pub fn heat(
     buf: &mut Buffer,
     theme: &Theme,
 ) {
-    let (rows, columns, _) = extent(tensor);
+    let (rows, columns, _) = extent(tensor, corner);
+    let steps = Steps::of(tensor, corner);
     let range = (ends.1 - ends.0).max(f64::MIN_POSITIVE);
     let at = |row: usize, column: usize| -> Option<f64> {
         if row >= rows || column >= columns {
             return None;
         }
-        let value = tensor.number((corner.slice * rows + row) * columns + column)?;
+        let value = tensor.number(steps.at(row, column))?;
         Some((value - ends.0) / range)
     };
     let rough = theme.is_mono();
@@ -150,14 +214,45 @@ mod tests {
 
     #[test]
     fn slices_are_named_by_their_indices() {
+        let on = |slice, axes| Corner {
+            slice,
+            axes,
+            ..Corner::default()
+        };
         let tensor = Tensor::zeros(DType::Float32, &[3, 2, 4, 5]).unwrap();
-        assert_eq!(extent(&tensor), (4, 5, 6));
-        assert_eq!(slice_name(&tensor, 5), "[2, 1, :, :]");
+        assert_eq!(extent(&tensor, on(0, None)), (4, 5, 6));
+        assert_eq!(slice_name(&tensor, on(5, None)), "[2, 1, :, :]");
+        assert_eq!(extent(&tensor, on(0, Some((3, 0)))), (5, 3, 8));
+        assert_eq!(slice_name(&tensor, on(6, Some((3, 0)))), "[:, 1, 2, :]");
         let flat = Tensor::zeros(DType::Float32, &[7]).unwrap();
-        assert_eq!(slice_name(&flat, 0), "[:]");
-        assert_eq!(
-            slice_name(&Tensor::zeros(DType::Int8, &[]).unwrap(), 0),
-            "[]"
-        );
+        assert_eq!(slice_name(&flat, on(0, None)), "[:]");
+        assert_eq!(extent(&flat, on(0, Some((1, 0)))), (1, 7, 1));
+        let scalar = Tensor::zeros(DType::Int8, &[]).unwrap();
+        assert_eq!(slice_name(&scalar, on(0, None)), "[]");
+    }
+
+    #[test]
+    fn any_two_axes_give_the_right_elements() {
+        let shape = [3, 2, 4];
+        let tensor = Tensor::zeros(DType::Float32, &shape).unwrap();
+        let strides = [8, 4, 1];
+        for (down, across, other) in [
+            (0, 1, 2),
+            (1, 0, 2),
+            (0, 2, 1),
+            (2, 0, 1),
+            (1, 2, 0),
+            (2, 1, 0),
+        ] {
+            for slice in 0..shape[other] {
+                let corner = Corner {
+                    slice,
+                    ..Corner::on(down, across)
+                };
+                let steps = Steps::of(&tensor, corner);
+                let wanted = slice * strides[other] + strides[down] + strides[across];
+                assert_eq!(steps.at(1, 1), wanted, "{down} {across} {slice}");
+            }
+        }
     }
 }

@@ -12,6 +12,8 @@ pub struct Column {
     /// Columns on the screen; 0 takes what is left (one such column a table).
     pub width: u16,
     pub right: bool,
+    /// Columns that one of width 0 takes at least.
+    pub least: u16,
     /// Columns with the highest number give way first; 0 stays.
     pub gives_way: u8,
 }
@@ -22,7 +24,19 @@ impl Column {
             title,
             width,
             right: false,
+            least: FLEXIBLE,
             gives_way,
+        }
+    }
+
+    /// Takes what is left, at least so much.
+    pub const fn flexible(title: &'static str, least: u16) -> Column {
+        Column {
+            title,
+            width: 0,
+            right: false,
+            least,
+            gives_way: 0,
         }
     }
 
@@ -31,6 +45,7 @@ impl Column {
             title,
             width,
             right: true,
+            least: FLEXIBLE,
             gives_way,
         }
     }
@@ -58,7 +73,7 @@ fn fitting(columns: &[Column], wide: u16) -> Vec<(usize, u16)> {
             .iter()
             .map(|&c| {
                 if columns[c].width == 0 {
-                    FLEXIBLE
+                    columns[c].least
                 } else {
                     columns[c].width
                 }
@@ -83,7 +98,7 @@ fn fitting(columns: &[Column], wide: u16) -> Vec<(usize, u16)> {
             (
                 c,
                 if columns[c].width == 0 {
-                    FLEXIBLE + spare
+                    columns[c].least + spare
                 } else {
                     columns[c].width
                 },

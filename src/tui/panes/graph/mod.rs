@@ -347,8 +347,10 @@ impl Pane for GraphPane {
     }
 
     fn text(&mut self, tag: &'static str, text: &str, cx: &mut Context) {
-        if tag == moves::EXPORT {
-            self.export(text, cx);
+        match tag {
+            moves::EXPORT => self.export(text, cx),
+            moves::INTO => self.enter_named(text, cx),
+            _ => {}
         }
     }
 

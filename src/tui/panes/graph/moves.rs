@@ -21,6 +21,8 @@ use crate::tui::text;
 
 /// Tag of the question what to export.
 pub(super) const EXPORT: &str = "export";
+/// Tag of the question which function to go into.
+pub(super) const INTO: &str = "into";
 /// Cells that a turn of the wheel and a pan key move.
 const WHEEL: i32 = 3;
 const PAN: (i32, i32) = (12, 6);
@@ -59,6 +61,7 @@ impl GraphPane {
                     self.chosen
                 }
             }
+            Command::Producer | Command::Consumer => self.neighbour(command, cx),
             Command::Trace => self.trace(cx),
             Command::PathTo => self.path_to(cx),
             Command::NextGraph => self.next_graph(1, cx),
@@ -223,6 +226,21 @@ impl GraphPane {
         }
     }
 
+    /// To what comes before or after along the flow, in both views.
+    fn neighbour(&mut self, command: Command, cx: &mut Context) {
+        let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
+            return;
+        };
+        let (all, missing) = match command {
+            Command::Producer => (seen.before(chosen), "nothing comes before"),
+            _ => (seen.after(chosen), "nothing comes after"),
+        };
+        match all.first() {
+            Some(next) => self.choose(*next, cx),
+            None => cx.say(missing),
+        }
+    }
+
     fn row(&mut self, by: isize, cx: &mut Context) {
         let Some(seen) = &self.seen else { return };
         let at = row_of(seen, self.chosen).saturating_add_signed(by);
@@ -276,33 +294,49 @@ impl GraphPane {
             return;
         }
         let Some(item) = self.chosen else { return };
-        let into = cx
-            .model
-            .meta_graphs
-            .get(self.meta)
-            .zip(self.graph(cx.model))
-            .and_then(|(meta, graph)| {
-                let found = called(meta, graph, item);
-                // Of a loop the last one is the body, of a condition the one that is taken.
-                let into = *found.last()?;
-                Some((into, title(meta, into)))
-            });
-        match into {
-            Some((graph, title)) => {
-                self.remember();
-                self.levels.push(Level::new(graph, title));
-                self.chosen = None;
-                self.lit = None;
-                self.draw(cx);
+        let meta = cx.model.meta_graphs.get(self.meta);
+        let (Some(meta), Some(graph)) = (meta, self.graph(cx.model)) else {
+            return;
+        };
+        match (called(meta, graph, item).as_slice(), item) {
+            ([], Item::Node(_)) => {
+                let thing = cx.focus.thing;
+                cx.go(PaneId::Source, thing);
             }
-            None => match item {
-                Item::Node(_) => {
-                    let thing = cx.focus.thing;
-                    cx.go(PaneId::Source, thing);
-                }
-                _ => cx.say("nothing to go into here"),
-            },
+            ([], _) => cx.say("nothing to go into here"),
+            ([only], _) => self.descend(*only, cx),
+            (several, _) => {
+                // Of a loop the last one is the body.
+                let choices = several.iter().rev().map(|&graph| {
+                    let nodes = meta.graphs.get(graph).map_or(0, |g| g.nodes.len());
+                    let says = format!("{} operators", text::count(nodes as u64));
+                    (format!("{graph} {}", title(meta, graph)), says)
+                });
+                let choices = choices.collect();
+                cx.pick(INTO, "go into", choices);
+            }
         }
+    }
+
+    /// One of several graphs that an operator calls was chosen.
+    pub(super) fn enter_named(&mut self, label: &str, cx: &mut Context) {
+        let number = label.split_once(' ').and_then(|(n, _)| n.parse().ok());
+        if let Some(graph) = number {
+            self.descend(graph, cx);
+        }
+    }
+
+    /// Goes into a graph that the present one calls.
+    fn descend(&mut self, graph: usize, cx: &mut Context) {
+        let Some(meta) = cx.model.meta_graphs.get(self.meta) else {
+            return;
+        };
+        let level = Level::new(graph, title(meta, graph));
+        self.remember();
+        self.levels.push(level);
+        self.chosen = None;
+        self.lit = None;
+        self.draw(cx);
     }
 
     fn open_scope(&self) -> Option<ScopeId> {

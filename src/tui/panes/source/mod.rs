@@ -28,6 +28,10 @@ pub struct SourcePane {
     top: usize,
     left: usize,
     height: Cell<usize>,
+    /// What is looked for in the text, the lines that hold it, and which of those one stands on.
+    sought: String,
+    hits: Vec<usize>,
+    hit: usize,
 }
 
 impl SourcePane {
@@ -39,7 +43,55 @@ impl SourcePane {
             top: 0,
             left: 0,
             height: Cell::new(10),
+            sought: String::new(),
+            hits: Vec::new(),
+            hit: 0,
         }
+    }
+
+    /// Looks for words in the text, from the line on that is at the top.
+    fn seek(&mut self) {
+        let words = self.sought.to_lowercase();
+        let lines = self.coloured.iter().flat_map(|c| &c.lines);
+        let holds = |line: &[(Role, String)]| {
+            let plain: String = line.iter().map(|(_, words)| words.as_str()).collect();
+            plain.to_lowercase().contains(&words)
+        };
+        self.hits = match words.is_empty() {
+            true => Vec::new(),
+            false => lines
+                .enumerate()
+                .filter(|(_, l)| holds(l))
+                .map(|(at, _)| at)
+                .collect(),
+        };
+        self.hit = self.hits.iter().position(|at| *at >= self.top).unwrap_or(0);
+        self.show_hit();
+    }
+
+    /// Scrolls just as far as it takes to see the hit.
+    fn show_hit(&mut self) {
+        let (Some(&line), height) = (self.hits.get(self.hit), self.height.get().max(1)) else {
+            return;
+        };
+        if !(self.top..self.top + height).contains(&line) {
+            self.top = line.saturating_sub(height / 3);
+        }
+    }
+
+    fn next_hit(&mut self, command: Command, cx: &mut Context) {
+        let count = self.hits.len();
+        if count == 0 {
+            return cx.say(format!("{:?} is not in this text", self.sought));
+        }
+        let step = if command == Command::NextHit {
+            1
+        } else {
+            count - 1
+        };
+        self.hit = (self.hit + step) % count;
+        self.show_hit();
+        cx.say(format!("hit {} of {count}", self.hit + 1));
     }
 
     fn make(&mut self, cx: &mut Context) {
@@ -50,6 +102,8 @@ impl SourcePane {
         self.made_of = Some(wanted);
         self.coloured = None;
         (self.top, self.left) = (0, 0);
+        self.sought.clear();
+        self.hits.clear();
         let model = cx.model.clone();
         cx.job("colour", "writing the text", move |progress| {
             let (focus, kind) = wanted;
@@ -76,6 +130,7 @@ impl Pane for SourcePane {
     fn job(&mut self, _what: &'static str, output: Output, _cx: &mut Context) {
         if let Output::Coloured(coloured) = output {
             self.coloured = Some(coloured);
+            self.seek();
         }
     }
 
@@ -91,6 +146,14 @@ impl Pane for SourcePane {
             Command::Bottom => self.top = lines,
             Command::Left => self.left = self.left.saturating_sub(8),
             Command::Right => self.left += 8,
+            Command::Search => cx.ask_live("find", "find in this text", self.sought.clone()),
+            Command::NextHit | Command::PrevHit if !self.sought.is_empty() => {
+                self.next_hit(command, cx);
+            }
+            Command::Cancel if !self.sought.is_empty() => {
+                self.sought.clear();
+                self.seek();
+            }
             Command::CycleText => {
                 self.kind = self.kind.next();
                 self.make(cx);
@@ -99,6 +162,13 @@ impl Pane for SourcePane {
         }
         self.top = self.top.min(lines.saturating_sub(self.height.get()));
         Handled::Yes
+    }
+
+    fn text(&mut self, tag: &'static str, words: &str, _cx: &mut Context) {
+        if tag == "find" {
+            words.clone_into(&mut self.sought);
+            self.seek();
+        }
     }
 
     fn copied(&self, _cx: &Context) -> Option<String> {
@@ -122,7 +192,11 @@ impl Pane for SourcePane {
         );
         let inner = panel(title, area, buf, theme, true);
         let lines = coloured.lines.len();
-        panel_note(&format!("{lines} lines"), area, buf, theme[Role::Dim]);
+        let mut note = format!("{lines} lines");
+        if !self.sought.is_empty() {
+            note = format!("{:?} in {} of {note}", self.sought, self.hits.len());
+        }
+        panel_note(&note, area, buf, theme[Role::Dim]);
         self.height.set(inner.height as usize);
         let edge = lines.to_string().len();
         for (row, line) in coloured
@@ -132,10 +206,9 @@ impl Pane for SourcePane {
             .skip(self.top)
             .take(inner.height as usize)
         {
-            let mut spans = vec![Span::styled(
-                format!("{:>edge$}  ", row + 1),
-                theme[Role::Column],
-            )];
+            let holds = self.hits.binary_search(&row).is_ok();
+            let number = if holds { Role::Accent } else { Role::Column };
+            let mut spans = vec![Span::styled(format!("{:>edge$}  ", row + 1), theme[number])];
             let mut skip = self.left;
             for (role, words) in line {
                 let kept: String = words.chars().skip(skip).collect();
@@ -143,6 +216,9 @@ impl Pane for SourcePane {
                 spans.push(Span::styled(kept, theme[*role]));
             }
             put(inner, (row - self.top) as u16, Line::from(spans), buf);
+            if self.hits.get(self.hit) == Some(&row) {
+                widgets::mark_row(inner, (row - self.top) as u16, buf, theme);
+            }
         }
     }
 }

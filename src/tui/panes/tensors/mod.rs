@@ -1,5 +1,7 @@
 //! Tensors: every stored value by size, and the chosen one's numbers.
 
+mod detail;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -7,30 +9,40 @@ use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Place, Statistics, TensorRow, Use};
 use crate::error::Error;
 use crate::format::npy;
-use crate::model::{Model, Tensor};
+use crate::model::{Model, Quantization, Tensor, Value};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, width};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::grid::{self, Corner};
 use crate::tui::widgets::table::{Cell, Column};
-use crate::tui::widgets::{
-    self, Rows, Split, facts::Facts, histogram, inside, panel, panel_note, put, table,
-};
+use crate::tui::widgets::{self, Rows, Split, inside, panel, panel_note, put, table};
 
 /// Values that were read, and what they say.
 pub struct Loaded {
     pub place: Place,
     pub tensor: Tensor,
     pub statistics: Statistics,
+    /// Of its channels or blocks; empty for plain values.
+    pub scales: Vec<f64>,
 }
 
 /// Every stored tensor and what uses it.
 pub struct Listed {
     pub rows: Vec<TensorRow>,
     pub uses: std::collections::HashMap<Place, Vec<Use>>,
+    /// Of each row the share of values that are zero, once counted.
+    pub zeros: Vec<Option<f64>>,
+}
+
+/// How the values are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Numbers,
+    Heat,
+    Scales,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +51,19 @@ enum Order {
     Name,
     Dtype,
     Shape,
+    Zeros,
+    Quantization,
 }
 
 impl Order {
-    const ALL: [Order; 4] = [Order::Bytes, Order::Name, Order::Dtype, Order::Shape];
+    const ALL: [Order; 6] = [
+        Order::Bytes,
+        Order::Name,
+        Order::Dtype,
+        Order::Shape,
+        Order::Zeros,
+        Order::Quantization,
+    ];
 
     fn column(self) -> usize {
         match self {
@@ -50,6 +71,8 @@ impl Order {
             Order::Dtype => 1,
             Order::Shape => 2,
             Order::Bytes => 3,
+            Order::Zeros => 6,
+            Order::Quantization => 7,
         }
     }
 }
@@ -65,7 +88,7 @@ pub struct TensorsPane {
     split: Split,
     loaded: Option<Result<Loaded, (Place, Error)>>,
     corner: Corner,
-    heat: bool,
+    look: Look,
     detail: RefCell<Rect>,
 }
 
@@ -73,14 +96,18 @@ pub struct TensorsPane {
 const READ_AT_ONCE: u64 = 64 << 20;
 const BINS: usize = 64;
 
-const COLUMNS: [Column; 7] = [
-    Column::left("name", 0, 0),
-    Column::left("dtype", 8, 4),
-    Column::left("shape", 12, 2),
+/// All tensors together are searched for zeros up to this size; beyond, those that were read tell.
+const COUNT_AT_ONCE: u64 = 256 << 20;
+
+const COLUMNS: [Column; 8] = [
+    Column::flexible("name", 22),
+    Column::left("dtype", 8, 3),
+    Column::left("shape", 12, 1),
     Column::right("bytes", 8, 0),
-    Column::left("share", 6, 3),
-    Column::right("", 6, 5),
-    Column::left("quantization", 18, 6),
+    Column::right("share", 6, 2),
+    Column::left("", 5, 6),
+    Column::right("zeros", 6, 4),
+    Column::left("quantization", 18, 5),
 ];
 
 impl TensorsPane {
@@ -94,7 +121,7 @@ impl TensorsPane {
             split: Split::default(),
             loaded: None,
             corner: Corner::default(),
-            heat: false,
+            look: Look::Numbers,
             detail: RefCell::default(),
         }
     }
@@ -118,7 +145,13 @@ impl TensorsPane {
         let chosen = self.row().map(|r| r.place.clone());
         let Some(listed) = &self.listed else { return };
         let holds = text::holds_words(&self.filter);
-        let fits = |row: &TensorRow| holds(&format!("{} {} {}", row.name, row.dtype, row.shape));
+        let fits = |row: &TensorRow| {
+            let quantization = row.quantization.as_deref().unwrap_or_default();
+            holds(&format!(
+                "{} {} {} {quantization}",
+                row.name, row.dtype, row.shape
+            ))
+        };
         let rows = &listed.rows;
         self.shown = (0..rows.len()).filter(|&at| fits(&rows[at])).collect();
         match self.order {
@@ -127,6 +160,14 @@ impl TensorsPane {
                 .sort_by_key(|&at| std::cmp::Reverse(rows[at].bytes)),
             Order::Name => self.shown.sort_by(|&a, &b| rows[a].name.cmp(&rows[b].name)),
             Order::Dtype => self.shown.sort_by_key(|&at| rows[at].dtype),
+            Order::Zeros => self.shown.sort_by(|&a, &b| {
+                let share = |at: usize| listed.zeros.get(at).copied().flatten().unwrap_or(-1.0);
+                share(b).total_cmp(&share(a))
+            }),
+            // Quantized ones first.
+            Order::Quantization => self
+                .shown
+                .sort_by_key(|&at| (rows[at].quantization.is_none(), &rows[at].quantization)),
             Order::Shape => self
                 .shown
                 .sort_by(|&a, &b| rows[a].shape.0.cmp(&rows[b].shape.0)),
@@ -184,10 +225,12 @@ impl TensorsPane {
         cx.job("values", "reading values", move |_| {
             let tensor = analysis::read(&model, &place)?;
             let statistics = analysis::statistics(&tensor, BINS);
+            let scales = scales_of(&model, &place);
             Ok(Output::Tensor(Box::new(Loaded {
                 place,
                 tensor,
                 statistics,
+                scales,
             })))
         });
     }
@@ -196,7 +239,7 @@ impl TensorsPane {
         let Some(tensor) = self.tensor() else {
             return Handled::No;
         };
-        let (rows, columns, slices) = grid::extent(tensor);
+        let (rows, columns, slices) = grid::extent(tensor, self.corner);
         let corner = &mut self.corner;
         match command {
             Command::Up => corner.row = corner.row.saturating_sub(1),
@@ -208,6 +251,7 @@ impl TensorsPane {
             Command::Top => {
                 *corner = Corner {
                     slice: corner.slice,
+                    axes: corner.axes,
                     ..Corner::default()
                 }
             }
@@ -219,6 +263,58 @@ impl TensorsPane {
         corner.row = corner.row.min(rows.saturating_sub(1));
         corner.column = corner.column.min(columns.saturating_sub(1));
         Handled::Yes
+    }
+
+    /// Which axes go down and across.
+    fn choose_axes(&mut self, cx: &mut Context) {
+        let Some(tensor) = self.tensor() else {
+            return cx.say("no values yet");
+        };
+        match tensor.shape() {
+            [] | [_] => cx.say("there is only one axis"),
+            [_, _] => {
+                let (down, across) = grid::axes(tensor, self.corner);
+                self.corner = Corner::on(across, down);
+            }
+            shape => {
+                let all = 0..shape.len();
+                let pairs = all
+                    .clone()
+                    .flat_map(|down| all.clone().map(move |across| (down, across)));
+                let choices =
+                    pairs
+                        .filter(|(down, across)| down != across)
+                        .map(|(down, across)| {
+                            let slices = grid::extent(tensor, Corner::on(down, across)).2;
+                            let says =
+                                format!("{}×{}, {slices} slices", shape[down], shape[across]);
+                            (format!("{down} and {across}"), says)
+                        });
+                cx.pick("axes", "axes down and across", choices.collect());
+            }
+        }
+    }
+
+    /// Counts the zeros of all tensors where that takes no long time.
+    fn count_zeros(&self, cx: &mut Context) {
+        let Some(listed) = &self.listed else { return };
+        let bytes: u64 = listed.rows.iter().map(|row| row.bytes).sum();
+        if bytes > COUNT_AT_ONCE {
+            return;
+        }
+        let places: Vec<Place> = listed.rows.iter().map(|row| row.place.clone()).collect();
+        let model = cx.model.clone();
+        cx.job("zeros", "counting zeros", move |progress| {
+            progress.stage("counting zeros", places.len() as u64);
+            let mut shares = Vec::with_capacity(places.len());
+            for place in &places {
+                // What can't be read says so when it is chosen.
+                let tensor = analysis::read(&model, place).ok();
+                shares.push(tensor.and_then(|tensor| zero_share(&tensor, zero_of(&model, place))));
+                progress.step(1)?;
+            }
+            Ok(Output::Zeros(shares))
+        });
     }
 
     fn export(&self, cx: &mut Context) {
@@ -237,6 +333,7 @@ impl Pane for TensorsPane {
         if self.split.detail {
             &[
                 Command::ViewMode,
+                Command::Axes,
                 Command::NextInput,
                 Command::NextFocus,
                 Command::Export,
@@ -260,6 +357,7 @@ impl Pane for TensorsPane {
                 Ok(Output::Tensors(Box::new(Listed {
                     rows: analysis::tensors(&model),
                     uses: analysis::uses(&model),
+                    zeros: Vec::new(),
                 })))
             });
             return;
@@ -275,8 +373,22 @@ impl Pane for TensorsPane {
                 self.arrange();
                 self.follow(cx);
                 self.choose(cx);
+                self.count_zeros(cx);
             }
-            Output::Tensor(loaded) => self.loaded = Some(Ok(*loaded)),
+            Output::Zeros(zeros) => {
+                if let Some(listed) = &mut self.listed {
+                    listed.zeros = zeros;
+                }
+                if self.order == Order::Zeros {
+                    self.arrange();
+                }
+            }
+            Output::Tensor(loaded) => {
+                if loaded.scales.len() < 2 && self.look == Look::Scales {
+                    self.look = Look::Numbers;
+                }
+                self.loaded = Some(Ok(*loaded));
+            }
             Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
             _ => {}
         }
@@ -284,6 +396,7 @@ impl Pane for TensorsPane {
 
     fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
         match self.row().map(|r| r.place.clone()) {
+            _ if what == "zeros" => {}
             Some(place) if what == "values" => self.loaded = Some(Err((place, error))),
             _ => cx.fail(error),
         }
@@ -321,7 +434,15 @@ impl Pane for TensorsPane {
             Command::Filter => {
                 cx.ask_live("filter", "keep rows with these words", self.filter.clone())
             }
-            Command::ViewMode => self.heat = !self.heat,
+            Command::ViewMode => {
+                let several = matches!(&self.loaded, Some(Ok(l)) if l.scales.len() > 1);
+                self.look = match self.look {
+                    Look::Numbers => Look::Heat,
+                    Look::Heat if several => Look::Scales,
+                    _ => Look::Numbers,
+                };
+            }
+            Command::Axes => self.choose_axes(cx),
             Command::Export => self.export(cx),
             _ => {
                 let handled = self.rows.handle(command, self.shown.len());
@@ -340,6 +461,12 @@ impl Pane for TensorsPane {
                 words.clone_into(&mut self.filter);
                 self.arrange();
                 self.choose(cx);
+            }
+            "axes" => {
+                let (down, across) = words.split_once(" and ").unwrap_or_default();
+                if let (Ok(down), Ok(across)) = (down.parse(), across.parse()) {
+                    self.corner = Corner::on(down, across);
+                }
             }
             "export" => {
                 let Some(tensor) = self.tensor().cloned() else {
@@ -385,7 +512,7 @@ impl Pane for TensorsPane {
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let share = if area.width >= 150 { 62 } else { 57 };
+        let share = if area.width >= 110 { 64 } else { 57 };
         let (list, detail) = self.split.areas(area, share);
         self.detail.replace(detail);
         if !list.is_empty() {
@@ -421,15 +548,20 @@ impl TensorsPane {
             return;
         }
         let most = listed.rows.iter().map(|r| r.share).fold(1e-9, f64::max);
+        let mut columns = COLUMNS;
+        if inner.width < 50 {
+            columns[0].least = 17;
+        }
         table::render(
             inner,
             buf,
             theme,
-            &COLUMNS,
+            &columns,
             (&self.rows, self.shown.len(), focused),
             Some(self.order.column()),
             |at| {
                 let row = &listed.rows[self.shown[at]];
+                let zeros = listed.zeros.get(self.shown[at]).copied().flatten();
                 vec![
                     Cell::Name(text::clean(&row.name), theme[Role::Text]),
                     Cell::Text(row.dtype.to_string(), theme[Role::Dim]),
@@ -439,8 +571,15 @@ impl TensorsPane {
                     } else {
                         Cell::Text(text::bytes(row.bytes), theme[Role::Number])
                     },
-                    Cell::Bar(row.share / most),
                     Cell::Text(text::percent(row.share), theme[Role::Dim]),
+                    Cell::Bar(row.share / most),
+                    match zeros {
+                        Some(share) if share > 0.0 => {
+                            Cell::Text(text::percent(share), theme[Role::Number])
+                        }
+                        Some(_) => Cell::Text("–".to_owned(), theme[Role::Border]),
+                        None => Cell::Text(String::new(), theme[Role::Dim]),
+                    },
                     Cell::Text(
                         row.quantization.clone().unwrap_or_default(),
                         theme[Role::Quantize],
@@ -450,163 +589,50 @@ impl TensorsPane {
         );
         self.rows.scrollbar(self.shown.len(), area, buf, theme);
     }
-
-    fn render_detail(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let theme = view.theme;
-        let Some(row) = self.row() else {
-            panel("", area, buf, theme, self.split.detail);
-            return;
-        };
-        let title = text::fit_end(
-            &text::clean(&row.name),
-            area.width.saturating_sub(6) as usize,
-        );
-        let inner = panel(title, area, buf, theme, self.split.detail);
-        let used = self
-            .facts(row, theme, inner.width as usize)
-            .render(inner, 0, buf);
-        let rest = Rect {
-            y: inner.y + used,
-            height: inner.height.saturating_sub(used),
-            ..inner
-        };
-        match &self.loaded {
-            Some(Ok(loaded)) if loaded.place == row.place => self.values(rest, loaded, buf, theme),
-            Some(Err((_, error))) => widgets::card(error, buf, below(rest, 1), theme),
-            _ if view.job("values").is_some() => {
-                put(
-                    below(rest, 1),
-                    0,
-                    Line::styled("reading values…", theme[Role::Dim]),
-                    buf,
-                );
-            }
-            _ => put(
-                below(rest, 1),
-                0,
-                Line::styled("Enter reads the values", theme[Role::Dim]),
-                buf,
-            ),
-        }
-    }
-
-    fn facts(&self, row: &TensorRow, theme: &Theme, wide: usize) -> Facts {
-        let mut facts = Facts::new(8);
-        let elements = match row.shape.elements() {
-            Some(n) if row.shape.rank() != Some(0) => {
-                format!("   {} values", text::count(n as u64))
-            }
-            _ => String::new(),
-        };
-        facts.add(
-            theme,
-            "shape",
-            format!("{} {}{elements}", row.dtype, row.shape),
-        );
-        let of_all = text::percent(row.share);
-        facts.add(
-            theme,
-            "bytes",
-            format!("{}   {of_all} of the model", text::count(row.bytes)),
-        );
-        if let Some(quantization) = &row.quantization {
-            facts.styled(theme, "scales", quantization.clone(), theme[Role::Quantize]);
-        }
-        let uses = self.listed.as_ref().and_then(|l| l.uses.get(&row.place));
-        let mut words = Vec::new();
-        let mut room = wide.saturating_sub(10);
-        for used in uses.into_iter().flatten() {
-            let word = format!(
-                "{} {}",
-                used.op,
-                text::fit_end(&text::clean(&used.node), 32)
-            );
-            if width(&word) > room {
-                break;
-            }
-            room = room.saturating_sub(width(&word) + 2);
-            words.push(word);
-        }
-        if !words.is_empty() {
-            facts.add(theme, "used by", words.join(", "));
-        }
-        facts
-    }
-
-    fn values(&self, area: Rect, loaded: &Loaded, buf: &mut Buffer, theme: &Theme) {
-        let s = &loaded.statistics;
-        let mut facts = Facts::new(8);
-        if let (Some(min), Some(max), Some(mean), Some(std)) = (s.min, s.max, s.mean, s.std) {
-            let n = |v: f64| text::number(v, 9);
-            facts.add(theme, "range", format!("{} … {}", n(min), n(max)));
-            facts.add(theme, "mean", format!("{} ± {}", n(mean), n(std)));
-        }
-        if s.zeros > 0 {
-            let share = text::percent(s.zeros as f64 / s.count.max(1) as f64);
-            facts.add(
-                theme,
-                "zeros",
-                format!("{}   {share}", text::count(s.zeros as u64)),
-            );
-        }
-        if s.nan + s.infinite > 0 {
-            let words = format!("{} NaN, {} infinite", s.nan, s.infinite);
-            facts.styled(theme, "odd", words, theme[Role::Bad]);
-        }
-        let used = facts.render(area, 0, buf);
-        let mut rest = below(area, used + 1);
-        if let (Some(min), Some(max)) = (s.min, s.max)
-            && min < max
-            && rest.height >= 9
-        {
-            let high = (rest.height / 3).clamp(3, 7);
-            let ends = (text::number(min, 9), text::number(max, 9));
-            histogram::render(
-                Rect {
-                    height: high,
-                    ..rest
-                },
-                &s.histogram,
-                ends,
-                buf,
-                theme,
-            );
-            rest = below(rest, high + 1);
-        }
-        let (rows, columns, slices) = grid::extent(&loaded.tensor);
-        let mut words = format!(
-            "values {}",
-            grid::slice_name(&loaded.tensor, self.corner.slice)
-        );
-        if slices > 1 {
-            words += &format!("   {} of {slices}", self.corner.slice + 1);
-        }
-        let axes = format!("   {rows}×{columns}");
-        put(
-            rest,
-            0,
-            Line::from(vec![
-                Span::styled(words, theme[Role::Title]),
-                Span::styled(axes, theme[Role::Dim]),
-            ]),
-            buf,
-        );
-        let rest = below(rest, 1);
-        match (self.heat, s.min, s.max) {
-            (true, Some(min), Some(max)) => {
-                grid::heat(rest, &loaded.tensor, self.corner, (min, max), buf, theme)
-            }
-            _ => grid::numbers(rest, &loaded.tensor, self.corner, buf, theme),
-        }
-    }
 }
 
-/// What is left under the first `rows`.
-fn below(area: Rect, rows: u16) -> Rect {
-    let rows = rows.min(area.height);
-    Rect {
-        y: area.y + rows,
-        height: area.height - rows,
-        ..area
+/// The constant at a place, with the values of its graph.
+fn constant<'m>(model: &'m Model, place: &Place) -> Option<(&'m Value, &'m [Value])> {
+    let Place::Constant {
+        meta_graph,
+        graph,
+        value,
+    } = place
+    else {
+        return None;
+    };
+    let graph = model.meta_graphs.get(*meta_graph)?.graphs.get(*graph)?;
+    Some((graph.values.get(value.index())?, &graph.values))
+}
+
+fn quantization<'m>(model: &'m Model, place: &Place) -> Option<&'m Quantization> {
+    constant(model, place)?.0.quantization.as_ref()
+}
+
+/// The stored number that stands for zero.
+fn zero_of(model: &Model, place: &Place) -> f64 {
+    let single = quantization(model, place).and_then(Quantization::single);
+    single.map_or(0.0, |(_, zero)| zero as f64)
+}
+
+fn zero_share(tensor: &Tensor, zero: f64) -> Option<f64> {
+    tensor.number(0)?;
+    let count = tensor.len();
+    let zeros = (0..count).filter(|&at| tensor.number(at) == Some(zero));
+    Some(zeros.count() as f64 / count as f64)
+}
+
+/// One scale per channel, or those of the blocks, which are a constant of their own.
+fn scales_of(model: &Model, place: &Place) -> Vec<f64> {
+    let Some(quantization) = quantization(model, place) else {
+        return Vec::new();
+    };
+    let stored = quantization.details.values()[0].and_then(|id| {
+        let (_, values) = constant(model, place)?;
+        values.get(id.index())?.read()?.ok()
+    });
+    match stored {
+        Some(scales) => scales.numbers(),
+        None => quantization.scale.iter().map(|s| f64::from(*s)).collect(),
     }
 }
