@@ -225,7 +225,7 @@ impl Seen {
             (item, sum)
         };
         let sums = scene.places.iter().map(|place| sum(place.item)).collect();
-        note(&mut scene, (&sums, &figures, &types), key.overlay);
+        note(&mut scene, &sums, &figures, &types, key.overlay);
         let times = measured.times(key.meta, key.graph);
         let is_compared = measured.errors(key.meta, key.graph).is_some();
         let missing = key.overlay.missing(measured, key.meta, key.graph);
@@ -370,11 +370,9 @@ fn port_names(scene: &mut Scene, model: &Model, key: &Key) {
 /// What the colour says also stands on the box: everything reads without colour.
 fn note(
     scene: &mut Scene,
-    (sums, figures, types): (
-        &HashMap<Item, Cost>,
-        &HashMap<Item, Figures>,
-        &HashMap<Item, DType>,
-    ),
+    sums: &HashMap<Item, Cost>,
+    figures: &HashMap<Item, Figures>,
+    types: &HashMap<Item, DType>,
     overlay: Overlay,
 ) {
     for place in &mut scene.places {
