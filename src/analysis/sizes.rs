@@ -253,7 +253,7 @@ pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
     }
     for file in &model.files {
         let is_shard = file.path.contains("variables.data-");
-        let is_graph = tflite || file.path.ends_with(".pb") || file.path.ends_with(".pbtxt");
+        let is_graph = tflite || matches!(&*file.path, "saved_model.pb" | "saved_model.pbtxt");
         let apart = match (is_shard, is_graph) {
             (true, _) => &mut in_variables,
             (_, true) => &mut in_graph,

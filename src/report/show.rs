@@ -114,7 +114,11 @@ fn about(model: &Model) -> Table {
         line("cost", super::cost_line(&cost));
     }
     for meta_graph in &model.meta_graphs {
-        line("operators", operator_line(meta_graph));
+        let tags = match model.meta_graphs.len() {
+            1 => String::new(),
+            _ => format!("   tags {}", meta_graph.tags.join(",")),
+        };
+        line("operators", operator_line(meta_graph) + &tags);
     }
     if !model.shards.is_empty() {
         let variables = format!("{} in {} shards", model.variables.len(), model.shards.len());

@@ -181,7 +181,7 @@ fn show_a_saved_model() {
         out  output_0  float32  ?×10
 
     Where the bytes are
-      graph definition        ██████▍  92.3 KB  31.6%
+      graph definition        ██████▎  92.2 KB  31.5%
       conv/kernel             █████    73.7 KB  25.2%
       conv/kernel             █████    73.7 KB  25.2%
       checkpoint bookkeeping  ▊        11.0 KB   3.8%
@@ -189,7 +189,7 @@ fn show_a_saved_model() {
       hidden/kernel           ▌        8.19 KB   2.8%
       skip/kernel             ▌        8.19 KB   2.8%
       hidden/kernel           ▌        8.19 KB   2.8%
-      … 27 more               ▋        8.84 KB   3.0%
+      … 28 more               ▋        8.94 KB   3.1%
 
     By dtype
       float32  47.3 k values   189 KB  64.6%

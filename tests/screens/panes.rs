@@ -9,7 +9,7 @@ fn overview_of_a_saved_model() {
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
-    │ tags         serve                ││ graph definiti… ██████  92.3 KB   31.6% ┃
+    │ tags         serve                ││ graph definiti… ██████  92.2 KB   31.5% ┃
     │ made by      TensorFlow 2.21.0, … ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
     │ size         292 KB in 4 files    ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
     │ parameters   23,626   trainable … ││ checkpoint boo… ▊       11.0 KB    3.8% │
@@ -89,9 +89,9 @@ fn tree_with_a_layer_open() {
     │       serve  1 in, 1 out                      ││                             │
     │       serving_default  1 in, 1 out            ││ Operators                   │
     │   ▸ Graph                        27     614 B ││ ReadVari…     8 ██████████  │
-    │   ▸ Functions  5                 59     403 B ││ VarHandl…     6 ███████▌    │
-    │ ▸ Variables                       5     722 B ││ Stateful…     4 █████       │
-    │                                               ││ Placehol…     3 ███▊        │
+    │   ▸ Objects  15                               ││ VarHandl…     6 ███████▌    │
+    │   ▸ Functions  5                 59     403 B ││ Stateful…     4 █████       │
+    │ ▸ Variables                       5     722 B ││ Placehol…     3 ███▊        │
     │                                               ││ AssignVa…     2 ██▌         │
     │                                               ││ VarIsIni…     2 ██▌         │
     │                                               ││ Const         1 █▎          │

@@ -60,6 +60,13 @@ impl TreePane {
                     }
                 }
             }
+            Id::Object(m, object) => {
+                let found = model.meta_graphs.get(*m).zip(self.objects.get(m));
+                if let Some((meta, objects)) = found {
+                    facts.add(theme, "object", objects.note(meta, *object));
+                    facts.add(theme, "path", objects.path(meta, *object));
+                }
+            }
             Id::Variable(at) => {
                 if let Some(v) = model.variables.get(at.0 as usize) {
                     facts.add(theme, "values", format!("{} {}", v.dtype, v.shape));

@@ -2,6 +2,7 @@
 
 mod detail;
 mod names;
+mod objects;
 mod rows;
 
 use std::cell::Cell;
@@ -10,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use self::names::{Child, Item, Names};
+use self::objects::Objects;
 use self::rows::{
     Id, Row, below_meta, branch, files, functions, node_names, roots, scoped_name, signatures,
 };
@@ -70,6 +72,8 @@ pub struct TreePane {
     opened: HashSet<Id>,
     graphs: HashMap<(usize, usize), Names>,
     variables: Option<Names>,
+    /// By MetaGraph.
+    objects: HashMap<usize, Objects>,
     /// Of every MetaGraph; nothing until they are counted.
     costs: Option<Vec<Costs>>,
     /// The rows below every row that was ever opened.
@@ -94,6 +98,7 @@ impl TreePane {
             opened: HashSet::new(),
             graphs: HashMap::new(),
             variables: None,
+            objects: HashMap::new(),
             costs: None,
             below: HashMap::new(),
             roots: Below::Rows(roots),
@@ -132,7 +137,10 @@ impl TreePane {
             Id::Variables => self.variables(model, ""),
             Id::VariableScope(prefix) => self.variables(model, prefix),
             Id::Files => Below::Rows(files(model)),
+            Id::Objects(meta) => self.objects(model, *meta, 0),
+            Id::Object(meta, object) => self.objects(model, *meta, *object),
             Id::Signature(..)
+            | Id::Reference(..)
             | Id::Node(..)
             | Id::Variable(_)
             | Id::Attachment(_)
@@ -157,6 +165,15 @@ impl TreePane {
             prefix: prefix.into(),
             children: names.children(prefix),
         }
+    }
+
+    fn objects(&mut self, model: &Model, meta: usize, object: u32) -> Below {
+        let Some(found) = model.meta_graphs.get(meta) else {
+            return Below::Rows(Vec::new());
+        };
+        let objects = self.objects.entry(meta);
+        let objects = objects.or_insert_with(|| Objects::new(model, found));
+        Below::Rows(objects.rows(model, meta, object))
     }
 
     fn variables(&mut self, model: &Model, prefix: &str) -> Below {

@@ -16,6 +16,11 @@ pub enum Id {
     Graph(usize, usize),
     Scope(usize, usize, Name),
     Node(usize, usize, NodeId),
+    /// The root of the object graph, an object, and a further reference to one: number of the object that has it
+    /// among its children, and which of them it is.
+    Objects(usize),
+    Object(usize, u32),
+    Reference(usize, u32, usize),
     Variables,
     VariableScope(Name),
     Variable(VariableId),
@@ -121,6 +126,12 @@ pub fn below_meta(model: &Model, at: usize, costs: Option<&Costs>) -> Vec<Row> {
         .filter(|(_, g)| g.kind != GraphKind::Function)
     {
         rows.push(graph_row(at, index, graph, costs));
+    }
+    let objects = meta.objects.nodes.len();
+    if objects > 1 {
+        let mut row = branch(Id::Objects(at), "Objects", 0, 0);
+        row.note = objects.to_string();
+        rows.push(row);
     }
     let functions = meta.graphs.iter().filter(|g| g.kind == GraphKind::Function);
     let operators: usize = functions.clone().map(|g| g.nodes.len()).sum();
