@@ -21,7 +21,7 @@ pub struct Label {
 }
 
 /// Longest head and tail together, in columns.
-const WIDEST: usize = 30;
+pub const WIDEST: usize = 30;
 
 /// As long as it is.
 pub fn words(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {

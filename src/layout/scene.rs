@@ -102,17 +102,30 @@ struct Builder<'a> {
     hierarchy: &'a Hierarchy,
     open: &'a Open,
     detail: Detail,
+    relabel: &'a dyn Fn(Item, &mut Label),
     wires: HashMap<ScopeId, Vec<Wire>>,
     nets: u32,
 }
 
 /// Draws what is open. Time is that of [`lay_out`] for each open scope.
 pub fn build(graph: &Graph, hierarchy: &Hierarchy, open: &Open, detail: Detail) -> Scene {
+    build_with(graph, hierarchy, open, detail, &|_, _| {})
+}
+
+/// As [`build`]; `relabel` may change the words on a box before it gets its size.
+pub fn build_with(
+    graph: &Graph,
+    hierarchy: &Hierarchy,
+    open: &Open,
+    detail: Detail,
+    relabel: &dyn Fn(Item, &mut Label),
+) -> Scene {
     let mut builder = Builder {
         graph,
         hierarchy,
         open,
         detail,
+        relabel,
         wires: wires(hierarchy, open),
         nets: 0,
     };
@@ -193,7 +206,8 @@ impl Builder<'_> {
         let mut labels: Vec<Option<Label>> = Vec::new();
         let mut inners: HashMap<usize, Inner> = HashMap::new();
         for child in self.hierarchy.in_order(scope) {
-            let label = label(self.graph, self.hierarchy, child);
+            let mut label = label(self.graph, self.hierarchy, child);
+            (self.relabel)(child, &mut label);
             let (mut width, mut height) = self.size(&label, child);
             if let Item::Scope(id) = child
                 && self.open.contains(id)

@@ -9,10 +9,11 @@ use tui_input::Input;
 
 use super::command::{Command, TABLE};
 use super::config::{self, Config};
+pub use super::desk::{Desk, Open, State};
 use super::focus::{Focus, History, Spot, Thing};
 use super::jobs::{Finished, Jobs, Output, Slot};
 use super::keymap::{Key, Keymap};
-use super::measured::Measured;
+use super::measured;
 use super::overlay::{Act, Ask, Choice, Overlay, Picker};
 use super::panes::{self, Context, Handled, Pane, PaneId, Request};
 use super::place::{Memory, Place};
@@ -24,33 +25,6 @@ use crate::error::{Error, Result};
 use crate::format::OpenOptions;
 use crate::model::Model;
 use crate::progress::Progress;
-
-/// An opened model with its panes, or the attempt at one.
-pub struct Desk {
-    pub id: u64,
-    pub path: PathBuf,
-    pub state: State,
-    /// Its files were changed since it was opened.
-    pub changed: bool,
-}
-
-pub enum State {
-    Opening,
-    Failed(Error),
-    Open(Box<Open>),
-}
-
-pub struct Open {
-    pub model: Arc<Model>,
-    pub focus: Focus,
-    pub measured: Arc<Measured>,
-    pub pane: PaneId,
-    pub panes: Vec<Box<dyn Pane>>,
-    history: History,
-    /// Things that the last search found, and which of them one stands on.
-    pub(super) hits: Vec<Thing>,
-    pub(super) hit: usize,
-}
 
 /// All state of the UI.
 pub struct App {
@@ -696,34 +670,11 @@ impl App {
                 self.desks[at].state = State::Failed(error);
             }
             (Some(pane), Ok(output)) => {
-                self.measure(at, &output);
+                measured::note(&mut self.desks, at, &output);
                 self.on_pane(at, pane, |pane, cx| pane.job(slot.what, output, cx));
             }
             (Some(pane), Err(error)) => {
                 self.on_pane(at, pane, |pane, cx| pane.job_failed(slot.what, error, cx));
-            }
-        }
-    }
-
-    /// Keeps what a run or a comparison tells of operators, for all panes of the models.
-    fn measure(&mut self, at: usize, output: &Output) {
-        for (index, desk) in self.desks.iter_mut().enumerate() {
-            let State::Open(open) = &mut desk.state else {
-                continue;
-            };
-            match output {
-                Output::Ran(ran) if index == at => {
-                    Arc::make_mut(&mut open.measured).ran(&open.model, open.focus.meta, ran);
-                }
-                Output::Compared(compared) => {
-                    for (first, side) in [(true, &compared.sides.0), (false, &compared.sides.1)] {
-                        if Arc::ptr_eq(side, &open.model) {
-                            let measured = Arc::make_mut(&mut open.measured);
-                            measured.compared(&open.model, first, &compared.comparison);
-                        }
-                    }
-                }
-                _ => {}
             }
         }
     }

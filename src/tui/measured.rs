@@ -1,7 +1,10 @@
 //! What running and comparing a model told about its operators; every pane of the model can show it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use super::desk::{Desk, State};
+use super::jobs::Output;
 use super::panes::run::Ran;
 use crate::analysis::Locator;
 use crate::compare::Comparison;
@@ -82,6 +85,29 @@ impl Measured {
         let rows = last.into_iter();
         self.errors = Some(by_node(meta, found, signature.graph, rows, f64::min));
         self.version += 1;
+    }
+}
+
+/// Keeps what a run of desk `at` or a comparison tells of operators, for all panes of the models.
+pub fn note(desks: &mut [Desk], at: usize, output: &Output) {
+    for (index, desk) in desks.iter_mut().enumerate() {
+        let State::Open(open) = &mut desk.state else {
+            continue;
+        };
+        match output {
+            Output::Ran(ran) if index == at => {
+                Arc::make_mut(&mut open.measured).ran(&open.model, open.focus.meta, ran);
+            }
+            Output::Compared(compared) => {
+                for (first, side) in [(true, &compared.sides.0), (false, &compared.sides.1)] {
+                    if Arc::ptr_eq(side, &open.model) {
+                        let measured = Arc::make_mut(&mut open.measured);
+                        measured.compared(&open.model, first, &compared.comparison);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 }
 

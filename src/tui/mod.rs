@@ -3,6 +3,7 @@
 pub mod app;
 pub mod command;
 pub mod config;
+mod desk;
 mod fault;
 pub mod focus;
 mod guard;

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use crate::analysis::{self, Costs};
 use crate::layout::scope::{Item, Open};
-use crate::layout::weights::{Bound, Weights, bindings, callees};
-use crate::model::{Graph, MetaGraph, Model, ValueId};
+use crate::layout::weights::{Bound, Weights, bindings};
+use crate::model::{Attr, Graph, MetaGraph, Model, ValueId};
 use crate::progress::Progress;
 
 /// A graph on the way to the one that is shown, and what was chosen in it.
@@ -117,28 +117,34 @@ impl Ways {
 
 /// The graphs that an operator calls.
 pub fn called(meta: &MetaGraph, graph: &Graph, item: Item) -> Vec<usize> {
+    let all = called_as(meta, graph, item).into_iter();
+    let mut found: Vec<usize> = all.map(|(_, graph)| graph).collect();
+    found.dedup();
+    found
+}
+
+/// The graphs that an operator calls, each with the attribute that names it; of a loop the body comes first.
+pub fn called_as<'g>(meta: &MetaGraph, graph: &'g Graph, item: Item) -> Vec<(&'g str, usize)> {
     let Item::Node(id) = item else {
         return Vec::new();
     };
     let Some(node) = graph.nodes.get(id.index()) else {
         return Vec::new();
     };
-    let mut found: Vec<usize> = callees(node)
-        .filter_map(|name| meta.graphs.iter().position(|g| &*g.name == name))
-        .collect();
-    // Subgraphs of a .tflite are called by number.
+    let named = |name: &str| meta.graphs.iter().position(|g| &*g.name == name);
+    let mut found: Vec<(&str, usize)> = Vec::new();
     for (name, attr) in node.attrs.iter() {
-        if name.ends_with("subgraph_index")
-            && let crate::model::Attr::Int(index) = attr
-        {
-            found.extend(
-                usize::try_from(*index)
-                    .ok()
-                    .filter(|i| *i < meta.graphs.len()),
-            );
+        let listed = attr.as_list().unwrap_or(std::slice::from_ref(attr));
+        let functions = listed.iter().filter_map(Attr::as_func).filter_map(named);
+        found.extend(functions.map(|graph| (name, graph)));
+        // Subgraphs of a .tflite are called by number.
+        if name.ends_with("subgraph_index") {
+            let index = attr.as_int().and_then(|index| usize::try_from(index).ok());
+            found.extend(index.filter(|i| *i < meta.graphs.len()).map(|i| (name, i)));
         }
     }
-    found.dedup();
+    found.extend(named(&node.op).map(|graph| ("f", graph)));
+    found.sort_by_key(|(name, _)| (name.starts_with("cond"), name.starts_with("else")));
     found
 }
 

@@ -245,6 +245,7 @@ fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, the
         .border_style(theme[Role::Border]);
     let inner = block.inner(frame);
     Clear.render(frame, buf);
+    buf.set_style(frame, theme[Role::Screen]);
     block.render(frame, buf);
     let (dots_x, dots_y) = (usize::from(columns) * 2, usize::from(rows) * 4);
     let across = |x: i32| (f64::from(x) / whole_x * dots_x as f64) as usize;

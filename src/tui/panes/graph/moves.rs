@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::GraphPane;
-use super::levels::{Level, Ways, called, title};
+use super::levels::{Level, Ways, called, called_as, title};
 use super::map::{Follow, Way, step};
-use super::rows::row_of;
+use super::meanings::meaning;
+use super::rows::{self, row_of};
 use crate::format::write_file;
 use crate::layout::export::{self, Options, Scopes};
 use crate::layout::scene::Detail;
@@ -72,7 +73,7 @@ impl GraphPane {
                 [
                     ("svg", "a picture"),
                     ("dot", "for Graphviz"),
-                    ("txt", "box-drawing characters"),
+                    ("txt", "the characters on the screen"),
                     ("json", "boxes and edges"),
                 ]
                 .map(|(id, says)| (id.to_owned(), says.to_owned()))
@@ -298,19 +299,19 @@ impl GraphPane {
         let (Some(meta), Some(graph)) = (meta, self.graph(cx.model)) else {
             return;
         };
-        match (called(meta, graph, item).as_slice(), item) {
+        match (called_as(meta, graph, item).as_slice(), item) {
             ([], Item::Node(_)) => {
                 let thing = cx.focus.thing;
                 cx.go(PaneId::Source, thing);
             }
             ([], _) => cx.say("nothing to go into here"),
-            ([only], _) => self.descend(*only, cx),
+            ([(_, only)], _) => self.descend(*only, cx),
             (several, _) => {
-                // Of a loop the last one is the body.
-                let choices = several.iter().rev().map(|&graph| {
-                    let nodes = meta.graphs.get(graph).map_or(0, |g| g.nodes.len());
-                    let says = format!("{} operators", text::count(nodes as u64));
-                    (format!("{graph} {}", title(meta, graph)), says)
+                let choices = several.iter().map(|&(role, callee)| {
+                    let nodes = meta.graphs.get(callee).map_or(0, |g| g.nodes.len());
+                    let role = meaning(graph.dialect, role).unwrap_or(role);
+                    let says = format!("{role}: {} operators", text::count(nodes as u64));
+                    (format!("{callee} {}", title(meta, callee)), says)
                 });
                 let choices = choices.collect();
                 cx.pick(INTO, "go into", choices);
@@ -478,10 +479,12 @@ impl GraphPane {
         };
         let name = self.levels.last().map_or("graph", |l| l.title.as_str());
         let path = text::fresh_file(&text::file_name(name), kind);
+        let rows = (self.rails && kind == "txt").then(|| rows::text(seen, graph));
         let graph = graph.clone();
         let kind = kind.to_owned();
         cx.job("export", "drawing", move |_| {
             let drawn = match kind.as_str() {
+                "txt" if rows.is_some() => rows.unwrap_or_default(),
                 "svg" => export::svg(&graph, &options),
                 "dot" => export::dot(&graph, &options),
                 "json" => export::json(&graph, &options),

@@ -4,8 +4,9 @@ use std::cell::Cell;
 
 use super::map::Shown;
 use super::seen::{Overlay, Seen};
+use crate::layout::rails::Row;
 use crate::layout::scope::Item;
-use crate::model::Graph;
+use crate::model::{Graph, Value};
 use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Rect, Style, width};
 use crate::tui::text;
@@ -207,6 +208,40 @@ pub fn render(
     }
 }
 
+/// All rows as plain text: rails, operator, and what comes out.
+pub fn text(seen: &Seen, graph: &Graph) -> String {
+    let row = |row: &Row| {
+        let rails: String = row.rails.iter().map(|rail| rail.letter).collect();
+        let words = seen.words(graph, row.item);
+        let name = format!("{} {}", words.head, words.tail);
+        let value = value_of(seen, graph, row.item);
+        let shape = value.map_or(String::new(), |v| format!("{} {}", v.shape, v.dtype));
+        [rails, text::clean(name.trim()), shape]
+    };
+    let rows: Vec<[String; 3]> = seen.rows.iter().map(row).collect();
+    let widest = |column: usize| rows.iter().map(|r| width(&r[column])).max().unwrap_or(0);
+    let (rails, names) = (widest(0) + 2, widest(1) + 2);
+    let line = |[rail, name, shape]: &[String; 3]| {
+        let line = text::left(rail, rails) + &text::left(name, names) + shape;
+        line.trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// What comes out of an item first.
+fn value_of<'g>(seen: &Seen, graph: &'g Graph, item: Item) -> Option<&'g Value> {
+    let value = match item {
+        Item::Input(i) => graph.inputs.get(i as usize).copied().flatten(),
+        Item::Output(i) => graph.outputs.get(i as usize).copied().flatten(),
+        Item::Node(id) => graph.node(id).outputs.first().copied(),
+        Item::Scope(_) => {
+            let mut out = seen.flows.iter().filter(|f| f.from == item);
+            out.find_map(|f| f.value)
+        }
+    };
+    value.map(|v| graph.value(v))
+}
+
 /// How the width is shared out: rails, names, columns.
 struct Frame {
     rails: u16,
@@ -259,19 +294,7 @@ fn cell(
     view: &View,
 ) -> (String, Style) {
     let theme = view.theme;
-    let value = match item {
-        Item::Input(i) => graph.inputs.get(i as usize).copied().flatten(),
-        Item::Output(i) => graph.outputs.get(i as usize).copied().flatten(),
-        Item::Node(id) => graph.node(id).outputs.first().copied(),
-        Item::Scope(_) => {
-            let out = seen
-                .flows
-                .iter()
-                .find(|f| f.from == item && f.value.is_some());
-            out.and_then(|f| f.value)
-        }
-    };
-    let value = value.map(|v| graph.value(v));
+    let value = value_of(seen, graph, item);
     let cost = seen.cost(item);
     let number = |n: u64, words: String| match n {
         0 => (text::right("–", wide), theme[Role::Border]),

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::levels::Ways;
-use crate::layout::label::{Label, scope_tail, words};
+use crate::layout::label::{Label, WIDEST, cut_end, scope_tail, words};
 use crate::layout::rails::{Row, rails};
-use crate::layout::scene::{Detail, Scene, build};
-use crate::layout::scope::{Flow, Hierarchy, Item, Open};
+use crate::layout::scene::{Detail, Scene, build_with};
+use crate::layout::scope::{Flow, Hierarchy, Item, Open, ScopeId};
 use crate::layout::weights::{Bound, Origin, Weight};
-use crate::model::{DType, Graph, Model, NodeId, Value};
+use crate::model::{DType, Graph, Model, NodeId, Value, ValueId};
 use crate::tui::measured::Measured;
 use crate::tui::text;
 
@@ -94,6 +94,14 @@ pub struct Figures {
     pub sqnr_db: Option<f64>,
 }
 
+/// What is known of something that is drawn.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    cost: Cost,
+    figures: Figures,
+    dtype: Option<DType>,
+}
+
 /// A signal to noise from which on nothing is wrong.
 const CLEAN_DB: f64 = 60.0;
 
@@ -141,9 +149,7 @@ pub struct Seen {
     /// Of the whole graph.
     pub total: Cost,
     /// Of everything that is drawn.
-    sums: HashMap<Item, Cost>,
-    figures: HashMap<Item, Figures>,
-    types: HashMap<Item, DType>,
+    told: HashMap<Item, Told>,
     /// Nanoseconds of the last run's operators in this graph.
     pub nanos: u64,
     /// Whether a run and a comparison told anything of this graph.
@@ -167,9 +173,7 @@ impl Seen {
             flows: Vec::new(),
             costs: self.costs.clone(),
             total: self.total,
-            sums: HashMap::new(),
-            figures: HashMap::new(),
-            types: HashMap::new(),
+            told: HashMap::new(),
             nanos: 0,
             is_timed: false,
             is_compared: false,
@@ -208,42 +212,53 @@ impl Seen {
             after.entry(flow.from).or_default().push(flow.to);
             before.entry(flow.to).or_default().push(flow.from);
         }
-        let mut scene = build(graph, &hierarchy, &open, key.detail);
-        port_names(&mut scene, model, &key);
-        let figures = figures(&scene, &hierarchy, &key, measured);
-        let types = scene
-            .places
-            .iter()
-            .filter_map(|place| Some((place.item, dtype_of(graph, &hierarchy, place.item)?)));
-        let types: HashMap<Item, DType> = types.collect();
-        let sum = |item: Item| {
-            let mut sum = Cost::default();
-            let nodes = hierarchy.nodes(item);
-            nodes
-                .filter_map(|id| costs.get(&id))
-                .for_each(|cost| sum.add(cost));
-            (item, sum)
+        let (times, errors) = (
+            measured.times(key.meta, key.graph),
+            measured.errors(key.meta, key.graph),
+        );
+        let told = |item: Item| {
+            let mut told = Told {
+                dtype: dtype_of(graph, &hierarchy, item),
+                ..Told::default()
+            };
+            for id in hierarchy.nodes(item) {
+                if let Some(cost) = costs.get(&id) {
+                    told.cost.add(cost);
+                }
+                told.figures.add(Figures {
+                    nanos: times.and_then(|times| times.get(&id).copied()),
+                    sqnr_db: errors.and_then(|errors| errors.get(&id).copied()),
+                });
+            }
+            (item, told)
         };
-        let sums = scene.places.iter().map(|place| sum(place.item)).collect();
-        note(&mut scene, &sums, &figures, &types, key.overlay);
-        let times = measured.times(key.meta, key.graph);
-        let is_compared = measured.errors(key.meta, key.graph).is_some();
+        let opened = (1..hierarchy.scopes.len() as u32).map(ScopeId);
+        let opened = opened.filter(|id| open.contains(*id)).map(Item::Scope);
+        let shown = hierarchy.shown(&open);
+        let told: HashMap<Item, Told> = shown.iter().copied().chain(opened).map(told).collect();
+        let ports = port_names(model, &key);
+        let relabel = |item: Item, label: &mut Label| {
+            if let Some(name) = ports.get(&item) {
+                label.head.clone_from(name);
+            }
+            note(label, told.get(&item), key.overlay);
+        };
+        let scene = build_with(graph, &hierarchy, &open, key.detail, &relabel);
+        let is_compared = errors.is_some();
         let missing = key.overlay.missing(measured, key.meta, key.graph);
         let nanos = times.map_or(0, |times| times.values().sum());
         let mut total = Cost::default();
         costs.values().for_each(|cost| total.add(cost));
         Some(Seen {
             scene,
-            rows: rails(&hierarchy.shown(&open), &flows),
+            rows: rails(&shown, &flows),
             key,
             open,
             hierarchy,
             flows,
             costs,
             total,
-            sums,
-            figures,
-            types,
+            told,
             nanos,
             is_timed: times.is_some(),
             is_compared,
@@ -262,16 +277,16 @@ impl Seen {
     }
 
     pub fn cost(&self, item: Item) -> Cost {
-        self.sums.get(&item).copied().unwrap_or_default()
+        self.told.get(&item).copied().unwrap_or_default().cost
     }
 
     pub fn figures(&self, item: Item) -> Figures {
-        self.figures.get(&item).copied().unwrap_or_default()
+        self.told.get(&item).copied().unwrap_or_default().figures
     }
 
     /// The type of what comes out.
     pub fn dtype(&self, item: Item) -> Option<DType> {
-        self.types.get(&item).copied()
+        self.told.get(&item)?.dtype
     }
 
     /// The words for an item, uncut, inputs and outputs by their signature's names.
@@ -339,80 +354,51 @@ impl Seen {
     }
 }
 
-/// Inputs and outputs go by the names that a signature of this graph gives them.
-fn port_names(scene: &mut Scene, model: &Model, key: &Key) {
-    let Some(meta) = model.meta_graphs.get(key.meta) else {
-        return;
-    };
-    let Some(graph) = meta.graphs.get(key.graph) else {
-        return;
+/// Names that a signature gives to inputs and outputs of this graph.
+fn port_names(model: &Model, key: &Key) -> HashMap<Item, String> {
+    let meta = model.meta_graphs.get(key.meta);
+    let Some((meta, graph)) = meta.and_then(|m| Some((m, m.graphs.get(key.graph)?))) else {
+        return HashMap::new();
     };
     let signatures = meta
         .signatures
         .iter()
         .filter(|s| s.graph == key.graph && !s.implied);
-    let ports: Vec<_> = signatures
-        .flat_map(|s| s.inputs.iter().chain(&s.outputs))
-        .collect();
-    for place in &mut scene.places {
-        let value = match place.item {
-            Item::Input(index) => graph.inputs.get(index as usize).copied().flatten(),
-            Item::Output(index) => graph.outputs.get(index as usize).copied().flatten(),
-            _ => continue,
-        };
-        let port = value.and_then(|v| ports.iter().find(|p| p.value == Some(v)));
-        if let Some(port) = port {
-            place.label.head = text::clean(&port.name);
+    // The first signature decides.
+    let mut names: HashMap<ValueId, &str> = HashMap::new();
+    for port in signatures.flat_map(|s| s.inputs.iter().chain(&s.outputs)) {
+        if let Some(value) = port.value {
+            names.entry(value).or_insert(&port.name);
         }
     }
+    let name = |item: Item, value: &Option<ValueId>| {
+        let name = names.get(value.as_ref()?)?;
+        Some((item, cut_end(&text::clean(name), WIDEST)))
+    };
+    let inputs = graph.inputs.iter().enumerate();
+    let outputs = graph.outputs.iter().enumerate();
+    inputs
+        .filter_map(|(at, value)| name(Item::Input(at as u32), value))
+        .chain(outputs.filter_map(|(at, value)| name(Item::Output(at as u32), value)))
+        .collect()
 }
 
 /// What the colour says also stands on the box: everything reads without colour.
-fn note(
-    scene: &mut Scene,
-    sums: &HashMap<Item, Cost>,
-    figures: &HashMap<Item, Figures>,
-    types: &HashMap<Item, DType>,
-    overlay: Overlay,
-) {
-    for place in &mut scene.places {
-        let cost = sums.get(&place.item).copied().unwrap_or_default();
-        let figures = figures.get(&place.item).copied().unwrap_or_default();
-        let words = match overlay {
-            Overlay::Family => continue,
-            Overlay::Bytes => (cost.bytes > 0).then(|| text::bytes(cost.bytes)),
-            Overlay::Macs => (cost.macs > 0).then(|| text::short(cost.macs)),
-            Overlay::Dtype => types.get(&place.item).map(ToString::to_string),
-            Overlay::Time => figures.nanos.map(|nanos| text::duration(nanos as f64)),
-            Overlay::Error => figures.error_text(),
-        };
-        place.label.tail = words.unwrap_or_default();
-    }
-}
-
-/// Of everything that is drawn and was measured.
-fn figures(
-    scene: &Scene,
-    hierarchy: &Hierarchy,
-    key: &Key,
-    measured: &Measured,
-) -> HashMap<Item, Figures> {
-    let times = measured.times(key.meta, key.graph);
-    let errors = measured.errors(key.meta, key.graph);
-    if times.is_none() && errors.is_none() {
-        return HashMap::new();
-    }
-    let of = |item: Item| {
-        let mut sum = Figures::default();
-        for id in hierarchy.nodes(item) {
-            sum.add(Figures {
-                nanos: times.and_then(|times| times.get(&id).copied()),
-                sqnr_db: errors.and_then(|errors| errors.get(&id).copied()),
-            });
-        }
-        (item, sum)
+fn note(label: &mut Label, told: Option<&Told>, overlay: Overlay) {
+    let Told {
+        cost,
+        figures,
+        dtype,
+    } = told.copied().unwrap_or_default();
+    let words = match overlay {
+        Overlay::Family => return,
+        Overlay::Bytes => (cost.bytes > 0).then(|| text::bytes(cost.bytes)),
+        Overlay::Macs => (cost.macs > 0).then(|| text::short(cost.macs)),
+        Overlay::Dtype => dtype.map(|dtype| dtype.to_string()),
+        Overlay::Time => figures.nanos.map(|nanos| text::duration(nanos as f64)),
+        Overlay::Error => figures.error_text(),
     };
-    scene.places.iter().map(|place| of(place.item)).collect()
+    label.tail = words.unwrap_or_default();
 }
 
 /// The type of what comes out; of a scope's last operator.
