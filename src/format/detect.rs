@@ -210,6 +210,12 @@ fn no_model_in(folder: &Path) -> Error {
             index.display()
         ));
     }
+    if let Some(graph) = ends_with("meta") {
+        return no_model().hint(format!(
+            "{} is the graph of a TensorFlow 1 checkpoint; export a SavedModel from the program that made it",
+            graph.display()
+        ));
+    }
     if let Some(inner) = all.iter().find(|p| graph_file(p).is_some()) {
         return no_model().hint(format!("there is one in {}", inner.display()));
     }
@@ -258,6 +264,10 @@ fn not_a_model(path: &Path, bytes: u64, head: &[u8], tail: &[u8]) -> Error {
         (_, _) if tail == TABLE_MAGIC => other(
             "a V1 checkpoint",
             "save it again with tf.train.Saver (V2) and export a SavedModel",
+        ),
+        ("meta", [0x0a, ..]) => other(
+            "the graph of a TensorFlow 1 checkpoint (a MetaGraphDef), not a SavedModel",
+            "load it with tf.compat.v1.train.import_meta_graph and export a SavedModel",
         ),
         ("h5" | "hdf5" | "keras", _) | (_, [0x89, b'H', b'D', b'F', ..]) => other(
             "a Keras file, not an exported model",
@@ -383,6 +393,9 @@ mod tests {
         assert!(say("b.tflite", &[0; 20]).starts_with("no .tflite"));
         assert!(say("frozen.pb", b"\x0a\x10").starts_with("a bare GraphDef"));
         assert!(say("model.ckpt", &checkpoint).starts_with("a V1 checkpoint"));
+        assert!(
+            say("model.ckpt.meta", b"\x0a\x08\x12....").starts_with("the graph of a TensorFlow 1")
+        );
         assert!(say("variables.index", &checkpoint).starts_with("the index"));
         assert!(say("m.keras", b"PK\x03\x04....").starts_with("a Keras file"));
         assert!(say("m.task", b"PK\x03\x04....").starts_with("a ZIP"));
@@ -401,6 +414,7 @@ mod tests {
         assert!(advice(&[]).starts_with("an empty folder"));
         assert!(advice(&["saved_model.cpb"]).contains("chunked"));
         assert!(advice(&["ckpt-1.index", "checkpoint"]).contains("weights without a graph"));
+        assert!(advice(&["checkpoint", "model.ckpt", "model.ckpt.meta"]).contains("TensorFlow 1"));
         assert!(advice(&["inner/saved_model.pb"]).contains("there is one in"));
     }
 }

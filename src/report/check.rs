@@ -86,7 +86,10 @@ pub fn verify_text(model: &Model, checks: &[Check], style: Style) -> String {
         .zip(checks)
         .filter(|(_, c)| c.is_damage())
     {
-        let place = format!("shard {} at {}", variable.shard, variable.offset);
+        let place = match variable.slices.len() {
+            0 => format!("shard {} at {}", variable.shard, variable.offset),
+            n => format!("{n} slices"),
+        };
         let _ = writeln!(
             out,
             "  {} {} ({place}): {}",

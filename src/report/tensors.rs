@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::table::{Align, Table};
 use super::{Style, facts, human, structure};
 use crate::analysis::{self, Place, TensorRow};
-use crate::model::{Model, Value, VariableRole};
+use crate::model::{Model, Value, VariableRole, VariableSlice};
 
 /// Cells that a name may take in a table.
 const NAME: usize = 60;
@@ -122,10 +122,15 @@ pub fn variables_json(model: &Model) -> Json {
         .iter()
         .map(|v| {
             let owners: Vec<&str> = v.owners.iter().map(|o| &**o).collect();
+            let slices: Vec<Json> = v
+                .slices
+                .iter()
+                .map(|s| json!({ "shard": s.shard, "offset": s.offset, "bytes": s.bytes }))
+                .collect();
             json!({
                 "key": &*v.key, "name": &*v.name, "dtype": v.dtype.to_string(), "shape": facts::shape(&v.shape),
                 "shard": v.shard, "offset": v.offset, "bytes": v.bytes, "crc32c": v.crc32c,
-                "slices": v.slices.len(), "role": role(v.role), "trainable": v.trainable, "owners": owners,
+                "slices": slices.len(), "slice_places": slices, "role": role(v.role), "trainable": v.trainable, "owners": owners,
             })
         })
         .collect();
@@ -135,6 +140,13 @@ pub fn variables_json(model: &Model) -> Json {
         .map(|s| json!({ "file": s.file, "bytes": s.bytes }))
         .collect();
     json!({ "shards": shards, "variables": list })
+}
+
+/// `0..4×0..8`: which part of the whole a slice is.
+fn extents(slice: &VariableSlice) -> String {
+    let each = slice.extents.iter();
+    let each = each.map(|&(start, length)| format!("{start}..{}", start.saturating_add(length)));
+    each.collect::<Vec<_>>().join("×")
 }
 
 fn role(role: VariableRole) -> &'static str {
@@ -162,6 +174,10 @@ pub fn variables_text(model: &Model, style: Style) -> String {
             (VariableRole::Weight, Some(false)) => "frozen weight",
             (other, _) => role(other),
         };
+        let (shard, offset) = match v.slices.len() {
+            0 => (v.shard.to_string(), human::exact(v.offset)),
+            n => (String::new(), format!("{n} slices")),
+        };
         let owner = v.owners.first().map_or("", |o| &**o);
         let more = match v.owners.len() {
             0 | 1 => String::new(),
@@ -172,11 +188,23 @@ pub fn variables_text(model: &Model, style: Style) -> String {
             v.dtype.to_string(),
             v.shape.to_string(),
             human::bytes(v.bytes),
-            v.shard.to_string(),
-            human::exact(v.offset),
+            shard,
+            offset,
             role.to_owned(),
             format!("{}{more}", human::tail(owner, NAME)),
         ]);
+        for (at, slice) in v.slices.iter().enumerate() {
+            table.row([
+                format!("  slice {at}"),
+                String::new(),
+                extents(slice),
+                human::bytes(slice.bytes),
+                slice.shard.to_string(),
+                human::exact(slice.offset),
+                String::new(),
+                String::new(),
+            ]);
+        }
     }
     if table.is_empty() {
         return "no variables\n".to_owned();

@@ -64,6 +64,7 @@ pub fn read(file: &Path) -> Result<Model> {
             .map_err(|e| located(e.at(format_args!("MetaGraph {index}"))))?;
         meta_graphs.push(read);
     }
+    variables::name_the_nameless(&mut bundle);
     Ok(Model {
         name: name_of(folder),
         path: folder.to_path_buf(),

@@ -48,6 +48,18 @@ pub fn describe(bundle: &mut Bundle) {
     }
 }
 
+/// What TensorFlow calls a variable without a name; it says nothing.
+const NAMELESS: &str = "Variable";
+
+/// Variables without a name of their own by where they hang. Only after every graph is linked, which goes by names.
+pub fn name_the_nameless(bundle: &mut Bundle) {
+    for variable in bundle.variables.iter_mut().filter(|v| &*v.name == NAMELESS) {
+        if let Some(owner) = variable.owners.first().filter(|o| !o.is_empty()) {
+            variable.name = owner.clone();
+        }
+    }
+}
+
 /// What a variable is for, by where it hangs.
 fn role_of(path: &str) -> VariableRole {
     let first = path.split('/').next().unwrap_or(path);
@@ -103,9 +115,8 @@ fn objects(meta_graph: &mut MetaGraph, bundle: &mut Bundle) {
         }
     }
     for (id, name) in own_names {
-        // What TensorFlow calls a variable without a name says nothing.
         if !name.is_empty()
-            && &*name != "Variable"
+            && &*name != NAMELESS
             && let Some(stored) = bundle.variables.get_mut(id.0 as usize)
         {
             stored.name = name;
