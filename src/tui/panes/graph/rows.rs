@@ -113,7 +113,7 @@ impl Column {
         let mut columns: Vec<_> = columns.map(|c| (c, c.width(area))).collect();
         let name = LEAST_NAME.min(area / 2);
         let need = |columns: &[(Column, u16)]| columns.iter().map(|c| c.1 + 1).sum::<u16>();
-        while need(&columns) + rails + name > area {
+        while !columns.is_empty() && need(&columns) + rails + name > area {
             let least = columns.iter().map(|(c, _)| c.rank(overlay)).min();
             columns.retain(|(c, _)| Some(c.rank(overlay)) != least);
         }
