@@ -111,21 +111,22 @@ fn samples_of(arrays: Vec<(String, Tensor)>, ports: &[Port]) -> Result<Vec<Sampl
     Ok(samples)
 }
 
-/// One sample, or one per index of a first axis.
+/// One sample where the array has the input's own sizes, else one per index of a first axis; axes of 1 come and go as
+/// [`crate::model::Shape::adapt`] says.
 fn split(array: &Tensor, port: &Port) -> Result<Vec<Tensor>> {
-    if port.shape.rank().is_some()
-        && let Some(sizes) = port.shape.adapt(array.shape())
-    {
-        return Ok(vec![array.clone().reshaped(&sizes)]);
+    let shape = &port.shape;
+    if shape.rank().is_some() && shape.accepts(array.shape()) {
+        return Ok(vec![array.clone()]);
     }
-    let [count, rest @ ..] = array.shape() else {
-        return Err(does_not_fit(array, port));
-    };
-    let sizes = port
-        .shape
-        .adapt(rest)
-        .ok_or_else(|| does_not_fit(array, port))?;
-    (0..*count).map(|i| row(array, i, &sizes)).collect()
+    if let [count, rest @ ..] = array.shape()
+        && let Some(sizes) = shape.adapt(rest)
+    {
+        return (0..*count).map(|i| row(array, i, &sizes)).collect();
+    }
+    match shape.adapt(array.shape()) {
+        Some(sizes) => Ok(vec![array.clone().reshaped(&sizes)]),
+        None => Err(does_not_fit(array, port)),
+    }
 }
 
 fn row(array: &Tensor, index: usize, shape: &[usize]) -> Result<Tensor> {
@@ -255,6 +256,10 @@ mod tests {
 
     #[test]
     fn an_array_is_one_sample_or_many() {
+        let kinds = Tensor::from_values(&[3, 1], &[1f32, 2., 3.]);
+        let each = samples_of(vec![("x".into(), kinds)], &[port("x", &[-1])]).unwrap();
+        assert_eq!(each.len(), 3);
+        assert_eq!(each[0][0].1.shape(), [1]);
         let x = Tensor::from_values(&[3, 2], &[1f32, 2., 3., 4., 5., 6.]);
         let one = samples_of(vec![("x".into(), x.clone())], &[port("x", &[-1, 2])]).unwrap();
         assert_eq!(one.len(), 1);
