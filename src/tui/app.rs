@@ -20,11 +20,10 @@ use super::place::{Memory, Place};
 use super::render::Hits;
 use super::term::{InputEvent, KeyEventKind, Position};
 use super::theme::Theme;
-use super::{Event, Options, overlay, search, watch};
+use super::{Event, Options, watch};
 use crate::error::{Error, Result};
 use crate::format::OpenOptions;
 use crate::model::Model;
-use crate::progress::Progress;
 
 /// All state of the UI.
 pub struct App {
@@ -59,9 +58,6 @@ pub struct App {
     redraw: bool,
     pub(super) done: bool,
 }
-
-/// Lists up to this long are searched between two frames, longer ones by a job.
-const SEARCHED_AT_ONCE: usize = 5_000;
 
 impl App {
     /// # Errors
@@ -502,89 +498,6 @@ impl App {
             Some(text) => self.copy(text),
             None => self.notice = Some("nothing chosen to copy".to_owned()),
         }
-    }
-
-    fn search(&mut self) {
-        let Some(open) = self.open_desk() else { return };
-        let names = search::count(&open.model, &open.focus);
-        let (model, focus) = (open.model.clone(), open.focus);
-        let mut picker = Picker::new("search", Vec::new());
-        picker.is_search = true;
-        if names <= SEARCHED_AT_ONCE {
-            picker = Picker {
-                is_search: true,
-                ..Picker::new("search", search::index(&model, &focus))
-            };
-        } else if let Some(slot) = self.search_slot("names") {
-            picker.busy = true;
-            let work = move |_: &Progress| Ok(Output::Names(search::index(&model, &focus)));
-            self.jobs.start(slot, "gathering names", Box::new(work));
-        }
-        self.overlay = Some(Overlay::Picker(picker));
-    }
-
-    fn search_slot(&self, what: &'static str) -> Option<Slot> {
-        Some(Slot {
-            desk: self.desk()?.id,
-            pane: None,
-            what,
-        })
-    }
-
-    /// Narrows a list to what was typed: at once, or by a job when it is long.
-    pub(super) fn narrow(&mut self, picker: &mut Picker) {
-        if picker.choices.len() <= SEARCHED_AT_ONCE && !(picker.busy && picker.is_search) {
-            picker.narrow();
-            return;
-        }
-        // Without the names yet the job that gathers them looks at what was typed.
-        let Some(slot) = self
-            .search_slot("search")
-            .filter(|_| !picker.choices.is_empty())
-        else {
-            return;
-        };
-        picker.busy = true;
-        let (choices, query) = (picker.choices.clone(), picker.input.value().to_owned());
-        let work = move |progress: &Progress| {
-            Ok(Output::Fitting(overlay::fitting(
-                &choices, &query, progress,
-            )?))
-        };
-        self.jobs.start(slot, "searching", Box::new(work));
-    }
-
-    /// What a job of the search brought; the list may be closed by now.
-    fn searched(&mut self, output: Output) {
-        let Some(Overlay::Picker(mut picker)) = self
-            .overlay
-            .take_if(|overlay| matches!(overlay, Overlay::Picker(picker) if picker.is_search))
-        else {
-            return;
-        };
-        match output {
-            Output::Names(choices) => {
-                picker.choices = Arc::new(choices);
-                self.narrow(&mut picker);
-            }
-            Output::Fitting(shown) => picker.found(shown),
-            _ => {}
-        }
-        self.overlay = Some(Overlay::Picker(picker));
-    }
-
-    fn next_hit(&mut self, step: isize) {
-        let Some(open) = self.open_desk() else { return };
-        let hits = open.hits.len() as isize;
-        if hits == 0 {
-            self.notice = Some("nothing searched yet".to_owned());
-            return;
-        }
-        open.hit = (open.hit as isize + step).rem_euclid(hits) as usize;
-        let (thing, at) = (open.hits[open.hit], open.hit);
-        let pane = search::home(thing, open.pane);
-        self.go(pane, thing);
-        self.notice = Some(format!("hit {} of {hits}", at + 1));
     }
 
     fn palette(&mut self) {

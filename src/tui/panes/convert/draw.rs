@@ -1,7 +1,7 @@
 //! How the Convert pane looks: the form on the left, what came of it on the right.
 
 use super::{ALLOWED, ConvertPane, Done, Field, MODES, MOST_SAMPLES, Outcome, Samples, View};
-use crate::convert::{Fate, Placement};
+use crate::convert::{ConvertReport, Fate, Placement};
 use crate::quantize::Io;
 use crate::tui::term::{Buffer, Line, Rect, Span};
 use crate::tui::text;
@@ -180,66 +180,14 @@ impl ConvertPane {
         );
         let r = &done.report;
         let mut facts = Facts::new(10);
-        let change = r.bytes_after as f64 / r.bytes_before.max(1) as f64 - 1.0;
-        let most = r.bytes_before.max(r.bytes_after).max(1) as f64;
-        let bars = (inner.width as usize).saturating_sub(32).min(30);
-        for (word, bytes, role) in [
-            ("before", r.bytes_before, Role::SeriesA),
-            ("after", r.bytes_after, Role::SeriesB),
-        ] {
-            let note = if word == "after" {
-                format!("  {:+.1} %", change * 100.0)
-            } else {
-                String::new()
-            };
-            facts.line(Line::from(vec![
-                Span::styled(text::left(word, 10) + " ", theme[Role::Dim]),
-                Span::styled(
-                    text::right(&text::bytes(bytes), 8) + "  ",
-                    theme[Role::Number],
-                ),
-                Span::styled(text::bar(bytes as f64 / most, bars), theme[role]),
-                Span::styled(note, theme[Role::Strong]),
-            ]));
-        }
+        add_sizes(&mut facts, r, inner.width as usize, theme);
         facts.add(
             theme,
             "operators",
             format!("{} → {}", r.operators_before, r.operators_after),
         );
         facts.add(theme, "took", text::duration(done.took.as_nanos() as f64));
-        facts.heading(theme, "What was done");
-        for pass in r.passes.iter().filter(|p| p.changes > 0) {
-            facts.line(Line::from(vec![
-                Span::styled(
-                    text::right(&pass.changes.to_string(), 5) + "  ",
-                    theme[Role::Number],
-                ),
-                Span::styled(pass.name, theme[Role::Text]),
-            ]));
-        }
-        if !r.quantized.is_empty() {
-            facts.heading(theme, "What operators became");
-        }
-        for treated in &r.quantized {
-            facts.line(Line::from(vec![
-                Span::styled(
-                    text::right(&treated.count.to_string(), 5) + "  ",
-                    theme[Role::Number],
-                ),
-                Span::styled(text::clean(&treated.op) + "  ", theme[Role::Text]),
-                Span::styled(treated.form.clone(), theme[Role::Dim]),
-            ]));
-        }
-        if !r.notes.is_empty() {
-            facts.heading(theme, "To know");
-            for note in &r.notes {
-                facts.line(Line::from(vec![
-                    Span::styled("! ", theme[Role::Warn]),
-                    Span::styled(text::clean(note), theme[Role::Text]),
-                ]));
-            }
-        }
+        add_changes(&mut facts, r, theme);
         facts.line(Line::raw(""));
         facts.line(Line::styled(
             "d   puts both side by side",
@@ -251,6 +199,68 @@ impl ConvertPane {
                 .min(facts.len().saturating_sub(inner.height as usize)),
         );
         facts.render(inner, self.scroll.get(), buf);
+    }
+}
+
+/// Bytes before and after, as bars.
+fn add_sizes(facts: &mut Facts, r: &ConvertReport, wide: usize, theme: &Theme) {
+    let change = r.bytes_after as f64 / r.bytes_before.max(1) as f64 - 1.0;
+    let most = r.bytes_before.max(r.bytes_after).max(1) as f64;
+    let bars = wide.saturating_sub(32).min(30);
+    for (word, bytes, role) in [
+        ("before", r.bytes_before, Role::SeriesA),
+        ("after", r.bytes_after, Role::SeriesB),
+    ] {
+        let note = if word == "after" {
+            format!("  {:+.1} %", change * 100.0)
+        } else {
+            String::new()
+        };
+        facts.line(Line::from(vec![
+            Span::styled(text::left(word, 10) + " ", theme[Role::Dim]),
+            Span::styled(
+                text::right(&text::bytes(bytes), 8) + "  ",
+                theme[Role::Number],
+            ),
+            Span::styled(text::bar(bytes as f64 / most, bars), theme[role]),
+            Span::styled(note, theme[Role::Strong]),
+        ]));
+    }
+}
+
+/// What was done to the operators, and what to know of it.
+fn add_changes(facts: &mut Facts, r: &ConvertReport, theme: &Theme) {
+    facts.heading(theme, "What was done");
+    for pass in r.passes.iter().filter(|p| p.changes > 0) {
+        facts.line(Line::from(vec![
+            Span::styled(
+                text::right(&pass.changes.to_string(), 5) + "  ",
+                theme[Role::Number],
+            ),
+            Span::styled(pass.name, theme[Role::Text]),
+        ]));
+    }
+    if !r.quantized.is_empty() {
+        facts.heading(theme, "What operators became");
+    }
+    for treated in &r.quantized {
+        facts.line(Line::from(vec![
+            Span::styled(
+                text::right(&treated.count.to_string(), 5) + "  ",
+                theme[Role::Number],
+            ),
+            Span::styled(text::clean(&treated.op) + "  ", theme[Role::Text]),
+            Span::styled(treated.form.clone(), theme[Role::Dim]),
+        ]));
+    }
+    if !r.notes.is_empty() {
+        facts.heading(theme, "To know");
+        for note in &r.notes {
+            facts.line(Line::from(vec![
+                Span::styled("! ", theme[Role::Warn]),
+                Span::styled(text::clean(note), theme[Role::Text]),
+            ]));
+        }
     }
 }
 

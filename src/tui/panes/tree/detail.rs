@@ -61,7 +61,7 @@ impl TreePane {
                 }
             }
             Id::Object(m, object) => {
-                let found = model.meta_graphs.get(*m).zip(self.objects.get(m));
+                let found = model.meta_graphs.get(*m).zip(self.levels.objects_of(*m));
                 if let Some((meta, objects)) = found {
                     facts.add(theme, "object", objects.note(meta, *object));
                     facts.add(theme, "path", objects.path(meta, *object));

@@ -3,7 +3,7 @@
 //! Objects refer to one another freely, in circles too. Each has its place under the first that leads to it from the
 //! root, level by level; any further reference is a row without others below it that says where the object is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::rows::{Id, Row, branch};
 use crate::model::{GraphKind, MetaGraph, Model, ObjectKind};
@@ -62,15 +62,22 @@ impl Objects {
             row.branch = operators > 0;
             Some(row)
         });
+        let mut seen = HashSet::new();
         let children = object.children.iter().enumerate();
-        children
-            .filter_map(|(slot, (name, child))| {
-                let mut row = self.row(model, (meta, m), (above, slot), *child)?;
-                row.label = name.to_string();
-                Some(row)
+        let children = children.filter_map(|(slot, (name, child))| {
+            let mut row = self.row(model, (meta, m), (above, slot), *child)?;
+            row.label = name.to_string();
+            Some((row, Id::Reference(meta, above, slot)))
+        });
+        // Two objects of a damaged file may say that they are the same variable or file: rows need ids of their own.
+        let mut rows: Vec<Row> = children
+            .map(|(row, other)| match seen.insert(row.id.clone()) {
+                true => row,
+                false => Row { id: other, ..row },
             })
-            .chain(traces)
-            .collect()
+            .collect();
+        rows.extend(traces.filter(|row| seen.insert(row.id.clone())));
+        rows
     }
 
     fn row(
