@@ -255,4 +255,32 @@ mod tests {
         assert_eq!(shown(1), ["0: is b", "up: the root again", "own: object"]);
         assert_eq!(objects.path(&model.meta_graphs[0], 3), "a.own");
     }
+
+    #[test]
+    fn rows_of_one_object_never_share_an_id() {
+        let mut model = circle().unwrap();
+        let name = model.meta_graphs[0].graphs[1].name.clone();
+        let variable = || Object {
+            kind: ObjectKind::Variable {
+                dtype: crate::model::DType::Float32,
+                shape: crate::model::Shape::scalar(),
+                trainable: true,
+                name: "v".into(),
+                variable: Some(crate::model::VariableId(0)),
+            },
+            children: Vec::new(),
+        };
+        let function = ObjectKind::Function {
+            concrete: vec![name.clone(), name],
+        };
+        let root = Object {
+            kind: function,
+            children: vec![("a".into(), 1), ("b".into(), 2)],
+        };
+        model.meta_graphs[0].objects.nodes = vec![root, variable(), variable()];
+        let objects = Objects::new(&model, &model.meta_graphs[0]);
+        let rows = objects.rows(&model, 0, 0);
+        let ids: HashSet<Id> = rows.iter().map(|r| r.id.clone()).collect();
+        assert_eq!((rows.len(), ids.len()), (3, 3));
+    }
 }
