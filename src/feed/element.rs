@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::model::shape::element_count;
-use crate::model::{DType, Quantization, Tensor};
+use crate::model::tensor::AlignedBytes;
+use crate::model::{DType, Quantization, Shape, Tensor};
 
 /// A value before it is known which type it becomes.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,9 @@ impl Scalar {
     }
 }
 
+/// Bytes of the largest tensor that is filled from a word or a number; more is a damaged shape rather than a wish.
+const LARGEST: usize = 1 << 31;
+
 /// A tensor of `dtype` with element `i` from `element(i)`. Where the type is an integer with one scale and zero
 /// point, a value with a point is a real number and gets quantized; whole numbers are the stored ones.
 pub(super) fn build(
@@ -52,8 +56,17 @@ pub(super) fn build(
     mut element: impl FnMut(usize) -> Scalar,
 ) -> Result<Tensor> {
     let count = element_count(shape)
-        .filter(|&n| n.checked_mul(dtype.size().unwrap_or(1)).is_some())
-        .ok_or_else(|| Error::usage(format!("a tensor of {shape:?} is too large")))?;
+        .filter(|&n| {
+            let bytes = n.checked_mul(dtype.size().unwrap_or(size_of::<Vec<u8>>()));
+            bytes.is_some_and(|bytes| bytes <= LARGEST && AlignedBytes::fits(bytes))
+        })
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "a {dtype} tensor of {} is too large to make up",
+                Shape::of(shape)
+            ))
+            .hint("give the values in a file")
+        })?;
     if dtype == DType::String {
         let texts = (0..count)
             .map(|i| match element(i) {

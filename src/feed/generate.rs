@@ -80,6 +80,17 @@ mod tests {
     use crate::model::Quantization;
 
     #[test]
+    fn a_shape_that_asks_for_terabytes_is_refused() {
+        for dims in [[8, i64::from(i32::MAX)], [1 << 40, 1 << 40]] {
+            let error = random(&port(DType::Float32, &dims), 0).unwrap_err();
+            assert!(
+                error.to_string().contains("too large to make up"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn a_seed_gives_the_same_values_again() {
         let port = port(DType::Float32, &[-1, 100]);
         let a = random(&port, 1).unwrap();

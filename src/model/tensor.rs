@@ -38,6 +38,11 @@ impl AlignedBytes {
         }
     }
 
+    /// Whether memory for `len` bytes is to be had now: a shape from a damaged file may ask for any amount.
+    pub fn fits(len: usize) -> bool {
+        Vec::<u8>::new().try_reserve_exact(len).is_ok()
+    }
+
     pub fn copy_of(bytes: &[u8]) -> Self {
         let mut new = Self::zeroed(bytes.len());
         new.as_mut_slice().copy_from_slice(bytes);
@@ -97,6 +102,7 @@ impl Tensor {
                 let bytes = dtype
                     .size()
                     .and_then(|size| size.checked_mul(count))
+                    .filter(|&bytes| AlignedBytes::fits(bytes))
                     .ok_or_else(|| {
                         Error::usage(format!("a tensor of {dtype} {shape:?} can't be held"))
                     })?;

@@ -116,8 +116,9 @@ impl Builder {
         arguments: &HashMap<Name, ValueId>,
         results: Vec<String>,
     ) -> Result<(Graph, HashMap<Name, NodeId>, Vec<Outputs>)> {
-        let mut by_name = HashMap::with_capacity(protos.len());
-        let mut all_outputs = Vec::with_capacity(protos.len());
+        // Not reserved: nodes of two bytes each would ask for a hundred times their file.
+        let mut by_name = HashMap::new();
+        let mut all_outputs = Vec::new();
         let mut opaque: Option<HashMap<String, Outputs>> = None;
         for proto in protos.iter() {
             let proto = proto.map_err(|e| e.at(place(&graph)))?;

@@ -120,7 +120,7 @@ fn meta_graph_of(
 ) -> Result<MetaGraph> {
     let library = graph_def.functions;
     let mut builder = graph::Builder::new(&library, size);
-    let mut graphs = Vec::with_capacity(library.len() + 1);
+    let mut graphs = Vec::new();
     graphs.push(builder.main(&graph_def.nodes)?);
     for function in library {
         graphs.push(builder.function(function)?);

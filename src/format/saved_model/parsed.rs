@@ -97,6 +97,14 @@ fn meta_graph(bytes: Bytes) -> Result<(pb::MetaGraphDef, GraphDef)> {
     Ok((meta, graph))
 }
 
+/// A function with a name; one without can't be called, and a file may hold millions in a few bytes each.
+fn named(function: FunctionDef) -> Result<FunctionDef> {
+    match &function.head.signature {
+        Some(signature) if !signature.name.is_empty() => Ok(function),
+        _ => Err(Error::unreadable("a function without a name")),
+    }
+}
+
 fn graph_def(bytes: Bytes, graph: &mut GraphDef) -> Result<()> {
     fields(bytes, &mut |number, wire, rest| match number {
         field::NODE => {
@@ -108,6 +116,7 @@ fn graph_def(bytes: Bytes, graph: &mut GraphDef) -> Result<()> {
                 return skip(number, wire, rest);
             }
             let function = function_def(taken(wire, rest)?)
+                .and_then(named)
                 .map_err(|e| e.at(format_args!("function {}", graph.functions.len())))?;
             graph.functions.push(function);
             Ok(())

@@ -28,9 +28,19 @@ pub fn fault(bytes: &[u8], message: &str) -> Option<Fault> {
     let (at, what) = walk.message(message, 0, bytes.len(), 0).err()?;
     Some(Fault {
         at,
-        path: walk.path.join("."),
+        path: short(&walk.path),
         what,
     })
+}
+
+/// The fields of a path with dots between them; of a very long one the ends.
+fn short(path: &[String]) -> String {
+    match path {
+        [first @ .., a, b] if first.len() > 10 => {
+            format!("{}. … .{a}.{b}", first[..8].join("."))
+        }
+        _ => path.join("."),
+    }
 }
 
 /// Position and what is wrong there.
