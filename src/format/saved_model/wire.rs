@@ -256,14 +256,14 @@ mod tests {
     }
 
     proptest! {
-        /// What the decoder takes has no fault, and what it refuses has one.
+        /// What the decoder refuses has a fault. (Not the other way round: it takes an entry of a map with any wire type.)
         #[test]
-        fn the_decoder_agrees(at in 0usize..24, byte: u8, cut in 0usize..30) {
+        fn what_the_decoder_refuses_has_a_place(at in 0usize..24, byte: u8, cut in 0usize..30) {
             let mut bytes = node();
             bytes[at] = byte;
             bytes.truncate(cut);
             let decoded = pb::NodeDef::decode(&bytes[..]);
-            prop_assert_eq!(decoded.is_err(), fault(&bytes, ".mexplore.NodeDef").is_some());
+            prop_assert!(decoded.is_ok() || fault(&bytes, ".mexplore.NodeDef").is_some());
         }
 
         #[test]
