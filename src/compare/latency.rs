@@ -13,7 +13,7 @@ const RESAMPLES: usize = 1000;
 
 /// Runs A, B, A, B, …, so that whatever slows the machine down slows both.
 pub(super) fn measure(
-    pair: &mut Pair<'_>,
+    pair: &mut Pair,
     sample: &Sample,
     runs: usize,
     progress: &Progress,

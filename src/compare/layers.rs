@@ -1,259 +1,212 @@
 //! Layer by layer: bytes before and after, and how well inner values agree.
+//!
+//! The pairs of inner values cut both models into parts that do the same work: what lies between one pair and those
+//! before it. A part is a row, with the weights that flow into it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::flow::{Cutter, Flow, Part};
 use super::outputs::Difference;
-use super::{InnerDiff, LayerDiff, Pair, Sample, Side, names};
-use crate::analysis::{self, Place, TensorRow, tensors};
+use super::pairing::{self, Kept, Order, Trace};
+use super::{InnerDiff, LayerDiff, Pair, Sample, Side};
 use crate::error::Result;
 use crate::feed;
-use crate::model::{GraphKind, Model, Name, Quantization, Tensor};
+use crate::model::{Dialect, NodeId, Tensor, ValueId};
 use crate::progress::Progress;
 
 /// Samples whose inner values are kept; each costs the memory of a whole run.
 const SAMPLES: usize = 4;
 
 /// An inner value that both sides have.
-#[derive(Debug, Clone)]
 pub(super) struct Inner {
-    /// The node in A.
-    node: String,
-    node_b: String,
-    op_a: String,
-    op_b: String,
-    /// The nodes that B's value stands for.
-    origins: Vec<String>,
-    sqnr_db: f64,
-    max_abs: f64,
+    a: ValueId,
+    b: ValueId,
+    order: Order,
+    sum: Difference,
 }
 
-impl Inner {
-    pub(super) fn into_diff(self) -> InnerDiff {
-        InnerDiff {
-            node_a: self.node,
-            node_b: self.node_b,
-            sqnr_db: self.sqnr_db,
-        }
+/// The flows of both sides, and the inner values that both have, in B's order of execution.
+pub(super) struct Layers<'m> {
+    a: Flow<'m>,
+    b: Flow<'m>,
+    inner: Vec<Inner>,
+}
+
+impl<'m> Layers<'m> {
+    /// Without inner values. `None` where a side has no signature that could be cut into layers.
+    pub fn new(a: Option<Flow<'m>>, b: Option<Flow<'m>>) -> Option<Self> {
+        let (a, b, inner) = (a?, b?, Vec::new());
+        Some(Layers { a, b, inner })
     }
-}
 
-/// A value that a run left behind, as real numbers.
-struct Kept {
-    name: Name,
-    node: Name,
-    op: Name,
-    real: Tensor,
-}
+    /// Runs both sides on the samples and pairs what is left behind.
+    pub fn run(&mut self, pair: &mut Pair, samples: &[Sample], progress: &Progress) -> Result<()> {
+        let samples = samples.get(..SAMPLES).unwrap_or(samples);
+        progress.stage("comparing inner values", samples.len() as u64);
+        for (at, sample) in samples.iter().enumerate() {
+            let a = kept(&mut pair.a, &self.a, &sample.a)?;
+            let b = kept(&mut pair.b, &self.b, &sample.b)?;
+            if at == 0 {
+                let (of_a, of_b) = (trace(&self.a, &a), trace(&self.b, &b));
+                let pairs = pairing::pairs(&of_a, &of_b, &pair.inputs);
+                self.inner = pairs
+                    .into_iter()
+                    .map(|p| Inner {
+                        a: a[p.a].id,
+                        b: b[p.b].id,
+                        order: p.order,
+                        sum: Difference::default(),
+                    })
+                    .collect();
+            }
+            let by_id = |kept: Vec<Kept>| -> HashMap<ValueId, Tensor> {
+                kept.into_iter().map(|k| (k.id, k.real)).collect()
+            };
+            let (a, b) = (by_id(a), by_id(b));
+            for inner in &mut self.inner {
+                if let (Some(x), Some(y)) = (a.get(&inner.a), b.get(&inner.b)) {
+                    inner.order.add(x, y, &mut inner.sum);
+                }
+            }
+            progress.step(1)?;
+        }
+        Ok(())
+    }
 
-/// Inner values in B's order of execution, matched by the names of the nodes behind them.
-pub(super) fn inner_values(
-    pair: &mut Pair<'_>,
-    samples: &[Sample],
-    progress: &Progress,
-) -> Result<Vec<Inner>> {
-    let samples = samples
-        .get(..SAMPLES.min(samples.len()))
-        .unwrap_or_default();
-    progress.stage("comparing inner values", samples.len() as u64);
-    let mut found: Vec<Inner> = Vec::new();
-    let mut sums: Vec<Difference> = Vec::new();
-    let mut places: HashMap<(Name, Name), usize> = HashMap::new();
-    for sample in samples {
-        let a = kept(&mut pair.a, &sample.a)?;
-        let b = kept(&mut pair.b, &sample.b)?;
-        // The last of equal names: what a loop left.
-        let by_node: HashMap<&str, usize> = a
-            .iter()
-            .enumerate()
-            .flat_map(|(i, kept)| names::origins(&kept.name).map(move |n| (n, i)))
-            .collect();
-        for value in &b {
-            let Some(before) = matching(value, &a, &by_node) else {
+    /// Every pair of inner values, by the operators that make them.
+    pub fn inner(&self) -> Vec<InnerDiff> {
+        let name = |flow: &Flow<'_>, value: ValueId| {
+            let node = flow.producer(value).map(|id| &flow.graph.node(id).name);
+            node.map(ToString::to_string).unwrap_or_default()
+        };
+        let diff = |inner: &Inner| InnerDiff {
+            node_a: name(&self.a, inner.a),
+            node_b: name(&self.b, inner.b),
+            sqnr_db: inner.sum.sqnr_db(),
+        };
+        self.inner.iter().map(diff).collect()
+    }
+
+    /// The parts that the pairs cut both sides into, in B's order; after them what has weights and no pair, joined by
+    /// the names of scopes.
+    pub fn rows(&self) -> Vec<LayerDiff> {
+        let made = |flow: &Flow<'_>, value: ValueId| flow.producer(value);
+        let ends = |flow: &Flow<'_>, value: fn(&Inner) -> ValueId| -> HashSet<NodeId> {
+            let values = self.inner.iter().map(value);
+            values.filter_map(|v| made(flow, v)).collect()
+        };
+        let (ends_a, ends_b) = (ends(&self.a, |i| i.a), ends(&self.b, |i| i.b));
+        let (mut cut_a, mut cut_b) = (Cutter::new(&self.a), Cutter::new(&self.b));
+        let mut rows = Vec::new();
+        for inner in &self.inner {
+            let (Some(a), Some(b)) = (made(&self.a, inner.a), made(&self.b, inner.b)) else {
                 continue;
             };
-            let key = (before.name.clone(), value.name.clone());
-            let at = *places.entry(key).or_insert_with(|| {
-                found.push(Inner {
-                    node: before.node.to_string(),
-                    node_b: value.node.to_string(),
-                    op_a: before.op.to_string(),
-                    op_b: value.op.to_string(),
-                    origins: names::origins(&value.name).map(str::to_owned).collect(),
-                    sqnr_db: 0.0,
-                    max_abs: 0.0,
-                });
-                sums.push(Difference::default());
-                sums.len() - 1
+            let a = cut_a.part(a, |n| ends_a.contains(&n));
+            let b = cut_b.part(b, |n| ends_b.contains(&n));
+            rows.push(LayerDiff {
+                value_a: Some(self.a.graph.value(inner.a).name.to_string()),
+                value_b: Some(self.b.graph.value(inner.b).name.to_string()),
+                sqnr_db: Some(inner.sum.sqnr_db()),
+                max_abs: Some(inner.sum.max_abs()),
+                what: self.what(&a, &b, Some(inner)),
+                ..self.row(Some(&a), Some(&b))
             });
-            sums[at].add(&before.real, &value.real);
         }
-        progress.step(1)?;
+        rows.extend(self.rest(cut_a.rest(), cut_b.rest()));
+        rows
     }
-    for (inner, sum) in found.iter_mut().zip(&sums) {
-        (inner.sqnr_db, inner.max_abs) = (sum.sqnr_db(), sum.max_abs());
+
+    fn rest(&self, mut before: Vec<Part>, after: Vec<Part>) -> Vec<LayerDiff> {
+        let mut rows = Vec::new();
+        for part in after {
+            let scopes = part.scopes(&self.b);
+            let (own, others): (Vec<_>, Vec<_>) = before
+                .into_iter()
+                .partition(|p| !p.scopes(&self.a).is_disjoint(&scopes));
+            before = others;
+            let own = own.into_iter().reduce(Part::joined);
+            let what = own.as_ref().map(|own| self.what(own, &part, None));
+            rows.push(LayerDiff {
+                what: what.unwrap_or_default(),
+                ..self.row(own.as_ref(), Some(&part))
+            });
+        }
+        rows.extend(before.iter().map(|part| self.row(Some(part), None)));
+        rows
     }
-    Ok(found)
+
+    fn row(&self, a: Option<&Part>, b: Option<&Part>) -> LayerDiff {
+        let name_a = a.map(|part| part.name(&self.a));
+        let name_b = b.map(|part| part.name(&self.b));
+        // TensorFlow's names are the layers'; a converter makes its own of them.
+        let b_first = self.b.dialect() == Dialect::Tf && self.a.dialect() != Dialect::Tf;
+        let names = if b_first {
+            [name_b, name_a]
+        } else {
+            [name_a, name_b]
+        };
+        let name = names.into_iter().flatten().find(|n| !n.is_empty());
+        let bytes = |part: Option<&Part>| part.map_or(0, Part::bytes);
+        LayerDiff {
+            name: name.unwrap_or_default(),
+            op_a: a.map(|p| p.op(&self.a)).unwrap_or_default(),
+            op_b: b.map(|p| p.op(&self.b)).unwrap_or_default(),
+            ops_a: a.map(|p| p.ops(&self.a)).unwrap_or_default(),
+            ops_b: b.map(|p| p.ops(&self.b)).unwrap_or_default(),
+            a_bytes: bytes(a),
+            b_bytes: bytes(b),
+            what: String::new(),
+            value_a: None,
+            value_b: None,
+            sqnr_db: None,
+            max_abs: None,
+        }
+    }
+
+    /// What became of A's part in B: `fused, int8/channel`; empty where nothing did.
+    fn what(&self, a: &Part, b: &Part, inner: Option<&Inner>) -> String {
+        let (ops_a, ops_b) = (a.ops(&self.a).len(), b.ops(&self.b).len());
+        let mut words = Vec::new();
+        if ops_b < ops_a {
+            words.push("fused".to_owned());
+        }
+        let form = |part: &Part| part.largest().map(|w| w.form.clone());
+        let dtype = |flow: &Flow<'_>, value: ValueId| flow.graph.value(value).dtype.to_string();
+        let (before, after) = match (form(a), form(b), inner) {
+            (before, Some(after), _) => (before, Some(after)),
+            (_, None, Some(inner)) => {
+                (Some(dtype(&self.a, inner.a)), Some(dtype(&self.b, inner.b)))
+            }
+            (_, None, None) => (None, None),
+        };
+        words.extend(after.filter(|form| before.as_ref() != Some(form)));
+        words.join(", ")
+    }
 }
 
-fn kept(side: &mut Side<'_>, inputs: &[(String, Tensor)]) -> Result<Vec<Kept>> {
+fn trace<'f, 'm>(flow: &'f Flow<'m>, kept: &'f [Kept]) -> Trace<'f, 'm> {
+    Trace { flow, kept }
+}
+
+/// What a run leaves behind, as real numbers; only what can be one half of a pair.
+fn kept(side: &mut Side, flow: &Flow<'_>, inputs: &[(String, Tensor)]) -> Result<Vec<Kept>> {
     side.session.set_keep_intermediates(true);
     let result = side.session.run(inputs, &Progress::new());
     let values = side.session.intermediates();
     side.session.set_keep_intermediates(false);
     result?;
-    let quantization = quantization_by_name(side.model);
+    let graph = &flow.graph;
     Ok(values
         .into_iter()
-        .map(|value| Kept {
-            real: feed::dequantized(&value.tensor, quantization.get(&value.value).copied()),
-            name: value.value,
-            node: value.node,
-            op: value.op,
+        .filter_map(|value| {
+            let quantization = graph.value(value.id).quantization.as_ref();
+            let kept = Kept {
+                id: value.id,
+                node: flow.producer(value.id)?,
+                real: feed::dequantized(&value.tensor, quantization),
+            };
+            kept.counts(flow).then_some(kept)
         })
         .collect())
-}
-
-fn quantization_by_name(model: &Model) -> HashMap<Name, &Quantization> {
-    model
-        .meta_graphs
-        .iter()
-        .flat_map(|m| &m.graphs)
-        .filter(|g| g.kind == GraphKind::Subgraph)
-        .flat_map(|g| &g.values)
-        .filter_map(|v| Some((v.name.clone(), v.quantization.as_ref()?)))
-        .collect()
-}
-
-/// A fused operator's name lists all that went into it; its value is that of the one that A runs last.
-fn matching<'k>(value: &Kept, a: &'k [Kept], by_node: &HashMap<&str, usize>) -> Option<&'k Kept> {
-    names::origins(&value.name)
-        .filter_map(|node| by_node.get(node).copied())
-        .filter(|&i| a[i].real.len() == value.real.len() && a[i].real.dtype().is_float())
-        .max()
-        .map(|i| &a[i])
-}
-
-/// Weights that one operator takes.
-#[derive(Debug)]
-struct Layer {
-    name: String,
-    scopes: Vec<String>,
-    op: String,
-    bytes: u64,
-}
-
-/// Bytes by the operator that takes them, in no particular order of execution; weights that nothing takes are left out.
-fn weighted(model: &Model) -> Vec<Layer> {
-    let uses = analysis::uses(model);
-    let mut layers: Vec<(Name, Layer)> = Vec::new();
-    for row in tensors(model).into_iter().filter(|row| row.bytes > 0) {
-        let Some(used) = uses.get(&row.place).and_then(|u| u.first()) else {
-            continue;
-        };
-        // Shapes and axes are no weights.
-        let weight = matches!(row.place, Place::Variable(_))
-            || row.dtype.is_float()
-            || row.quantization.is_some();
-        if !weight {
-            continue;
-        }
-        let scopes = |name: &str| -> Vec<String> {
-            names::origins(name)
-                .map(|n| names::scope(n).to_owned())
-                .collect()
-        };
-        let at = layers
-            .iter()
-            .position(|(node, _)| *node == used.node)
-            .unwrap_or_else(|| {
-                let layer = Layer {
-                    name: layer_name(&row, &used.node).to_owned(),
-                    scopes: scopes(&used.node),
-                    op: used.op.to_string(),
-                    bytes: 0,
-                };
-                layers.push((used.node.clone(), layer));
-                layers.len() - 1
-            });
-        let layer = &mut layers[at].1;
-        layer.bytes += row.bytes;
-        // A graph's outputs lose their origin, but weights keep the name of their layer.
-        layer.scopes.extend(scopes(&row.name));
-    }
-    layers.into_iter().map(|(_, layer)| layer).collect()
-}
-
-/// A fused operator of a .tflite is named after its last part, so its largest constant says better which layer it is;
-/// variables have no scope of their own in the graph.
-fn layer_name<'t>(largest: &'t TensorRow, node: &'t str) -> &'t str {
-    let constant = matches!(largest.place, Place::Constant { .. });
-    let of = |name: &'t str| names::origins(name).next().unwrap_or_default();
-    match of(&largest.name).rsplit_once('/') {
-        Some((scope, _)) if constant => scope,
-        _ => names::scope(of(node)),
-    }
-}
-
-/// Layers with weights on either side and, after a run that kept inner values, those too, in B's order.
-pub(super) fn compare(a: &Model, b: &Model, inner: &[Inner]) -> Vec<LayerDiff> {
-    let mut before = weighted(a);
-    let mut rows: Vec<(usize, LayerDiff)> = Vec::new();
-    let mut measured = vec![false; inner.len()];
-    for layer in weighted(b) {
-        let shares = |scopes: &[String]| scopes.iter().any(|s| layer.scopes.contains(s));
-        let (own, rest): (Vec<_>, Vec<_>) = before.into_iter().partition(|l| shares(&l.scopes));
-        before = rest;
-        let value = inner.iter().position(|i| {
-            i.op_b == layer.op
-                && i.origins
-                    .iter()
-                    .any(|o| layer.scopes.iter().any(|s| s == names::scope(o)))
-        });
-        if let Some(at) = value {
-            measured[at] = true;
-        }
-        let largest = own.iter().max_by_key(|l| l.bytes);
-        let row = LayerDiff {
-            name: largest.unwrap_or(&layer).name.clone(),
-            op_a: largest.map(|l| l.op.clone()).unwrap_or_default(),
-            op_b: layer.op,
-            a_bytes: own.iter().map(|l| l.bytes).sum(),
-            b_bytes: layer.bytes,
-            sqnr_db: value.map(|at| inner[at].sqnr_db),
-            max_abs: value.map(|at| inner[at].max_abs),
-        };
-        rows.push((value.unwrap_or(usize::MAX), row));
-    }
-    rows.extend(before.into_iter().map(|l| (usize::MAX, only_before(l))));
-    let unweighted = inner.iter().enumerate().filter(|(at, _)| !measured[*at]);
-    rows.extend(unweighted.map(|(at, inner)| (at, only_value(inner))));
-    rows.sort_by(|x, y| x.0.cmp(&y.0).then_with(|| x.1.name.cmp(&y.1.name)));
-    rows.into_iter().map(|(_, row)| row).collect()
-}
-
-fn only_before(layer: Layer) -> LayerDiff {
-    LayerDiff {
-        name: layer.name,
-        op_a: layer.op,
-        op_b: String::new(),
-        a_bytes: layer.bytes,
-        b_bytes: 0,
-        sqnr_db: None,
-        max_abs: None,
-    }
-}
-
-fn only_value(inner: &Inner) -> LayerDiff {
-    LayerDiff {
-        name: names::origins(&inner.node)
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-        op_a: inner.op_a.clone(),
-        op_b: inner.op_b.clone(),
-        a_bytes: 0,
-        b_bytes: 0,
-        sqnr_db: Some(inner.sqnr_db),
-        max_abs: Some(inner.max_abs),
-    }
 }

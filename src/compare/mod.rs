@@ -1,11 +1,15 @@
 //! Two models on the same inputs: sizes, operators, outputs, layers, latency.
 
+mod flow;
 mod latency;
 mod layers;
 mod names;
 mod outputs;
+mod pairing;
 mod samples;
 
+use flow::Flow;
+use layers::Layers;
 use serde::Serialize;
 
 use crate::analysis::all_op_counts;
@@ -77,10 +81,19 @@ pub struct OutputDiff {
 #[derive(Debug, Clone, Serialize)]
 pub struct LayerDiff {
     pub name: String,
+    /// The operator that takes the most weights, or the last.
     pub op_a: String,
     pub op_b: String,
+    /// All operators of the layer in the order in which they run.
+    pub ops_a: Vec<String>,
+    pub ops_b: Vec<String>,
     pub a_bytes: u64,
     pub b_bytes: u64,
+    /// What became of it in B: `fused, int8/channel`; empty where nothing did.
+    pub what: String,
+    /// Names of the values that are compared.
+    pub value_a: Option<String>,
+    pub value_b: Option<String>,
     pub sqnr_db: Option<f64>,
     pub max_abs: Option<f64>,
 }
@@ -128,17 +141,19 @@ pub fn compare(
         inner: Vec::new(),
         signatures: None,
     };
-    let mut inner = Vec::new();
+    let mut layers = None;
     if let Some(mut pair) = Pair::new(a, b, options.threads, &mut comparison.notes)? {
         let samples = pair.samples(&options.inputs)?;
         let key = |side: &Side| side.session.signature().to_owned();
-        comparison.signatures = Some((key(&pair.a), key(&pair.b)));
+        let (key_a, key_b) = (key(&pair.a), key(&pair.b));
         progress.stage("comparing outputs", samples.len() as u64);
         comparison.outputs =
             outputs::compare(&mut pair, &samples, progress, &mut comparison.notes)?;
-        if options.per_layer {
-            inner = layers::inner_values(&mut pair, &samples, progress)?;
+        layers = Layers::new(Flow::new(a, Some(&key_a)), Flow::new(b, Some(&key_b)));
+        if let (Some(layers), true) = (&mut layers, options.per_layer) {
+            layers.run(&mut pair, &samples, progress)?;
         }
+        comparison.signatures = Some((key_a, key_b));
         if options.runs > 0
             && let Some(sample) = samples.first()
         {
@@ -146,8 +161,11 @@ pub fn compare(
             comparison.latency = Some(latency::measure(&mut pair, sample, options.runs, progress)?);
         }
     }
-    comparison.layers = layers::compare(a, b, &inner);
-    comparison.inner = inner.into_iter().map(layers::Inner::into_diff).collect();
+    let layers = layers.or_else(|| Layers::new(Flow::new(a, None), Flow::new(b, None)));
+    if let Some(layers) = layers {
+        comparison.layers = layers.rows();
+        comparison.inner = layers.inner();
+    }
     Ok(comparison)
 }
 
@@ -187,15 +205,14 @@ fn op_counts(a: &Model, b: &Model) -> Vec<OpCount> {
 }
 
 /// One side, ready to run.
-struct Side<'m> {
-    model: &'m Model,
+struct Side {
     session: Session,
 }
 
 /// Both sides, with B's ports in the order of A's.
-struct Pair<'m> {
-    a: Side<'m>,
-    b: Side<'m>,
+struct Pair {
+    a: Side,
+    b: Side,
     /// For each input of A the index of B's.
     inputs: Vec<usize>,
     /// Name of an output of A, and the index of B's.
@@ -208,21 +225,16 @@ struct Sample {
     b: Vec<(String, Tensor)>,
 }
 
-impl<'m> Pair<'m> {
+impl Pair {
     /// `None`, with a note, where a side can't be run or the ports don't match.
-    fn new(
-        a: &'m Model,
-        b: &'m Model,
-        threads: usize,
-        notes: &mut Vec<String>,
-    ) -> Result<Option<Self>> {
-        let side = |model: &'m Model, key: Option<&str>| {
+    fn new(a: &Model, b: &Model, threads: usize, notes: &mut Vec<String>) -> Result<Option<Self>> {
+        let side = |model: &Model, key: Option<&str>| {
             let options = RunOptions {
                 signature: key.map(str::to_owned),
                 threads,
                 ..RunOptions::default()
             };
-            Session::new(model, &options).map(|session| Side { model, session })
+            Session::new(model, &options).map(|session| Side { session })
         };
         let a = match side(a, None) {
             Ok(side) => side,

@@ -29,11 +29,8 @@ impl Difference {
             return x.len() == y.len();
         }
         let (x, y) = (a.numbers(), b.numbers());
-        if x.len() != y.len() {
+        if !self.add_numbers(&x, &y) {
             return false;
-        }
-        for (&a, &b) in x.iter().zip(&y) {
-            self.pair(a, b);
         }
         let row = a.shape().last().copied().unwrap_or(1);
         if row > 1 {
@@ -45,7 +42,18 @@ impl Difference {
         true
     }
 
-    fn pair(&mut self, a: f64, b: f64) {
+    /// Adds pairs of numbers; `false`, and nothing added, when there are not equally many.
+    pub fn add_numbers(&mut self, a: &[f64], b: &[f64]) -> bool {
+        if a.len() != b.len() {
+            return false;
+        }
+        for (&a, &b) in a.iter().zip(b) {
+            self.pair(a, b);
+        }
+        true
+    }
+
+    pub fn pair(&mut self, a: f64, b: f64) {
         // Infinities of the same sign and NaN on both sides agree.
         let equal = a == b || (a.is_nan() && b.is_nan());
         let apart = if equal { 0.0 } else { (a - b).abs() };
@@ -71,6 +79,12 @@ impl Difference {
             return f64::INFINITY;
         }
         10.0 * (self.aa / self.noise).log10()
+    }
+
+    /// The same whichever side comes first: the mean power of both against the noise; `None` where both are zero.
+    pub fn likeness_db(&self) -> Option<f64> {
+        let power = (self.aa + self.bb) / 2.0;
+        (power > 0.0).then(|| 10.0 * (power / self.noise).log10())
     }
 
     fn cosine(&self) -> f64 {
@@ -110,7 +124,7 @@ fn largest(row: &[f64]) -> Option<usize> {
 
 /// Every output that both sides have, over all samples.
 pub(super) fn compare(
-    pair: &mut Pair<'_>,
+    pair: &mut Pair,
     samples: &[Sample],
     progress: &Progress,
     notes: &mut Vec<String>,
@@ -125,7 +139,7 @@ pub(super) fn compare(
             let (Some((_, x)), Some((_, y))) = (a.get(ia), b.get(ib)) else {
                 continue;
             };
-            let port = |side: &super::Side<'_>, i: usize| {
+            let port = |side: &super::Side, i: usize| {
                 side.session
                     .outputs()
                     .get(i)

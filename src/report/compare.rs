@@ -127,6 +127,7 @@ fn layers(layers: &[LayerDiff]) -> Table {
         ("in B", Align::Left),
         ("A", Align::Right),
         ("B", Align::Right),
+        ("what", Align::Left),
     ];
     if measured {
         columns.extend([("SQNR", Align::Right), ("max error", Align::Right)]);
@@ -146,6 +147,7 @@ fn layers(layers: &[LayerDiff]) -> Table {
             layer.op_b.clone(),
             bytes(layer.a_bytes),
             bytes(layer.b_bytes),
+            layer.what.clone(),
         ];
         if measured {
             row.push(layer.sqnr_db.map_or("–".to_owned(), decibel));

@@ -263,6 +263,7 @@ impl Run<'_> {
         let node = self.setup.graph.node(step.node);
         for &output in &step.outputs {
             watch.kept.push(Intermediate {
+                id: output,
                 value: self.setup.graph.value(output).name.clone(),
                 node: node.name.clone(),
                 op: node.custom.clone().unwrap_or_else(|| node.op.clone()),

@@ -21,7 +21,7 @@ pub use session::{Outputs, Session};
 use std::time::Instant;
 
 use crate::error::Result;
-use crate::model::{Name, Tensor};
+use crate::model::{Name, Tensor, ValueId};
 use crate::progress::Progress;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +58,8 @@ pub struct OpTime {
 /// A value of the last run.
 #[derive(Debug, Clone)]
 pub struct Intermediate {
+    /// In the signature's graph with its calls inlined, as [`crate::model::inline::flatten`] numbers values.
+    pub id: ValueId,
     /// Names of the value and of the node that made it.
     pub value: Name,
     pub node: Name,

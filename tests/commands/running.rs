@@ -208,6 +208,85 @@ fn compare_says_how_far_int8_is_from_float() {
     );
 }
 
+/// Layers of `compare --per-layer`: name, operators in A and B, signal to noise (infinite where equal).
+fn layers(a: &str, b: &str) -> Vec<(String, String, String, f64)> {
+    let c = json(&["compare", a, b, "--per-layer", "--runs", "0", "--json"]);
+    let text = |v: &serde_json::Value| v.as_str().unwrap_or_default().to_owned();
+    let layers = c["layers"].as_array().unwrap().iter();
+    layers
+        .map(|l| {
+            // JSON has no infinity.
+            let db = match (&l["sqnr_db"], &l["max_abs"]) {
+                (db, _) if db.is_number() => db.as_f64().unwrap(),
+                (_, error) if error.as_f64() == Some(0.0) => f64::INFINITY,
+                _ => f64::NAN,
+            };
+            (text(&l["name"]), text(&l["op_a"]), text(&l["op_b"]), db)
+        })
+        .collect()
+}
+
+#[test]
+fn layers_are_found_from_either_side() {
+    let found = layers("samples/digits_cnn", INT8);
+    let ops: Vec<[&str; 3]> = found
+        .iter()
+        .map(|(n, a, b, _)| [&**n, &**a, &**b])
+        .collect();
+    assert_eq!(
+        ops,
+        [
+            ["digits_cnn_1/stem_1", "Conv2D", "CONV_2D"],
+            ["digits_cnn_1/pool_1/MaxPool2d", "MaxPool", "MAX_POOL_2D"],
+            ["digits_cnn_1/conv_1", "Conv2D", "CONV_2D"],
+            ["digits_cnn_1/skip_1", "Conv2D", "CONV_2D"],
+            ["digits_cnn_1/relu_1/Relu", "Relu", "ADD"],
+            ["digits_cnn_1/mean_1/Mean", "Mean", "MEAN"],
+            ["digits_cnn_1/hidden_1", "MatMul", "FULLY_CONNECTED"],
+            ["digits_cnn_1/probs_1", "MatMul", "FULLY_CONNECTED"],
+            ["digits_cnn_1/probs_1/Softmax", "Softmax", "SOFTMAX"],
+        ]
+    );
+    let mut back = layers(INT8, "samples/digits_cnn");
+    for (there, back) in found.iter().zip(&mut back) {
+        std::mem::swap(&mut back.1, &mut back.2);
+        assert!(there.3 > 25.0, "{there:?}");
+        assert!((there.3 - back.3).abs() < 0.5, "{there:?} {back:?}");
+        assert_eq!((&there.0, &there.1, &there.2), (&back.0, &back.1, &back.2));
+    }
+    for other in ["int16x8", "dynamic", "float16"] {
+        let found = layers(FLOAT, &format!("samples/digits_cnn.{other}.tflite"));
+        assert_eq!(found.len(), 9, "{found:?}");
+        assert!(found.iter().all(|l| l.3 > 25.0), "{found:?}");
+    }
+}
+
+#[test]
+fn layers_of_other_layouts_and_files_agree() {
+    let cases = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/zoo/cases");
+    for case in [
+        "cnn_nchw",
+        "mobilenet_v2_like",
+        "unet_like",
+        "inception_like",
+    ] {
+        let (a, b) = (
+            format!("{cases}/{case}/saved_model"),
+            format!("{cases}/{case}/model.tflite"),
+        );
+        if !std::path::Path::new(&b).exists() {
+            eprintln!("skipped: no {b}");
+            return;
+        }
+        for (a, b) in [(&a, &b), (&b, &a)] {
+            let found = layers(a, b);
+            assert!(found.len() > 3, "{case}: {found:?}");
+            let unlike = found.iter().find(|l| l.3.is_nan() || l.3 < 100.0);
+            assert_eq!(unlike, None, "{case} {a}");
+        }
+    }
+}
+
 #[test]
 fn compare_answers_no_past_the_tolerance() {
     let (code, _, err) = said(&["compare", FLOAT, INT8, "--runs", "0", "--tolerance", "1e-9"]);
