@@ -3,9 +3,11 @@
 //!     cargo bench --bench figures                       measures and prints the table
 //!     cargo bench --bench figures -- --write            and puts it into README.md
 //!     cargo bench --bench figures -- --models FOLDER    only writes the models that it measures with
+//!     cargo bench --bench figures -- --with FOLDER      measures with those
+//!                                                       --part start|layout|frames, --model NAME, --pane WORD
 //!
-//! The models are made here: of 100 MB and of 2 GB (sparse files, so that they take no room), a flat graph of 10,000
-//! operators, one of 100,000 in scopes, one of a million.
+//! The models are made here: of 100 MB and of 2 GB (sparse files, so that they take no room); of ten thousand, a
+//! hundred thousand and a million operators in one scope, operators in scopes, and variables.
 
 mod frames;
 mod models;
@@ -23,6 +25,8 @@ use mexplore::model::Model;
 const STARTS: usize = 21;
 /// A word that only the finished overview has.
 const FINISHED: &str = "Health";
+/// Of the models for frames and keys.
+const SIZES: [(&str, usize); 3] = [("10k", 10_000), ("100k", 100_000), ("1m", 1_000_000)];
 /// Layouts per graph; the median counts.
 const LAYOUTS: usize = 5;
 
@@ -32,17 +36,22 @@ const MARKS: (&str, &str) = ("<!-- figures -->", "<!-- end of figures -->");
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let folder = tempfile::tempdir().expect("a folder for the models");
-    let given = arguments.iter().position(|a| a == "--models");
-    let models = match given {
-        Some(at) => PathBuf::from(&arguments[at + 1]),
-        None => folder.path().to_owned(),
+    let option = |name: &str| {
+        let at = arguments.iter().position(|a| a == name)?;
+        arguments.get(at + 1).map(String::as_str)
     };
-    write_models(&models).expect("the models");
-    if given.is_some() {
-        return;
+    if let Some(folder) = option("--models") {
+        return write_models(Path::new(folder)).expect("the models");
     }
-    let only = arguments.iter().find(|a| !a.starts_with("--"));
-    let wanted = |part: &str| only.is_none_or(|only| only == part);
+    let models = match option("--with") {
+        Some(folder) => PathBuf::from(folder),
+        None => {
+            write_models(folder.path()).expect("the models");
+            folder.path().to_owned()
+        }
+    };
+    let part = option("--part");
+    let wanted = |name: &str| part.is_none_or(|part| part == name);
     let mut rows = Vec::new();
     if wanted("start") {
         starts(&models, &mut rows);
@@ -51,7 +60,7 @@ fn main() {
         layouts(&models, &mut rows);
     }
     if wanted("frames") {
-        frames_and_keys(&models, &mut rows);
+        frames_and_keys(&models, (option("--model"), option("--pane")), &mut rows);
     }
     let mut table = String::from("| what | to reach | measured |\n|---|---|---|\n");
     for [what, goal, measured] in &rows {
@@ -79,18 +88,18 @@ fn scopes(at: usize) -> String {
 }
 
 fn write_models(folder: &Path) -> std::io::Result<()> {
-    let flat = |_: usize| String::new();
     for (name, bytes) in [("dense_100mb", 100_000_000), ("dense_2gb", 2_200_000_000)] {
         let (nodes, variables) = models::dense_layers(96, bytes);
         models::saved_model(&folder.join(name), nodes, &variables)?;
         models::tflite(&folder.join(format!("{name}.tflite")), 96, bytes)?;
     }
-    for (name, nodes) in [
-        ("flat_10k", models::operators(10_000, 20, flat)),
-        ("scopes_100k", models::operators(100_000, 20, scopes)),
-        ("flat_1m", models::operators(1_000_000, 20, flat)),
-    ] {
-        models::saved_model(&folder.join(name), nodes, &[])?;
+    for (size, count) in SIZES {
+        let flat = models::operators(count, 20, |_| String::new());
+        models::saved_model(&folder.join(format!("flat_{size}")), flat, &[])?;
+        let scoped = models::operators(count, 20, scopes);
+        models::saved_model(&folder.join(format!("scopes_{size}")), scoped, &[])?;
+        let (nodes, variables) = models::small_variables(count, scopes);
+        models::saved_model(&folder.join(format!("weights_{size}")), nodes, &variables)?;
     }
     Ok(())
 }
@@ -162,26 +171,35 @@ fn layouts(models: &Path, rows: &mut Vec<[String; 3]>) {
     }
 }
 
-fn frames_and_keys(models: &Path, rows: &mut Vec<[String; 3]>) {
-    for (what, name) in [
-        ("a SavedModel of 2.2 GB", "dense_2gb"),
-        ("a flat graph of 10,000", "flat_10k"),
-        ("100,000 in scopes", "scopes_100k"),
-        ("a million operators", "flat_1m"),
-    ] {
-        let path = models.join(name);
-        let walks = frames::walks(|| open(&path));
+fn frames_and_keys(models: &Path, only: (Option<&str>, Option<&str>), rows: &mut Vec<[String; 3]>) {
+    let dense = [("a SavedModel of 2.2 GB".to_owned(), "dense_2gb".to_owned())];
+    let made = SIZES.iter().flat_map(|(size, _)| {
+        let what = |words: &str| format!("{words}, {size}");
+        [
+            (what("one scope"), format!("flat_{size}")),
+            (what("in scopes"), format!("scopes_{size}")),
+            (what("variables"), format!("weights_{size}")),
+        ]
+    });
+    for (what, name) in dense.into_iter().chain(made) {
+        if only.0.is_some_and(|only| only != name) {
+            continue;
+        }
+        let path = models.join(&name);
+        let walks = frames::walks(|| open(&path), only.1);
         for walk in &walks {
             eprintln!(
-                "{name:<12} {:<14} frame {:>9.2} ms  key {:>9.2} ms ({})",
+                "{name:<12} {:<22} frame {:>8.2} ms  key {:>8.2} ms ({})  answer {:>8.2} ms",
                 walk.screen,
                 milliseconds(walk.frame),
                 milliseconds(walk.key),
-                walk.slowest
+                walk.slowest,
+                milliseconds(walk.answer),
             );
         }
         let frame = walks.iter().max_by_key(|w| w.frame).expect("a walk");
-        let key = walks.iter().max_by_key(|w| w.key).expect("a walk");
+        let key = walks.iter().max_by_key(|w| w.key.max(w.answer));
+        let key = key.expect("a walk");
         rows.push([
             format!("slowest frame at 200×60, {what}"),
             "8 ms".to_owned(),
@@ -190,7 +208,11 @@ fn frames_and_keys(models: &Path, rows: &mut Vec<[String; 3]>) {
         rows.push([
             format!("slowest key to frame, {what}"),
             "16 ms".to_owned(),
-            format!("{:.1} ms ({})", milliseconds(key.key), key.screen),
+            format!(
+                "{:.1} ms ({})",
+                milliseconds(key.key.max(key.answer)),
+                key.screen
+            ),
         ]);
     }
 }

@@ -117,6 +117,8 @@ struct Entry {
 }
 
 const FLOAT: i32 = 1;
+/// Of many small variables, those that operators read.
+const MOST_READ: usize = 5_000;
 
 fn shape(sizes: &[i64]) -> Shape {
     Shape {
@@ -199,6 +201,43 @@ pub fn dense_layers(layers: usize, bytes: u64) -> (Vec<Node>, Vec<(String, Vec<i
         last = own("Relu");
         nodes.push(node(&last, "Relu", &[&sum], &typed));
     }
+    (nodes, variables)
+}
+
+/// `count` variables of 16 numbers, each read by an operator.
+pub fn small_variables(
+    count: usize,
+    scope: impl Fn(usize) -> String,
+) -> (Vec<Node>, Vec<(String, Vec<i64>)>) {
+    let mut nodes = vec![placeholder("x", &[-1, 16])];
+    let mut variables = Vec::new();
+    let mut last = "x".to_owned();
+    for at in 0..count {
+        let name = format!("{}weight_{at}", scope(at));
+        let sizes = vec![16];
+        let attrs = [
+            ("dtype", Value::Type(FLOAT)),
+            ("shape", Value::Shape(shape(&sizes))),
+            ("shared_name", Value::Text(name.clone().into_bytes())),
+        ];
+        nodes.push(node(&name, "VarHandleOp", &[], &attrs));
+        // All are stored; the first ones are also used.
+        if at < MOST_READ {
+            let (read, sum) = (format!("{name}/Read"), format!("{name}/Add"));
+            let dtype = [("dtype", Value::Type(FLOAT))];
+            nodes.push(node(&read, "ReadVariableOp", &[&name], &dtype));
+            let typed = [("T", Value::Type(FLOAT))];
+            nodes.push(node(&sum, "AddV2", &[&last, &read], &typed));
+            last = sum;
+        }
+        variables.push((name, sizes));
+    }
+    nodes.push(node(
+        "y",
+        "Identity",
+        &[&last],
+        &[("T", Value::Type(FLOAT))],
+    ));
     (nodes, variables)
 }
 

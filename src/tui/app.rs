@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tui_input::Input;
 
@@ -220,8 +220,8 @@ impl App {
             pane: spot.pane,
             panes: panes::all(&model),
             history,
-            hits: Vec::new(),
-            hit: 0,
+            names: None,
+            hits: None,
             model,
         }));
         self.on_desk(at, |pane, cx| pane.shown(cx));
@@ -390,6 +390,7 @@ impl App {
             Event::Input(InputEvent::Resize(..)) => self.changed = true,
             Event::Input(_) => {}
             Event::Job(finished) => self.finished(finished),
+            Event::Part(part) => self.partly(part),
             Event::Changed(model) => self.files_changed(&model),
             Event::Suspend => self.suspend = true,
             Event::Terminate => self.done = true,
@@ -573,7 +574,7 @@ impl App {
         };
         match (slot.pane, result) {
             (None, Ok(Output::Opened(model))) => self.opened(slot.desk, *model),
-            (None, Ok(output)) => self.searched(output),
+            (None, Ok(output)) => self.searched(output, true),
             // What was open before it was read again stays.
             (None, Err(error)) if matches!(self.desks[at].state, State::Open(_)) => {
                 self.overlay = Some(Overlay::Card(error));
@@ -589,6 +590,14 @@ impl App {
             (Some(pane), Err(error)) => {
                 self.on_pane(at, pane, |pane, cx| pane.job_failed(slot.what, error, cx));
             }
+        }
+    }
+
+    /// What a job of the search has found so far.
+    fn partly(&mut self, part: Finished) {
+        if let (true, Ok(output)) = (self.jobs.runs(&part), part.result) {
+            self.changed = true;
+            self.searched(output, false);
         }
     }
 
@@ -631,16 +640,20 @@ impl App {
         }
     }
 
-    /// Waits until no work is left, at most this long; for measuring.
-    pub fn settle_within(&mut self, time: std::time::Duration) {
-        let until = std::time::Instant::now() + time;
+    /// Waits until no work is left, at most this long; how long the slowest answer took to take in. For measuring.
+    pub fn settle_within(&mut self, time: Duration) -> Duration {
+        let until = Instant::now() + time;
+        let mut slowest = Duration::ZERO;
         while !self.jobs.is_idle() {
-            let left = until.saturating_duration_since(std::time::Instant::now());
-            match self.receiver.recv_timeout(left) {
-                Ok(event) => self.event(event),
-                Err(_) => return,
-            }
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(event) = self.receiver.recv_timeout(left) else {
+                break;
+            };
+            let begun = Instant::now();
+            self.event(event);
+            slowest = slowest.max(begun.elapsed());
         }
+        slowest
     }
 
     /// Presses keys spelled as in the config file, separated by spaces; for tests.

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::focus::{Focus, History, Thing};
+use super::choices::Choices;
+use super::focus::{Focus, History};
 use super::measured::Measured;
 use super::panes::{Pane, PaneId};
+use super::search::Found;
 use crate::error::Error;
 use crate::model::Model;
 
@@ -31,7 +33,8 @@ pub struct Open {
     pub pane: PaneId,
     pub panes: Vec<Box<dyn Pane>>,
     pub(super) history: History,
-    /// Things that the last search found, and which of them one stands on.
-    pub(super) hits: Vec<Thing>,
-    pub(super) hit: usize,
+    /// Everything that the search can find, once it was gathered.
+    pub(super) names: Option<Arc<Choices>>,
+    /// What the last search found.
+    pub(super) hits: Option<Found>,
 }

@@ -104,13 +104,20 @@ impl App {
 
     fn picker_key(&mut self, picker: &mut Picker, key: &KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        if let Some(after) = picker.entered.as_mut().filter(|_| key.code != KeyCode::Esc) {
+            after.push(*key);
+            return true;
+        }
         match key.code {
-            KeyCode::Esc => return false,
-            KeyCode::Enter => {
-                // Enter means the row that fits what was typed, not the one that still stands there.
-                if picker.busy {
-                    picker.narrow();
+            KeyCode::Esc => {
+                if picker.is_search {
+                    self.stop_searching();
                 }
+                return false;
+            }
+            // Enter means the row that fits what was typed, not the one that still stands there.
+            KeyCode::Enter if picker.busy => picker.entered = Some(Vec::new()),
+            KeyCode::Enter => {
                 self.choose(picker);
                 return false;
             }
@@ -129,24 +136,14 @@ impl App {
         true
     }
 
-    fn choose(&mut self, picker: &Picker) {
-        let Some(choice) = picker.chosen() else {
+    pub(super) fn choose(&mut self, picker: &Picker) {
+        let Some(act) = picker.chosen().and_then(|at| picker.choices.act(at)) else {
             return;
         };
-        if picker.is_search
-            && let Some(open) = self.open_desk()
-        {
-            open.hits = picker
-                .shown
-                .iter()
-                .filter_map(|&at| match picker.choices[at].act {
-                    Act::Thing(thing) => Some(thing),
-                    _ => None,
-                })
-                .collect();
-            open.hit = picker.at;
+        if picker.is_search {
+            self.keep_hits(picker);
         }
-        match choice.act.clone() {
+        match act {
             Act::Command(command) => self.apply(command),
             Act::Thing(thing) => self.go(search::home(thing, self.pane()), thing),
             Act::Desk(at) => {

@@ -1,6 +1,7 @@
 //! Work that would hold up a frame: plain threads that report back with an event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,14 @@ use crate::progress::{Progress, Snapshot};
 pub enum Output {
     Opened(Box<Model>),
     /// Everything that the search can find.
-    Names(Vec<super::overlay::Choice>),
+    Names(Arc<super::choices::Choices>),
     /// What of it fits the words that were typed.
-    Fitting(Vec<usize>),
+    Fitting(Vec<u32>),
     Summary(Box<super::panes::overview::Summary>),
     Health(Vec<crate::analysis::Finding>),
     /// Of every MetaGraph.
     Costs(Vec<crate::analysis::Costs>),
+    Tree(Box<super::panes::tree::Output>),
     Tensors(Box<super::panes::tensors::Listed>),
     Drawn(Box<super::panes::graph::Seen>),
     /// Of each listed tensor the share of zeros.
@@ -96,6 +98,16 @@ impl Jobs {
     }
 
     pub fn start(&mut self, slot: Slot, label: impl Into<String>, work: Work) {
+        self.start_in_parts(slot, label, move |progress, _| work(progress));
+    }
+
+    /// As [`Jobs::start`]; the work may tell what it has found so far.
+    pub fn start_in_parts(
+        &mut self,
+        slot: Slot,
+        label: impl Into<String>,
+        work: impl FnOnce(&Progress, &dyn Fn(Output)) -> Result<Output> + Send + 'static,
+    ) {
         self.cancel(slot);
         let id = self.next;
         self.next += 1;
@@ -112,7 +124,11 @@ impl Jobs {
             .name(THREAD.to_owned())
             .stack_size(STACK)
             .spawn(move || {
-                let result = catch_unwind(AssertUnwindSafe(|| work(&progress)))
+                let part = |output| {
+                    let result = Ok(output);
+                    let _ = sender.send(Event::Part(Finished { id, slot, result }));
+                };
+                let result = catch_unwind(AssertUnwindSafe(|| work(&progress, &part)))
                     .unwrap_or_else(|panic| Err(broken(panic.as_ref())));
                 // The receiver is gone only when the program ends.
                 let _ = sender.send(Event::Job(Finished { id, slot, result }));
@@ -128,6 +144,11 @@ impl Jobs {
         let at = self.running.iter().position(|r| r.id == finished.id)?;
         self.running.remove(at);
         Some((finished.slot, finished.result))
+    }
+
+    /// Whether the job that this is a part of still runs.
+    pub fn runs(&self, part: &Finished) -> bool {
+        self.running.iter().any(|r| r.id == part.id)
     }
 
     /// Asks the job of this slot to stop and forgets it. Whether there was one.

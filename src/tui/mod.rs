@@ -1,6 +1,7 @@
 //! The terminal UI. `Event → Command → App::apply → render(&App)`: state changes only in `apply`, drawing only reads.
 
 pub mod app;
+pub mod choices;
 pub mod command;
 pub mod config;
 mod desk;
@@ -42,6 +43,8 @@ use crate::model::Model;
 pub enum Event {
     Input(InputEvent),
     Job(jobs::Finished),
+    /// What a job has found so far.
+    Part(jobs::Finished),
     /// The files of this model are no longer what was opened.
     Changed(Weak<Model>),
     /// A signal asked the program to stop until it is sent on.

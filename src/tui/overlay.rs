@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::{Input, InputRequest};
 
-use super::command::Command;
-use super::focus::Thing;
+use super::choices::fitting;
+pub use super::choices::{Act, Choice, Choices};
 use super::term::{KeyCode, KeyEvent, KeyModifiers};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::progress::Progress;
 
 /// The layer on top; it takes all keys.
@@ -28,68 +26,80 @@ pub struct Ask {
     pub live: bool,
 }
 
-/// What choosing a row does.
-#[derive(Debug, Clone)]
-pub enum Act {
-    Command(Command),
-    Thing(Thing),
-    /// Index of an open model.
-    Desk(usize),
-    OpenOther,
-    /// Back to the pane, with this tag.
-    Text(&'static str, String),
-}
-
-#[derive(Debug, Clone)]
-pub struct Choice {
-    pub label: String,
-    pub detail: String,
-    pub act: Act,
-}
-
 /// A list narrowed by typing.
 pub struct Picker {
     pub title: String,
     pub input: Input,
-    pub choices: Arc<Vec<Choice>>,
+    pub choices: Arc<Choices>,
     /// Indices into `choices`, the best first.
-    pub shown: Vec<usize>,
+    pub shown: Arc<Vec<u32>>,
     pub at: usize,
     /// Keeps the hits for `n` and `N`.
     pub is_search: bool,
     /// The choices are still being gathered, or narrowed to what was typed, by a job.
     pub busy: bool,
+    /// Enter was pressed meanwhile: the best row is chosen when it is known. Keys that came after.
+    pub entered: Option<Vec<KeyEvent>>,
 }
 
 impl Picker {
     pub fn new(title: impl Into<String>, choices: Vec<Choice>) -> Picker {
+        Picker::of(title, Arc::new(Choices::Listed(choices)))
+    }
+
+    /// A list for the search.
+    pub fn search(names: Arc<Choices>) -> Picker {
+        Picker {
+            is_search: true,
+            ..Picker::of("search", names)
+        }
+    }
+
+    /// A list for the search whose names are not there yet.
+    pub fn unnamed() -> Picker {
+        Picker {
+            busy: true,
+            ..Picker::search(Arc::new(Choices::Listed(Vec::new())))
+        }
+    }
+
+    fn of(title: impl Into<String>, choices: Arc<Choices>) -> Picker {
         Picker {
             title: title.into(),
             input: Input::default(),
-            shown: (0..choices.len()).collect(),
-            choices: Arc::new(choices),
+            shown: Arc::new((0..choices.len() as u32).collect()),
+            choices,
             at: 0,
             is_search: false,
             busy: false,
+            entered: None,
         }
     }
 
     /// Keeps the rows that fit what was typed, the best first; all of them when nothing was.
     pub fn narrow(&mut self) {
-        let all = fitting(&self.choices, self.input.value(), &Progress::new());
+        let query = self.input.value();
+        let all = fitting(&self.choices, query, &Progress::new(), &mut |_| {});
         // Nothing stops this one.
         self.found(all.unwrap_or_default());
     }
 
     /// Shows what fits.
-    pub fn found(&mut self, shown: Vec<usize>) {
+    pub fn found(&mut self, shown: Vec<u32>) {
         self.at = 0;
-        self.shown = shown;
+        self.shown = Arc::new(shown);
         self.busy = false;
     }
 
-    pub fn chosen(&self) -> Option<&Choice> {
-        self.choices.get(*self.shown.get(self.at)?)
+    /// Shows the best of what was looked through so far.
+    pub fn found_so_far(&mut self, shown: Vec<u32>) {
+        self.at = self.at.min(shown.len().saturating_sub(1));
+        self.shown = Arc::new(shown);
+    }
+
+    /// The chosen row of `choices`.
+    pub fn chosen(&self) -> Option<usize> {
+        self.shown.get(self.at).map(|at| *at as usize)
     }
 
     /// Moves by `step` rows, round the ends.
@@ -99,33 +109,6 @@ impl Picker {
             self.at = (self.at as isize + step).rem_euclid(rows) as usize;
         }
     }
-}
-
-/// Indices of the choices that fit `query`, the best first; all of them when it is empty.
-///
-/// # Errors
-/// Only when `progress` was cancelled.
-pub fn fitting(choices: &[Choice], query: &str, progress: &Progress) -> Result<Vec<usize>> {
-    /// Choices between two looks at whether to stop.
-    const STRIDE: usize = 4096;
-    if query.trim().is_empty() {
-        return Ok((0..choices.len()).collect());
-    }
-    let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
-    let pattern = Pattern::parse(query, CaseMatching::Smart, Normalization::Smart);
-    let (mut buffer, mut both) = (Vec::new(), String::new());
-    let mut scored: Vec<(u32, usize)> = Vec::new();
-    for (at, choice) in choices.iter().enumerate() {
-        if at % STRIDE == 0 {
-            progress.check()?;
-        }
-        both.clear();
-        both.extend([&choice.label, " ", &choice.detail]);
-        let score = pattern.score(Utf32Str::new(&both, &mut buffer), &mut matcher);
-        scored.extend(score.map(|score| (score, at)));
-    }
-    scored.sort_by_key(|&(score, at)| (std::cmp::Reverse(score), at));
-    Ok(scored.into_iter().map(|(_, at)| at).collect())
 }
 
 /// One key into a line of text. Whether it meant something there.
@@ -176,10 +159,11 @@ mod tests {
         );
         picker.input = Input::new("dense matmul".to_owned());
         picker.narrow();
-        assert_eq!(picker.chosen().unwrap().label, "dense/MatMul");
+        let chosen = |picker: &Picker| picker.choices.words(picker.chosen().unwrap()).0;
+        assert_eq!(chosen(&picker), "dense/MatMul");
         assert_eq!(picker.shown.len(), 1);
         picker.input = Input::new("3×3".to_owned());
         picker.narrow();
-        assert_eq!(picker.chosen().unwrap().label, "conv2d/kernel");
+        assert_eq!(chosen(&picker), "conv2d/kernel");
     }
 }

@@ -465,35 +465,34 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
     let rows = list.height as usize;
     let from = picker.at.saturating_sub(rows.saturating_sub(1));
     let name_room = (list.width as usize * 55 / 100).max(12);
-    let longest = picker
-        .choices
-        .iter()
-        .take(2000)
-        .map(|c| width(&c.label))
-        .max()
-        .unwrap_or(0);
+    let first = 0..picker.choices.len().min(2000);
+    let longest = first.map(|at| width(&picker.choices.words(at).0)).max();
+    let longest = longest.unwrap_or(0);
     let name_room = name_room.min(longest + 2);
     for (row, &at) in picker.shown.iter().enumerate().skip(from).take(rows) {
-        let choice = &picker.choices[at];
+        let (label, detail) = picker.choices.words(at as usize);
         let line = Rect {
             y: list.y + (row - from) as u16,
             height: 1,
             ..list
         };
         let label = text::left(
-            &text::fit_end(&choice.label, name_room.saturating_sub(2)),
+            &text::fit_end(&label, name_room.saturating_sub(2)),
             name_room,
         );
         let rest = (list.width as usize).saturating_sub(name_room);
         Line::from(vec![
             Span::styled(label, theme[Role::Text]),
-            Span::styled(text::fit(&choice.detail, rest), theme[Role::Dim]),
+            Span::styled(text::fit(&detail, rest), theme[Role::Dim]),
         ])
         .render(line, buf);
         if row == picker.at {
             buf.set_style(line, theme[Role::Selected]);
         }
         app.hits.borrow_mut().picker.push((line, row));
+    }
+    if picker.busy && picker.entered.is_some() {
+        widgets::panel_note("looking…", frame_of(inner), buf, theme[Role::Accent]);
     }
     if picker.shown.is_empty() {
         let words = if picker.busy {

@@ -3,33 +3,45 @@
 use std::sync::Arc;
 
 use super::App;
-use super::focus::{Focus, Thing};
+use super::choices::{Choices, Named, fitting};
+use super::focus::Thing;
 use super::jobs::{Output, Slot};
-use super::overlay::{Act, Choice, Overlay, Picker, fitting};
+use super::overlay::{Overlay, Picker};
 use super::panes::PaneId;
-use crate::model::{Model, VariableId};
 use crate::progress::Progress;
 
 /// Lists up to this long are searched between two frames, longer ones by a job.
 const SEARCHED_AT_ONCE: usize = 5_000;
 
+/// What the last search found, and which of it one stands on.
+pub struct Found {
+    choices: Arc<Choices>,
+    /// Indices into `choices`, the best first.
+    shown: Arc<Vec<u32>>,
+    at: usize,
+}
+
 impl App {
     pub(super) fn search(&mut self) {
         let Some(open) = self.open_desk() else { return };
-        let names = count(&open.model, &open.focus);
         let (model, focus) = (open.model.clone(), open.focus);
-        let mut picker = Picker::new("search", Vec::new());
-        picker.is_search = true;
-        if names <= SEARCHED_AT_ONCE {
-            picker = Picker {
-                is_search: true,
-                ..Picker::new("search", index(&model, &focus))
-            };
-        } else if let Some(slot) = self.search_slot("names") {
-            picker.busy = true;
-            let work = move |_: &Progress| Ok(Output::Names(index(&model, &focus)));
-            self.jobs.start(slot, "gathering names", Box::new(work));
-        }
+        let known = open.names.clone().filter(|names| match &**names {
+            Choices::Named(named) => named.is_of(&model, &focus),
+            Choices::Listed(_) => false,
+        });
+        let gather = move || Arc::new(Choices::Named(Named::of(&model, focus)));
+        let few = Named::count(&open.model, &open.focus) <= SEARCHED_AT_ONCE;
+        let picker = match known {
+            Some(names) => Picker::search(names),
+            None if few => Picker::search(gather()),
+            None => {
+                if let Some(slot) = self.search_slot("names") {
+                    let work = move |_: &Progress| Ok(Output::Names(gather()));
+                    self.jobs.start(slot, "gathering names", Box::new(work));
+                }
+                Picker::unnamed()
+            }
+        };
         self.overlay = Some(Overlay::Picker(picker));
     }
 
@@ -39,6 +51,13 @@ impl App {
             pane: None,
             what,
         })
+    }
+
+    /// What goes on of the search has nobody left to see it; the names are kept once they are there.
+    pub(super) fn stop_searching(&mut self) {
+        if let Some(slot) = self.search_slot("search") {
+            self.jobs.cancel(slot);
+        }
     }
 
     /// Narrows a list to what was typed: at once, or by a job when it is long.
@@ -56,13 +75,18 @@ impl App {
         };
         picker.busy = true;
         let (choices, query) = (picker.choices.clone(), picker.input.value().to_owned());
-        let work =
-            move |progress: &Progress| Ok(Output::Fitting(fitting(&choices, &query, progress)?));
-        self.jobs.start(slot, "searching", Box::new(work));
+        self.jobs
+            .start_in_parts(slot, "searching", move |progress, found| {
+                let found = &mut |shown| found(Output::Fitting(shown));
+                Ok(Output::Fitting(fitting(&choices, &query, progress, found)?))
+            });
     }
 
-    /// What a job of the search brought; the list may be closed by now.
-    pub(super) fn searched(&mut self, output: Output) {
+    /// What a job of the search brought; the list may be closed by now. `whole`: it is the end of it.
+    pub(super) fn searched(&mut self, output: Output, whole: bool) {
+        if let (Output::Names(names), Some(open)) = (&output, self.open_desk()) {
+            open.names = Some(names.clone());
+        }
         let Some(Overlay::Picker(mut picker)) = self
             .overlay
             .take_if(|overlay| matches!(overlay, Overlay::Picker(picker) if picker.is_search))
@@ -70,100 +94,52 @@ impl App {
             return;
         };
         match output {
-            Output::Names(choices) => {
-                picker.choices = Arc::new(choices);
+            Output::Names(names) => {
+                picker.choices = names;
                 self.narrow(&mut picker);
             }
-            Output::Fitting(shown) => picker.found(shown),
+            Output::Fitting(shown) if whole => picker.found(shown),
+            Output::Fitting(shown) => picker.found_so_far(shown),
             _ => {}
         }
-        self.overlay = Some(Overlay::Picker(picker));
+        match picker.entered.take_if(|_| !picker.busy) {
+            // Keys that came while the search went on mean what they mean after it.
+            Some(keys) => {
+                self.choose(&picker);
+                keys.iter().for_each(|key| self.key(key));
+            }
+            None => self.overlay = Some(Overlay::Picker(picker)),
+        }
+    }
+
+    /// Keeps what a search found for `n` and `N`.
+    pub(super) fn keep_hits(&mut self, picker: &Picker) {
+        if let Some(open) = self.open_desk() {
+            open.hits = Some(Found {
+                choices: picker.choices.clone(),
+                shown: picker.shown.clone(),
+                at: picker.at,
+            });
+        }
     }
 
     pub(super) fn next_hit(&mut self, step: isize) {
         let Some(open) = self.open_desk() else { return };
-        let hits = open.hits.len() as isize;
-        if hits == 0 {
+        let found = open.hits.as_mut().filter(|found| !found.shown.is_empty());
+        let Some(found) = found else {
             self.notice = Some("nothing searched yet".to_owned());
             return;
-        }
-        open.hit = (open.hit as isize + step).rem_euclid(hits) as usize;
-        let (thing, at) = (open.hits[open.hit], open.hit);
+        };
+        let hits = found.shown.len();
+        found.at = (found.at as isize + step).rem_euclid(hits as isize) as usize;
+        let at = found.at;
+        let Some(thing) = found.choices.thing(found.shown[at] as usize) else {
+            return;
+        };
         let pane = home(thing, open.pane);
         self.go(pane, thing);
         self.notice = Some(format!("hit {} of {hits}", at + 1));
     }
-}
-
-/// How many choices [`index`] would make, about.
-pub fn count(model: &Model, focus: &Focus) -> usize {
-    let graphs = focus.meta(model).map_or(&[][..], |meta| &meta.graphs);
-    let nodes: usize = graphs.iter().map(|g| g.nodes.len()).sum();
-    nodes + model.variables.len()
-}
-
-/// Everything that has a name, with the words it can be found by.
-pub fn index(model: &Model, focus: &Focus) -> Vec<Choice> {
-    let mut choices = Vec::new();
-    let mut add = |label: &str, detail: String, thing: Thing| {
-        choices.push(Choice {
-            label: super::text::clean(label),
-            detail,
-            act: Act::Thing(thing),
-        });
-    };
-    let Some(meta) = focus.meta(model) else {
-        return choices;
-    };
-    for (index, signature) in meta.signatures.iter().enumerate() {
-        add(
-            &signature.key,
-            "signature".to_owned(),
-            Thing::Signature(index),
-        );
-    }
-    for (index, variable) in model.variables.iter().enumerate() {
-        let detail = format!("variable  {} {}", variable.dtype, variable.shape);
-        add(
-            &variable.name,
-            detail,
-            Thing::Variable(VariableId(index as u32)),
-        );
-    }
-    for (graph, g) in meta.graphs.iter().enumerate() {
-        if graph > 0 {
-            let detail = format!("function  {} operators", g.nodes.len());
-            add(&g.name, detail, Thing::Graph(graph));
-        }
-        for node in g.node_ids() {
-            let n = g.node(node);
-            let shape = n
-                .outputs
-                .first()
-                .map(|&v| g.value(v))
-                .map(|v| format!("  {} {}", v.dtype, v.shape))
-                .unwrap_or_default();
-            add(
-                &n.name,
-                format!("{}{shape}", n.op_label()),
-                Thing::Node { graph, node },
-            );
-        }
-        for value in g.value_ids() {
-            let v = g.value(value);
-            if v.data.is_some() && v.producer.is_none() {
-                let detail = format!("constant  {} {}", v.dtype, v.shape);
-                add(&v.name, detail, Thing::Value { graph, value });
-            }
-        }
-    }
-    for (index, blob) in model.metadata.iter().enumerate() {
-        add(&blob.name, "metadata".to_owned(), Thing::Metadata(index));
-    }
-    for (index, file) in model.attachments.iter().enumerate() {
-        add(&file.name, "file".to_owned(), Thing::Attachment(index));
-    }
-    choices
 }
 
 /// The pane that shows `thing` best, the present one if it can.

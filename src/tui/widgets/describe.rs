@@ -1,8 +1,10 @@
 //! Things of a model as facts: operators, signatures, functions.
 
+use std::collections::BTreeMap;
+
 use super::facts::Facts;
 use crate::model::{
-    Attr, Dialect, Graph, GraphKind, MetaGraph, Node, NodeId, Port, Signature, Value, ValueId,
+    Attr, Dialect, Graph, GraphKind, MetaGraph, Name, Node, NodeId, Port, Signature, Value, ValueId,
 };
 use crate::tui::term::{Line, Span};
 use crate::tui::text;
@@ -11,16 +13,24 @@ use crate::tui::theme::{Role, Theme};
 /// Attributes longer than this are cut; Source shows them whole.
 const ATTR: usize = 200;
 
+/// Inputs, outputs and ports of each kind that are listed; Source shows all of them.
+const LISTED: usize = 300;
+
+/// Says how many of a list are not shown.
+fn more(facts: &mut Facts, all: usize, theme: &Theme) {
+    if let Some(more) = all.checked_sub(LISTED).filter(|more| *more > 0) {
+        let words = format!("… {} more", text::count(more as u64));
+        facts.line(Line::styled(words, theme[Role::Dim]));
+    }
+}
+
 /// An attribute in one line.
 pub fn attr(value: &Attr) -> String {
     let words = match value {
         Attr::Int(v) => v.to_string(),
         Attr::Float(v) => v.to_string(),
         Attr::Bool(v) => v.to_string(),
-        Attr::Bytes(v) => match std::str::from_utf8(v) {
-            Ok(words) => words.to_owned(),
-            Err(_) => format!("{} bytes", v.len()),
-        },
+        Attr::Bytes(v) => bytes(v),
         Attr::Type(v) => v.to_string(),
         Attr::Shape(v) => v.to_string(),
         Attr::Tensor { dtype, shape, .. } => format!("{dtype} {shape}"),
@@ -41,6 +51,18 @@ pub fn attr(value: &Attr) -> String {
         Attr::Opaque(words) => words.to_string(),
     };
     text::fit(&text::clean(&words), ATTR)
+}
+
+/// Text, if it is that; of a long one the beginning.
+fn bytes(all: &[u8]) -> String {
+    let part = &all[..all.len().min(16 * ATTR)];
+    let text = part.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    // A letter may have been cut in two.
+    let cut = part.len() < all.len() && part.len() - text.len() < 4;
+    match cut || text.len() == all.len() {
+        true => text.to_owned(),
+        false => format!("{} bytes", all.len()),
+    }
 }
 
 /// `float32 ?×8×8×32`
@@ -94,7 +116,7 @@ fn ends(facts: &mut Facts, graph: &Graph, node: &Node, wide: usize, theme: &Them
             return;
         }
         facts.heading(theme, title);
-        for value in values {
+        for value in values.iter().take(LISTED) {
             let Some(value) = value.map(|v| graph.value(v)) else {
                 facts.line(Line::styled(format!("{mark} absent"), theme[Role::Dim]));
                 continue;
@@ -120,6 +142,7 @@ fn ends(facts: &mut Facts, graph: &Graph, node: &Node, wide: usize, theme: &Them
                 Span::styled(value_type(value), theme[Role::Number]),
             ]));
         }
+        more(facts, values.len(), theme);
     };
     let outputs: Vec<_> = node.outputs.iter().map(|v| Some(*v)).collect();
     list("Inputs", "←", &node.inputs, true);
@@ -144,9 +167,10 @@ pub fn signature(meta: &MetaGraph, signature: &Signature, wide: usize, theme: &T
         ("Outputs", &signature.outputs),
     ] {
         facts.heading(theme, title);
-        for item in list {
+        for item in list.iter().take(LISTED) {
             port(&mut facts, item, wide, theme);
         }
+        more(&mut facts, list.len(), theme);
     }
     facts
 }
@@ -177,8 +201,13 @@ fn port(facts: &mut Facts, port: &Port, wide: usize, theme: &Theme) {
     }
 }
 
-/// A function or subgraph.
-pub fn graph(graph: &Graph, wide: usize, theme: &Theme) -> Facts {
+/// A function or subgraph; `operators` how often each occurs in it, once counted.
+pub fn graph(
+    graph: &Graph,
+    operators: Option<&BTreeMap<Name, usize>>,
+    wide: usize,
+    theme: &Theme,
+) -> Facts {
     let mut facts = Facts::new(10);
     let kind = match graph.kind {
         GraphKind::Main => "the main graph",
@@ -192,21 +221,27 @@ pub fn graph(graph: &Graph, wide: usize, theme: &Theme) -> Facts {
             continue;
         }
         facts.heading(theme, title);
-        for value in values.iter().flatten().map(|&v| graph.value(v)) {
+        let known = values.iter().flatten().map(|&v| graph.value(v));
+        for value in known.take(LISTED) {
             facts.line(Line::from(vec![
                 Span::styled(format!("{}  ", text::clean(&value.name)), theme[Role::Text]),
                 Span::styled(value_type(value), theme[Role::Number]),
             ]));
         }
+        more(&mut facts, values.len(), theme);
     }
-    let mut counts: Vec<_> = crate::analysis::op_counts(graph).into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     facts.heading(theme, "Operators");
+    let Some(operators) = operators else {
+        facts.line(Line::styled("counting…", theme[Role::Dim]));
+        return facts;
+    };
+    let mut counts: Vec<_> = operators.iter().map(|(op, n)| (op, *n)).collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     let most = counts.first().map_or(1, |c| c.1);
     let names = wide.saturating_sub(18).clamp(8, 24);
     for (op, n) in counts {
         facts.line(Line::from(vec![
-            Span::styled(text::left(&op, names) + " ", theme.op(graph.dialect, &op)),
+            Span::styled(text::left(op, names) + " ", theme.op(graph.dialect, op)),
             Span::styled(
                 text::right(&text::count(n as u64), 5) + " ",
                 theme[Role::Number],

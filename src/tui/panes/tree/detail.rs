@@ -22,7 +22,10 @@ impl TreePane {
                 }
             }
             Some(Id::Graph(m, graph)) => match meta(*m).and_then(|m| m.graphs.get(*graph)) {
-                Some(g) => describe::graph(g, wide, theme),
+                Some(g) => {
+                    let counted = self.levels.told().graph(*m, *graph);
+                    describe::graph(g, counted.map(|c| &c.operators), wide, theme)
+                }
                 None => Facts::new(0),
             },
             Some(id) => self.summary(id, view),

@@ -28,7 +28,7 @@ impl TreePane {
             theme,
             wide: usize::from(area.width),
         }
-        .of(window);
+        .of(&window);
         let selected = match self.split.detail {
             true => theme[Role::SelectedDim],
             false => theme[Role::Selected],
@@ -52,13 +52,12 @@ impl TreePane {
     }
 
     /// Scrolls as little as brings the chosen row among the `height` on the screen; these.
-    fn window(&self, height: usize) -> &[Place] {
+    fn window(&self, height: usize) -> Vec<Place> {
         let highest = self.visible.len().saturating_sub(height);
         let first = self.first.get().min(highest).min(self.chosen);
         let first = first.max((self.chosen + 1).saturating_sub(height));
         self.first.set(first);
-        let end = self.visible.len().min(first + height);
-        self.visible.get(first..end).unwrap_or_default()
+        self.visible.window(first, height)
     }
 }
 
@@ -221,6 +220,7 @@ mod tests {
 
     use super::*;
     use crate::model::{DType, Dialect, Graph, GraphKind, MetaGraph, Node, NodeId, Shape, Value};
+    use crate::progress::Progress;
 
     /// A model of one graph with operators of these names.
     fn model(names: impl IntoIterator<Item = String>) -> Arc<Model> {
@@ -245,8 +245,14 @@ mod tests {
         let mut at = 0;
         while at < pane.visible.len() {
             pane.stand(at);
-            if pane.is_branch() && !pane.state.borrow().opened().contains(&pane.selected()) {
-                pane.toggle(model);
+            let path = pane.selected();
+            if pane.is_branch() && !pane.state.borrow().opened().contains(&path) {
+                let id = path.last().unwrap().clone();
+                if !pane.levels.build(model, &id) {
+                    let built = pane.levels.work(model, id)(&Progress::new()).unwrap();
+                    pane.levels.insert(built);
+                }
+                pane.unfold(&path);
             }
             at += 1;
         }
@@ -297,7 +303,7 @@ mod tests {
                 theme: &theme,
                 wide: 80,
             }
-            .of(window);
+            .of(&window);
             let depth = window[0].above.len();
             // A branch in the last row has one item to stand for all below it.
             let most = HEIGHT + depth + 1;

@@ -10,23 +10,46 @@ mod rows;
 mod visible;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tui_tree_widget::TreeState;
 
 use self::levels::Levels;
-use self::rows::Id;
-use self::visible::Place;
+use self::rows::{Id, Told};
+use self::visible::Branch;
 use super::overview::all_costs;
 use super::{Context, Handled, Pane, PaneId, View};
 use crate::model::Model;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
-use crate::tui::jobs::Output;
+use crate::tui::jobs;
 use crate::tui::term::{Buffer, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Split, inside, panel, panel_note};
+
+/// What is done when the rows that a job looks for are there.
+enum Waiting {
+    /// This row is opened.
+    Open(Vec<Id>),
+    /// The tree opens down to the shared selection.
+    Reveal,
+}
+
+/// What a job made of the model's names.
+pub enum Output {
+    /// The rows below a row.
+    Rows(levels::Built),
+    /// What is counted over whole graphs.
+    Told(Told),
+    Sums(Vec<(levels::Of, names::Names)>),
+}
+
+/// Jobs by their names.
+const COSTS: &str = "costs";
+const SUMS: &str = "sums";
+const ROWS: &str = "rows";
 
 /// State of the pane.
 pub struct TreePane {
@@ -34,7 +57,10 @@ pub struct TreePane {
     /// What is open and what is chosen, by the ids from the root down to it.
     state: RefCell<TreeState<Id>>,
     /// Rows that can be reached, top to bottom.
-    visible: Vec<Place>,
+    visible: Branch,
+    /// What is open below rows that were closed.
+    folded: HashMap<Vec<Id>, Branch>,
+    waiting: Option<Waiting>,
     /// The chosen one of them.
     chosen: usize,
     /// The first one on the screen, and where the screen has them.
@@ -46,10 +72,13 @@ pub struct TreePane {
 
 impl TreePane {
     pub fn new(model: &Arc<Model>) -> TreePane {
+        let levels = Levels::new(model);
         let mut pane = TreePane {
-            levels: Levels::new(model),
+            visible: Branch::new(&[], levels.below(&[]).len()),
+            levels,
             state: RefCell::default(),
-            visible: Vec::new(),
+            folded: HashMap::new(),
+            waiting: None,
             chosen: 0,
             first: Cell::new(0),
             list: Cell::default(),
@@ -57,46 +86,82 @@ impl TreePane {
             scroll: Cell::new(0),
         };
         if let Some(first) = pane.levels.id(pane.levels.below(&[]), 0) {
-            pane.open(model, vec![first.clone()]);
-            pane.open(model, vec![first.clone(), Id::Signatures(0)]);
-            pane.flatten(&[first]);
+            let first = vec![first];
+            for path in [first.clone(), [&first[..], &[Id::Signatures(0)]].concat()] {
+                if path.last().is_some_and(|id| pane.levels.build(model, id)) {
+                    pane.unfold(&path);
+                }
+            }
+            pane.stand_on(&first);
         }
         pane
     }
 
-    fn open(&mut self, model: &Model, path: Vec<Id>) {
-        if let Some(id) = path.last() {
-            self.levels.build(model, id);
+    /// Opens a row, now or when a job has found what is below it.
+    fn open(&mut self, path: Vec<Id>, cx: &mut Context) {
+        let Some(id) = path.last() else { return };
+        if self.levels.build(cx.model, id) {
+            self.unfold(&path);
+        } else {
+            self.look_for(id.clone(), Waiting::Open(path), cx);
         }
-        self.state.get_mut().open(path);
     }
 
-    fn toggle(&mut self, model: &Model) {
-        let path = self.selected();
-        if !self.state.get_mut().close(&path) {
-            if !self.is_branch() {
-                return;
-            }
-            self.open(model, path.clone());
+    fn look_for(&mut self, id: Id, then: Waiting, cx: &mut Context) {
+        let work = self.levels.work(cx.model, id);
+        self.waiting = Some(then);
+        cx.job(ROWS, "sorting names", move |progress| {
+            let built = work(progress)?;
+            Ok(jobs::Output::Tree(Box::new(Output::Rows(built))))
+        });
+    }
+
+    /// The rows that a job looked for are there.
+    fn arrived(&mut self, built: levels::Built, cx: &mut Context) {
+        self.levels.insert(built);
+        match self.waiting.take() {
+            Some(Waiting::Open(path)) => self.open(path, cx),
+            Some(Waiting::Reveal) => self.reveal(cx),
+            None => {}
         }
-        self.flatten(&path);
+        self.sum_up(cx);
+    }
+
+    /// Brings sums over names up to what is counted, now or by a job.
+    fn sum_up(&mut self, cx: &mut Context) {
+        let told = self.levels.told().clone();
+        let stale = self.levels.uncounted();
+        if told.costs.is_none() || stale.is_empty() {
+            return;
+        }
+        if levels::are_few(&stale) {
+            self.levels.count(levels::summed(cx.model, &told, stale));
+            return;
+        }
+        let model = cx.model.clone();
+        cx.job(SUMS, "adding up", move |_| {
+            let sums = levels::summed(&model, &told, stale);
+            Ok(jobs::Output::Tree(Box::new(Output::Sums(sums))))
+        });
+    }
+
+    fn toggle(&mut self, cx: &mut Context) {
+        if !self.fold() && self.is_branch() {
+            self.open(self.selected(), cx);
+        }
     }
 
     fn close_or_up(&mut self) {
-        let mut path = self.selected();
-        if self.state.get_mut().close(&path) {
-            self.flatten(&path);
-        } else if path.len() > 1 {
-            path.pop();
-            self.flatten(&path);
+        if !self.fold() {
+            self.up();
         }
     }
 
-    fn open_or_down(&mut self, model: &Model) {
+    fn open_or_down(&mut self, cx: &mut Context) {
         if self.state.borrow().opened().contains(&self.selected()) {
             self.step(1);
         } else {
-            self.toggle(model);
+            self.toggle(cx);
         }
     }
 
@@ -132,7 +197,7 @@ impl TreePane {
             thing @ Thing::Variable(_) => cx.go(PaneId::Tensors, thing),
             thing @ (Thing::Attachment(_) | Thing::Metadata(_)) => cx.go(PaneId::Source, thing),
             thing @ Thing::Signature(_) => cx.go(PaneId::Graph, thing),
-            _ => self.toggle(cx.model),
+            _ => self.toggle(cx),
         }
     }
 }
@@ -149,18 +214,33 @@ impl Pane for TreePane {
     }
 
     fn shown(&mut self, cx: &mut Context) {
-        if !self.levels.has_costs() {
+        if self.levels.told().costs.is_none() {
             let model = cx.model.clone();
-            cx.job("costs", "counting what a call costs", move |progress| {
-                Ok(Output::Costs(all_costs(&model, progress)?))
+            let graphs = self.levels.told().graphs.clone();
+            cx.job(COSTS, "counting what a call costs", move |progress| {
+                let graphs = graphs.unwrap_or_else(|| Arc::new(rows::count(&model)));
+                let costs = Arc::new(all_costs(&model, progress)?);
+                let told = Told {
+                    costs: Some(costs),
+                    graphs: Some(graphs),
+                };
+                Ok(jobs::Output::Tree(Box::new(Output::Told(told))))
             });
         }
         self.reveal(cx);
     }
 
-    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
-        if let Output::Costs(costs) = output {
-            self.levels.set_costs(cx.model, costs);
+    fn job(&mut self, _what: &'static str, output: jobs::Output, cx: &mut Context) {
+        let jobs::Output::Tree(output) = output else {
+            return;
+        };
+        match *output {
+            Output::Rows(built) => self.arrived(built, cx),
+            Output::Told(told) => {
+                self.levels.tell(cx.model, told);
+                self.sum_up(cx);
+            }
+            Output::Sums(sums) => self.levels.count(sums),
         }
     }
 
@@ -177,6 +257,8 @@ impl Pane for TreePane {
             }
             return Handled::Yes;
         }
+        // Whoever goes elsewhere meanwhile stays there.
+        self.waiting.take_if(|w| matches!(w, Waiting::Reveal));
         let height = i16::try_from(self.list.get().height).unwrap_or(i16::MAX);
         let page = isize::from(height.max(2) - 1);
         match command {
@@ -187,8 +269,8 @@ impl Pane for TreePane {
             Command::Top => self.step(isize::MIN + 1),
             Command::Bottom => self.step(isize::MAX),
             Command::Left => self.close_or_up(),
-            Command::Right => self.open_or_down(cx.model),
-            Command::Mark => self.toggle(cx.model),
+            Command::Right => self.open_or_down(cx),
+            Command::Mark => self.toggle(cx),
             Command::Enter => {
                 self.enter(cx);
                 return Handled::Yes;

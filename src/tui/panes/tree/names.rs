@@ -1,20 +1,22 @@
 //! Names cut at `/` into scopes. One sorted list answers for every scope; nothing is built before it is asked for.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use crate::model::Name;
 
-/// Sorted names with what rolls up over them.
+/// Sorted names with what rolls up over them; cloning shares.
+#[derive(Clone)]
 pub struct Names {
-    sorted: Vec<(Name, u32)>,
+    sorted: Arc<Vec<(Name, u32)>>,
     /// Bytes and multiply-accumulates of the items before each place in the order.
-    before: Vec<(u64, u64)>,
+    before: Arc<Vec<(u64, u64)>>,
 }
 
 /// What is cut into scopes.
 pub struct Item {
     pub name: Name,
     pub index: u32,
-    pub bytes: u64,
-    pub macs: u64,
 }
 
 /// A scope or an item directly below a scope: a place in the sorted list, 16 bytes whatever the names.
@@ -39,31 +41,76 @@ impl Child {
 }
 
 impl Names {
-    pub fn new(items: impl Iterator<Item = Item>) -> Names {
-        let mut all: Vec<Item> = items.collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name).then(a.index.cmp(&b.index)));
-        let mut before = Vec::with_capacity(all.len() + 1);
-        let (mut bytes, mut macs) = (0u64, 0u64);
-        before.push((0, 0));
-        for item in &all {
-            bytes = bytes.saturating_add(item.bytes);
-            macs = macs.saturating_add(item.macs);
-            before.push((bytes, macs));
+    /// `sums` tells bytes and multiply-accumulates of an item by its index.
+    pub fn new(items: impl Iterator<Item = Item>, sums: impl Fn(u32) -> (u64, u64)) -> Names {
+        let mut sorted: Vec<(Name, u32)> = items.map(|item| (item.name, item.index)).collect();
+        sorted.sort_unstable();
+        let names = Names {
+            sorted: Arc::new(sorted),
+            before: Arc::default(),
+        };
+        names.with_sums(sums)
+    }
+
+    /// The same names with other sums.
+    pub fn with_sums(&self, sums: impl Fn(u32) -> (u64, u64)) -> Names {
+        let mut before = Vec::with_capacity(self.sorted.len() + 1);
+        let mut sum = (0u64, 0u64);
+        before.push(sum);
+        for (_, index) in self.sorted.iter() {
+            let (bytes, macs) = sums(*index);
+            sum = (sum.0.saturating_add(bytes), sum.1.saturating_add(macs));
+            before.push(sum);
         }
         Names {
-            sorted: all.into_iter().map(|i| (i.name, i.index)).collect(),
-            before,
+            sorted: self.sorted.clone(),
+            before: Arc::new(before),
         }
     }
 
-    /// What is directly below `prefix` (empty, or ending with `/`), in the order of the first item of each.
-    pub fn children(&self, prefix: &str) -> Vec<Child> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// The places in the order that are below `prefix`.
+    fn below(&self, prefix: &str) -> Range<usize> {
         // A name that ends with `/` is an item beside the scope of that name.
         let start = self.sorted.partition_point(|(name, _)| {
             &**name < prefix || (!prefix.is_empty() && &**name == prefix)
         });
         let end =
             start + self.sorted[start..].partition_point(|(name, _)| name.starts_with(prefix));
+        start..end
+    }
+
+    /// How many items are below `prefix`, however deep.
+    pub fn count(&self, prefix: &str) -> usize {
+        self.below(prefix).len()
+    }
+
+    /// Which of `children` is item `index` with this name, or the scope that holds it.
+    pub fn leading_to(&self, children: &[Child], name: &Name, index: u32) -> Option<usize> {
+        let wanted = (name, &index);
+        let place = self.sorted.partition_point(|(n, i)| (n, i) < wanted);
+        let found = self.sorted.get(place).filter(|(n, i)| (n, i) == wanted);
+        let place = found.map(|_| place as u32)?;
+        children
+            .iter()
+            .position(|c| (c.start..c.end).contains(&place))
+    }
+
+    /// Which of `children`, in the order of their first items, is this scope.
+    pub fn scope_at(&self, children: &[Child], prefix: &str) -> Option<usize> {
+        let start = self.below(prefix).start as u32;
+        let is_it =
+            |c: &Child| c.is_scope() && c.start == start && c.scope as usize == prefix.len();
+        children.iter().position(is_it)
+    }
+
+    /// What is directly below `prefix` (empty, or ending with `/`), in the order of the first item of each.
+    pub fn children(&self, prefix: &str) -> Vec<Child> {
+        let Range { start, end } = self.below(prefix);
         let mut children = Vec::new();
         let mut at = start;
         while at < end {
@@ -89,7 +136,7 @@ impl Names {
                 }
             }
         }
-        children.sort_by_key(|c| c.item);
+        children.sort_unstable_by_key(|c| c.item);
         children
     }
 
@@ -143,17 +190,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn item(name: &str, index: usize, bytes: u64) -> Item {
+    fn item(name: &str, index: usize) -> Item {
         Item {
             name: name.into(),
             index: index as u32,
-            bytes,
-            macs: 3 * bytes,
         }
     }
 
     fn names(list: &[&str]) -> Names {
-        Names::new(list.iter().enumerate().map(|(at, n)| item(n, at, 10)))
+        let items = list.iter().enumerate().map(|(at, n)| item(n, at));
+        Names::new(items, |_| (10, 30))
     }
 
     #[test]
@@ -187,14 +233,20 @@ mod tests {
     proptest! {
         #[test]
         fn every_item_is_found_once(list in prop::collection::vec("[ab/]{0,6}", 0..20)) {
-            let all = Names::new(list.iter().enumerate().map(|(at, n)| item(n, at, 1)));
+            let list: Vec<&str> = list.iter().map(String::as_str).collect();
+            let all = names(&list);
             let mut found = Vec::new();
             let mut stack = vec![String::new()];
             while let Some(prefix) = stack.pop() {
-                for child in all.children(&prefix) {
-                    match all.prefix(&child) {
+                let children = all.children(&prefix);
+                for (at, child) in children.iter().enumerate() {
+                    let first = child.item;
+                    let name = Name::from(list[first as usize]);
+                    prop_assert_eq!(all.leading_to(&children, &name, first), Some(at));
+                    match all.prefix(child) {
                         Some(scope) => {
                             prop_assert!(scope.len() > prefix.len());
+                            prop_assert_eq!(all.scope_at(&children, scope), Some(at));
                             stack.push(scope.to_string());
                         }
                         None => found.push(child.item),

@@ -1,13 +1,13 @@
 //! Opening the tree down to what is chosen elsewhere.
 
 use super::rows::{Id, scoped_name};
-use super::{Context, TreePane};
-use crate::model::{GraphKind, Model};
+use super::{Context, TreePane, Waiting};
+use crate::model::{GraphKind, Name};
 use crate::tui::focus::Thing;
 
 impl TreePane {
     /// Opens what holds the shared selection and stands on it.
-    pub(super) fn reveal(&mut self, cx: &Context) {
+    pub(super) fn reveal(&mut self, cx: &mut Context) {
         if self.thing() == cx.focus.thing && cx.focus.thing != Thing::Nothing {
             return;
         }
@@ -44,7 +44,11 @@ impl TreePane {
                 let Some(v) = cx.model.variables.get(id.0 as usize) else {
                     return;
                 };
-                self.down_to(cx.model, vec![Id::Variables], &v.name, Id::Variable(id))
+                let name = v.name.clone();
+                match self.down_to(vec![Id::Variables], (&name, id.0), cx) {
+                    Some(path) => path,
+                    None => return,
+                }
             }
             Thing::Node { graph, node } => {
                 let g = cx
@@ -56,51 +60,51 @@ impl TreePane {
                     return;
                 };
                 let name = scoped_name(&n.name);
-                self.down_to(
-                    cx.model,
-                    graph_path(graph),
-                    &name,
-                    Id::Node(meta, graph, node),
-                )
+                match self.down_to(graph_path(graph), (&name, node.0), cx) {
+                    Some(path) => path,
+                    None => return,
+                }
             }
             Thing::Attachment(at) => vec![Id::Files, Id::Attachment(at)],
             Thing::Metadata(at) => vec![Id::Files, Id::Metadata(at)],
             Thing::Nothing | Thing::Value { .. } => return,
         };
         for end in 1..path.len() {
-            self.open(cx.model, path[..end].to_vec());
+            let (above, id) = (&path[..end], &path[end - 1]);
+            if !self.levels.build(cx.model, id) {
+                return self.look_for(id.clone(), Waiting::Reveal, cx);
+            }
+            if !self.state.borrow().opened().contains(above) {
+                self.unfold(above);
+            }
         }
-        self.flatten(&path);
+        self.stand_on(&path);
     }
 
-    /// Goes from `path` through the scopes of `name` to the row `last`.
-    fn down_to(&mut self, model: &Model, mut path: Vec<Id>, name: &str, last: Id) -> Vec<Id> {
+    /// Goes from `path` through the scopes of a name down to the item; `None` when a job has to look for rows first.
+    fn down_to(
+        &mut self,
+        mut path: Vec<Id>,
+        (name, index): (&Name, u32),
+        cx: &mut Context,
+    ) -> Option<Vec<Id>> {
         loop {
             let Some(end) = path.last().cloned() else {
-                return path;
+                return Some(path);
             };
-            self.levels.build(model, &end);
+            if !self.levels.build(cx.model, &end) {
+                self.look_for(end, Waiting::Reveal, cx);
+                return None;
+            }
             let below = self.levels.below(&path);
-            let leads = |at: &usize| {
-                if self.levels.is(below, *at, &last) {
-                    return true;
-                }
-                below.is_branch(*at)
-                    && match self.levels.id(below, *at) {
-                        Some(Id::Scope(_, _, prefix) | Id::VariableScope(prefix)) => {
-                            name.starts_with(&*prefix)
-                        }
-                        _ => false,
-                    }
+            let next = self.levels.leading_to(below, name, index);
+            let Some((at, id)) = next.and_then(|at| Some((at, self.levels.id(below, at)?))) else {
+                return Some(path);
             };
-            let next = (0..below.len())
-                .find(leads)
-                .and_then(|at| self.levels.id(below, at));
-            let Some(next) = next else { return path };
-            let found = next == last;
-            path.push(next);
+            let found = !below.is_branch(at);
+            path.push(id);
             if found {
-                return path;
+                return Some(path);
             }
         }
     }

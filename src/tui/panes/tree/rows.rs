@@ -1,7 +1,10 @@
 //! The rows of the tree that come from the structure of the model.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::names::{Item, Names};
-use crate::analysis::{Costs, SignatureCost};
+use crate::analysis::{Costs, SignatureCost, op_counts};
 use crate::model::{
     Dialect, Graph, GraphKind, MetaGraph, Model, Name, NodeId, ValueId, VariableId,
 };
@@ -58,8 +61,50 @@ pub fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row
     }
 }
 
-/// `costs` by MetaGraph; empty until they are counted.
-pub fn roots(model: &Model, costs: &[Costs]) -> Vec<Row> {
+/// What is counted over whole graphs, once it is.
+#[derive(Clone, Default)]
+pub struct Told {
+    /// By MetaGraph.
+    pub costs: Option<Arc<Vec<Costs>>>,
+    /// By MetaGraph and graph in it.
+    pub graphs: Option<Arc<Vec<Vec<Counted>>>>,
+}
+
+/// Over all operators of a graph.
+pub struct Counted {
+    /// Of constants.
+    pub bytes: u64,
+    /// How often each operator occurs.
+    pub operators: BTreeMap<Name, usize>,
+}
+
+impl Told {
+    pub fn costs(&self, meta: usize) -> Option<&Costs> {
+        self.costs.as_ref()?.get(meta)
+    }
+
+    pub fn graph(&self, meta: usize, graph: usize) -> Option<&Counted> {
+        self.graphs.as_ref()?.get(meta)?.get(graph)
+    }
+
+    fn bytes(&self, meta: usize, graph: usize) -> u64 {
+        self.graph(meta, graph).map_or(0, |counted| counted.bytes)
+    }
+}
+
+/// Goes through all graphs.
+pub fn count(model: &Model) -> Vec<Vec<Counted>> {
+    let counted = |graph: &Graph| Counted {
+        bytes: graph.node_ids().map(|n| node_bytes(graph, n)).sum(),
+        operators: op_counts(graph),
+    };
+    let metas = model.meta_graphs.iter();
+    metas
+        .map(|meta| meta.graphs.iter().map(counted).collect())
+        .collect()
+}
+
+pub fn roots(model: &Model, told: &Told) -> Vec<Row> {
     let mut rows: Vec<Row> = model
         .meta_graphs
         .iter()
@@ -70,12 +115,12 @@ pub fn roots(model: &Model, costs: &[Costs]) -> Vec<Row> {
                 false => format!("MetaGraph {}", meta.tags.join(", ")),
             };
             let operators = meta.graphs.iter().map(|g| g.nodes.len()).sum();
-            let cost = costs.get(at).and_then(|c| served(meta, c));
+            let cost = told.costs(at).and_then(|c| served(meta, c));
             Row {
                 macs: cost.map_or(0, |c| c.macs),
-                bytes: match costs.is_empty() {
-                    true => 0,
-                    false => meta.graphs.iter().map(graph_bytes).sum(),
+                bytes: match told.costs {
+                    None => 0,
+                    Some(_) => (0..meta.graphs.len()).map(|g| told.bytes(at, g)).sum(),
                 },
                 ..branch(Id::Meta(at), label, operators, 0)
             }
@@ -106,7 +151,7 @@ fn served<'a>(meta: &MetaGraph, costs: &'a Costs) -> Option<&'a SignatureCost> {
     costs.signatures.get(serving.unwrap_or(0))
 }
 
-pub fn below_meta(model: &Model, at: usize, costs: Option<&Costs>) -> Vec<Row> {
+pub fn below_meta(model: &Model, at: usize, told: &Told) -> Vec<Row> {
     let Some(meta) = model.meta_graphs.get(at) else {
         return Vec::new();
     };
@@ -125,7 +170,7 @@ pub fn below_meta(model: &Model, at: usize, costs: Option<&Costs>) -> Vec<Row> {
         .enumerate()
         .filter(|(_, g)| g.kind != GraphKind::Function)
     {
-        rows.push(graph_row(at, index, graph, costs));
+        rows.push(graph_row(at, index, graph, told));
     }
     let objects = meta.objects.nodes.len();
     if objects > 1 {
@@ -137,9 +182,10 @@ pub fn below_meta(model: &Model, at: usize, costs: Option<&Costs>) -> Vec<Row> {
     let operators: usize = functions.clone().map(|g| g.nodes.len()).sum();
     let count = functions.count();
     if count > 0 {
-        let functions = meta.graphs.iter().filter(|g| g.kind == GraphKind::Function);
-        let bytes = match costs {
-            Some(_) => functions.map(graph_bytes).sum(),
+        let all = meta.graphs.iter().enumerate();
+        let functions = all.filter(|(_, g)| g.kind == GraphKind::Function);
+        let bytes = match told.costs {
+            Some(_) => functions.map(|(index, _)| told.bytes(at, index)).sum(),
             None => 0,
         };
         let mut row = branch(Id::Functions(at), "Functions", operators, bytes);
@@ -149,24 +195,20 @@ pub fn below_meta(model: &Model, at: usize, costs: Option<&Costs>) -> Vec<Row> {
     rows
 }
 
-fn graph_bytes(graph: &Graph) -> u64 {
-    graph.node_ids().map(|n| node_bytes(graph, n)).sum()
-}
-
-fn graph_row(meta: usize, index: usize, graph: &Graph, costs: Option<&Costs>) -> Row {
+fn graph_row(meta: usize, index: usize, graph: &Graph, told: &Told) -> Row {
     let label = match graph.kind {
         GraphKind::Main => "Graph".to_owned(),
         _ if graph.name.is_empty() => format!("subgraph {index}"),
         _ => graph.name.to_string(),
     };
-    let bytes = graph_bytes(graph);
+    let bytes = told.bytes(meta, index);
     let mut row = branch(Id::Graph(meta, index), label, graph.nodes.len(), bytes);
     row.branch = !graph.nodes.is_empty();
-    row.macs = costs.map_or(0, |c| c.graph(index));
+    row.macs = told.costs(meta).map_or(0, |c| c.graph(index));
     row
 }
 
-pub fn signatures(model: &Model, meta: usize, costs: Option<&Costs>) -> Vec<Row> {
+pub fn signatures(model: &Model, meta: usize, told: &Told) -> Vec<Row> {
     let all = model
         .meta_graphs
         .get(meta)
@@ -180,7 +222,8 @@ pub fn signatures(model: &Model, meta: usize, costs: Option<&Costs>) -> Vec<Row>
                 signature.outputs.len()
             ),
             branch: false,
-            macs: costs
+            macs: told
+                .costs(meta)
                 .and_then(|c| c.signatures.get(at))
                 .map_or(0, |c| c.macs),
             ..branch(Id::Signature(meta, at), signature.key.to_string(), 0, 0)
@@ -188,14 +231,14 @@ pub fn signatures(model: &Model, meta: usize, costs: Option<&Costs>) -> Vec<Row>
         .collect()
 }
 
-pub fn functions(model: &Model, meta: usize, costs: Option<&Costs>) -> Vec<Row> {
+pub fn functions(model: &Model, meta: usize, told: &Told) -> Vec<Row> {
     let all = model.meta_graphs.get(meta).map_or(&[][..], |m| &m.graphs);
     all.iter()
         .enumerate()
         .filter(|(_, g)| g.kind == GraphKind::Function)
         .map(|(index, graph)| {
-            let mut row = graph_row(meta, index, graph, costs);
-            let runs = costs.map_or(0, |c| runs(c, index));
+            let mut row = graph_row(meta, index, graph, told);
+            let runs = told.costs(meta).map_or(0, |c| runs(c, index));
             if runs > 1 {
                 row.note = format!("runs {runs}×");
             }
@@ -236,14 +279,36 @@ pub fn scoped_name(name: &Name) -> Name {
     }
 }
 
-/// The operators of graph `index` by name.
-pub fn node_names(graph: &Graph, index: usize, costs: Option<&Costs>) -> Names {
-    Names::new(graph.node_ids().map(|id| Item {
+/// The operators of a graph by name.
+pub fn node_names(graph: &Graph, sums: impl Fn(u32) -> (u64, u64)) -> Names {
+    let item = |id: NodeId| Item {
         name: scoped_name(&graph.node(id).name),
         index: id.0,
-        bytes: node_bytes(graph, id),
-        macs: costs.map_or(0, |c| c.node(index, id)),
-    }))
+    };
+    Names::new(graph.node_ids().map(item), sums)
+}
+
+/// Bytes and multiply-accumulates of the operators of graph `index`.
+pub fn node_sums<'a>(
+    graph: &'a Graph,
+    index: usize,
+    costs: Option<&'a Costs>,
+) -> impl Fn(u32) -> (u64, u64) + 'a {
+    move |at| {
+        let id = NodeId(at);
+        let macs = costs.map_or(0, |c| c.node(index, id));
+        (node_bytes(graph, id), macs)
+    }
+}
+
+/// The variables by name.
+pub fn variable_names(model: &Model) -> Names {
+    let all = &model.variables;
+    let item = |at: usize| Item {
+        name: all[at].name.clone(),
+        index: at as u32,
+    };
+    Names::new((0..all.len()).map(item), |at| (all[at as usize].bytes, 0))
 }
 
 /// Bytes of the constants that a node is or takes.
