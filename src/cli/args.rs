@@ -251,6 +251,9 @@ pub struct ConvertArgs {
     /// Sample inputs: an .npz keyed like the inputs, or a folder of such files
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
+    /// Calibrate with the first so many samples only
+    #[arg(long, value_name = "N", requires = "calibration")]
+    pub samples: Option<usize>,
     /// Type of inputs and outputs of an integer model
     #[arg(long, value_name = "TYPE", default_value = "float",
           value_parser = PossibleValuesParser::new(["float", "int"]).map(|s| if s == "int" { Io::Int } else { Io::Float }))]
@@ -295,6 +298,9 @@ pub struct CompareArgs {
     /// Threads to use; 0 is one per core
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+    /// Print a page of Markdown
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -32,6 +32,8 @@ pub fn execute(args: &CompareArgs) -> Result<Answer> {
     let comparison = bars::with_bar(|progress| compare(&a, &b, &options, progress))?;
     if args.json {
         output::json(&report::json(&a, &b, &samples.from, &comparison))?;
+    } else if args.markdown {
+        output::text(&report::markdown(&a, &b, &samples.from, &comparison))?;
     } else {
         let text = report::text(&a, &b, &samples.from, &comparison, output::style());
         output::text(&text)?;

@@ -31,7 +31,12 @@ pub fn execute(args: &ConvertArgs) -> Result<Answer> {
 fn options(args: &ConvertArgs, model: &Model) -> Result<ConvertOptions> {
     let signature = args.signatures.first().map(String::as_str);
     let calibration = match &args.calibration {
-        Some(path) => Some(Calibration::read(path, model, signature)?),
+        Some(path) => {
+            let mut read = Calibration::read(path, model, signature)?;
+            read.samples.truncate(args.samples.unwrap_or(usize::MAX));
+            read.check()?;
+            Some(read)
+        }
         None => None,
     };
     Ok(ConvertOptions {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::names;
 use crate::model::inline::flatten;
-use crate::model::{Dialect, Graph, Model, Name, NodeId, ValueId, VariableId};
+use crate::model::{Dialect, Graph, Model, Name, Node, NodeId, Value, ValueId, VariableId};
 
 /// A flat graph and what of it depends on the inputs.
 pub(super) struct Flow<'m> {
@@ -115,13 +115,10 @@ impl Part {
         })
     }
 
-    /// The operators, without those that hand on what they get.
-    pub fn ops(&self, flow: &Flow<'_>) -> Vec<String> {
+    /// The nodes, without those that hand on what they get.
+    pub fn nodes<'f>(&self, flow: &'f Flow<'_>) -> impl Iterator<Item = &'f Node> {
         let nodes = self.steps.iter().map(|step| flow.graph.node(step.node));
-        nodes
-            .filter(|node| !hands_on(&node.op))
-            .map(|node| node.op_label().to_owned())
-            .collect()
+        nodes.filter(|node| !hands_on(&node.op))
     }
 
     /// Of a layer its kernel; integer biases are wider than the kernels they go with.
@@ -292,7 +289,7 @@ impl<'f, 'm> Cutter<'f, 'm> {
 }
 
 /// `int8/channel`: the type, and how many share a scale.
-fn form(value: &crate::model::Value) -> String {
+fn form(value: &Value) -> String {
     use crate::model::QuantizationDetails::Blockwise;
     let grain = match &value.quantization {
         Some(q) => match &q.details {

@@ -11,7 +11,7 @@ use super::pairing::{self, Kept, Order, Trace};
 use super::{InnerDiff, LayerDiff, Pair, Sample, Side};
 use crate::error::Result;
 use crate::feed;
-use crate::model::{Dialect, NodeId, Tensor, ValueId};
+use crate::model::{Dialect, Node, NodeId, Tensor, ValueId};
 use crate::progress::Progress;
 
 /// Samples whose inner values are kept; each costs the memory of a whole run.
@@ -105,8 +105,6 @@ impl<'m> Layers<'m> {
             let a = cut_a.part(a, |n| ends_a.contains(&n));
             let b = cut_b.part(b, |n| ends_b.contains(&n));
             rows.push(LayerDiff {
-                value_a: Some(self.a.graph.value(inner.a).name.to_string()),
-                value_b: Some(self.b.graph.value(inner.b).name.to_string()),
                 sqnr_db: Some(inner.sum.sqnr_db()),
                 max_abs: Some(inner.sum.max_abs()),
                 what: self.what(&a, &b, Some(inner)),
@@ -152,13 +150,13 @@ impl<'m> Layers<'m> {
             name: name.unwrap_or_default(),
             op_a: a.map(|p| p.op(&self.a)).unwrap_or_default(),
             op_b: b.map(|p| p.op(&self.b)).unwrap_or_default(),
-            ops_a: a.map(|p| p.ops(&self.a)).unwrap_or_default(),
-            ops_b: b.map(|p| p.ops(&self.b)).unwrap_or_default(),
+            ops_a: listed(a, &self.a, Node::op_label),
+            ops_b: listed(b, &self.b, Node::op_label),
+            nodes_a: listed(a, &self.a, |node| &node.name),
+            nodes_b: listed(b, &self.b, |node| &node.name),
             a_bytes: bytes(a),
             b_bytes: bytes(b),
             what: String::new(),
-            value_a: None,
-            value_b: None,
             sqnr_db: None,
             max_abs: None,
         }
@@ -166,9 +164,8 @@ impl<'m> Layers<'m> {
 
     /// What became of A's part in B: `fused, int8/channel`; empty where nothing did.
     fn what(&self, a: &Part, b: &Part, inner: Option<&Inner>) -> String {
-        let (ops_a, ops_b) = (a.ops(&self.a).len(), b.ops(&self.b).len());
         let mut words = Vec::new();
-        if ops_b < ops_a {
+        if b.nodes(&self.b).count() < a.nodes(&self.a).count() {
             words.push("fused".to_owned());
         }
         let form = |part: &Part| part.largest().map(|w| w.form.clone());
@@ -183,6 +180,12 @@ impl<'m> Layers<'m> {
         words.extend(after.filter(|form| before.as_ref() != Some(form)));
         words.join(", ")
     }
+}
+
+/// What `say` says of each operator of a part.
+fn listed(part: Option<&Part>, flow: &Flow<'_>, say: fn(&Node) -> &str) -> Vec<String> {
+    let nodes = part.into_iter().flat_map(|part| part.nodes(flow));
+    nodes.map(|node| say(node).to_owned()).collect()
 }
 
 fn trace<'f, 'm>(flow: &'f Flow<'m>, kept: &'f [Kept]) -> Trace<'f, 'm> {

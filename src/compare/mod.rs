@@ -75,6 +75,19 @@ pub struct OutputDiff {
     pub sqnr_db: f64,
     /// Share of rows (along the last axis) whose largest element is at the same index; null for scalars.
     pub same_top1: Option<f64>,
+    /// Samples of which another element is the largest; only where an output is one row.
+    pub differs: Vec<Answer>,
+    /// The largest elements of the first sample, where its output is one row: index and value.
+    pub top_a: Vec<(usize, f64)>,
+    pub top_b: Vec<(usize, f64)>,
+}
+
+/// The largest element of an output in A and in B.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    pub sample: usize,
+    pub a: usize,
+    pub b: usize,
 }
 
 /// Bytes of one layer before and after, and how well its output agrees.
@@ -84,18 +97,32 @@ pub struct LayerDiff {
     /// The operator that takes the most weights, or the last.
     pub op_a: String,
     pub op_b: String,
-    /// All operators of the layer in the order in which they run.
+    /// All operators of the layer in the order in which they run, and their nodes.
     pub ops_a: Vec<String>,
     pub ops_b: Vec<String>,
+    pub nodes_a: Vec<String>,
+    pub nodes_b: Vec<String>,
     pub a_bytes: u64,
     pub b_bytes: u64,
     /// What became of it in B: `fused, int8/channel`; empty where nothing did.
     pub what: String,
-    /// Names of the values that are compared.
-    pub value_a: Option<String>,
-    pub value_b: Option<String>,
     pub sqnr_db: Option<f64>,
     pub max_abs: Option<f64>,
+}
+
+impl LayerDiff {
+    /// The names that a converter may give to what this layer becomes: those of its nodes on both sides, without the
+    /// calls around them.
+    pub fn names(&self) -> Vec<String> {
+        let nodes = self.nodes_a.iter().chain(&self.nodes_b);
+        let mut names: Vec<String> = nodes
+            .flat_map(|name| names::origins(name))
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
 }
 
 /// How well an inner value agrees; operators by the names that they have where they run.

@@ -1,10 +1,13 @@
 //! How far two tensors are apart.
 
-use super::{OutputDiff, Pair, Sample};
+use super::{Answer, OutputDiff, Pair, Sample};
 use crate::error::Result;
 use crate::feed;
 use crate::model::Tensor;
 use crate::progress::Progress;
+
+/// Largest elements that are named.
+const TOP: usize = 2;
 
 /// Sums over pairs of values, from which every figure comes.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +110,9 @@ impl Difference {
             cosine: self.cosine(),
             sqnr_db: self.sqnr_db(),
             same_top1: (self.rows > 0).then(|| self.same_rows as f64 / self.rows as f64),
+            differs: Vec::new(),
+            top_a: Vec::new(),
+            top_b: Vec::new(),
         }
     }
 }
@@ -122,6 +128,41 @@ fn largest(row: &[f64]) -> Option<usize> {
     best.map(|(i, _)| i)
 }
 
+/// Answers of one output that is one row of values.
+#[derive(Debug, Clone, Default)]
+struct Answers {
+    differs: Vec<Answer>,
+    top_a: Vec<(usize, f64)>,
+    top_b: Vec<(usize, f64)>,
+}
+
+impl Answers {
+    fn see(&mut self, sample: usize, a: &Tensor, b: &Tensor) {
+        let is_row = |t: &Tensor| t.len() > 1 && t.shape().last() == Some(&t.len());
+        if !is_row(a) || !is_row(b) || a.strings().is_some() {
+            return;
+        }
+        let (a, b) = (a.numbers(), b.numbers());
+        if sample == 0 {
+            (self.top_a, self.top_b) = (top(&a), top(&b));
+        }
+        if let (Some(a), Some(b)) = (largest(&a), largest(&b))
+            && a != b
+        {
+            self.differs.push(Answer { sample, a, b });
+        }
+    }
+}
+
+/// The largest values with their indices, the largest first.
+fn top(row: &[f64]) -> Vec<(usize, f64)> {
+    let mut all: Vec<(usize, f64)> = row.iter().copied().enumerate().collect();
+    all.retain(|(_, v)| !v.is_nan());
+    all.sort_by(|x, y| y.1.total_cmp(&x.1));
+    all.truncate(TOP);
+    all
+}
+
 /// Every output that both sides have, over all samples.
 pub(super) fn compare(
     pair: &mut Pair,
@@ -132,7 +173,8 @@ pub(super) fn compare(
     let matched = pair.outputs.clone();
     let mut sums = vec![Difference::default(); matched.len()];
     let mut uneven = vec![false; matched.len()];
-    for sample in samples {
+    let mut answers = vec![Answers::default(); matched.len()];
+    for (number, sample) in samples.iter().enumerate() {
         let a = pair.a.session.run(&sample.a, progress)?;
         let b = pair.b.session.run(&sample.b, progress)?;
         for (at, &(ia, ib)) in matched.iter().enumerate() {
@@ -148,6 +190,7 @@ pub(super) fn compare(
             let x = feed::dequantized(x, port(&pair.a, ia).as_ref());
             let y = feed::dequantized(y, port(&pair.b, ib).as_ref());
             uneven[at] |= !sums[at].add(&x, &y);
+            answers[at].see(number, &x, &y);
         }
         progress.step(1)?;
     }
@@ -166,9 +209,14 @@ pub(super) fn compare(
     }
     Ok(matched
         .iter()
-        .zip(&sums)
-        .filter(|(_, sum)| sum.count > 0)
-        .map(|(&(ia, _), sum)| sum.named(name(ia)))
+        .zip(sums.iter().zip(answers))
+        .filter(|(_, (sum, _))| sum.count > 0)
+        .map(|(&(ia, _), (sum, answers))| OutputDiff {
+            differs: answers.differs,
+            top_a: answers.top_a,
+            top_b: answers.top_b,
+            ..sum.named(name(ia))
+        })
         .collect())
 }
 

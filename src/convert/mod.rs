@@ -1,5 +1,6 @@
 //! TensorFlow graphs to TFLite graphs, as a list of passes.
 
+mod again;
 mod assemble;
 mod carry;
 mod lower;
@@ -10,6 +11,7 @@ mod runtime_types;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use again::Again;
 pub use carry::{Allowed, Fate};
 
 use crate::analysis::all_op_counts;

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 use crate::runtime::{RunOptions, Session};
 
 impl Calibration {
-    /// An `.npz` keyed like inputs, each array one sample or samples stacked along a first axis of their own;
+    /// An `.npz` keyed like inputs (or, for one input, with one array that fits it), each array one sample or samples stacked along a first axis of their own;
     /// or a folder of such files.
     ///
     /// # Errors
@@ -80,6 +80,7 @@ fn samples_of(arrays: Vec<(String, Tensor)>, ports: &[Port]) -> Result<Vec<Sampl
         let array = arrays
             .get(&*port.name)
             .or_else(|| arrays.get(&format!("#{index}")))
+            .or_else(|| only_fitting(&arrays, ports))
             .ok_or_else(|| {
                 let mut known: Vec<_> = arrays.keys().map(String::as_str).collect();
                 known.sort_unstable();
@@ -109,6 +110,14 @@ fn samples_of(arrays: Vec<(String, Tensor)>, ports: &[Port]) -> Result<Vec<Sampl
         }
     }
     Ok(samples)
+}
+
+/// A model with one input takes the one array that fits it, whatever its name.
+fn only_fitting<'a>(arrays: &'a HashMap<String, Tensor>, ports: &[Port]) -> Option<&'a Tensor> {
+    let [port] = ports else { return None };
+    let fits = |t: &&Tensor| t.dtype() == port.dtype && split(t, port).is_ok();
+    let mut fitting = arrays.values().filter(fits);
+    fitting.next().filter(|_| fitting.next().is_none())
 }
 
 /// One sample where the array has the input's own sizes, else one per index of a first axis; axes of 1 come and go as

@@ -2,6 +2,7 @@
 
 mod assign;
 mod calibrate;
+mod detect;
 mod integer;
 mod plan;
 pub mod ranges;

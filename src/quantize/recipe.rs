@@ -14,7 +14,7 @@ use super::ranges::Bits;
 use super::treatment::{Arithmetic, Form, Grain, Treatment};
 use crate::error::{Error, Result};
 use crate::format::tflite;
-use crate::model::{Graph, Node, Value};
+use crate::model::{Graph, Model, Node, Value};
 use crate::ops::quantize::Width;
 
 /// Names are searched as far as this, as the format's own reader does.
@@ -134,6 +134,40 @@ impl Recipe {
         Ok(Recipe {
             entries: entries.collect::<Result<_>>()?,
         })
+    }
+
+    /// Leaves in float what any of `names` stands for: the name of an output, or a part of one that a converter put
+    /// together, with or without the calls around it.
+    ///
+    /// # Errors
+    /// More names than a regular expression can hold (usage).
+    pub fn keeping(names: &[String]) -> Result<Self> {
+        let names: Vec<_> = names.iter().map(|n| fancy_regex::escape(n)).collect();
+        let regex = format!(r"(?:^|[;/])(?:{})(?::\d+)?;", names.join("|"));
+        let regex = Regex::new(&regex)
+            .map_err(|e| Error::usage(e.to_string()).hint("keep fewer layers in float"))?;
+        let (operation, treatment) = (None, Treatment::Float);
+        let entry = Entry {
+            regex,
+            operation,
+            treatment,
+        };
+        let entries = vec![entry];
+        Ok(Recipe { entries })
+    }
+
+    /// How many operators of a model in the TFLite dialect an entry decides about.
+    ///
+    /// # Errors
+    /// As [`Recipe::find`].
+    pub fn reaches(&self, model: &Model) -> Result<usize> {
+        let mut count = 0;
+        for graph in model.meta_graphs.iter().flat_map(|m| &m.graphs) {
+            for node in &graph.nodes {
+                count += usize::from(self.find(graph, node)?.is_some());
+            }
+        }
+        Ok(count)
     }
 
     /// What the last entry that matches wants, with the entry's index; `None` where none does.

@@ -49,6 +49,36 @@ pub fn text(a: &Model, b: &Model, inputs: &str, c: &Comparison, style: Style) ->
     out
 }
 
+/// The same as a page of Markdown; names of layers are whole.
+pub fn markdown(a: &Model, b: &Model, inputs: &str, c: &Comparison) -> String {
+    let mut out = format!("# {} and {}\n", a.name, b.name);
+    let _ = write!(
+        out,
+        "\nA is `{}`, B is `{}`.\n",
+        a.path.display(),
+        b.path.display()
+    );
+    let inputs = if inputs.is_empty() {
+        "random values"
+    } else {
+        inputs
+    };
+    let tables = [
+        ("Size and speed".to_owned(), size_and_speed(c)),
+        (format!("Outputs on {inputs}"), outputs(c)),
+        ("Layers".to_owned(), layers(&c.layers)),
+        ("Operators".to_owned(), operators(c)),
+    ];
+    for (title, table) in tables.iter().filter(|(_, table)| !table.is_empty()) {
+        let _ = write!(out, "\n## {title}\n\n{}", table.markdown());
+    }
+    if !c.notes.is_empty() {
+        out.push_str("\n## Notes\n\n");
+        out.extend(c.notes.iter().map(|n| format!("- {n}\n")));
+    }
+    out
+}
+
 fn size_and_speed(c: &Comparison) -> Table {
     let mut table = Table::new(&[
         ("", Align::Left),

@@ -62,6 +62,28 @@ impl Table {
         out
     }
 
+    /// As Markdown writes tables; nothing for a table without rows.
+    pub fn markdown(&self) -> String {
+        if self.rows.is_empty() {
+            return String::new();
+        }
+        let line = |cells: &mut dyn Iterator<Item = String>| {
+            let cells: Vec<String> = cells.map(|c| c.replace('|', "\\|")).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let mut out = line(&mut self.columns.iter().map(|(title, _)| (*title).to_owned()));
+        out.push_str(&line(&mut self.columns.iter().map(
+            |(_, align)| match align {
+                Align::Left => ":--".to_owned(),
+                Align::Right => "--:".to_owned(),
+            },
+        )));
+        for row in &self.rows {
+            out.push_str(&line(&mut row.iter().cloned()));
+        }
+        out
+    }
+
     fn line(&self, cells: &[String], widths: &[usize]) -> String {
         let mut line = String::from(" ");
         for ((cell, width), (_, align)) in cells.iter().zip(widths).zip(&self.columns) {

@@ -309,6 +309,17 @@ impl App {
         match request {
             Request::Go(pane, thing) if at == self.current => self.go(pane, thing),
             Request::Go(..) => {}
+            Request::GoIn(model, pane, thing) if at == self.current => {
+                let of = |desk: &Desk| match &desk.state {
+                    State::Open(open) => Arc::ptr_eq(&open.model, &model),
+                    _ => false,
+                };
+                if let Some(at) = self.desks.iter().position(of) {
+                    self.current = at;
+                    self.go(pane, thing);
+                }
+            }
+            Request::GoIn(..) => {}
             Request::Say(text) => self.notice = Some(text),
             Request::Fail(error) if error.is_cancelled() => {
                 self.notice = Some("stopped".to_owned())

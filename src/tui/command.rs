@@ -79,6 +79,8 @@ commands! {
     StartCompare "start-compare" ["Enter"] In(&[Compare]), "compare", "Compare the two models, or show the chosen row";
     ChooseOther "choose-other" ["b"] In(&[Compare]), "other model", "Choose the model on the right";
     SwapSides "swap-sides" ["x"] In(&[Compare]), "swap", "Exchange left and right";
+    FirstParting "first-parting" ["w"] In(&[Compare]), "where it parts", "To the first layer whose values part";
+    Requantize "requantize" ["R"] In(&[Compare]), "requantize", "Quantize again with the marked layers in float";
 
     Verify "verify" ["v"] In(&[Variables]), "verify", "Check the checksum of every entry";
     CycleText "cycle-text" ["t"] In(&[Source]), "what", "Show another text: signature, node, graph, metadata";
@@ -101,7 +103,8 @@ commands! {
     Sort "sort" ["s"] In(&[Tensors, Variables, Compare]), "sort", "Sort by the next column";
     Filter "filter" ["f"] In(&[Tensors, Variables]), "filter", "Keep only rows with these words";
     Mark "mark" ["Space"] In(&[Tree, Graph]), "open, close", "Open and close the row; in the graph: mark the operator";
-    Export "export" ["e"] In(&[Graph, Tensors]), "export", "Write what is shown to a file";
+    KeepFloat "keep-float" ["Space"] In(&[Compare]), "keep in float", "Mark the layer to stay in float when requantizing";
+    Export "export" ["e"] In(&[Graph, Tensors, Compare]), "export", "Write what is shown to a file";
     Copy "copy" ["y"] Everywhere, "copy", "Copy the chosen thing to the clipboard";
 
     ShowOverview "overview" ["1"] Everywhere, "overview", "What the model is";

@@ -32,8 +32,40 @@ fn two_models_stand_side_by_side() {
         &app,
         &["cosine", "SQNR", "samples of digits", "layer by layer"],
     );
-    press(&mut app, "Tab");
-    shows(&app, &["operators"]);
+    shows(&app, &["(95 %:", "every sample has the same answer"]);
+    press(&mut app, "l");
+    shows(&app, &["operator  ", "DEQUANTIZE"]);
+    press(&mut app, "l l w");
+    shows(&app, &["no layer is under 25 dB"]);
+    press(&mut app, "i i");
+    shows(&app, &["on sample 2 of 64", "same answer"]);
+    press(&mut app, "I I");
+    shows(&app, &["on 64 samples"]);
+    // The chosen layer in the graph of the side with the focus.
+    press(&mut app, "j j Tab Enter");
+    assert_eq!(app.pane(), PaneId::Graph);
+    shows(&app, &["digits_cnn.int8.tflite ▾ 2/2", "int8"]);
+}
+
+#[test]
+fn marked_layers_stay_in_float_when_quantized_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut app = app(&["digits_cnn", "digits_cnn.int8.tflite"]);
+    press(&mut app, "d R");
+    shows(&app, &["mark layers first"]);
+    press(&mut app, "j j Space");
+    shows(&app, &["◆ keep in float"]);
+    press(&mut app, "e Ctrl-u");
+    let page = folder.path().join("page.md");
+    for letter in page.display().to_string().chars() {
+        app.press(&letter.to_string()).expect("a key");
+    }
+    press(&mut app, "Enter");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    assert!(
+        page.contains("| digits_cnn_1/conv_1 | Conv2D | CONV_2D |"),
+        "{page}"
+    );
 }
 
 #[test]

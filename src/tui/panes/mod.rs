@@ -101,6 +101,8 @@ pub enum Handled {
 pub enum Request {
     /// Choose a thing and show it in a pane; a step of the history.
     Go(PaneId, Thing),
+    /// The same in another open model, which comes to the front.
+    GoIn(Arc<Model>, PaneId, Thing),
     /// A word in the footer.
     Say(String),
     /// An error card.

@@ -494,11 +494,15 @@ impl Pane for ConvertPane {
         if mode.is_some() {
             words.extend(["--quantize", name]);
         }
-        let samples = match &self.samples {
-            Samples::Set(at) => self.sets.get(*at).map(|(_, set)| text::path(&set.path)),
-            Samples::File(path) => Some(text::path(path)),
-            Samples::None => None,
+        let set = match &self.samples {
+            Samples::Set(at) => self.sets.get(*at).map(|(_, set)| set),
+            _ => None,
         };
+        let samples = match &self.samples {
+            Samples::File(path) => Some(text::path(path)),
+            _ => set.map(|set| text::path(&set.path)),
+        };
+        let most = MOST_SAMPLES.to_string();
         let recipe = self.recipe.as_deref().map(text::path);
         if let Some(recipe) = &recipe {
             words.extend(["--recipe", recipe]);
@@ -509,6 +513,9 @@ impl Pane for ConvertPane {
         if self.may_calibrate() {
             if let Some(samples) = &samples {
                 words.extend(["--calibration", samples]);
+            }
+            if set.is_some_and(|set| set.count > MOST_SAMPLES) {
+                words.extend(["--samples", &most]);
             }
             if self.io == Io::Int {
                 words.extend(["--io", "int"]);
