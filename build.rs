@@ -1,42 +1,54 @@
-//! Compiles `proto/` to Rust, and to the table of fields that the text format's parser needs.
+//! Compiles `proto/` to Rust, and to the table of fields that protobuf's text format needs.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, error::Error, fs};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "tensor.proto",
     "graph.proto",
+    "structure.proto",
     "objects.proto",
     "saved_model.proto",
     "checkpoint.proto",
 ];
 
+/// Fields and messages for the table alone.
+const SHOWN: &str = "shown.proto";
+/// The package of these, which holds fields of the messages of the same names in the package above it.
+const SHOWN_PACKAGE: &str = ".mexplore.shown";
+
+/// Messages by their full names.
+type Messages = BTreeMap<String, Fields>;
+
+/// Fields by number.
+#[derive(Default)]
+struct Fields {
+    map_entry: bool,
+    by_number: BTreeMap<i32, prost_types::FieldDescriptorProto>,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     println!("cargo::rerun-if-changed=build.rs");
     let set = protox::compile(FILES, ["proto"])?;
-    let mut table = String::from("pub static MESSAGES: &[Message] = &[\n");
+    let all = protox::compile([SHOWN], ["proto"])?;
+    let mut messages = Messages::new();
     let mut enums = String::from("pub static ENUMS: &[Enum] = &[\n");
-    for file in &set.file {
+    for file in &all.file {
+        let scope = format!(".{}", file.package());
         for message in &file.message_type {
-            describe(&mut table, file.package(), message)?;
+            collect(&mut messages, &mut enums, &scope, message)?;
         }
         for e in &file.enum_type {
-            write!(
-                enums,
-                "Enum {{ name: \".{}.{}\", values: &[",
-                file.package(),
-                e.name()
-            )?;
-            for value in &e.value {
-                write!(enums, "({:?}, {}), ", value.name(), value.number())?;
-            }
-            enums.push_str("] },\n");
+            describe_enum(&mut enums, &scope, e)?;
         }
     }
+    join_shown(&mut messages);
+    let table = describe(&messages)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("fields.rs"), format!("{table}];\n\n{enums}];\n"))?;
+    fs::write(out.join("fields.rs"), format!("{table}\n{enums}];\n"))?;
     prost_build::Config::new()
         // Slices of the mapped file instead of copies.
         .bytes(["."])
@@ -51,36 +63,89 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One line per message: its full name and its fields as (name, number, type, repeated, type's name).
-fn describe(
-    table: &mut String,
+/// The fields and enums of a message and of those inside it.
+fn collect(
+    messages: &mut Messages,
+    enums: &mut String,
     scope: &str,
     message: &prost_types::DescriptorProto,
 ) -> Result<(), std::fmt::Error> {
     let name = format!("{scope}.{}", message.name());
-    writeln!(table, "Message {{ name: \".{name}\", fields: &[")?;
-    for field in &message.field {
+    let fields = message.field.iter().cloned();
+    let fields = Fields {
+        map_entry: message.options.as_ref().is_some_and(|o| o.map_entry()),
+        by_number: fields.map(|field| (field.number(), field)).collect(),
+    };
+    messages.insert(name.clone(), fields);
+    for e in &message.enum_type {
+        describe_enum(enums, &name, e)?;
+    }
+    for inner in &message.nested_type {
+        collect(messages, enums, &name, inner)?;
+    }
+    Ok(())
+}
+
+/// Adds the fields that are only shown to the messages that they belong to.
+fn join_shown(messages: &mut Messages) {
+    let shown = messages
+        .keys()
+        .filter(|name| name.starts_with(SHOWN_PACKAGE));
+    for name in shown.cloned().collect::<Vec<_>>() {
+        let read = name.replacen(SHOWN_PACKAGE, ".mexplore", 1);
+        if messages.contains_key(&read)
+            && let Some(fields) = messages.remove(&name)
+        {
+            let joined = messages.entry(read).or_default();
+            joined.by_number.extend(fields.by_number);
+        }
+    }
+}
+
+/// One block per message: its full name and its fields by number. Sorted by name, for a search by halves.
+fn describe(messages: &Messages) -> Result<String, std::fmt::Error> {
+    let mut table = String::from("pub static MESSAGES: &[Message] = &[\n");
+    for (name, fields) in messages {
+        let map_entry = fields.map_entry;
         writeln!(
             table,
-            "    Field {{ name: {:?}, number: {}, kind: Kind::{}, repeated: {}, of: {:?} }},",
-            field.name(),
-            field.number(),
-            // `TYPE_UINT32` to `Uint32`
-            field
-                .r#type()
-                .as_str_name()
-                .trim_start_matches("TYPE_")
-                .to_lowercase()
-                .split('_')
-                .map(|w| w[..1].to_uppercase() + &w[1..])
-                .collect::<String>(),
-            field.label() == prost_types::field_descriptor_proto::Label::Repeated,
-            field.type_name(),
+            "Message {{ name: {name:?}, map_entry: {map_entry}, fields: &["
         )?;
+        for field in fields.by_number.values() {
+            writeln!(
+                table,
+                "    Field {{ name: {:?}, number: {}, kind: Kind::{}, repeated: {}, presence: {}, of: {:?} }},",
+                field.name(),
+                field.number(),
+                // `TYPE_UINT32` to `Uint32`
+                field
+                    .r#type()
+                    .as_str_name()
+                    .trim_start_matches("TYPE_")
+                    .to_lowercase()
+                    .split('_')
+                    .map(|w| w[..1].to_uppercase() + &w[1..])
+                    .collect::<String>(),
+                field.label() == prost_types::field_descriptor_proto::Label::Repeated,
+                field.oneof_index.is_some(),
+                field.type_name(),
+            )?;
+        }
+        table.push_str("] },\n");
     }
-    table.push_str("] },\n");
-    for inner in &message.nested_type {
-        describe(table, &name, inner)?;
+    table.push_str("];\n");
+    Ok(table)
+}
+
+fn describe_enum(
+    enums: &mut String,
+    scope: &str,
+    e: &prost_types::EnumDescriptorProto,
+) -> Result<(), std::fmt::Error> {
+    write!(enums, "Enum {{ name: \"{scope}.{}\", values: &[", e.name())?;
+    for value in &e.value {
+        write!(enums, "({:?}, {}), ", value.name(), value.number())?;
     }
+    enums.push_str("] },\n");
     Ok(())
 }

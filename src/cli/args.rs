@@ -128,12 +128,14 @@ pub struct ReportArgs {
     pub json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum GraphFormat {
     Dot,
     Svg,
     Json,
     Text,
+    /// The message of a SavedModel as protobuf prints it: GraphDef, FunctionDef or SignatureDef
+    Pbtxt,
 }
 
 #[derive(Debug, Args)]

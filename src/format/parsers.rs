@@ -16,9 +16,10 @@ pub struct Parser {
 }
 
 /// All of them; `fuzz/fuzz_targets` has a file for each.
-pub const PARSERS: [Parser; 14] = [
+pub const PARSERS: [Parser; 15] = [
     parser("saved_model_pb", |b| saved_model::parts::graph(b, false)),
     parser("saved_model_pbtxt", |b| saved_model::parts::graph(b, true)),
+    parser("protobuf_text", saved_model::parts::text),
     parser("checkpoint_index", saved_model::parts::index),
     parser("checkpoint_strings", saved_model::parts::strings),
     parser("checkpoint_objects", saved_model::parts::objects),

@@ -21,7 +21,7 @@ pub use attr::{Attr, Attrs};
 pub use data::{PackedStrings, Part, TensorData};
 pub use dtype::DType;
 pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, SubType, Value, ValueId};
-pub use objects::{Object, ObjectGraph, ObjectKind};
+pub use objects::{Argument, Callable, ConcreteFunction, Given, Object, ObjectGraph, ObjectKind};
 pub use quantization::{Quantization, QuantizationDetails};
 pub use shape::Shape;
 pub use signature::{Port, Signature};
@@ -80,6 +80,8 @@ pub struct SavedModelDetails {
     pub shard_count: u32,
     /// Read from `saved_model.pbtxt`.
     pub text_format: bool,
+    /// The SavedModel message as it was read, of `saved_model.pbtxt` in its binary form.
+    pub graph: bytes::Bytes,
     pub fingerprint: Option<Fingerprint>,
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::structure;
+use super::{objects, structure};
 use crate::analysis::{self, all_op_counts, op_counts};
 use crate::model::{
-    Attachment, Details, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization,
+    Attachment, Details, Fingerprint, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization,
     QuantizationDetails, SavedModelDetails, Shape, TensorData, TfliteDetails, Value, ValueId,
 };
 
@@ -84,7 +84,23 @@ fn saved_model(model: &Model, details: &SavedModelDetails) -> Map<String, Json> 
         .filter(|a| !a.name.starts_with(Attachment::EXTRA))
         .map(|a| json!({ "file": a.name, "bytes": a.bytes }))
         .collect();
-    let meta_graphs: Vec<Json> = model.meta_graphs.iter().map(meta_graph).collect();
+    let meta_graphs: Vec<Json> = model
+        .meta_graphs
+        .iter()
+        .map(|m| meta_graph(model, m))
+        .collect();
+    let metadata: Vec<Json> = model
+        .metadata
+        .iter()
+        .map(|m| json!({ "name": m.name, "bytes": m.data.len() }))
+        .collect();
+    let extra: Vec<Json> = model
+        .attachments
+        .iter()
+        .filter(|a| a.name.starts_with(Attachment::EXTRA))
+        .map(|a| json!({ "file": a.name, "bytes": a.bytes }))
+        .collect();
+    let fingerprint = details.fingerprint.as_ref().map(fingerprint);
     let facts = json!({
         "format": "saved_model",
         "schema_version": details.schema_version,
@@ -92,8 +108,23 @@ fn saved_model(model: &Model, details: &SavedModelDetails) -> Map<String, Json> 
         "shards": details.shard_count,
         "variables": variables,
         "asset_files": assets,
+        "extra_files": extra,
+        "metadata": metadata,
+        "fingerprint": fingerprint,
     });
     object(facts)
+}
+
+/// Hashes as decimal text: most numbers of JSON readers end at 2^53.
+pub fn fingerprint(of: &Fingerprint) -> Json {
+    json!({
+        "saved_model_checksum": of.checksum.to_string(),
+        "graph_def_program_hash": of.graph_hash.to_string(),
+        "signature_def_hash": of.signature_hash.to_string(),
+        "saved_object_graph_hash": of.object_hash.to_string(),
+        "checkpoint_hash": of.checkpoint_hash.to_string(),
+        "uuid": of.uuid,
+    })
 }
 
 fn object(value: Json) -> Map<String, Json> {
@@ -103,7 +134,7 @@ fn object(value: Json) -> Map<String, Json> {
     }
 }
 
-fn meta_graph(meta_graph: &MetaGraph) -> Json {
+fn meta_graph(model: &Model, meta_graph: &MetaGraph) -> Json {
     let functions = || {
         meta_graph
             .graphs
@@ -146,6 +177,8 @@ fn meta_graph(meta_graph: &MetaGraph) -> Json {
         "function_nodes": functions().map(|g| g.nodes.len()).sum::<usize>(),
         "ops": counts(&all_op_counts(meta_graph).total()),
         "object_nodes": meta_graph.objects.nodes.len(),
+        "objects": objects::list(model, meta_graph),
+        "concrete_functions": objects::concrete_functions(meta_graph),
         "signatures": signatures,
         "assets": assets,
     })

@@ -6,7 +6,7 @@ use super::check::findings_text;
 use super::table::{Align, Table};
 use super::{Style, human, signatures};
 use crate::analysis;
-use crate::model::{Details, GraphKind, Model};
+use crate::model::{Details, Fingerprint, GraphKind, Model};
 
 /// Parts of the model that are named under "where the bytes are".
 const PARTS: usize = 8;
@@ -23,7 +23,7 @@ pub fn text(model: &Model, style: Style) -> String {
         human::bytes(model.total_bytes())
     );
     out.push_str(&about(model).text(style));
-    let signatures = signatures::text(model, style);
+    let signatures = signatures::brief(model, style);
     section(
         &mut out,
         style,
@@ -62,7 +62,11 @@ fn section(out: &mut String, style: Style, title: &str, body: &str) {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    let indented = |line: &str| match line.is_empty() {
+        true => "\n".to_owned(),
+        false => format!("  {line}\n"),
+    };
+    text.lines().map(indented).collect()
 }
 
 fn clipped(text: &str, lines: usize) -> String {
@@ -124,6 +128,11 @@ fn about(model: &Model) -> Table {
         let variables = format!("{} in {} shards", model.variables.len(), model.shards.len());
         line("variables", variables.replace("in 1 shards", "in 1 shard"));
     }
+    if let Details::SavedModel(details) = &model.details
+        && let Some(fingerprint) = &details.fingerprint
+    {
+        line("fingerprint", fingerprint_line(fingerprint));
+    }
     if model.versions.len() > 1 {
         let versions: Vec<String> = model
             .versions
@@ -139,6 +148,14 @@ fn about(model: &Model) -> Table {
         line("versions", versions.join("  "));
     }
     table
+}
+
+/// The hash of the graph and what tells this export from any other.
+fn fingerprint_line(fingerprint: &Fingerprint) -> String {
+    match fingerprint.uuid.as_str() {
+        "" => format!("graph {:x}", fingerprint.graph_hash),
+        uuid => format!("graph {:x}, export {uuid}", fingerprint.graph_hash),
+    }
 }
 
 /// `31 in the graph, 214 in 9 functions`; `12 in 1 subgraph`.

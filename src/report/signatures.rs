@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::table::{Align, Table};
-use super::{Style, facts};
-use crate::model::{Model, Port, Signature};
+use super::{Style, facts, objects};
+use crate::model::{Callable, MetaGraph, Model, Port, Signature};
 
 pub fn json(model: &Model) -> Json {
     let all: Vec<Json> = model
@@ -20,10 +20,38 @@ pub fn json(model: &Model) -> Json {
             })
         })
         .collect();
-    json!({ "signatures": all })
+    let functions: Vec<Json> = model
+        .meta_graphs
+        .iter()
+        .flat_map(|m| {
+            let callables = m.objects.callables();
+            let functions: Vec<Json> = callables.iter().map(|c| callable(m, c)).collect();
+            functions
+        })
+        .collect();
+    json!({ "signatures": all, "functions": functions })
 }
 
+fn callable(meta_graph: &MetaGraph, callable: &Callable) -> Json {
+    let traces: Vec<Json> = meta_graph
+        .objects
+        .traces(callable)
+        .map(objects::concrete_function)
+        .collect();
+    json!({ "name": callable.path, "object": callable.object, "tags": meta_graph.tags, "traces": traces })
+}
+
+/// Signatures, then the functions that a program can call.
 pub fn text(model: &Model, style: Style) -> String {
+    written(model, style, |_| true)
+}
+
+/// Functions only where there are no signatures.
+pub fn brief(model: &Model, style: Style) -> String {
+    written(model, style, |meta_graph| meta_graph.signatures.is_empty())
+}
+
+fn written(model: &Model, style: Style, functions_of: impl Fn(&MetaGraph) -> bool) -> String {
     let several = model.meta_graphs.len() > 1;
     let mut out = String::new();
     for meta_graph in &model.meta_graphs {
@@ -41,6 +69,39 @@ pub fn text(model: &Model, style: Style) -> String {
     }
     if out.is_empty() {
         out.push_str("no signatures\n");
+    }
+    for meta_graph in model.meta_graphs.iter().filter(|m| functions_of(m)) {
+        let callables = meta_graph.objects.callables();
+        if !callables.is_empty() {
+            let heading = style.heading("functions");
+            let remark = style.faint("what a program that loads the model can call");
+            out.push_str(&format!("\n{heading}  {remark}\n"));
+            out.push_str(&functions(meta_graph, &callables, style));
+        }
+    }
+    out
+}
+
+/// Traces of one function that are written out.
+const TRACES: usize = 4;
+
+/// `__call__(x: float32 [?, 3], training: False)`, a line for each trace, and its results below.
+fn functions(meta_graph: &MetaGraph, callables: &[Callable], style: Style) -> String {
+    let mut out = String::new();
+    for callable in callables {
+        for trace in meta_graph.objects.traces(callable).take(TRACES) {
+            let (arguments, results) = (trace.arguments_line(), trace.results_line());
+            out.push_str(&format!("  {}({arguments})\n", callable.path));
+            if !results.is_empty() {
+                out.push_str(&style.faint(&format!("      → {results}")));
+                out.push('\n');
+            }
+        }
+        let more = callable.traces.len().saturating_sub(TRACES);
+        if more > 0 {
+            let more = format!("      … and traced for {more} other kinds of arguments\n");
+            out.push_str(&style.faint(&more));
+        }
     }
     out
 }

@@ -165,12 +165,13 @@ fn a_tflite_has_no_variables() {
 fn show_a_saved_model() {
     assert_snapshot!(report(&["show", "samples/digits_cnn"]), @r"
     digits_cnn/2  SavedModel · TensorFlow 2.21.0 · 292 KB
-      tags        serve
-      parameters  23,626   trainable 23,434
-      cost        348 kMAC per sample
-      operators   153 in the graph, 274 in 5 functions
-      variables   33 in 1 shard
-      versions    1  ● 2
+      tags         serve
+      parameters   23,626   trainable 23,434
+      cost         348 kMAC per sample
+      operators    153 in the graph, 274 in 5 functions
+      variables    33 in 1 shard
+      fingerprint  graph 83b0a602d7996644, export 29282100192743575578821836999028643316
+      versions     1  ● 2
 
     Signatures
       serve  predict
@@ -269,6 +270,9 @@ fn variables_and_assets_of_a_saved_model() {
 fn graphs_for_other_programs() {
     assert!(report(&["graph", INT8, "--format", "dot"]).starts_with("digraph"));
     assert!(report(&["graph", INT8, "--format", "svg"]).starts_with("<svg"));
+    let text = report(&["graph", "samples/digits_cnn", "--format", "pbtxt"]);
+    assert!(text.starts_with("node {\n  name: "), "{}", &text[..60]);
+    assert!(text.contains("\nlibrary {\n  function {\n    signature {"));
     assert!(report(&["graph", "samples/softmax_mlp", "--all"]).contains("MatMul"));
     assert!(json(&["graph", INT8, "--json"]).is_object());
 }

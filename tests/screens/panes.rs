@@ -244,8 +244,31 @@ fn source_of_a_signature() {
     │ 18    "serving_default": {                                                   │
     │ 19      "method": "tensorflow/serving/predict",                              │
     ╰──────────────────────────────────────────────────────────────────────────────╯
-     t what   y copy   / search   Backspace back   : commands   ? help   q quit
+     t what   v view   y copy   / search   : commands   ? help   q quit
     "#);
+}
+
+#[test]
+fn source_shows_the_message_of_the_file() {
+    let mut app = app(&["dense_four_lines"]);
+    press(&mut app, "6 v");
+    assert_snapshot!(screen(&app, 80, 12), @r#"
+     mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
+     1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
+    ╭ signatures  SignatureDef ────────────────────────────────────────── 66 lines ╮
+    │  1  # serve                                                                  │
+    │  2  inputs {                                                                 │
+    │  3    key: "x"                                                               │
+    │  4    value {                                                                │
+    │  5      name: "serve_x:0"                                                    │
+    │  6      dtype: DT_FLOAT                                                      │
+    │  7      tensor_shape {                                                       │
+    ╰──────────────────────────────────────────────────────────────────────────────╯
+     t what   v view   y copy   / search   : commands   ? help   q quit
+    "#);
+    let mut app = self::app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "6 v");
+    assert!(screen(&app, 80, 24).contains("a .tflite is no protobuf"));
 }
 
 #[test]

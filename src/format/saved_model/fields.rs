@@ -4,6 +4,9 @@ include!(concat!(env!("OUT_DIR"), "/fields.rs"));
 
 pub struct Message {
     pub name: &'static str,
+    /// A pair of a map.
+    pub map_entry: bool,
+    /// By number.
     pub fields: &'static [Field],
 }
 
@@ -12,6 +15,8 @@ pub struct Field {
     pub number: u32,
     pub kind: Kind,
     pub repeated: bool,
+    /// Stands in the file even where it has its default value: of a oneof, or `optional`.
+    pub presence: bool,
     /// The message or enum of the field.
     pub of: &'static str,
 }
@@ -29,15 +34,18 @@ pub enum Kind {
     Uint64,
     Int32,
     Fixed32,
+    Fixed64,
     Bool,
     String,
     Message,
     Bytes,
     Uint32,
+    Sint64,
     Enum,
 }
 
 /// The message of this full name (`.mexplore.NodeDef`).
 pub fn message_named(name: &str) -> Option<&'static Message> {
-    MESSAGES.iter().find(|m| m.name == name)
+    let at = MESSAGES.binary_search_by(|m| m.name.cmp(name)).ok()?;
+    Some(&MESSAGES[at])
 }

@@ -1,5 +1,6 @@
 //! SavedModel folders: the graph in `saved_model.pb` or `.pbtxt`, variables in a bundle, assets beside them.
 
+mod arguments;
 mod attrs;
 mod bundle;
 mod fields;
@@ -13,9 +14,11 @@ mod pb;
 mod pbtxt;
 mod restore;
 mod signatures;
+pub mod source;
 mod tensor;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod variables;
 mod wire;
 
@@ -53,7 +56,8 @@ pub fn read(file: &Path) -> Result<Model> {
         let fault = fault.map(|fault| fault.at("SavedModel").hint(pb::DAMAGED));
         fault.unwrap_or(error).in_file(file)
     };
-    let (proto, graph_defs) = decode(bytes, text_format).map_err(located)?;
+    let graph = binary_form(bytes, text_format).map_err(located)?;
+    let (proto, graph_defs) = decode(graph.clone()).map_err(located)?;
     let files = folder::files(folder);
     let mut bundle = bundle::open(&folder.join("variables/variables"), &mut warnings);
     variables::describe(&mut bundle);
@@ -80,6 +84,7 @@ pub fn read(file: &Path) -> Result<Model> {
             schema_version: proto.saved_model_schema_version,
             shard_count: bundle.shards.len() as u32,
             text_format,
+            graph,
             fingerprint: folder::fingerprint(folder, &mut warnings),
         }),
         files,
@@ -89,14 +94,14 @@ pub fn read(file: &Path) -> Result<Model> {
     })
 }
 
-fn decode(
-    bytes: bytes::Bytes,
-    text_format: bool,
-) -> Result<(pb::SavedModel, Vec<parsed::GraphDef>)> {
-    let bytes = match text_format {
+fn binary_form(bytes: bytes::Bytes, text_format: bool) -> Result<bytes::Bytes> {
+    Ok(match text_format {
         true => pbtxt::to_binary(&bytes, ".mexplore.SavedModel")?.into(),
         false => bytes,
-    };
+    })
+}
+
+fn decode(bytes: bytes::Bytes) -> Result<(pb::SavedModel, Vec<parsed::GraphDef>)> {
     if bytes.len() > LARGEST_GRAPH {
         return Err(Error::unreadable(format!(
             "{} bytes; a protobuf message has at most {LARGEST_GRAPH}",

@@ -4,9 +4,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
+use super::arguments::{Parameters, Reader};
 use super::{pb, tensor};
 use crate::error::Error;
-use crate::model::{Name, Object, ObjectGraph, ObjectKind};
+use crate::model::{ConcreteFunction, Name, Object, ObjectGraph, ObjectKind};
 
 /// References to objects that are not there are left out; `warnings` say so.
 pub fn object_graph(proto: pb::SavedObjectGraph, warnings: &mut Vec<Error>) -> ObjectGraph {
@@ -17,6 +18,7 @@ pub fn object_graph(proto: pb::SavedObjectGraph, warnings: &mut Vec<Error>) -> O
         dangling += usize::from(id.is_none());
         id
     };
+    let parameters = parameters(&proto.nodes);
     let nodes = proto
         .nodes
         .into_iter()
@@ -29,12 +31,20 @@ pub fn object_graph(proto: pb::SavedObjectGraph, warnings: &mut Vec<Error>) -> O
                 .collect(),
         })
         .collect();
+    let mut reader = Reader::default();
+    let unnamed = Parameters::default();
     let concrete_functions = proto
         .concrete_functions
         .into_iter()
         .map(|(name, function)| {
             let bound = function.bound_inputs.into_iter().filter_map(&mut check);
-            (Name::from(name), bound.collect())
+            let parameters = parameters.get(&name).map_or(&unnamed, |p| p);
+            ConcreteFunction {
+                bound: bound.collect(),
+                arguments: reader.arguments(&function.canonicalized_input_signature, parameters),
+                results: reader.results(&function.output_signature),
+                name: name.into(),
+            }
         })
         .collect();
     if dangling > 0 {
@@ -49,6 +59,30 @@ pub fn object_graph(proto: pb::SavedObjectGraph, warnings: &mut Vec<Error>) -> O
         nodes,
         concrete_functions,
     }
+}
+
+/// What the parameters of concrete functions are called.
+fn parameters(nodes: &[pb::SavedObject]) -> HashMap<String, Rc<Parameters>> {
+    use pb::saved_object::Kind;
+    let mut found = HashMap::new();
+    for node in nodes {
+        match &node.kind {
+            Some(Kind::Function(function)) => {
+                let parameters = Rc::new(Parameters::of_spec(&function.function_spec));
+                let concrete = function.concrete_functions.iter();
+                found.extend(concrete.map(|name| (name.clone(), parameters.clone())));
+            }
+            Some(Kind::BareConcreteFunction(function)) => {
+                let parameters = match function.argument_keywords.is_empty() {
+                    true => Parameters::of_spec(&function.function_spec),
+                    false => Parameters::named(function.argument_keywords.clone()),
+                };
+                found.insert(function.concrete_function_name.clone(), Rc::new(parameters));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn kind(proto: Option<pb::saved_object::Kind>) -> ObjectKind {

@@ -28,8 +28,11 @@ pub struct FunctionDef {
 pub struct Nodes(Vec<Bytes>);
 
 /// Field numbers of the format.
-mod field {
+pub(super) mod field {
     pub const META_GRAPHS: u32 = 2;
+    pub const SIGNATURES: u32 = 5;
+    pub const OBJECT_GRAPH: u32 = 7;
+    pub const MAP_VALUE: u32 = 2;
     pub const GRAPH_DEF: u32 = 2;
     pub const NODE: u32 = 1;
     pub const LIBRARY: u32 = 2;
@@ -154,7 +157,7 @@ fn fields(
 }
 
 /// The value of a field that is a message, a string or bytes.
-fn taken(wire: WireType, rest: &mut Bytes) -> Result<Bytes> {
+pub(super) fn taken(wire: WireType, rest: &mut Bytes) -> Result<Bytes> {
     if wire != WireType::LengthDelimited {
         return Err(damaged(format_args!("{wire:?} where a message belongs")));
     }
@@ -174,7 +177,7 @@ fn merge(message: &mut impl Message, number: u32, wire: WireType, rest: &mut Byt
         .map_err(damaged)
 }
 
-fn skip(number: u32, wire: WireType, rest: &mut Bytes) -> Result<()> {
+pub(super) fn skip(number: u32, wire: WireType, rest: &mut Bytes) -> Result<()> {
     prost::encoding::skip_field(wire, number, rest, DecodeContext::default()).map_err(damaged)
 }
 

@@ -2,19 +2,24 @@
 
 use bytes::Bytes;
 
-use super::{bundle, folder, meta_graph_of, pb};
+use super::{bundle, folder, meta_graph_of, pb, text};
 use crate::error::Result;
 use crate::model::PackedStrings;
 
 /// The graph without the files around it.
 pub fn graph(bytes: Bytes, text_format: bool) -> Result<()> {
     let size = bytes.len();
-    let (proto, graphs) = super::decode(bytes, text_format)?;
+    let (proto, graphs) = super::decode(super::binary_form(bytes, text_format)?)?;
     for parts in proto.meta_graphs.into_iter().zip(graphs) {
         let mut bundle = bundle::Bundle::default();
         meta_graph_of(parts, size, &[], &mut bundle, &mut Vec::new())?;
     }
     Ok(())
+}
+
+/// A SavedModel as protobuf text.
+pub fn text(bytes: Bytes) -> Result<()> {
+    text::print(bytes, ".mexplore.SavedModel", text::Limits::SCREEN).map(drop)
 }
 
 /// The table of a checkpoint and its entries.

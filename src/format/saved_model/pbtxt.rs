@@ -137,6 +137,19 @@ impl Parser<'_> {
                 encode_key(number, WireType::ThirtyTwoBit, out);
                 out.extend((value as u32).to_le_bytes());
             }
+            Kind::Fixed64 => {
+                let value = self.lexer.integer(0, i128::from(u64::MAX))?;
+                encode_key(number, WireType::SixtyFourBit, out);
+                out.extend((value as u64).to_le_bytes());
+            }
+            Kind::Sint64 => {
+                let value = self
+                    .lexer
+                    .integer(i128::from(i64::MIN), i128::from(i64::MAX))?
+                    as i64;
+                encode_key(number, WireType::Varint, out);
+                encode_varint(((value << 1) ^ (value >> 63)) as u64, out);
+            }
             _ => {
                 let value = self.varint(field)?;
                 encode_key(number, WireType::Varint, out);

@@ -365,10 +365,6 @@ impl OverviewPane {
         let focused = self.part == Part::Signatures;
         let inner = panel("Signatures", area, buf, theme, focused);
         let count = meta.map_or(0, |m| m.signatures.len());
-        if count == 0 {
-            put(inner, 0, Line::styled("none", theme[Role::Dim]), buf);
-            return;
-        }
         let (lines, starts) = signature_lines(meta, theme, inner.width as usize);
         let chosen = starts.get(self.signatures.at).copied().unwrap_or(0);
         let end = starts
@@ -673,6 +669,9 @@ fn signature_lines(
         .max()
         .unwrap_or(0)
         .min(wide / 3);
+    if meta.signatures.is_empty() {
+        lines = function_lines(meta, theme, wide);
+    }
     for signature in &meta.signatures {
         starts.push(lines.len());
         let method = signature.method.rsplit('/').next().unwrap_or_default();
@@ -690,6 +689,39 @@ fn signature_lines(
         }
     }
     (lines, starts)
+}
+
+/// What a model without signatures lets a program call.
+fn function_lines(meta: &MetaGraph, theme: &Theme, wide: usize) -> Vec<Line<'static>> {
+    let callables = meta.objects.callables();
+    if callables.is_empty() {
+        return vec![Line::styled("none", theme[Role::Dim])];
+    }
+    let mut lines = vec![Line::styled(
+        "none; a program can call these functions",
+        theme[Role::Dim],
+    )];
+    let mut add = |words: String, indent: usize, role: Role| {
+        let room = wide.saturating_sub(indent + 2).max(8);
+        for (at, part) in text::wrap(&text::clean(&words), room, 3)
+            .into_iter()
+            .enumerate()
+        {
+            let indent = indent + 2 * usize::from(at > 0);
+            lines.push(Line::styled(" ".repeat(indent) + &part, theme[role]));
+        }
+    };
+    for callable in &callables {
+        for trace in meta.objects.traces(callable) {
+            let call = format!("{}({})", callable.path, trace.arguments_line());
+            add(call, 0, Role::Text);
+            let results = trace.results_line();
+            if !results.is_empty() {
+                add(format!("→ {results}"), 4, Role::Dim);
+            }
+        }
+    }
+    lines
 }
 
 fn port_line(word: &str, port: &Port, names: usize, theme: &Theme) -> Line<'static> {

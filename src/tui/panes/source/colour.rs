@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use syntect::parsing::{ParseState, ScopeStack, SyntaxSet};
 
-use super::document::Document;
+use super::document::{Document, Syntax};
+use super::protobuf;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::tui::theme::Role;
@@ -18,21 +19,27 @@ pub struct Coloured {
 /// Past this many lines text stays plain: nobody reads colours that far, and they take their time.
 const COLOURED_LINES: usize = 20_000;
 
-fn grammars() -> &'static SyntaxSet {
-    static SET: OnceLock<SyntaxSet> = OnceLock::new();
-    SET.get_or_init(SyntaxSet::load_defaults_newlines)
+/// The grammars among which that of a language is, and the ending of its files.
+fn grammar(syntax: Syntax) -> Option<(&'static SyntaxSet, &'static str)> {
+    static KNOWN: OnceLock<SyntaxSet> = OnceLock::new();
+    static PROTOBUF: OnceLock<SyntaxSet> = OnceLock::new();
+    match syntax {
+        Syntax::Plain => None,
+        Syntax::Json => Some((KNOWN.get_or_init(SyntaxSet::load_defaults_newlines), "json")),
+        Syntax::Protobuf => Some((PROTOBUF.get_or_init(protobuf::grammar), protobuf::EXTENSION)),
+    }
 }
 
 /// # Errors
 /// Only when stopped.
 pub fn colour(document: Document, progress: &Progress) -> Result<Coloured> {
     let lines: Vec<&str> = document.text.lines().collect();
-    let grammar = document
-        .is_json
-        .then(|| grammars().find_syntax_by_extension("json"))
-        .flatten();
+    let grammar = grammar(document.syntax);
     progress.stage("colouring", lines.len() as u64);
-    let mut state = grammar.map(ParseState::new);
+    let mut state = grammar.and_then(|(set, extension)| {
+        let syntax = set.find_syntax_by_extension(extension)?;
+        Some((set, ParseState::new(syntax)))
+    });
     let mut stack = ScopeStack::new();
     let mut coloured = Vec::with_capacity(lines.len());
     for (at, line) in lines.into_iter().enumerate() {
@@ -42,7 +49,7 @@ pub fn colour(document: Document, progress: &Progress) -> Result<Coloured> {
             .map(|c| if c.is_control() { '·' } else { c })
             .collect();
         let pieces = match &mut state {
-            Some(state) if at < COLOURED_LINES => pieces(state, &mut stack, &clean),
+            Some((set, state)) if at < COLOURED_LINES => pieces(set, state, &mut stack, &clean),
             _ => vec![(Role::Text, clean)],
         };
         coloured.push(pieces);
@@ -56,9 +63,14 @@ pub fn colour(document: Document, progress: &Progress) -> Result<Coloured> {
     })
 }
 
-fn pieces(state: &mut ParseState, stack: &mut ScopeStack, line: &str) -> Vec<(Role, String)> {
+fn pieces(
+    set: &SyntaxSet,
+    state: &mut ParseState,
+    stack: &mut ScopeStack,
+    line: &str,
+) -> Vec<(Role, String)> {
     let with_end = format!("{line}\n");
-    let Ok(changes) = state.parse_line(&with_end, grammars()) else {
+    let Ok(changes) = state.parse_line(&with_end, set) else {
         return vec![(Role::Text, line.to_owned())];
     };
     let mut pieces: Vec<(Role, String)> = Vec::new();
@@ -94,6 +106,7 @@ fn role(stack: &ScopeStack) -> Role {
         let name = scope.build_string();
         let role = match name.split('.').next().unwrap_or_default() {
             "string" => Role::SyntaxString,
+            "entity" => Role::SyntaxKey,
             "comment" => Role::SyntaxComment,
             "constant" if name.contains("numeric") => Role::SyntaxNumber,
             // An escape belongs to its string.
@@ -116,7 +129,7 @@ mod tests {
         let document = Document {
             title: String::new(),
             text: "{\n  \"op\": \"Conv\\n2D\",\n  \"n\": -1.5e3, \"yes\": true\n}".to_owned(),
-            is_json: true,
+            syntax: Syntax::Json,
         };
         let coloured = colour(document, &Progress::new()).unwrap();
         let find = |words: &str| {
@@ -130,5 +143,32 @@ mod tests {
         assert_eq!(find("Conv"), Some(Role::SyntaxString));
         assert_eq!(find("1.5e3"), Some(Role::SyntaxNumber));
         assert_eq!(find("true"), Some(Role::SyntaxKeyword));
+    }
+
+    #[test]
+    fn protobuf_text_has_colours_of_its_own() {
+        let document = Document {
+            title: String::new(),
+            text: "node {\n  name: \"a \\\"b # c\"\n  type: DT_FLOAT  # … more\n  f: -1e-05\n  b: true\n}".to_owned(),
+            syntax: Syntax::Protobuf,
+        };
+        let coloured = colour(document, &Progress::new()).unwrap();
+        let told: Vec<String> = coloured
+            .lines
+            .iter()
+            .map(|line| {
+                let words = line.iter().filter(|(_, t)| !t.trim().is_empty());
+                let words = words.map(|(role, text)| format!("{role:?}:{}", text.trim()));
+                words.collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        SyntaxKey:node Text:{
+        SyntaxKey:name Text:: SyntaxString:"a \"b # c"
+        SyntaxKey:type Text:: SyntaxKeyword:DT_FLOAT SyntaxComment:# … more
+        SyntaxKey:f Text:: SyntaxNumber:-1e-05
+        SyntaxKey:b Text:: SyntaxKeyword:true
+        Text:}
+        "#);
     }
 }

@@ -1,8 +1,11 @@
-//! Things of a model written as JSON or as the text they are.
+//! Things of a model written as JSON, as protobuf text, or as the text they are.
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::model::{Graph, MetaGraph, Model, Node, Port, Quantization, Signature, Value};
+use crate::format::saved_model::source::{Part, text_of};
+use crate::format::saved_model::text::Limits;
+use crate::model::{Details, Graph, MetaGraph, Model, Node, Port, Quantization, Signature, Value};
+use crate::report::facts;
 use crate::tui::focus::{Focus, Thing};
 use crate::tui::widgets::describe;
 
@@ -30,18 +33,50 @@ impl Kind {
     }
 }
 
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In the words of this program, with types and shapes worked out.
+    Json,
+    /// The message of the file, as protobuf prints it.
+    Protobuf,
+}
+
+impl Form {
+    pub fn other(self) -> Form {
+        match self {
+            Form::Json => Form::Protobuf,
+            Form::Protobuf => Form::Json,
+        }
+    }
+}
+
+/// A language that is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    Plain,
+    Json,
+    Protobuf,
+}
+
 /// A text with what it is.
 pub struct Document {
     pub title: String,
     pub text: String,
-    pub is_json: bool,
+    pub syntax: Syntax,
 }
 
 /// Graphs with more operators are cut; the tree shows all of them.
 const MOST_NODES: usize = 20_000;
 
-pub fn of(model: &Model, focus: &Focus, kind: Kind) -> Document {
+/// What has no form of its own in the file is written as JSON.
+pub fn of(model: &Model, focus: &Focus, kind: Kind, form: Form) -> Document {
     let name = || focus.name(model).unwrap_or_default();
+    if form == Form::Protobuf
+        && let Some(document) = protobuf(model, focus, kind, &name())
+    {
+        return document;
+    }
     let graph = || {
         focus
             .graph(model)
@@ -63,11 +98,82 @@ pub fn of(model: &Model, focus: &Focus, kind: Kind) -> Document {
     }
 }
 
+/// Whether the model is of a file that protobuf text can be made of.
+pub fn has_protobuf(model: &Model) -> bool {
+    matches!(&model.details, Details::SavedModel(details) if !details.graph.is_empty())
+}
+
+fn protobuf(model: &Model, focus: &Focus, kind: Kind, name: &str) -> Option<Document> {
+    let meta = focus.meta(model)?;
+    let at = focus.meta;
+    let signature = |index: usize| {
+        meta.signatures
+            .get(index)
+            .map(|s| Part::Signature(at, &s.key))
+    };
+    let part = match (kind, focus.thing) {
+        (Kind::Thing, Thing::Node { graph, node }) => Part::Node(at, graph, node),
+        (Kind::Thing, Thing::Value { graph, value }) => {
+            let value = meta.graphs.get(graph)?.values.get(value.index())?;
+            Part::Node(at, graph, value.producer?.0)
+        }
+        (Kind::Thing, Thing::Signature(index)) => signature(index)?,
+        (Kind::Thing, Thing::Graph(graph)) => Part::Graph(at, graph),
+        (Kind::Thing, Thing::Nothing) | (Kind::Signatures, _) => {
+            return Some(all_signatures(model, meta, at));
+        }
+        (Kind::Thing, _) => return None,
+        (
+            Kind::Graph,
+            Thing::Node { graph, .. } | Thing::Value { graph, .. } | Thing::Graph(graph),
+        ) => Part::Graph(at, graph),
+        (Kind::Graph, _) => Part::Graph(at, 0),
+        (Kind::Model, _) => Part::MetaGraph(at),
+    };
+    let name = match part {
+        Part::Graph(_, 0) => "graph",
+        Part::MetaGraph(_) => &model.name,
+        _ => name,
+    };
+    let title = format!("{name}  {}", part.message());
+    match text_of(model, part, Limits::SCREEN) {
+        Ok(text) => text.map(|text| protobuf_document(title, text)),
+        Err(error) => Some(Document {
+            title,
+            text: error.to_string(),
+            syntax: Syntax::Plain,
+        }),
+    }
+}
+
+fn protobuf_document(title: String, text: String) -> Document {
+    Document {
+        title,
+        text,
+        syntax: Syntax::Protobuf,
+    }
+}
+
+/// Every SignatureDef behind a comment with its key.
+fn all_signatures(model: &Model, meta: &MetaGraph, at: usize) -> Document {
+    let mut text = String::new();
+    for signature in &meta.signatures {
+        let part = Part::Signature(at, &signature.key);
+        if let Ok(Some(one)) = text_of(model, part, Limits::SCREEN) {
+            text += &format!("# {}\n{one}\n", signature.key);
+        }
+    }
+    if text.is_empty() {
+        text = "# no signatures\n".to_owned();
+    }
+    protobuf_document("signatures  SignatureDef".to_owned(), text)
+}
+
 fn nothing() -> Document {
     Document {
         title: "nothing chosen".to_owned(),
         text: "Choose something in Tree, Graph or Tensors.".to_owned(),
-        is_json: false,
+        syntax: Syntax::Plain,
     }
 }
 
@@ -76,7 +182,7 @@ fn json_document(title: &str, json: Json) -> Document {
         title: title.to_owned(),
         // Writing a value that is in memory can't fail.
         text: serde_json::to_string_pretty(&json).unwrap_or_default(),
-        is_json: true,
+        syntax: Syntax::Json,
     }
 }
 
@@ -130,7 +236,10 @@ fn thing(model: &Model, focus: &Focus, name: &str) -> Document {
 fn plain(name: &str, text: String) -> Document {
     Document {
         title: name.to_owned(),
-        is_json: text.trim_start().starts_with(['{', '[']),
+        syntax: match text.trim_start().starts_with(['{', '[']) {
+            true => Syntax::Json,
+            false => Syntax::Plain,
+        },
         text,
     }
 }
@@ -314,6 +423,10 @@ fn model_json(model: &Model) -> Json {
         "versions": model.versions,
         "meta_graphs": meta,
         "variables": model.variables.len(),
+        "fingerprint": match &model.details {
+            Details::SavedModel(details) => details.fingerprint.as_ref().map(facts::fingerprint),
+            Details::Tflite(_) => None,
+        },
         "warnings": model.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

@@ -2,6 +2,7 @@
 
 mod colour;
 mod document;
+mod protobuf;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,13 +18,14 @@ use crate::tui::theme::Role;
 use crate::tui::widgets::{self, panel, panel_note, put};
 
 pub use colour::Coloured;
-use document::Kind;
+use document::{Form, Kind};
 
 /// State of the pane.
 pub struct SourcePane {
     kind: Kind,
+    form: Form,
     /// What `coloured` was made of.
-    made_of: Option<(Focus, Kind)>,
+    made_of: Option<(Focus, Kind, Form)>,
     coloured: Option<Coloured>,
     top: usize,
     left: usize,
@@ -38,6 +40,7 @@ impl SourcePane {
     pub fn new(_model: &Arc<Model>) -> SourcePane {
         SourcePane {
             kind: Kind::Thing,
+            form: Form::Json,
             made_of: None,
             coloured: None,
             top: 0,
@@ -95,7 +98,7 @@ impl SourcePane {
     }
 
     fn make(&mut self, cx: &mut Context) {
-        let wanted = (*cx.focus, self.kind);
+        let wanted = (*cx.focus, self.kind, self.form);
         if self.made_of == Some(wanted) {
             return;
         }
@@ -106,8 +109,8 @@ impl SourcePane {
         self.hits.clear();
         let model = cx.model.clone();
         cx.job("colour", "writing the text", move |progress| {
-            let (focus, kind) = wanted;
-            let document = document::of(&model, &focus, kind);
+            let (focus, kind, form) = wanted;
+            let document = document::of(&model, &focus, kind, form);
             Ok(Output::Coloured(colour::colour(document, progress)?))
         });
     }
@@ -117,6 +120,7 @@ impl Pane for SourcePane {
     fn footer(&self) -> &'static [Command] {
         &[
             Command::CycleText,
+            Command::ViewMode,
             Command::Copy,
             Command::Search,
             Command::Back,
@@ -158,6 +162,11 @@ impl Pane for SourcePane {
                 self.kind = self.kind.next();
                 self.make(cx);
             }
+            Command::ViewMode if document::has_protobuf(cx.model) => {
+                self.form = self.form.other();
+                self.make(cx);
+            }
+            Command::ViewMode => cx.say("a .tflite is no protobuf; this is all it says, as JSON"),
             _ => return Handled::No,
         }
         self.top = self.top.min(lines.saturating_sub(self.height.get()));

@@ -2,6 +2,7 @@
 
 use super::rows::Id;
 use super::{TreePane, View};
+use crate::model::Details;
 use crate::tui::text;
 use crate::tui::widgets::{describe, facts::Facts};
 
@@ -54,6 +55,13 @@ impl TreePane {
                     facts.add(theme, "graphs", meta.graphs.len().to_string());
                     if !meta.objects.nodes.is_empty() {
                         facts.add(theme, "objects", meta.objects.nodes.len().to_string());
+                    }
+                    if let Details::SavedModel(details) = &model.details
+                        && let Some(fingerprint) = &details.fingerprint
+                    {
+                        let graph = format!("{:x}", fingerprint.graph_hash);
+                        facts.add(theme, "graph hash", graph);
+                        facts.add(theme, "export", fingerprint.uuid.clone());
                     }
                     for (name, n) in &meta.collections {
                         facts.add(theme, "collection", format!("{name}  {n}"));

@@ -49,12 +49,7 @@ impl Objects {
         let Some(object) = m.objects.nodes.get(above as usize) else {
             return Vec::new();
         };
-        let traces = match &object.kind {
-            ObjectKind::Function { concrete } => concrete.as_slice(),
-            ObjectKind::BareFunction { concrete } => std::slice::from_ref(concrete),
-            _ => &[],
-        };
-        let traces = traces.iter().filter_map(|name| {
+        let traces = object.kind.traces().iter().filter_map(|name| {
             let named = |g: &crate::model::Graph| g.kind == GraphKind::Function && g.name == *name;
             let graph = m.graphs.iter().position(named)?;
             let operators = m.graphs[graph].nodes.len();
@@ -138,10 +133,10 @@ impl Objects {
             ObjectKind::Variable { dtype, shape, .. } => format!("{dtype} {shape}"),
             ObjectKind::Function { concrete } => match concrete.len() {
                 0 => "function, never traced".to_owned(),
-                1 => "function".to_owned(),
+                1 => call_of(meta, &concrete[0]),
                 n => format!("function, {n} traces"),
             },
-            ObjectKind::BareFunction { .. } => "concrete function".to_owned(),
+            ObjectKind::BareFunction { concrete } => call_of(meta, concrete),
             ObjectKind::Asset { index } => {
                 let asset = meta.assets.get(*index as usize);
                 asset.map_or_else(|| "asset".to_owned(), |a| format!("asset {}", a.file))
@@ -179,6 +174,16 @@ fn kind_of(identifier: &str) -> String {
             Some(kind) => format!("Keras {}", kind.replace('_', " ")),
             None => other.trim_start_matches('_').replace('_', " "),
         },
+    }
+}
+
+/// `function (x: float32 ?×3)`
+fn call_of(meta: &MetaGraph, name: &str) -> String {
+    let all = &meta.objects.concrete_functions;
+    let found = all.binary_search_by(|f| (*f.name).cmp(name));
+    match found.ok().and_then(|at| all.get(at)) {
+        Some(trace) => format!("function ({})", trace.arguments_line()),
+        None => "function".to_owned(),
     }
 }
 
