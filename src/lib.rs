@@ -3,7 +3,7 @@
 //!
 //! The rooms, in the order in which they may import one another; a room uses those before it, never those after:
 //! [`error`], [`progress`], [`model`], [`format`](mod@format), [`kernels`], [`ops`], [`analysis`], [`layout`],
-//! [`runtime`], [`quantize`], [`convert`], [`feed`], [`compare`], [`report`], [`cli`], [`tui`].
+//! [`runtime`], [`quantize`], [`prune`], [`convert`], [`feed`], [`compare`], [`report`], [`cli`], [`tui`].
 //! A test holds them to it.
 
 pub mod analysis;
@@ -18,6 +18,7 @@ pub mod layout;
 pub mod model;
 pub mod ops;
 pub mod progress;
+pub mod prune;
 pub mod quantize;
 pub mod report;
 pub mod runtime;

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::error::Result;
 use crate::format::{self, OpenOptions};
 use crate::model::Model;
+use crate::prune::Pattern;
 use crate::quantize::{Io, Mode};
 use crate::runtime::{KernelChoice, RunOptions};
 
@@ -82,6 +83,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Make a .tflite, quantized if asked
     Convert(ConvertArgs),
+    /// Make a .tflite with fewer weights: small ones zero, or whole channels cut out
+    Prune(PruneArgs),
     /// Two models side by side: sizes, operators, outputs, latency
     Compare(CompareArgs),
     /// Print a completion script for a shell
@@ -269,6 +272,40 @@ pub struct ConvertArgs {
     /// Only say what becomes of each operator, and what stands in the way
     #[arg(long)]
     pub preflight: bool,
+    /// Overwrite an existing file
+    #[arg(long)]
+    pub force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The file to write. SavedModels are not written: one that is read is converted to a float32 .tflite first
+    #[arg(short, long, value_name = "OUT.tflite")]
+    pub output: PathBuf,
+    /// The share of each layer's weights that becomes zero, or of its output channels that goes; every layer by itself,
+    /// as tfmot does it. 0.5 without it; N:M has its own
+    #[arg(long, value_name = "F")]
+    pub sparsity: Option<f64>,
+    /// Which weights go. unstructured: the smallest of each layer become zero. N:M, as in 2:4: of each M along the
+    /// input channels all but the N largest become zero. channel: output channels with the smallest L1 norm are cut out,
+    /// with what takes them; the only pattern that makes a model smaller and faster by itself
+    #[arg(long, value_name = "PATTERN", default_value = "unstructured")]
+    pub pattern: Pattern,
+    /// Store constants with many zeros without them, where the file becomes smaller by it (at load they are laid out
+    /// again: size is gained, not speed)
+    #[arg(long)]
+    pub encode: bool,
+    /// Signatures of a SavedModel to keep; the default one without it
+    #[arg(long = "signature", value_name = "KEY")]
+    pub signatures: Vec<String>,
+    /// Tags of the MetaGraph, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub tag_set: Option<Vec<String>>,
     /// Overwrite an existing file
     #[arg(long)]
     pub force: bool,

@@ -12,6 +12,7 @@ mod inputs;
 mod manual;
 mod ops;
 mod output;
+mod prune;
 mod run;
 mod show;
 mod signatures;
@@ -73,6 +74,7 @@ fn dispatch(command: Command) -> Result<Answer> {
         Command::Verify(args) => check::verify(&args),
         Command::Compare(args) => compare::execute(&args),
         Command::Convert(args) => convert::execute(&args),
+        Command::Prune(args) => prune::execute(&args),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
         // Answered before they come here: what they list belongs to the terminal UI.

@@ -15,8 +15,8 @@ pub use again::Again;
 pub use carry::{Allowed, Fate};
 
 use crate::analysis::all_op_counts;
-use crate::error::{Error, Result};
-use crate::format::{tflite, write_file};
+use crate::error::Result;
+use crate::format::tflite;
 use crate::model::{self, Format, Graph, Model, Signature};
 use crate::progress::Progress;
 use crate::quantize::{Calibration, Io, Mode, Recipe, Request, Treated, quantize};
@@ -51,13 +51,7 @@ impl Conversion {
     /// # Errors
     /// The system's own words; another file lies where one of those belongs.
     pub fn write(&self, path: &Path) -> Result<()> {
-        for (target, bytes) in tflite::side_files(&self.model, path)? {
-            if let Some(folder) = target.parent() {
-                std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, &e))?;
-            }
-            write_file(&target, &bytes)?;
-        }
-        write_file(path, &self.bytes)
+        tflite::save(&self.model, &self.bytes, path)
     }
 }
 

@@ -1,10 +1,11 @@
 //! ZIP archives of strangers (`.npz`, files packed into a `.tflite`), read with limits.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 
 use bytes::Bytes;
 use zip::result::ZipError;
-use zip::{CompressionMethod, ZipArchive};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::error::{Error, Result};
 
@@ -161,6 +162,19 @@ fn stored(
     let mut file = zip.by_index(index).map_err(|e| damage(&e))?;
     std::io::copy(&mut file, &mut std::io::sink()).map_err(|e| Error::unreadable(e.to_string()))?;
     Ok(archive.slice(start..end))
+}
+
+/// Bytes of an archive that holds `bytes` deflated.
+pub(super) fn deflated_size(bytes: &[u8]) -> Result<u64> {
+    let failed = |e: &dyn std::fmt::Display| Error::unsupported(format!("can't deflate: {e}"));
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .large_file(u32::try_from(bytes.len()).is_err());
+    zip.start_file("model", options).map_err(|e| failed(&e))?;
+    zip.write_all(bytes).map_err(|e| failed(&e))?;
+    let archive = zip.finish().map_err(|e| failed(&e))?;
+    Ok(archive.into_inner().len() as u64)
 }
 
 fn damage(error: &ZipError) -> Error {

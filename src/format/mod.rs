@@ -90,6 +90,18 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
         })
 }
 
+/// Bytes of an archive that holds `bytes` deflated; `None` where that would take seconds to find out.
+///
+/// # Errors
+/// None that a person could cause.
+pub fn deflated_size(bytes: &[u8]) -> Result<Option<u64>> {
+    const MOST: usize = 128 << 20;
+    match bytes.len() {
+        0..=MOST => archive::deflated_size(bytes).map(Some),
+        _ => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

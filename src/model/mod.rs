@@ -259,6 +259,22 @@ impl Model {
         }
     }
 
+    /// Ports follow the inputs and outputs of their graphs, which changed since `before` but not in number and order.
+    pub fn refresh_signatures(&mut self, before: &Model) {
+        for (old, new) in before.meta_graphs.iter().zip(&mut self.meta_graphs) {
+            let graphs = &new.graphs;
+            for signature in &mut new.signatures {
+                let (was, is) = (old.graphs.get(signature.graph), graphs.get(signature.graph));
+                if let (Some(was), Some(is)) = (was, is) {
+                    let ports = signature.inputs.iter_mut();
+                    ports.for_each(|port| port.follow(&was.inputs, &is.inputs, is));
+                    let ports = signature.outputs.iter_mut();
+                    ports.for_each(|port| port.follow(&was.outputs, &is.outputs, is));
+                }
+            }
+        }
+    }
+
     /// Bytes of all files of the model.
     pub fn total_bytes(&self) -> u64 {
         self.files.iter().map(|f| f.bytes).sum()

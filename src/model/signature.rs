@@ -65,6 +65,24 @@ impl Port {
             ..Port::new(name, value.dtype, value.shape.clone())
         }
     }
+
+    /// The port of the value that stands in `is`, of `graph`, where its own stood in `was`.
+    pub(super) fn follow(
+        &mut self,
+        was: &[Option<ValueId>],
+        is: &[Option<ValueId>],
+        graph: &Graph,
+    ) {
+        let place = was.iter().position(|v| v.is_some() && *v == self.value);
+        if let Some(id) = place.and_then(|p| is.get(p).copied().flatten()) {
+            let value = graph.value(id);
+            self.value = Some(id);
+            self.tensor = Some(value.name.clone());
+            self.dtype = value.dtype;
+            self.shape = value.shape.clone();
+            self.quantization = value.quantization.clone();
+        }
+    }
 }
 
 impl Signature {

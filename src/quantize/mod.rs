@@ -13,9 +13,7 @@ mod weights;
 use std::collections::{BTreeMap, HashSet};
 
 use crate::error::{Error, Result};
-use crate::model::{
-    DType, Details, Dialect, Graph, Model, Node, Port, Signature, Tensor, Value, ValueId,
-};
+use crate::model::{DType, Details, Dialect, Graph, Model, Node, Signature, Tensor, Value};
 use crate::ops::quantize::Width;
 use crate::progress::Progress;
 pub use recipe::Recipe;
@@ -126,7 +124,7 @@ pub fn quantize(model: &Model, request: &Request<'_>, progress: &Progress) -> Re
     quantized
         .metadata
         .retain(|m| m.name != "min_runtime_version");
-    refresh_signatures(model, &mut quantized);
+    quantized.refresh_signatures(model);
     let operators = done.count(model, &assignment.treatments);
     notes.extend(assign::fallbacks(request, &operators));
     Ok(Outcome {
@@ -345,34 +343,4 @@ fn covers(calibration: &Calibration, signature: &Signature) -> bool {
             .iter()
             .all(|port| sample.iter().any(|(name, _)| **name == *port.name))
     })
-}
-
-/// Ports follow the inputs and outputs of their graphs, whose values have changed since `before`.
-fn refresh_signatures(before: &Model, model: &mut Model) {
-    for (old, new) in before.meta_graphs.iter().zip(&mut model.meta_graphs) {
-        let graphs = &new.graphs;
-        for signature in &mut new.signatures {
-            let (Some(was), Some(is)) =
-                (old.graphs.get(signature.graph), graphs.get(signature.graph))
-            else {
-                continue;
-            };
-            refresh(&mut signature.inputs, &was.inputs, &is.inputs, is);
-            refresh(&mut signature.outputs, &was.outputs, &is.outputs, is);
-        }
-    }
-}
-
-fn refresh(ports: &mut [Port], was: &[Option<ValueId>], is: &[Option<ValueId>], graph: &Graph) {
-    for port in ports {
-        let place = was.iter().position(|v| v.is_some() && *v == port.value);
-        if let Some(id) = place.and_then(|p| is.get(p).copied().flatten()) {
-            let value = graph.value(id);
-            port.value = Some(id);
-            port.tensor = Some(value.name.clone());
-            port.dtype = value.dtype;
-            port.shape = value.shape.clone();
-            port.quantization = value.quantization.clone();
-        }
-    }
 }

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod human;
 pub mod objects;
 pub mod ops;
+pub mod prune;
 pub mod run;
 pub mod show;
 pub mod signatures;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "error", "progress", "model", "format", "kernels", "ops", "analysis", "layout", "runtime",
-    "quantize", "convert", "feed", "compare", "report", "cli", "tui",
+    "quantize", "prune", "convert", "feed", "compare", "report", "cli", "tui",
 ];
 
 fn rank(room: &str) -> Option<usize> {

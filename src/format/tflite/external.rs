@@ -10,6 +10,7 @@ use super::generated::tflite::{ExternalBuffer as B, ExternalBufferGroup as G, Mo
 use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
 use crate::format::names::inside;
+use crate::format::write_file;
 use crate::model::{Details, ExternalBuffer, ExternalFile, FileEntry, Model};
 
 /// The packing of plain values, as writers name it where they name one.
@@ -147,6 +148,20 @@ pub fn side_files(model: &Model, path: &Path) -> Result<Vec<(PathBuf, Bytes)>> {
         }
     }
     Ok(files)
+}
+
+/// Writes the file `bytes` of `model` to `path`, and beside it the files that its constants stay in.
+///
+/// # Errors
+/// The system's own words; another file lies where one of those belongs.
+pub fn save(model: &Model, bytes: &[u8], path: &Path) -> Result<()> {
+    for (target, bytes) in side_files(model, path)? {
+        if let Some(folder) = target.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, &e))?;
+        }
+        write_file(&target, &bytes)?;
+    }
+    write_file(path, bytes)
 }
 
 /// A part of a file, checked.

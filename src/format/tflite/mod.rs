@@ -31,7 +31,7 @@ mod versions;
 mod write;
 mod write_tensor;
 
-pub use external::side_files;
+pub use external::{save, side_files};
 pub use options::CUSTOM_OPTIONS;
 pub use read::{read, read_bytes};
 pub use write::write;

@@ -1,0 +1,218 @@
+//! Constants with many zeros, stored without them where that takes less room.
+//!
+//! Two ways, both tried on LiteRT 2.1: FULLY_CONNECTED takes a matrix in blocks of four floats along a row as it is;
+//! all else is stored by rows, and a DENSIFY operator lays it out when the model is loaded.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::sites::Site;
+use super::weights::Weights;
+use crate::error::Result;
+use crate::model::{
+    DType, Graph, Node, Sparse, SparseDim, SparseIndices, Sparsity, Tensor, TensorData, Value,
+    ValueId,
+};
+
+/// How a constant is stored now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub form: &'static str,
+    /// Bytes of values, segments and indices.
+    pub bytes: usize,
+}
+
+/// Bytes of the tables that describe a packing, about.
+const TABLES: usize = 120;
+/// Bytes of a DENSIFY operator and the tensor that it makes, about, beside its name.
+const DENSIFY: usize = 140;
+/// Floats of a block that FULLY_CONNECTED takes.
+const BLOCK: usize = 4;
+
+/// Stores the constant of `site` without its zeros if the file becomes smaller by it. New operators stand at the end of
+/// the graph.
+///
+/// # Errors
+/// Values that can't be read.
+pub fn encode(graph: &mut Graph, site: &Site) -> Result<Option<Stored>> {
+    let value = graph.value(site.value);
+    if !matches!(value.dtype, DType::Float32 | DType::Float16 | DType::Int8) || site.fixed.is_some()
+    {
+        return Ok(None);
+    }
+    let Ok(weights) = Weights::open(graph, site.value)? else {
+        return Ok(None);
+    };
+    if !weights.zero_is_zero() || weights.shape().contains(&0) {
+        return Ok(None);
+    }
+    let name = value.name.clone();
+    let dense = weights.tensor().bytes().map_or(0, <[u8]>::len);
+    let rows = pack(weights.tensor(), 1);
+    let blocks = in_blocks(graph, site).then(|| pack(weights.tensor(), BLOCK));
+    let cost = |packed: &Packed| packed.bytes + TABLES;
+    let by_rows = rows.map(|p| (cost(&p) + DENSIFY + name.len(), p, "rows, DENSIFY"));
+    let by_blocks = blocks.flatten().map(|p| (cost(&p), p, "1×4 blocks"));
+    let best = by_blocks.into_iter().chain(by_rows).min_by_key(|c| c.0);
+    let Some((_, packed, form)) = best.filter(|(cost, ..)| *cost < dense) else {
+        return Ok(None);
+    };
+    let stored = Stored {
+        form,
+        bytes: packed.bytes,
+    };
+    let blocked = !packed.sparse.form.block_map.is_empty();
+    graph.value_mut(site.value).data = Some(TensorData::Sparse(Arc::new(packed.sparse)));
+    if blocked {
+        for (id, _) in &site.users {
+            // The writer finds the version that this needs.
+            graph.node_mut(*id).version = 0;
+        }
+    } else {
+        densify(graph, site.value);
+    }
+    Ok(Some(stored))
+}
+
+/// Whether all that takes the constant takes blocks of floats.
+fn in_blocks(graph: &Graph, site: &Site) -> bool {
+    graph.value(site.value).dtype == DType::Float32
+        && site.users.iter().all(|&(id, operand)| {
+            let node = graph.node(id);
+            &*node.op == "FULLY_CONNECTED" && node.input(operand) == Some(site.value)
+        })
+}
+
+/// Everything that took `packed` takes what a new DENSIFY makes of it.
+fn densify(graph: &mut Graph, packed: ValueId) {
+    let value = graph.value(packed);
+    let whole = Value {
+        data: None,
+        name: format!("{}_dense", value.name).into(),
+        buffer: 0,
+        ..value.clone()
+    };
+    let mut node = Node::new(whole.name.clone(), "DENSIFY");
+    let whole = graph.add_value(whole);
+    graph.replace_uses(packed, whole);
+    node.inputs = vec![Some(packed)];
+    node.outputs = vec![whole];
+    graph.add_node(node);
+}
+
+struct Packed {
+    sparse: Sparse,
+    bytes: usize,
+}
+
+/// The rows of a tensor without the blocks of `block` elements along them that are all zero; `None` where blocks don't
+/// fit the rows, or numbers don't fit the format.
+fn pack(tensor: &Tensor, block: usize) -> Option<Packed> {
+    let shape = tensor.shape();
+    let (&row, outer) = shape.split_last()?;
+    let (size, bytes) = (tensor.dtype().size()?, tensor.bytes()?);
+    if !row.is_multiple_of(block) || (block > 1 && shape.len() != 2) {
+        return None;
+    }
+    let (mut segments, mut indices, mut values) = (vec![0usize], Vec::new(), Vec::new());
+    for row in bytes.chunks_exact(row * size) {
+        for (at, block) in row.chunks_exact(block * size).enumerate() {
+            if !is_zero(tensor.dtype(), block) {
+                indices.push(at);
+                values.extend_from_slice(block);
+            }
+        }
+        segments.push(indices.len());
+    }
+    let number = |n: usize| i32::try_from(n).ok();
+    let mut order: Vec<i32> = (0..number(shape.len())?).collect();
+    let mut dims: Vec<SparseDim> = outer
+        .iter()
+        .map(|&size| Some(SparseDim::dense(number(size)?)))
+        .collect::<Option<_>>()?;
+    let extra = size_of_indices(&segments) + size_of_indices(&indices);
+    dims.push(SparseDim::csr(narrow(&segments)?, narrow(&indices)?));
+    let mut block_map = Vec::new();
+    if block > 1 {
+        order.push(number(shape.len())?);
+        block_map.push(number(shape.len() - 1)?);
+        dims.push(SparseDim::dense(number(block)?));
+    }
+    Some(Packed {
+        bytes: values.len() + extra,
+        sparse: Sparse {
+            values: Bytes::from(values),
+            shape: shape.to_vec(),
+            form: Sparsity {
+                traversal_order: order,
+                block_map,
+                dims,
+            },
+        },
+    })
+}
+
+/// All bits zero, or the zero with a sign: what is not stored comes back without it.
+fn is_zero(dtype: DType, element: &[u8]) -> bool {
+    match dtype {
+        DType::Float32 => element
+            .chunks_exact(4)
+            .all(|f| matches!(f, [0, 0, 0, 0 | 0x80])),
+        DType::Float16 => element.chunks_exact(2).all(|f| matches!(f, [0, 0 | 0x80])),
+        _ => element.iter().all(|b| *b == 0),
+    }
+}
+
+/// Bytes of one index, wide enough for all.
+fn width(indices: &[usize]) -> usize {
+    match indices.iter().max().copied().unwrap_or(0) {
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        _ => 4,
+    }
+}
+
+fn size_of_indices(indices: &[usize]) -> usize {
+    width(indices) * indices.len()
+}
+
+fn narrow(indices: &[usize]) -> Option<SparseIndices> {
+    let all = indices.iter().copied();
+    Some(match width(indices) {
+        1 => SparseIndices::Uint8(all.map(|i| i as u8).collect()),
+        2 => SparseIndices::Uint16(all.map(|i| i as u16).collect()),
+        _ => SparseIndices::Int32(all.map(|i| i32::try_from(i).ok()).collect::<Option<_>>()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_packed_reads_the_same(
+            shape in prop::collection::vec(1usize..6, 1..5),
+            blocks in any::<bool>(),
+            seed in prop::collection::vec(prop_oneof![4 => Just(0i8), 1 => any::<i8>()], 2500),
+        ) {
+            let mut shape = shape;
+            let block = if blocks { BLOCK } else { 1 };
+            if blocks {
+                shape.resize(2, 3);
+                shape[1] *= BLOCK;
+            }
+            let count = shape.iter().product::<usize>();
+            let tensor = Tensor::from_values(&shape, &seed[..count]);
+            let packed = pack(&tensor, block).unwrap();
+            prop_assert_eq!(packed.sparse.read(DType::Int8).unwrap(), tensor.clone());
+            let floats: Vec<f32> = seed[..count].iter().map(|v| f32::from(*v)).collect();
+            let tensor = Tensor::from_values(&shape, &floats);
+            let packed = pack(&tensor, block).unwrap();
+            prop_assert_eq!(packed.sparse.read(DType::Float32).unwrap(), tensor);
+        }
+    }
+}
