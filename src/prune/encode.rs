@@ -1,7 +1,10 @@
 //! Constants with many zeros, stored without them where that takes less room.
 //!
-//! Two ways, both tried on LiteRT 2.1: FULLY_CONNECTED takes a matrix in blocks of four floats along a row as it is;
-//! all else is stored by rows, and a DENSIFY operator lays it out when the model is loaded.
+//! FULLY_CONNECTED takes some packings as they are and skips what is not there; for all else a DENSIFY operator lays the
+//! constant out. What is written here was tried on LiteRT of TensorFlow 2.21 with its reference kernels, its optimized
+//! ones and XNNPACK. What is left dense because answers were wrong or files refused there: float16 and integers behind a
+//! DEQUANTIZE (wrong where XNNPACK leaves the operator alone), and int8 weights of operators that take float data
+//! (refused behind a DENSIFY, wrong in blocks).
 
 use std::sync::Arc;
 
@@ -11,8 +14,8 @@ use super::sites::Site;
 use super::weights::Weights;
 use crate::error::Result;
 use crate::model::{
-    DType, Graph, Node, Sparse, SparseDim, SparseIndices, Sparsity, Tensor, TensorData, Value,
-    ValueId,
+    DType, Graph, Node, NodeId, Sparse, SparseDim, SparseIndices, Sparsity, Tensor, TensorData,
+    Value, ValueId,
 };
 
 /// How a constant is stored now.
@@ -27,8 +30,6 @@ pub struct Stored {
 const TABLES: usize = 120;
 /// Bytes of a DENSIFY operator and the tensor that it makes, about, beside its name.
 const DENSIFY: usize = 140;
-/// Floats of a block that FULLY_CONNECTED takes.
-const BLOCK: usize = 4;
 
 /// Stores the constant of `site` without its zeros if the file becomes smaller by it. New operators stand at the end of
 /// the graph.
@@ -36,9 +37,8 @@ const BLOCK: usize = 4;
 /// # Errors
 /// Values that can't be read.
 pub fn encode(graph: &mut Graph, site: &Site) -> Result<Option<Stored>> {
-    let value = graph.value(site.value);
-    if !matches!(value.dtype, DType::Float32 | DType::Float16 | DType::Int8) || site.fixed.is_some()
-    {
+    let ways = ways(graph, site);
+    if ways.is_empty() {
         return Ok(None);
     }
     let Ok(weights) = Weights::open(graph, site.value)? else {
@@ -47,41 +47,95 @@ pub fn encode(graph: &mut Graph, site: &Site) -> Result<Option<Stored>> {
     if !weights.zero_is_zero() || weights.shape().contains(&0) {
         return Ok(None);
     }
-    let name = value.name.clone();
-    let dense = weights.tensor().bytes().map_or(0, <[u8]>::len);
-    let rows = pack(weights.tensor(), 1);
-    let blocks = in_blocks(graph, site).then(|| pack(weights.tensor(), BLOCK));
-    let cost = |packed: &Packed| packed.bytes + TABLES;
-    let by_rows = rows.map(|p| (cost(&p) + DENSIFY + name.len(), p, "rows, DENSIFY"));
-    let by_blocks = blocks.flatten().map(|p| (cost(&p), p, "1×4 blocks"));
-    let best = by_blocks.into_iter().chain(by_rows).min_by_key(|c| c.0);
-    let Some((_, packed, form)) = best.filter(|(cost, ..)| *cost < dense) else {
+    let tensor = weights.tensor();
+    let dense = tensor.bytes().map_or(0, <[u8]>::len);
+    let densify = DENSIFY + graph.value(site.value).name.len();
+    let packed = ways.iter().filter_map(|way| {
+        let packed = pack(tensor, way.block)?;
+        let cost = packed.bytes + TABLES + if way.densify { densify } else { 0 };
+        Some((cost, way, packed))
+    });
+    let best = packed.min_by_key(|(cost, ..)| *cost);
+    let Some((_, way, packed)) = best.filter(|(cost, ..)| *cost < dense) else {
         return Ok(None);
     };
-    let stored = Stored {
-        form,
-        bytes: packed.bytes,
-    };
-    let blocked = !packed.sparse.form.block_map.is_empty();
+    let bytes = packed.bytes;
     graph.value_mut(site.value).data = Some(TensorData::Sparse(Arc::new(packed.sparse)));
-    if blocked {
+    if way.densify {
+        self::densify(graph, site.value);
+    } else {
         for (id, _) in &site.users {
             // The writer finds the version that this needs.
             graph.node_mut(*id).version = 0;
         }
-    } else {
-        densify(graph, site.value);
     }
-    Ok(Some(stored))
+    let form = way.form;
+    Ok(Some(Stored { form, bytes }))
 }
 
-/// Whether all that takes the constant takes blocks of floats.
-fn in_blocks(graph: &Graph, site: &Site) -> bool {
-    graph.value(site.value).dtype == DType::Float32
-        && site.users.iter().all(|&(id, operand)| {
-            let node = graph.node(id);
-            &*node.op == "FULLY_CONNECTED" && node.input(operand) == Some(site.value)
-        })
+/// A packing and who lays it out.
+struct Way {
+    form: &'static str,
+    /// Elements along a row that are stored or left out together.
+    block: usize,
+    densify: bool,
+}
+
+/// The packings that all users of the constant can take.
+fn ways(graph: &Graph, site: &Site) -> Vec<Way> {
+    let direct =
+        |&(id, operand): &(NodeId, usize)| graph.node(id).input(operand) == Some(site.value);
+    if site.fixed.is_some() || !site.users.iter().all(direct) {
+        return Vec::new();
+    }
+    let way = |form, block, densify| Way {
+        form,
+        block,
+        densify,
+    };
+    let all_connected = site
+        .users
+        .iter()
+        .all(|(id, _)| is_op(graph, *id, &["FULLY_CONNECTED"]));
+    match graph.value(site.value).dtype {
+        DType::Float32 if all_connected => {
+            vec![way("rows", 1, false), way("1×4 blocks", 4, false)]
+        }
+        DType::Float32 => vec![way("rows, DENSIFY", 1, true)],
+        DType::Int8 => {
+            const HYBRID: &[&str] = &[
+                "CONV_2D",
+                "FULLY_CONNECTED",
+                "TRANSPOSE_CONV",
+                "BATCH_MATMUL",
+            ];
+            let hybrid = |id| is_op(graph, id, HYBRID) && takes(graph, id, DType::Float32);
+            if site.users.iter().any(|(id, _)| hybrid(*id)) {
+                return Vec::new();
+            }
+            let mut ways = vec![way("rows, DENSIFY", 1, true)];
+            if all_connected
+                && site
+                    .users
+                    .iter()
+                    .all(|(id, _)| takes(graph, *id, DType::Int8))
+            {
+                ways.push(way("1×16 blocks", 16, false));
+            }
+            ways
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn is_op(graph: &Graph, id: NodeId, ops: &[&str]) -> bool {
+    ops.contains(&&*graph.node(id).op)
+}
+
+/// Whether the node makes `dtype`, which is the type of the data that it takes.
+fn takes(graph: &Graph, id: NodeId, dtype: DType) -> bool {
+    let output = graph.node(id).outputs.first();
+    output.is_some_and(|&v| graph.value(v).dtype == dtype)
 }
 
 /// Everything that took `packed` takes what a new DENSIFY makes of it.
@@ -153,14 +207,13 @@ fn pack(tensor: &Tensor, block: usize) -> Option<Packed> {
     })
 }
 
-/// All bits zero, or the zero with a sign: what is not stored comes back without it.
-fn is_zero(dtype: DType, element: &[u8]) -> bool {
+/// All bits zero, or the float zero with a sign: what is not stored comes back without it.
+fn is_zero(dtype: DType, elements: &[u8]) -> bool {
     match dtype {
-        DType::Float32 => element
+        DType::Float32 => elements
             .chunks_exact(4)
             .all(|f| matches!(f, [0, 0, 0, 0 | 0x80])),
-        DType::Float16 => element.chunks_exact(2).all(|f| matches!(f, [0, 0 | 0x80])),
-        _ => element.iter().all(|b| *b == 0),
+        _ => elements.iter().all(|b| *b == 0),
     }
 }
 
@@ -200,10 +253,10 @@ mod tests {
             seed in prop::collection::vec(prop_oneof![4 => Just(0i8), 1 => any::<i8>()], 2500),
         ) {
             let mut shape = shape;
-            let block = if blocks { BLOCK } else { 1 };
+            let block = if blocks { 4 } else { 1 };
             if blocks {
                 shape.resize(2, 3);
-                shape[1] *= BLOCK;
+                shape[1] *= block;
             }
             let count = shape.iter().product::<usize>();
             let tensor = Tensor::from_values(&shape, &seed[..count]);

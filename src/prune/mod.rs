@@ -3,6 +3,7 @@
 //! Works on TFLite graphs; a SavedModel is converted first. Nothing is trained: what a model loses here shows in a
 //! comparison with its source.
 
+mod channels;
 mod encode;
 mod magnitude;
 mod pattern;
@@ -83,7 +84,7 @@ pub struct Layer {
     /// How it is stored, where that is not densely.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored: Option<String>,
-    /// Why it stayed as it was.
+    /// Why it stayed as it was; with [`Pattern::Channel`], why its output channels stayed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
 }
@@ -160,11 +161,16 @@ fn prune_graph(graph: &mut Graph, request: &Request, progress: &Progress) -> Res
     let sites = sites::sites(graph);
     progress.stage("pruning", sites.len() as u64);
     let mut layers = Vec::new();
-    for site in &sites {
-        progress.step(1)?;
-        layers.push(prune_site(graph, site, request)?);
-    }
     let mut rewired = unpacked.any();
+    if request.pattern == Pattern::Channel {
+        layers = prune_channels(graph, &sites, request, progress)?;
+        rewired |= layers.iter().any(|l| l.before.shape != l.after.shape);
+    } else {
+        for site in &sites {
+            progress.step(1)?;
+            layers.push(prune_site(graph, site, request)?);
+        }
+    }
     for (layer, site) in layers.iter_mut().zip(&sites) {
         if request.encode || unpacked.was_sparse(site.value) {
             if let Some(stored) = encode::encode(graph, site)? {
@@ -181,33 +187,61 @@ fn prune_graph(graph: &mut Graph, request: &Request, progress: &Progress) -> Res
     Ok(Done { layers, rewired })
 }
 
-/// Makes the smallest weights of one constant zero.
-fn prune_site(graph: &mut Graph, site: &Site, request: &Request) -> Result<Layer> {
+/// Cuts whole channels out of a graph.
+fn prune_channels(
+    graph: &mut Graph,
+    sites: &[Site],
+    request: &Request,
+    progress: &Progress,
+) -> Result<Vec<Layer>> {
+    let mut layers = Vec::with_capacity(sites.len());
+    for site in sites {
+        layers.push(untouched(graph, site, zeros(graph, site)?));
+    }
+    let kept = channels::prune(graph, sites, request.sparsity, progress)?;
+    for ((layer, site), kept) in layers.iter_mut().zip(sites).zip(kept) {
+        layer.after = counts(graph, site, zeros(graph, site)?);
+        layer.kept = kept;
+    }
+    Ok(layers)
+}
+
+/// How many weights of a constant are zero; none where it is not known how they stand for numbers.
+fn zeros(graph: &Graph, site: &Site) -> Result<usize> {
+    Ok(Weights::open(graph, site.value)?.map_or(0, |weights| weights.zeros()))
+}
+
+/// A layer as it is before.
+fn untouched(graph: &Graph, site: &Site, zeros: usize) -> Layer {
     let value = graph.value(site.value);
-    let mut layer = Layer {
+    Layer {
         name: value.name.to_string(),
         op: operators(graph, site),
         graph: graph.name.to_string(),
         dtype: value.dtype.to_string(),
-        before: counts(graph, site, 0),
-        after: counts(graph, site, 0),
+        before: counts(graph, site, zeros),
+        after: counts(graph, site, zeros),
         stored: None,
         kept: None,
-    };
-    let mut weights = match Weights::open(graph, site.value)? {
+    }
+}
+
+/// Makes the smallest weights of one constant zero.
+fn prune_site(graph: &mut Graph, site: &Site, request: &Request) -> Result<Layer> {
+    let opened = Weights::open(graph, site.value)?;
+    let zeros = opened.as_ref().map_or(0, Weights::zeros);
+    let mut layer = untouched(graph, site, zeros);
+    let shrunk = opened.and_then(|mut weights| {
+        shrink(&mut weights, site, request)?;
+        Ok(weights)
+    });
+    let weights = match shrunk {
         Ok(weights) => weights,
         Err(reason) => {
             layer.kept = Some(reason);
             return Ok(layer);
         }
     };
-    let zeros = weights.zeros();
-    layer.before = counts(graph, site, zeros);
-    layer.after = counts(graph, site, zeros);
-    if let Err(reason) = shrink(&mut weights, site, request) {
-        layer.kept = Some(reason);
-        return Ok(layer);
-    }
     layer.after.zeros = weights.zeros();
     let value = graph.value_mut(site.value);
     value.data = Some(TensorData::of(weights.tensor()));
@@ -232,6 +266,7 @@ fn shrink(weights: &mut Weights, site: &Site, request: &Request) -> Result<(), R
                 None => return Err("has no axis that is summed over".to_owned()),
             }
         }
+        // Does not come here: channels are cut out of a graph, not of a constant.
         Pattern::Channel => {}
     }
     Ok(())

@@ -73,7 +73,7 @@ pub fn text(files: &Files, request: &Request, outcome: &Outcome, style: Style) -
     if !layers.is_empty() {
         let _ = write!(out, "\n{}", layers.text(style));
     }
-    let kept = kept(&outcome.layers);
+    let kept = kept(request, &outcome.layers);
     if !kept.is_empty() {
         let _ = write!(out, "\n{}", kept.text(style));
     }
@@ -148,7 +148,8 @@ fn layers(request: &Request, layers: &[Layer]) -> Table {
         (after, Align::Right),
         ("stored", Align::Left),
     ]);
-    for layer in layers.iter().filter(|l| l.kept.is_none()) {
+    let touched = |l: &&Layer| l.kept.is_none() || l.before.shape != l.after.shape;
+    for layer in layers.iter().filter(touched) {
         let (before, after) = match channels {
             true => (sizes(&layer.before.shape), sizes(&layer.after.shape)),
             false => (
@@ -174,9 +175,13 @@ fn layers(request: &Request, layers: &[Layer]) -> Table {
     table
 }
 
-fn kept(layers: &[Layer]) -> Table {
+fn kept(request: &Request, layers: &[Layer]) -> Table {
+    let title = match request.pattern {
+        Pattern::Channel => "output channels stay",
+        _ => "left as it was",
+    };
     let mut table = Table::new(&[
-        ("left as it was", Align::Left),
+        (title, Align::Left),
         ("operator", Align::Left),
         ("weights", Align::Right),
         ("why", Align::Left),
