@@ -56,6 +56,8 @@ pub struct TensorRow {
     /// `scale 0.0078 zero 3`, `16 scales, axis 0`; `None` for plain values.
     pub quantization: Option<String>,
     pub sparse: bool,
+    /// No values of the model: what the saver keeps for itself.
+    pub bookkeeping: bool,
 }
 
 /// A named part of the model's bytes.
@@ -89,6 +91,7 @@ pub struct Parameters {
 /// Every variable and constant, largest first. Optimizer slots and bookkeeping entries of a bundle are in it too.
 pub fn tensors(model: &Model) -> Vec<TensorRow> {
     let total = model.total_bytes().max(1) as f64;
+    let of_saver = saver_constants(model);
     let mut rows: Vec<TensorRow> = Vec::new();
     for (index, variable) in model.variables.iter().enumerate() {
         rows.push(TensorRow {
@@ -101,6 +104,7 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
             shared: false,
             quantization: None,
             sparse: false,
+            bookkeeping: variable.role == VariableRole::Bookkeeping,
         });
     }
     for (meta_index, meta_graph) in model.meta_graphs.iter().enumerate() {
@@ -116,17 +120,19 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
                 } else {
                     data.stored_bytes() as u64
                 };
+                let place = Place::Constant {
+                    meta_graph: meta_index,
+                    graph: graph_index,
+                    value: id,
+                };
                 rows.push(TensorRow {
                     name: value.name.clone(),
                     dtype: value.dtype,
                     shape: value.stored_shape.clone(),
                     bytes,
                     share: bytes as f64 / total,
-                    place: Place::Constant {
-                        meta_graph: meta_index,
-                        graph: graph_index,
-                        value: id,
-                    },
+                    bookkeeping: of_saver.contains(&place),
+                    place,
                     shared,
                     quantization: value.quantization.as_ref().and_then(quantization_text),
                     sparse: value.sparsity().is_some(),
@@ -200,21 +206,10 @@ fn saver_constants(model: &Model) -> HashSet<Place> {
     found
 }
 
-fn is_bookkeeping(model: &Model, of_saver: &HashSet<Place>, place: &Place) -> bool {
-    match place {
-        Place::Variable(id) => {
-            let variable = model.variables.get(id.0 as usize);
-            variable.is_some_and(|v| v.role == VariableRole::Bookkeeping)
-        }
-        place => of_saver.contains(place),
-    }
-}
-
 /// The whole model cut into parts, largest first; the parts add up to all bytes of its files.
 pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
     let mut parts: Vec<(Name, Place, u64)> = Vec::new();
     let (mut in_variables, mut in_graph) = (0, 0);
-    let of_saver = saver_constants(model);
     let mut bookkeeping: Option<(Place, u64)> = None;
     let mut small: Vec<(Name, Place, u64)> = Vec::new();
     for row in tensors(model).into_iter().filter(|row| row.bytes > 0) {
@@ -224,7 +219,7 @@ pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
         }
         if matches!(row.place, Place::Constant { .. }) && row.bytes < SMALL_CONSTANT {
             small.push((row.name, row.place, row.bytes));
-        } else if is_bookkeeping(model, &of_saver, &row.place) {
+        } else if row.bookkeeping {
             let (_, bytes) = bookkeeping.get_or_insert((row.place, 0));
             *bytes += row.bytes;
         } else {
@@ -318,10 +313,9 @@ pub fn by_dtype(rows: &[TensorRow]) -> Vec<Group> {
 }
 
 /// Stored tensors by the scope they are named under (`block_1/conv`), most bytes first.
-pub fn by_scope(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
-    let of_saver = saver_constants(model);
+pub fn by_scope(rows: &[TensorRow]) -> Vec<Group> {
     grouped(rows, |row| {
-        if is_bookkeeping(model, &of_saver, &row.place) {
+        if row.bookkeeping {
             return BOOKKEEPING.to_owned();
         }
         // A fused constant of a .tflite lists all it came from.

@@ -39,9 +39,14 @@ pub fn words(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
 /// Cut to what a box may be wide.
 pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
     let mut label = words(graph, hierarchy, item);
-    label.head = cut_end(&label.head, WIDEST);
+    // How often a block repeats says more than the end of its name.
+    let kept = match item {
+        Item::Scope(_) => cells(&label.tail) + 1,
+        _ => 0,
+    };
+    label.head = cut_end(&label.head, WIDEST.saturating_sub(kept));
     let room = WIDEST.saturating_sub(cells(&label.head) + 1);
-    label.tail = if room < 4 {
+    label.tail = if room < 4 && kept == 0 {
         String::new()
     } else {
         cut_start(&label.tail, room)

@@ -1,7 +1,8 @@
 //! A graph as a hierarchy of name scopes: what can be drawn closed, opened in place, and which edges that leaves.
 
+mod repeats;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::weights::Weights;
 use crate::model::{Dialect, Graph, Node, NodeId, ValueId};
@@ -237,24 +238,26 @@ impl Hierarchy {
         None
     }
 
-    /// What to open at first: scopes while the root alone says too little, at most about `room` boxes.
+    /// What to open at first: scopes while the root alone says too little, at most about `room` boxes. Repeated blocks
+    /// stay closed as long as there is something else to see.
     pub fn first_open(&self, room: usize) -> Open {
         let mut open = Open::default();
         loop {
             let shown = self.shown(&open);
-            let largest = shown
-                .iter()
-                .filter_map(|item| match item {
-                    Item::Scope(id) => Some(*id),
-                    _ => None,
-                })
-                .max_by_key(|id| (self.scope(*id).ops, std::cmp::Reverse(*id)));
-            let Some(largest) = largest else { return open };
-            let more = self.scope(largest).children.len();
+            let scopes = shown.iter().filter_map(|item| match item {
+                Item::Scope(id) => Some(*id),
+                _ => None,
+            });
+            let next = scopes.max_by_key(|id| {
+                let scope = self.scope(*id);
+                (scope.repeat.is_none(), scope.ops, std::cmp::Reverse(*id))
+            });
+            let Some(next) = next else { return open };
+            let more = self.scope(next).children.len();
             if shown.len() > 8 || shown.len() + more > room.max(9) {
                 return open;
             }
-            open.open(largest);
+            open.open(next);
         }
     }
 
@@ -478,116 +481,6 @@ impl Hierarchy {
                 .sum();
             self.scopes[index].ops = own;
         }
-    }
-
-    /// Runs of three and more equal blocks, each feeding the next, become one scope with a count.
-    fn group_repeats(&mut self, graph: &Graph) {
-        let shapes = self.structures(graph);
-        let joined = self.joined();
-        for index in 0..self.scopes.len() {
-            let mut blocks: Vec<ScopeId> = self.scopes[index]
-                .children
-                .iter()
-                .filter_map(|c| match c {
-                    Item::Scope(id) => Some(*id),
-                    _ => None,
-                })
-                .collect();
-            if blocks.len() < 3 {
-                continue;
-            }
-            blocks.sort_by_cached_key(|id| (self.position_of(Item::Scope(*id)), *id));
-            let mut from = 0;
-            while from < blocks.len() {
-                let mut to = from + 1;
-                while to < blocks.len()
-                    && shapes[blocks[to].index()] == shapes[blocks[from].index()]
-                    && joined.contains(&(blocks[to - 1], blocks[to]))
-                {
-                    to += 1;
-                }
-                if to - from >= 3 {
-                    self.group(ScopeId(index as u32), &blocks[from..to]);
-                }
-                from = to;
-            }
-        }
-    }
-
-    /// Which scopes feed which of their siblings.
-    fn joined(&self) -> HashSet<(ScopeId, ScopeId)> {
-        // Parents come before their children.
-        let mut depth: Vec<usize> = Vec::with_capacity(self.scopes.len());
-        for scope in &self.scopes {
-            let above = scope.parent.and_then(|p| depth.get(p.index()));
-            depth.push(above.map_or(0, |d| d + 1));
-        }
-        let apart = |flow: &Flow| {
-            let (mut a, mut b) = (*self.home.get(&flow.from)?, *self.home.get(&flow.to)?);
-            let (mut below_a, mut below_b) = (None, None);
-            while a != b {
-                let (end, below) = match depth[a.index()] >= depth[b.index()] {
-                    true => (&mut a, &mut below_a),
-                    false => (&mut b, &mut below_b),
-                };
-                *below = Some(*end);
-                *end = self.scope(*end).parent?;
-            }
-            below_a.zip(below_b)
-        };
-        // What only has to run before is no flow of data.
-        let flows = self.flows.iter().filter(|f| f.value.is_some());
-        flows.filter_map(apart).collect()
-    }
-
-    fn group(&mut self, parent: ScopeId, blocks: &[ScopeId]) {
-        let id = ScopeId(self.scopes.len() as u32);
-        let first = self.scope(blocks[0]).clone();
-        let last = self.scope(blocks[blocks.len() - 1]).label.clone();
-        let siblings = &mut self.scopes[parent.index()].children;
-        if let Some(at) = siblings.iter().position(|c| *c == Item::Scope(blocks[0])) {
-            siblings[at] = Item::Scope(id);
-        }
-        let inside: HashSet<&ScopeId> = blocks.iter().collect();
-        siblings.retain(|c| !matches!(c, Item::Scope(s) if inside.contains(s)));
-        let ops = blocks.iter().map(|b| self.scope(*b).ops).sum();
-        for block in blocks {
-            self.scopes[block.index()].parent = Some(id);
-        }
-        self.scopes.push(Scope {
-            path: self.scope(parent).path.clone(),
-            label: format!("{} … {last}", first.label),
-            parent: Some(parent),
-            children: blocks.iter().map(|b| Item::Scope(*b)).collect(),
-            repeat: Some(blocks.len()),
-            ops,
-        });
-    }
-
-    /// For each scope a number that is equal for equal structure: operators and the flow among them.
-    fn structures(&self, graph: &Graph) -> Vec<u64> {
-        let mut shapes = vec![0; self.scopes.len()];
-        for index in (0..self.scopes.len()).rev() {
-            let mut parts: Vec<u64> = self.scopes[index]
-                .children
-                .iter()
-                .map(|child| match child {
-                    Item::Node(id) => {
-                        let node = graph.node(*id);
-                        let mut hasher = DefaultHasher::new();
-                        (node.op_label(), node.inputs.len()).hash(&mut hasher);
-                        hasher.finish()
-                    }
-                    Item::Scope(id) => shapes[id.index()],
-                    _ => 1,
-                })
-                .collect();
-            parts.sort_unstable();
-            let mut hasher = DefaultHasher::new();
-            parts.hash(&mut hasher);
-            shapes[index] = hasher.finish();
-        }
-        shapes
     }
 }
 

@@ -36,10 +36,7 @@ pub fn json(model: &Model) -> Json {
     facts.insert("macs_by_op".into(), json!(by_op));
     let rows = analysis::tensors(model);
     facts.insert("bytes_by_dtype".into(), json!(analysis::by_dtype(&rows)));
-    facts.insert(
-        "bytes_by_scope".into(),
-        json!(analysis::by_scope(model, &rows)),
-    );
+    facts.insert("bytes_by_scope".into(), json!(analysis::by_scope(&rows)));
     let by_operator = analysis::by_operator(model, &rows);
     facts.insert("bytes_by_operator".into(), json!(by_operator));
     facts.insert("health".into(), json!(analysis::health(model)));

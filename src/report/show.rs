@@ -39,7 +39,7 @@ pub fn text(model: &Model, style: Style) -> String {
     let rows = analysis::tensors(model);
     let groups = [
         ("By dtype", analysis::by_dtype(&rows)),
-        ("By layer", analysis::by_scope(model, &rows)),
+        ("By layer", analysis::by_scope(&rows)),
         ("By operator", analysis::by_operator(model, &rows)),
     ];
     for (title, groups) in groups {

@@ -38,7 +38,7 @@ pub fn tensors_json(model: &Model) -> Json {
     json!({
         "tensors": list,
         "by_dtype": analysis::by_dtype(&rows),
-        "by_scope": analysis::by_scope(model, &rows),
+        "by_scope": analysis::by_scope(&rows),
         "by_operator": analysis::by_operator(model, &rows),
     })
 }

@@ -83,27 +83,27 @@ fn tree_with_a_layer_open() {
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
-    ╭ Tree ────────────────────── operators · bytes ╮╭ Graph ──────────────────────╮
-    │ ▾ MetaGraph serve                86   1.02 KB ││ kind       the main graph   │
-    │   ▾ Signatures                    2           ││ operators  27               │
-    │       serve  1 in, 1 out                      ││                             │
-    │       serving_default  1 in, 1 out            ││ Operators                   │
-    │   ▸ Graph                        27     614 B ││ ReadVari…     8 ██████████  │
-    │   ▸ Objects  15                               ││ VarHandl…     6 ███████▌    │
-    │   ▸ Functions  5                 59     403 B ││ Stateful…     4 █████       │
-    │ ▸ Variables                       5     722 B ││ Placehol…     3 ███▊        │
-    │                                               ││ AssignVa…     2 ██▌         │
-    │                                               ││ VarIsIni…     2 ██▌         │
-    │                                               ││ Const         1 █▎          │
-    │                                               ││ NoOp          1 █▎          │
-    │                                               ││                             │
-    │                                               ││                             │
-    │                                               ││                             │
-    │                                               ││                             │
-    │                                               ││                             │
-    │                                               ││                             │
-    │                                               ││                             │
-    ╰───────────────────────────────────────────────╯╰─────────────────────────────╯
+    ╭ Tree ───────────────────────── ops ─ bytes ── MAC╮╭ Graph ───────────────────╮
+    │ ▾ MetaGraph serve              86 1.02 KB      8 ││ kind       the main gra… │
+    │   ▾ Signatures                  2                ││ operators  27            │
+    │       serve  1 in, 1 out                       8 ││                          │
+    │       serving_default                          8 ││ Operators                │
+    │   ▸ Graph                      27   614 B     16 ││ ReadVar…     8 ████████… │
+    │   ▸ Objects  15                                  ││ VarHand…     6 ███████▌  │
+    │   ▸ Functions  5               59   403 B        ││ Statefu…     4 █████     │
+    │ ▸ Variables                     5   722 B        ││ Placeho…     3 ███▊      │
+    │                                                  ││ AssignV…     2 ██▌       │
+    │                                                  ││ VarIsIn…     2 ██▌       │
+    │                                                  ││ Const        1 █▎        │
+    │                                                  ││ NoOp         1 █▎        │
+    │                                                  ││                          │
+    │                                                  ││                          │
+    │                                                  ││                          │
+    │                                                  ││                          │
+    │                                                  ││                          │
+    │                                                  ││                          │
+    │                                                  ││                          │
+    ╰──────────────────────────────────────────────────╯╰──────────────────────────╯
      Enter open   Space open, close   3 graph   : commands   ? help   q quit
     ");
 }
@@ -116,24 +116,24 @@ fn tensors_with_values() {
      mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Tensors ──────────────────── 11 · 24.0 KB ╮╭ …/conv_1/convolution ───────────╮
-    │ name               shape           bytes▾ ││ shape    int8 64×3×3×32   18,4… │
-    │ …/convolution      64×3×3×32      18.4 KB ││ bytes    18,432   54.4% of the… │
-    │ …/hidden_1/MatMul  32×64          2.05 KB ││ scales   64 scales, axis 0      │
-    │ …/convolution      64×1×1×32      2.05 KB ││          ▇▆██▇█▇▇██▇█████       │
-    │ …/probs_1/MatMul   10×32            320 B ││ range    -127 … 127             │
-    │ …/convolution      32×3×3×1         288 B ││ mean     -0.0301 ± 40.2399      │
-    │ …/skip_1/Squeeze   64               256 B ││ zeros    189   1.0%             │
-    │ …/batchnorm/sub    64               256 B ││                                 │
-    │ …hidden_1/BiasAdd  32               128 B ││        ▂▅▇▇█▇▄▁                 │
-    │ …/batchnorm/sub    32               128 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁          │
-    │ …/probs_1/BiasAdd  10                40 B ││ -127               127          │
-    │ …eduction_indices  2                  8 B ││                                 │
+    │ name                  shape        bytes▾ ││ shape    int8 64×3×3×32         │
+    │ …/conv_1/convolution  64×3×3×32   18.4 KB ││ holds    18,432 values          │
+    │ …/hidden_1/MatMul     32×64       2.05 KB ││ bytes    18,432   54.4% of the… │
+    │ …/skip_1/convolution  64×1×1×32   2.05 KB ││ scales   64 scales, axis 0      │
+    │ …/probs_1/MatMul      10×32         320 B ││          ▇▆██▇█▇▇██▇█████       │
+    │ …/stem_1/convolution  32×3×3×1      288 B ││ range    -127 … 127             │
+    │ …/skip_1/Squeeze      64            256 B ││ mean     -0.0301 ± 40.2399      │
+    │ …/batchnorm/sub       64            256 B ││ zeros    189   1.0%             │
+    │ …/hidden_1/BiasAdd    32            128 B ││                                 │
+    │ …/batchnorm/sub       32            128 B ││        ▂▅▇▇█▇▄▁                 │
+    │ …/probs_1/BiasAdd     10             40 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁          │
+    │ …/reduction_indices   2               8 B ││ -127               127          │
+    │                                           ││                                 │
     │                                           ││ values [0, 0, :, :]   1 of 192  │
     │                                           ││        0    1    2    3    4    │
     │                                           ││  0   18  -45    8  -82  -72     │
     │                                           ││  1   -1   93   87  -69   12     │
     │                                           ││  2  -13   95   16  -32   12     │
-    │                                           ││                                 │
     │                                           ││                                 │
     ╰───────────────────────────────────────────╯╰─────────────────────────────────╯
      s sort   f filter   Tab other side   v view   : commands   ? help   q quit
@@ -147,39 +147,39 @@ fn tensors_wide() {
     assert_snapshot!(screen(&app, 120, 36), @r"
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
-    ╭ Tensors ──────────────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────────────╮
-    │ name                    dtype     shape           bytes▾   share   zeros ┃│ shape    float32 3×3×32×64   18,432 val… │
-    │ conv/kernel             float32   3×3×32×64      73.7 KB   25.2%       – ┃│ bytes    73,728   25.2% of the model     │
-    │ conv/kernel             float32   3×3×32×64      73.7 KB   25.2%       – ┃│ range    -0.4328 … 0.4121                │
-    │ skip/kernel             float32   1×1×32×64      8.19 KB    2.8%       – ┃│ mean     -2.95e-5 ± 0.1066               │
-    │ hidden/kernel           float32   64×32          8.19 KB    2.8%       – ┃│                                          │
-    │ skip/kernel             float32   1×1×32×64      8.19 KB    2.8%       – ┃│               ▂▅██▂                      │
-    │ hidden/kernel           float32   64×32          8.19 KB    2.8%       – ┃│              ▅█████▄                     │
-    │ …OINTABLE_OBJECT_GRAPH  string    scalar         3.24 KB    1.1%         ┃│             ▆███████▅                    │
-    │ Const:0                 string    scalar         3.21 KB    1.1%         ┃│            ▅█████████▅                   │
-    │ …/tensor_names:0        string    33             1.34 KB    0.5%         ┃│          ▃████████████▆▂                 │
-    │ SaveV2/tensor_names:0   string    33             1.34 KB    0.5%         ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁         │
-    │ probs/kernel            float32   32×10          1.28 KB    0.4%       – ┃│ -0.4328                   0.4121         │
-    │ probs/kernel            float32   32×10          1.28 KB    0.4%       – ┃│                                          │
-    │ stem/kernel             float32   3×3×1×32       1.15 KB    0.4%       – ┃│ values [0, 0, :, :]   1 of 9   32×64     │
-    │ stem/kernel             float32   3×3×1×32       1.15 KB    0.4%       – ┃│             0         1         2        │
-    │ conv_bn/moving_mean     float32   64               256 B    0.1%       – ┃│  0    0.0385   -0.1151   -0.0076         │
-    │ …/moving_variance       float32   64               256 B    0.1%       – ┃│  1   -0.0966   -0.1247    0.1185         │
-    │ conv_bn/gamma           float32   64               256 B    0.1%       – ┃│  2    0.0164   -0.0222   -0.1425         │
-    │ conv_bn/beta            float32   64               256 B    0.1%       – ┃│  3   -0.1758    0.0487    0.0591         │
-    │ skip/bias               float32   64               256 B    0.1%       – ┃│  4   -0.1541   -0.1459   -0.0319         │
-    │ skip/bias               float32   64               256 B    0.1%       – ┃│  5   -0.0826   -0.1368   -0.0443         │
-    │ conv_bn/gamma           float32   64               256 B    0.1%       – ││  6    0.0167    0.2242   -0.0229         │
-    │ conv_bn/beta            float32   64               256 B    0.1%       – ││  7   -0.1176    0.1206    0.0690         │
-    │ conv_bn/moving_mean     float32   64               256 B    0.1%       – ││  8   -0.0999    0.0557    0.1788         │
-    │ …/moving_variance       float32   64               256 B    0.1%       – ││  9    0.2695   -0.0803   -0.1325         │
-    │ stem_bn/gamma           float32   32               128 B    0.0%       – ││ 10   -0.1837    0.0455   -0.0070         │
-    │ hidden/bias             float32   32               128 B    0.0%    6.2% ││ 11    0.1569   -0.0301   -0.0703         │
-    │ stem_bn/moving_mean     float32   32               128 B    0.0%       – ││ 12   -0.0478    0.0756    0.0322         │
-    │ …/moving_variance       float32   32               128 B    0.0%       – ││ 13   -0.0827   -0.0308    0.0329         │
-    │ stem_bn/beta            float32   32               128 B    0.0%       – ││ 14    0.0131   -0.0893   -0.0295         │
-    │ stem_bn/gamma           float32   32               128 B    0.0%       – ││ 15   -0.0302    0.1774    0.0747         │
-    ╰──────────────────────────────────────────────────────────────────────────╯╰──────────────────────────────────────────╯
+    ╭ Tensors ──────────────────────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────╮
+    │ name                            dtype    shape        bytes▾  share        zeros ┃│ shape    float32 3×3×32×64       │
+    │ conv/kernel                     float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ holds    18,432 values           │
+    │ conv/kernel                     float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ bytes    73,728   25.2% of the … │
+    │ skip/kernel                     float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│ range    -0.4328 … 0.4121        │
+    │ hidden/kernel                   float32  64×32       8.19 KB   2.8%  ▌         – ┃│ mean     -2.95e-5 ± 0.1066       │
+    │ skip/kernel                     float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│                                  │
+    │ hidden/kernel                   float32  64×32       8.19 KB   2.8%  ▌         – ┃│               ▂▅██▂              │
+    │ probs/kernel                    float32  32×10       1.28 KB   0.4%  ▏         – ┃│              ▅█████▄             │
+    │ probs/kernel                    float32  32×10       1.28 KB   0.4%  ▏         – ┃│             ▆███████▅            │
+    │ stem/kernel                     float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│            ▅█████████▅           │
+    │ stem/kernel                     float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│          ▃████████████▆▂         │
+    │ conv_bn/moving_mean             float32  64            256 B   0.1%  ▏         – ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁ │
+    │ conv_bn/moving_variance         float32  64            256 B   0.1%  ▏         – ┃│ -0.4328                   0.4121 │
+    │ conv_bn/gamma                   float32  64            256 B   0.1%  ▏         – ┃│                                  │
+    │ conv_bn/beta                    float32  64            256 B   0.1%  ▏         – ┃│ values [0, 0, :, :]   1 of 9   3 │
+    │ skip/bias                       float32  64            256 B   0.1%  ▏         – ┃│             0         1          │
+    │ skip/bias                       float32  64            256 B   0.1%  ▏         – ┃│  0    0.0385   -0.1151           │
+    │ conv_bn/gamma                   float32  64            256 B   0.1%  ▏         – ┃│  1   -0.0966   -0.1247           │
+    │ conv_bn/beta                    float32  64            256 B   0.1%  ▏         – ┃│  2    0.0164   -0.0222           │
+    │ conv_bn/moving_mean             float32  64            256 B   0.1%  ▏         – ┃│  3   -0.1758    0.0487           │
+    │ conv_bn/moving_variance         float32  64            256 B   0.1%  ▏         – ┃│  4   -0.1541   -0.1459           │
+    │ stem_bn/gamma                   float32  32            128 B   0.0%            – ││  5   -0.0826   -0.1368           │
+    │ hidden/bias                     float32  32            128 B   0.0%         6.2% ││  6    0.0167    0.2242           │
+    │ stem_bn/moving_mean             float32  32            128 B   0.0%            – ││  7   -0.1176    0.1206           │
+    │ stem_bn/moving_variance         float32  32            128 B   0.0%            – ││  8   -0.0999    0.0557           │
+    │ stem_bn/beta                    float32  32            128 B   0.0%            – ││  9    0.2695   -0.0803           │
+    │ stem_bn/gamma                   float32  32            128 B   0.0%            – ││ 10   -0.1837    0.0455           │
+    │ hidden/bias                     float32  32            128 B   0.0%         6.2% ││ 11    0.1569   -0.0301           │
+    │ stem_bn/beta                    float32  32            128 B   0.0%            – ││ 12   -0.0478    0.0756           │
+    │ stem_bn/moving_mean             float32  32            128 B   0.0%            – ││ 13   -0.0827   -0.0308           │
+    │ stem_bn/moving_variance         float32  32            128 B   0.0%            – ││ 14    0.0131   -0.0893           │
+    ╰──────────────────────────────────────────────────────────────────────────────────╯╰──────────────────────────────────╯
      s sort   f filter   Tab other side   v view   3 graph   : commands   ? help   q quit
     ");
 }
@@ -471,15 +471,15 @@ fn a_narrow_screen_shows_one_part() {
      mexplore   digits_cnn.int8.tflite   TFLite · Tens
      1  2  3  4 Tensors  5  6  7  8  9
     ╭ Tensors ───────────────────────── 11 · 24.0 KB ╮
-    │ name                    shape           bytes▾ ┃
-    │ …/conv_1/convolution    64×3×3×32      18.4 KB ┃
-    │ …/hidden_1/MatMul       32×64          2.05 KB ┃
-    │ …/skip_1/convolution    64×1×1×32      2.05 KB ┃
-    │ …/probs_1/MatMul        10×32            320 B ┃
-    │ …/stem_1/convolution    32×3×3×1         288 B ┃
-    │ …/skip_1/Squeeze        64               256 B ┃
-    │ …/batchnorm/sub         64               256 B │
-    │ …/hidden_1/BiasAdd      32               128 B │
+    │ name                dtype  shape        bytes▾ ┃
+    │ …/convolution       int8   64×3×3×32   18.4 KB ┃
+    │ …/hidden_1/MatMul   int8   32×64       2.05 KB ┃
+    │ …/convolution       int8   64×1×1×32   2.05 KB ┃
+    │ …/probs_1/MatMul    int8   10×32         320 B ┃
+    │ …/convolution       int8   32×3×3×1      288 B ┃
+    │ …/skip_1/Squeeze    int32  64            256 B ┃
+    │ …/batchnorm/sub     int32  64            256 B │
+    │ …/hidden_1/BiasAdd  int32  32            128 B │
     ╰────────────────────────────────────────────────╯
      s sort   : commands   ? help   q quit
     ");

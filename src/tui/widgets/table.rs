@@ -40,6 +40,15 @@ impl Column {
         }
     }
 
+    /// Not drawn, whatever room there is: nothing would stand in it.
+    pub fn hide(&mut self) {
+        self.gives_way = u8::MAX;
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.gives_way == u8::MAX
+    }
+
     pub const fn right(title: &'static str, width: u16, gives_way: u8) -> Column {
         Column {
             title,
@@ -63,11 +72,20 @@ pub enum Cell {
 
 /// The least width for the column that takes what is left.
 const FLEXIBLE: u16 = 14;
-const GAP: u16 = 2;
 
-/// Columns that fit into `wide`, with their widths.
-fn fitting(columns: &[Column], wide: u16) -> Vec<(usize, u16)> {
-    let mut kept: Vec<usize> = (0..columns.len()).collect();
+/// Columns that fit into `wide`, with their widths, and the blanks between two: two, or one where that keeps more.
+fn fitting(columns: &[Column], wide: u16) -> (Vec<(usize, u16)>, u16) {
+    let (airy, close) = (kept(columns, wide, 2), kept(columns, wide, 1));
+    match close.len() > airy.len() {
+        true => (close, 1),
+        false => (airy, 2),
+    }
+}
+
+fn kept(columns: &[Column], wide: u16, gap: u16) -> Vec<(usize, u16)> {
+    let mut kept: Vec<usize> = (0..columns.len())
+        .filter(|&c| !columns[c].is_hidden())
+        .collect();
     let need = |kept: &[usize]| -> u16 {
         let own: u16 = kept
             .iter()
@@ -79,7 +97,7 @@ fn fitting(columns: &[Column], wide: u16) -> Vec<(usize, u16)> {
                 }
             })
             .sum();
-        own + GAP * (kept.len() as u16).saturating_sub(1)
+        own + gap * (kept.len() as u16).saturating_sub(1)
     };
     while need(&kept) > wide {
         let most = kept
@@ -120,7 +138,8 @@ pub fn render(
     if area.height == 0 || area.width == 0 {
         return;
     }
-    let fit = fitting(columns, area.width);
+    let (fit, gap) = fitting(columns, area.width);
+    let gap = || Span::raw(" ".repeat(gap.into()));
     let mut head = Vec::new();
     for (at, &(c, wide)) in fit.iter().enumerate() {
         let mark = if sorted == Some(c) { "▾" } else { "" };
@@ -128,7 +147,7 @@ pub fn render(
         let title = set(&title, wide as usize, columns[c].right);
         head.push(Span::styled(title, theme[Role::Column]));
         if at + 1 < fit.len() {
-            head.push(Span::raw(" ".repeat(GAP as usize)));
+            head.push(gap());
         }
     }
     super::put(area, 0, Line::from(head), buf);
@@ -145,7 +164,7 @@ pub fn render(
                 draw(cell, wide as usize, columns[c].right, theme, &mut spans);
             }
             if at + 1 < fit.len() {
-                spans.push(Span::raw(" ".repeat(GAP as usize)));
+                spans.push(gap());
             }
         }
         super::put(body, line as u16, Line::from(spans), buf);
@@ -204,9 +223,13 @@ mod tests {
             Column::right("bytes", 8, 1),
         ];
         let kept = |wide| fitting(&columns, wide);
-        assert_eq!(kept(50), [(0, 30), (1, 8), (2, 8)]);
-        assert_eq!(kept(30), [(0, 20), (2, 8)]);
-        assert_eq!(kept(20), [(0, 20)]);
-        assert_eq!(kept(5), [(0, 14)]);
+        assert_eq!(kept(50), (vec![(0, 30), (1, 8), (2, 8)], 2));
+        assert_eq!(kept(32), (vec![(0, 14), (1, 8), (2, 8)], 1));
+        assert_eq!(kept(30), (vec![(0, 20), (2, 8)], 2));
+        assert_eq!(kept(20), (vec![(0, 20)], 2));
+        assert_eq!(kept(5), (vec![(0, 14)], 2));
+        let mut hidden = columns;
+        hidden[1].hide();
+        assert_eq!(fitting(&hidden, 50), (vec![(0, 40), (2, 8)], 2));
     }
 }

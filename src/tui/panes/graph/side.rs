@@ -95,13 +95,17 @@ impl Side<'_> {
             }
             Item::Scope(id) => {
                 let scope = self.seen.hierarchy.scope(id);
-                let path = text::fit_end(&scope.path, self.wide);
+                let name = match scope.path.as_str() {
+                    "" => &scope.label,
+                    path => path,
+                };
+                let path = text::fit_end(name, self.wide);
                 self.facts.line(Line::styled(path, theme[Role::Text]));
                 self.facts
                     .add(theme, "holds", format!("{} operators", scope.ops));
                 if let Some(times) = scope.repeat {
                     self.facts
-                        .add(theme, "repeats", format!("{times} equal blocks"));
+                        .add(theme, "repeats", format!("{times} × the same"));
                 }
                 self.operators(item);
             }

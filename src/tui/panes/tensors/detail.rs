@@ -56,11 +56,14 @@ impl TensorsPane {
             }
             _ => String::new(),
         };
-        facts.add(
-            theme,
-            "shape",
-            format!("{} {}{elements}", row.dtype, row.shape),
-        );
+        let words = format!("{} {}{elements}", row.dtype, row.shape);
+        match width(&words) + 9 <= wide || elements.is_empty() {
+            true => facts.add(theme, "shape", words),
+            false => {
+                facts.add(theme, "shape", format!("{} {}", row.dtype, row.shape));
+                facts.add(theme, "holds", elements.trim_start().to_owned());
+            }
+        }
         let of_all = text::percent(row.share);
         facts.add(
             theme,

@@ -9,13 +9,13 @@ use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Place, Statistics, TensorRow, Use};
 use crate::error::Error;
 use crate::format::npy;
-use crate::model::{Model, Quantization, Tensor, Value};
+use crate::model::{Model, Quantization, QuantizationDetails, Tensor, Value};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, width};
 use crate::tui::text;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Role;
 use crate::tui::widgets::grid::{self, Corner};
 use crate::tui::widgets::table::{Cell, Column};
 use crate::tui::widgets::{self, Rows, Split, inside, panel, panel_note, put, table};
@@ -35,6 +35,27 @@ pub struct Listed {
     pub uses: std::collections::HashMap<Place, Vec<Use>>,
     /// Of each row the share of values that are zero, once counted.
     pub zeros: Vec<Option<f64>>,
+    /// Columns of the longest type and shape.
+    pub widest: (u16, u16),
+}
+
+impl Listed {
+    fn new(model: &Model) -> Listed {
+        let rows = analysis::tensors(model);
+        let longest = |cells: fn(&TensorRow) -> String| {
+            let all = rows.iter().map(|row| width(&cells(row)));
+            all.max().unwrap_or(0) as u16
+        };
+        Listed {
+            widest: (
+                longest(|row| row.dtype.to_string()),
+                longest(|row| row.shape.to_string()),
+            ),
+            uses: analysis::uses(model),
+            zeros: Vec::new(),
+            rows,
+        }
+    }
 }
 
 /// How the values are shown.
@@ -101,14 +122,16 @@ const COUNT_AT_ONCE: u64 = 256 << 20;
 
 const COLUMNS: [Column; 8] = [
     Column::flexible("name", 22),
-    Column::left("dtype", 8, 3),
+    Column::left("dtype", 8, 2),
     Column::left("shape", 12, 1),
     Column::right("bytes", 8, 0),
-    Column::right("share", 6, 2),
-    Column::left("", 5, 6),
-    Column::right("zeros", 6, 4),
-    Column::left("quantization", 18, 5),
+    Column::right("share", 5, 4),
+    Column::left("", 4, 6),
+    Column::right("zeros", 5, 5),
+    Column::left("quantization", 13, 3),
 ];
+/// Columns that shapes get at most.
+const LONGEST_SHAPE: u16 = 13;
 
 impl TensorsPane {
     pub fn new(_model: &Arc<Model>) -> TensorsPane {
@@ -155,9 +178,10 @@ impl TensorsPane {
         let rows = &listed.rows;
         self.shown = (0..rows.len()).filter(|&at| fits(&rows[at])).collect();
         match self.order {
+            // What the saver keeps for itself is looked for last.
             Order::Bytes => self
                 .shown
-                .sort_by_key(|&at| std::cmp::Reverse(rows[at].bytes)),
+                .sort_by_key(|&at| (rows[at].bookkeeping, std::cmp::Reverse(rows[at].bytes))),
             Order::Name => self.shown.sort_by(|&a, &b| rows[a].name.cmp(&rows[b].name)),
             Order::Dtype => self.shown.sort_by_key(|&at| rows[at].dtype),
             Order::Zeros => self.shown.sort_by(|&a, &b| {
@@ -354,11 +378,7 @@ impl Pane for TensorsPane {
         if self.listed.is_none() {
             let model = cx.model.clone();
             cx.job("list", "listing tensors", move |_| {
-                Ok(Output::Tensors(Box::new(Listed {
-                    rows: analysis::tensors(&model),
-                    uses: analysis::uses(&model),
-                    zeros: Vec::new(),
-                })))
+                Ok(Output::Tensors(Box::new(Listed::new(&model))))
             });
             return;
         }
@@ -512,11 +532,11 @@ impl Pane for TensorsPane {
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let share = if area.width >= 110 { 64 } else { 57 };
+        let share = if area.width >= 110 { 70 } else { 57 };
         let (list, detail) = self.split.areas(area, share);
         self.detail.replace(detail);
         if !list.is_empty() {
-            self.render_list(list, buf, view.theme);
+            self.render_list(list, buf, view);
         }
         if !detail.is_empty() {
             self.render_detail(detail, buf, view);
@@ -525,7 +545,8 @@ impl Pane for TensorsPane {
 }
 
 impl TensorsPane {
-    fn render_list(&self, area: Rect, buf: &mut Buffer, theme: &Theme) {
+    fn render_list(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
         let focused = !self.split.detail;
         let inner = panel("Tensors", area, buf, theme, focused);
         let Some(listed) = &self.listed else {
@@ -548,10 +569,7 @@ impl TensorsPane {
             return;
         }
         let most = listed.rows.iter().map(|r| r.share).fold(1e-9, f64::max);
-        let mut columns = COLUMNS;
-        if inner.width < 50 {
-            columns[0].least = 17;
-        }
+        let columns = columns(listed, inner.width);
         table::render(
             inner,
             buf,
@@ -563,7 +581,13 @@ impl TensorsPane {
                 let row = &listed.rows[self.shown[at]];
                 let zeros = listed.zeros.get(self.shown[at]).copied().flatten();
                 vec![
-                    Cell::Name(text::clean(&row.name), theme[Role::Text]),
+                    Cell::Name(
+                        text::clean(&row.name),
+                        match row.bookkeeping {
+                            true => theme[Role::Dim],
+                            false => theme[Role::Text],
+                        },
+                    ),
                     Cell::Text(row.dtype.to_string(), theme[Role::Dim]),
                     Cell::Text(row.shape.to_string(), theme[Role::Number]),
                     if row.shared {
@@ -571,23 +595,66 @@ impl TensorsPane {
                     } else {
                         Cell::Text(text::bytes(row.bytes), theme[Role::Number])
                     },
-                    Cell::Text(text::percent(row.share), theme[Role::Dim]),
+                    Cell::Text(share_of(row.share), theme[Role::Dim]),
                     Cell::Bar(row.share / most),
                     match zeros {
                         Some(share) if share > 0.0 => {
-                            Cell::Text(text::percent(share), theme[Role::Number])
+                            Cell::Text(share_of(share), theme[Role::Number])
                         }
                         Some(_) => Cell::Text("–".to_owned(), theme[Role::Border]),
                         None => Cell::Text(String::new(), theme[Role::Dim]),
                     },
                     Cell::Text(
-                        row.quantization.clone().unwrap_or_default(),
+                        quantization(view.model, &row.place)
+                            .and_then(in_brief)
+                            .unwrap_or_default(),
                         theme[Role::Quantize],
                     ),
                 ]
             },
         );
         self.rows.scrollbar(self.shown.len(), area, buf, theme);
+    }
+}
+
+/// As wide as what stands in them; without what would stay empty.
+fn columns(listed: &Listed, wide: u16) -> [Column; 8] {
+    let mut columns = COLUMNS;
+    columns[1].width = listed.widest.0.clamp(5, 10);
+    columns[2].width = listed.widest.1.clamp(6, LONGEST_SHAPE);
+    if wide < 50 {
+        columns[0].least = 17;
+        columns[2].width = columns[2].width.min(12);
+    }
+    if !listed.rows.iter().any(|row| row.quantization.is_some()) {
+        columns[7].hide();
+    }
+    columns
+}
+
+/// In five columns.
+fn share_of(share: f64) -> String {
+    let words = text::percent(share);
+    words
+        .strip_suffix(".0%")
+        .filter(|w| w.len() > 2)
+        .map_or(words.clone(), |w| format!("{w}%"))
+}
+
+/// How values are quantized, for a narrow column: `0.00784 z -3`, `32 on axis 0`.
+fn in_brief(quantization: &Quantization) -> Option<String> {
+    let short = |scale: f32| text::number(f64::from(scale), 7);
+    match quantization.single() {
+        Some((scale, 0)) => Some(format!("×{}", short(scale))),
+        Some((scale, zero)) => Some(format!("×{} z {zero}", short(scale))),
+        None => match (&quantization.details, quantization.scale.len()) {
+            (QuantizationDetails::None, 1..) => Some(format!(
+                "{} on axis {}",
+                quantization.scale.len(),
+                quantization.dimension
+            )),
+            _ => analysis::quantization_text(quantization),
+        },
     }
 }
 

@@ -27,6 +27,7 @@ impl TreePane {
             model,
             theme,
             wide: usize::from(area.width),
+            figures: Figures::fitting(area.width.into()),
         }
         .of(&window);
         let selected = match self.split.detail {
@@ -69,6 +70,7 @@ struct Items<'a> {
     theme: &'a Theme,
     /// Columns that a row has.
     wide: usize,
+    figures: Figures,
 }
 
 impl Items<'_> {
@@ -94,7 +96,7 @@ impl Items<'_> {
                     rows.next();
                     let Some(row) = row else { continue };
                     let wide = self.wide.saturating_sub(2 * depth + 2);
-                    let line = row_line(&row, wide, self.theme);
+                    let line = row_line(&row, wide, &self.figures, self.theme);
                     (row.id, line, row.branch)
                 }
             };
@@ -146,20 +148,71 @@ fn swap_cells(one: &mut Buffer, other: &mut Buffer) {
     }
 }
 
-fn row_line(row: &Row, wide: usize, theme: &Theme) -> Line<'static> {
-    const ITEMS: usize = 7;
-    const BYTES: usize = 10;
-    const MACS: usize = 10;
-    let numbers = if wide >= 56 {
-        ITEMS + BYTES + MACS
-    } else if wide >= 40 {
-        ITEMS + BYTES
-    } else if wide >= 24 {
-        BYTES
-    } else {
-        0
-    };
-    let room = wide.saturating_sub(numbers);
+/// Columns of the screen for the figures at the right end of every row, each with a blank before it.
+pub(super) struct Figures {
+    items: usize,
+    bytes: usize,
+    macs: usize,
+}
+
+impl Figures {
+    /// Those that leave room for names in a list so wide.
+    pub(super) fn fitting(wide: usize) -> Figures {
+        let (items, bytes, macs) = match wide {
+            64.. => (9, 10, 10),
+            40.. => (7, 8, 7),
+            30.. => (0, 8, 7),
+            24.. => (0, 8, 0),
+            _ => (0, 0, 0),
+        };
+        Figures { items, bytes, macs }
+    }
+
+    fn width(&self) -> usize {
+        self.items + self.bytes + self.macs
+    }
+
+    /// Puts what each column is onto the upper border.
+    pub(super) fn titles(&self, area: Rect, buf: &mut Buffer, theme: &Theme) {
+        let border = area.right().saturating_sub(1);
+        let mut right = border;
+        let columns = [
+            ("MAC", self.macs),
+            ("bytes", self.bytes),
+            ("ops", self.items),
+        ];
+        for (title, wide) in columns.into_iter().filter(|(_, wide)| *wide > 0) {
+            let x = right.saturating_sub(title.len() as u16 + 1);
+            let after = if right < border { " " } else { "" };
+            let words = format!(" {title}{after}");
+            buf.set_string(x, area.y, words, theme[Role::Column]);
+            right = right.saturating_sub(wide as u16);
+        }
+    }
+
+    fn spans(&self, row: &Row, theme: &Theme) -> [Span<'static>; 3] {
+        let column = |count: u64, words: String, wide: usize, role: Role| {
+            let words = if count == 0 { "" } else { &words };
+            // The blank before it stays even where the figure is cut.
+            let words = text::fit(words, wide.saturating_sub(1));
+            Span::styled(text::right(&words, wide), theme[role])
+        };
+        let items = row.items as u64;
+        let count = match items {
+            100_000.. if self.items < 9 => text::short(items),
+            _ => text::count(items),
+        };
+        [
+            column(items, count, self.items, Role::Dim),
+            column(row.bytes, text::bytes(row.bytes), self.bytes, Role::Number),
+            column(row.macs, text::short(row.macs), self.macs, Role::Number),
+        ]
+    }
+}
+
+/// A row in `wide` columns; names give way, figures stay under one another.
+fn row_line(row: &Row, wide: usize, figures: &Figures, theme: &Theme) -> Line<'static> {
+    let room = wide.saturating_sub(figures.width());
     let op = row
         .op
         .as_ref()
@@ -175,42 +228,26 @@ fn row_line(row: &Row, wide: usize, theme: &Theme) -> Line<'static> {
     } else {
         format!("{op}  {}", row.note)
     };
-    let label = text::fit_end(&text::clean(&row.label), room.saturating_sub(2));
+    let label = text::fit_end(&text::clean(&row.label), room.saturating_sub(1));
     let used = crate::tui::term::width(&label);
-    let note = text::left(
-        &text::fit(&note, room.saturating_sub(used + 3)),
-        room.saturating_sub(used + 2),
-    );
+    // A note of which only a few letters would be left says nothing.
+    let left = room.saturating_sub(used + 2);
+    let note = match left {
+        0..4 if crate::tui::term::width(&note) > left => String::new(),
+        _ => text::fit(&note, left),
+    };
+    let note = match note.is_empty() {
+        true => note,
+        false => format!("  {note}"),
+    };
     let mut spans = vec![
         Span::styled(label, style),
-        Span::styled(format!("  {note}"), theme[Role::Dim]),
+        Span::styled(
+            text::left(&note, room.saturating_sub(used)),
+            theme[Role::Dim],
+        ),
     ];
-    if numbers > BYTES {
-        let items = if row.items > 0 {
-            text::count(row.items as u64)
-        } else {
-            String::new()
-        };
-        spans.push(Span::styled(text::right(&items, ITEMS), theme[Role::Dim]));
-    }
-    if numbers > 0 {
-        let bytes = if row.bytes > 0 {
-            text::bytes(row.bytes)
-        } else {
-            String::new()
-        };
-        spans.push(Span::styled(
-            text::right(&bytes, BYTES),
-            theme[Role::Number],
-        ));
-    }
-    if numbers > ITEMS + BYTES {
-        let macs = match row.macs {
-            0 => String::new(),
-            n => text::short(n),
-        };
-        spans.push(Span::styled(text::right(&macs, MACS), theme[Role::Number]));
-    }
+    spans.extend(figures.spans(row, theme));
     Line::from(spans)
 }
 
@@ -302,6 +339,7 @@ mod tests {
                 model: &model,
                 theme: &theme,
                 wide: 80,
+                figures: Figures::fitting(80),
             }
             .of(&window);
             let depth = window[0].above.len();

@@ -15,19 +15,19 @@ use std::sync::Arc;
 
 use tui_tree_widget::TreeState;
 
+use self::draw::Figures;
 use self::levels::Levels;
 use self::rows::{Id, Told};
 use self::visible::Branch;
 use super::overview::all_costs;
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::model::Model;
+use crate::model::{GraphKind, Model};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs;
 use crate::tui::term::{Buffer, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
-use crate::tui::theme::Role;
-use crate::tui::widgets::{Split, inside, panel, panel_note};
+use crate::tui::widgets::{Split, inside, panel};
 
 /// What is done when the rows that a job looks for are there.
 enum Waiting {
@@ -92,9 +92,44 @@ impl TreePane {
                     pane.unfold(&path);
                 }
             }
+            pane.open_served(model, &first);
             pane.stand_on(&first);
         }
         pane
+    }
+
+    /// Opens the graph that the first signature runs, unless that only calls a function or the rest would go out of
+    /// sight.
+    fn open_served(&mut self, model: &Model, first: &[Id]) {
+        const ROWS: usize = 32;
+        const OPERATORS: usize = 2_000;
+        let Some(meta) = model.meta_graphs.first() else {
+            return;
+        };
+        let graph = meta.signatures.first().map_or(0, |s| s.graph);
+        let Some(found) = meta.graphs.get(graph) else {
+            return;
+        };
+        let calls = |op: &str| op.ends_with("PartitionedCall");
+        if found.kind == GraphKind::Function
+            || found.nodes.len() > OPERATORS
+            || found.nodes.iter().any(|n| calls(&n.op))
+        {
+            return;
+        }
+        let mut path = [first, &[Id::Graph(0, graph)]].concat();
+        while path.last().is_some_and(|id| self.levels.build(model, id))
+            && (1..=ROWS).contains(&self.levels.below(&path).len())
+        {
+            self.unfold(&path);
+            let below = self.levels.below(&path);
+            let only = match below.len() {
+                1 if below.is_branch(0) => self.levels.id(below, 0),
+                _ => None,
+            };
+            let Some(only) = only else { break };
+            path.push(only);
+        }
     }
 
     /// Opens a row, now or when a job has found what is below it.
@@ -313,14 +348,12 @@ impl Pane for TreePane {
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
-        let (list, detail) = self.split.areas(area, 62);
+        let (list, detail) = self
+            .split
+            .areas(area, if area.width < 100 { 65 } else { 62 });
         if !list.is_empty() {
             let inner = panel("Tree", list, buf, theme, !self.split.detail);
-            let columns = match inner.width {
-                ..60 => "operators · bytes",
-                _ => "operators · bytes · MAC",
-            };
-            panel_note(columns, list, buf, theme[Role::Column]);
+            Figures::fitting(inner.width.into()).titles(list, buf, theme);
             self.render_rows(inner, buf, view.model, theme);
         }
         if !detail.is_empty() {

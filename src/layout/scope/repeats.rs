@@ -1,0 +1,661 @@
+//! Equal blocks that follow one another become one scope with a count.
+//!
+//! Blocks are found by what they are made of, not by their names: a run of siblings in which everything is equal to
+//! what stands one period further on, in operator, attributes, weights and wiring, and in which each block takes from
+//! the one before. Time is about linear in the number of siblings.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::{Hierarchy, Item, Scope, ScopeId};
+use crate::model::{Attr, Attrs, Graph, Node, NodeId, ValueId};
+use crate::ops::{Family, family};
+
+/// Fewer equal blocks stay as they are.
+const LEAST_TIMES: usize = 3;
+/// The same for single operators: three of them are seen at a glance.
+const LEAST_SINGLE: usize = 4;
+/// Longest block, in siblings.
+const LONGEST: usize = 512;
+/// Later siblings of the same kind that are tried as the beginning of the second block.
+const TRIED: usize = 24;
+/// Comparisons per sibling before the search gives up: only made-up graphs need them all.
+const STEPS: usize = 256;
+
+/// Where an item takes data from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Source {
+    /// A sibling, and which of its values.
+    Sibling(Item, ValueId),
+    /// Something outside of the scope that both are in.
+    Outside(ValueId),
+}
+
+/// What every item is made of and takes.
+struct Survey {
+    /// Nodes, then scopes.
+    kinds: Vec<u64>,
+    sources: Vec<Vec<Source>>,
+    /// The same for equal outputs of equal operators.
+    ports: Vec<u32>,
+    nodes: usize,
+}
+
+impl Survey {
+    fn slot(&self, item: Item) -> Option<usize> {
+        match item {
+            Item::Node(id) => Some(id.index()),
+            Item::Scope(id) => Some(self.nodes + id.index()),
+            Item::Input(_) | Item::Output(_) => None,
+        }
+    }
+
+    fn of(hierarchy: &Hierarchy, graph: &Graph, orders: &[Vec<Item>]) -> Survey {
+        let nodes = graph.nodes.len();
+        let mut survey = Survey {
+            kinds: vec![0; nodes + hierarchy.scopes.len()],
+            sources: vec![Vec::new(); nodes + hierarchy.scopes.len()],
+            ports: vec![0; graph.values.len()],
+            nodes,
+        };
+        for id in graph.node_ids() {
+            for (port, value) in graph.node(id).outputs.iter().enumerate() {
+                survey.ports[value.index()] = port as u32;
+            }
+            if hierarchy.contains(Item::Node(id)) {
+                survey.kinds[id.index()] = kind_of(hierarchy, graph, graph.node(id));
+            }
+        }
+        survey.wire(hierarchy, graph);
+        // Children come after their parents.
+        for index in (0..hierarchy.scopes.len()).rev() {
+            survey.kinds[nodes + index] = survey.kind_of_scope(&orders[index]);
+        }
+        survey
+    }
+
+    /// What each item takes, in the order in which its operators run and take it.
+    fn wire(&mut self, hierarchy: &Hierarchy, graph: &Graph) {
+        let mut depths = Vec::with_capacity(hierarchy.scopes.len());
+        for scope in &hierarchy.scopes {
+            let above = scope.parent.and_then(|p| depths.get(p.index()));
+            depths.push(above.map_or(0, |d: &usize| d + 1));
+        }
+        let mut order: Vec<NodeId> = graph.node_ids().collect();
+        order.retain(|id| hierarchy.contains(Item::Node(*id)));
+        order.sort_by_key(|id| hierarchy.position[id.index()]);
+        for id in order {
+            for &value in graph.node(id).inputs.iter().flatten() {
+                if hierarchy.weights.is_value(value) {
+                    continue;
+                }
+                let from = graph
+                    .value(value)
+                    .producer
+                    .map(|(node, _)| Item::Node(node));
+                let from = from.filter(|item| hierarchy.contains(*item));
+                let mut item = Item::Node(id);
+                while let Some(around) = hierarchy.parent(item) {
+                    let depth = depths[around.index()];
+                    let sibling = from.and_then(|f| below(hierarchy, &depths, f, (around, depth)));
+                    let source = match sibling {
+                        Some(sibling) => Source::Sibling(sibling, value),
+                        None => Source::Outside(value),
+                    };
+                    if let Some(slot) = self.slot(item) {
+                        self.sources[slot].push(source);
+                    }
+                    if sibling.is_some() {
+                        break;
+                    }
+                    item = Item::Scope(around);
+                }
+            }
+        }
+    }
+
+    fn kind_of_scope(&self, order: &[Item]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let places: HashMap<Item, usize> = order.iter().enumerate().map(|(i, s)| (*s, i)).collect();
+        // Values from outside by the order in which they are first taken.
+        let mut taken: HashMap<ValueId, usize> = HashMap::new();
+        for slot in order.iter().filter_map(|item| self.slot(*item)) {
+            (self.kinds[slot], self.sources[slot].len()).hash(&mut hasher);
+            for source in &self.sources[slot] {
+                match *source {
+                    Source::Sibling(from, value) => {
+                        (0, places.get(&from), self.ports[value.index()]).hash(&mut hasher);
+                    }
+                    Source::Outside(value) => {
+                        let next = taken.len();
+                        (1, *taken.entry(value).or_insert(next)).hash(&mut hasher);
+                    }
+                }
+            }
+        }
+        hasher.finish()
+    }
+}
+
+/// The child of `around` that `item` is or is in.
+fn below(
+    hierarchy: &Hierarchy,
+    depths: &[usize],
+    item: Item,
+    (around, depth): (ScopeId, usize),
+) -> Option<Item> {
+    let mut at = item;
+    loop {
+        let parent = hierarchy.parent(at)?;
+        if parent == around {
+            return Some(at);
+        }
+        if depths[parent.index()] <= depth {
+            return None;
+        }
+        at = Item::Scope(parent);
+    }
+}
+
+/// The same for operators that do the same with weights in the same places.
+fn kind_of(hierarchy: &Hierarchy, graph: &Graph, node: &Node) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    node.op_label().hash(&mut hasher);
+    node.outputs.len().hash(&mut hasher);
+    for input in &node.inputs {
+        let part = input.map(|value| {
+            let at = graph.value(value);
+            (hierarchy.weights.is_value(value), at.dtype)
+        });
+        part.hash(&mut hasher);
+    }
+    hash_attrs(&node.attrs, &mut hasher);
+    hasher.finish()
+}
+
+fn hash_attrs(attrs: &Attrs, hasher: &mut impl Hasher) {
+    // What an object is called says nothing about what it does.
+    let telling =
+        |name: &str| !name.starts_with('_') && !matches!(name, "shared_name" | "container");
+    for (name, attr) in attrs.iter().filter(|(name, _)| telling(name)) {
+        name.hash(hasher);
+        hash_attr(attr, hasher);
+    }
+}
+
+fn hash_attr(attr: &Attr, hasher: &mut impl Hasher) {
+    std::mem::discriminant(attr).hash(hasher);
+    match attr {
+        Attr::Int(v) => v.hash(hasher),
+        Attr::Float(v) => v.to_bits().hash(hasher),
+        Attr::Bool(v) => v.hash(hasher),
+        Attr::Bytes(v) => v.hash(hasher),
+        Attr::Type(v) => v.hash(hasher),
+        Attr::Shape(v) => v.0.hash(hasher),
+        Attr::Tensor { dtype, shape, .. } => (dtype, &shape.0).hash(hasher),
+        Attr::Enum { value, .. } => value.hash(hasher),
+        Attr::List(list) => list.iter().for_each(|attr| hash_attr(attr, hasher)),
+        Attr::Func { name, attrs } | Attr::Table { name, attrs } => {
+            name.hash(hasher);
+            hash_attrs(attrs, hasher);
+        }
+        Attr::Opaque(name) => name.hash(hasher),
+    }
+}
+
+/// Equal blocks among siblings: `times` of them, `period` siblings each, from the one at `from` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    from: usize,
+    period: usize,
+    times: usize,
+}
+
+impl Run {
+    fn end(&self) -> usize {
+        self.from + self.period * self.times
+    }
+}
+
+/// A source as the search sees it: the place of a sibling among those in the row, or one value for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Taken {
+    At(usize, u32),
+    Else(ValueId),
+}
+
+/// Siblings in the order in which data flows.
+struct Siblings {
+    keys: Vec<u64>,
+    taken: Vec<Vec<Taken>>,
+    /// Whether a block may well begin with it.
+    begins: Vec<bool>,
+    single: Vec<bool>,
+}
+
+impl Siblings {
+    fn new(graph: &Graph, survey: &Survey, order: &[Item]) -> Siblings {
+        let places: HashMap<Item, usize> = order.iter().enumerate().map(|(i, s)| (*s, i)).collect();
+        let slots: Vec<usize> = order.iter().filter_map(|i| survey.slot(*i)).collect();
+        let taken = |slot: &usize| -> Vec<Taken> {
+            let found = survey.sources[*slot].iter().map(|source| match *source {
+                Source::Sibling(from, value) => match places.get(&from) {
+                    Some(at) => Taken::At(*at, survey.ports[value.index()]),
+                    None => Taken::Else(value),
+                },
+                Source::Outside(value) => Taken::Else(value),
+            });
+            found.collect()
+        };
+        let begins = |item: &Item| match item {
+            Item::Node(id) => {
+                let op = &graph.node(*id).op;
+                matches!(family(graph.dialect, op), Family::Conv | Family::MatMul)
+            }
+            _ => true,
+        };
+        Siblings {
+            keys: slots.iter().map(|slot| survey.kinds[*slot]).collect(),
+            taken: slots.iter().map(taken).collect(),
+            begins: order.iter().map(begins).collect(),
+            single: order.iter().map(|i| matches!(i, Item::Node(_))).collect(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether a sibling is the same as the one a period further on: each source stands a period further on too, or
+    /// is one that both take from.
+    fn same(&self, at: usize, period: usize) -> bool {
+        let next = at + period;
+        next < self.len()
+            && self.keys[at] == self.keys[next]
+            && self.taken[at].len() == self.taken[next].len()
+            && self.taken[at]
+                .iter()
+                .zip(&self.taken[next])
+                .all(|pair| match pair {
+                    (Taken::At(a, out), Taken::At(b, other)) => {
+                        out == other && (a == b || *b == a + period)
+                    }
+                    (a, b) => a == b,
+                })
+    }
+
+    /// All runs, none of which overlap.
+    fn runs(&self, longest: usize) -> Vec<Run> {
+        let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (at, key) in self.keys.iter().enumerate() {
+            places.entry(*key).or_default().push(at);
+        }
+        // Of each period where the last stretch of equals that was walked ends.
+        let mut ends: HashMap<usize, usize> = HashMap::new();
+        let mut steps = STEPS * self.len();
+        let mut found = Vec::new();
+        let (mut at, mut free) = (0, 0);
+        while at < self.len() && steps > 0 {
+            let same = &places[&self.keys[at]];
+            let rank = same.partition_point(|other| *other <= at);
+            let mut best: Option<Run> = None;
+            for second in same[rank..].iter().take(TRIED) {
+                let period = second - at;
+                if period > longest {
+                    break;
+                }
+                let end = ends.entry(period).or_insert(at);
+                if *end <= at {
+                    *end = at;
+                    while steps > 0 && self.same(*end, period) {
+                        *end += 1;
+                        steps -= 1;
+                    }
+                }
+                let run = self.aligned((free, at), *end - at, period);
+                let covers = |run: &Run| run.times * run.period;
+                if let Some(run) = run.filter(|r| best.is_none_or(|b| covers(r) > covers(&b))) {
+                    best = Some(run);
+                }
+            }
+            match best {
+                Some(run) => {
+                    at = run.end();
+                    free = at;
+                    found.push(run);
+                }
+                None => at += 1,
+            }
+        }
+        found
+    }
+
+    /// The run in a stretch where `equal` siblings are the same as those a period further on, begun where the least
+    /// data passes from block to block. Nothing before `free` is taken.
+    fn aligned(&self, (free, from): (usize, usize), equal: usize, period: usize) -> Option<Run> {
+        let least = match period {
+            1 if self.single[from] => LEAST_SINGLE,
+            _ => LEAST_TIMES,
+        };
+        let whole = (equal + period) / period;
+        if whole + 1 < least {
+            return None;
+        }
+        let runs = (0..period.min(equal)).map(|shift| {
+            let from = from + shift;
+            let times = (equal + period - shift) / period;
+            match from >= free + period && self.leads(from, period) {
+                true => Run {
+                    from: from - period,
+                    period,
+                    times: times + 1,
+                },
+                false => Run {
+                    from,
+                    period,
+                    times,
+                },
+            }
+        });
+        let fit = runs.filter(|run| run.times >= least && run.times + 1 >= whole);
+        let valid = fit.filter(|run| self.is_chain(run));
+        valid.min_by_key(|run| {
+            let begins = self.begins[run.from];
+            (
+                self.passing(run),
+                !begins,
+                std::cmp::Reverse(run.times),
+                run.from,
+            )
+        })
+    }
+
+    /// Whether what stands before the block at `second` is such a block too. The first one of a run may take from
+    /// anywhere what the others take from the one before.
+    fn leads(&self, second: usize, period: usize) -> bool {
+        let first = second - period;
+        let mut given: HashMap<Taken, Taken> = HashMap::new();
+        (first..second).all(|at| {
+            let (here, there) = (&self.taken[at], &self.taken[at + period]);
+            self.keys[at] == self.keys[at + period]
+                && here.len() == there.len()
+                && here.iter().zip(there).all(|(a, b)| match (*a, *b) {
+                    (Taken::At(a, out), Taken::At(b, other)) if b == a + period => out == other,
+                    (a, b) if a == b => true,
+                    (Taken::At(a, _), _) if a >= first => false,
+                    (a, Taken::At(b, out)) if (first..second).contains(&b) => {
+                        *given.entry(Taken::At(b, out)).or_insert(a) == a
+                    }
+                    _ => false,
+                })
+        })
+    }
+
+    /// Whether the second block takes from the first, and what all take comes from before the run.
+    fn is_chain(&self, run: &Run) -> bool {
+        let second = run.from + run.period;
+        let first = run.from..second;
+        let feeds = |at: usize| {
+            let sources = self.taken[at].iter();
+            sources
+                .filter_map(|t| match t {
+                    Taken::At(source, _) => Some(*source),
+                    Taken::Else(_) => None,
+                })
+                .any(|source| first.contains(&source))
+        };
+        let shared_before = |at: usize| {
+            let pairs = self.taken[at].iter().zip(&self.taken[at + run.period]);
+            pairs.filter(|(a, b)| a == b).all(|(a, _)| match a {
+                Taken::At(source, _) => *source < run.from,
+                Taken::Else(_) => true,
+            })
+        };
+        (second..second + run.period).any(feeds)
+            && (run.from..run.end() - run.period).all(shared_before)
+    }
+
+    /// Values that pass from the first block to the second.
+    fn passing(&self, run: &Run) -> usize {
+        let second = run.from + run.period;
+        let mut seen = HashSet::new();
+        for at in second..second + run.period {
+            for taken in &self.taken[at] {
+                if let Taken::At(source, out) = taken
+                    && (run.from..second).contains(source)
+                {
+                    seen.insert((*source, *out));
+                }
+            }
+        }
+        seen.len()
+    }
+}
+
+impl Hierarchy {
+    /// Runs of equal blocks become one scope each.
+    pub(super) fn group_repeats(&mut self, graph: &Graph) {
+        let mut orders = self.orders();
+        let survey = Survey::of(self, graph, &orders);
+        for (index, order) in orders.iter_mut().enumerate() {
+            let here = ScopeId(index as u32);
+            let is_scope = |item: &Item| matches!(item, Item::Scope(_));
+            // Scopes first, whatever stands between them.
+            let scopes: Vec<Item> = order.iter().copied().filter(is_scope).collect();
+            let grouped = self.group_in(here, (graph, &survey), &scopes, 1);
+            order.retain(|item| !grouped.contains(item));
+            // What stands left and right of a group that went out follows nothing.
+            if grouped.is_empty() {
+                self.group_in(here, (graph, &survey), order, LONGEST);
+            }
+        }
+    }
+
+    /// The children of every scope in the order in which data flows, without inputs and outputs.
+    fn orders(&self) -> Vec<Vec<Item>> {
+        let mut last = vec![0; self.scopes.len()];
+        let mut orders = vec![Vec::new(); self.scopes.len()];
+        // Children come after their parents.
+        for index in (0..self.scopes.len()).rev() {
+            let position = |item: &Item| match item {
+                Item::Node(id) => self.position[id.index()],
+                Item::Scope(id) => last[id.index()],
+                Item::Input(_) | Item::Output(_) => 0,
+            };
+            let children = self.scopes[index].children.iter().copied();
+            let mut order: Vec<Item> = children
+                .filter(|item| matches!(item, Item::Node(_) | Item::Scope(_)))
+                .collect();
+            order.sort_by_cached_key(|item| (position(item), *item));
+            last[index] = order.last().map_or(0, position);
+            orders[index] = order;
+        }
+        orders
+    }
+
+    /// Groups the runs among `order`, which are children of `parent`; what went into a group.
+    fn group_in(
+        &mut self,
+        parent: ScopeId,
+        (graph, survey): (&Graph, &Survey),
+        order: &[Item],
+        longest: usize,
+    ) -> HashSet<Item> {
+        let mut grouped = HashSet::new();
+        if order.len() < LEAST_TIMES {
+            return grouped;
+        }
+        let siblings = Siblings::new(graph, survey, order);
+        for run in siblings.runs(longest) {
+            let inside = &order[run.from..run.end()];
+            grouped.extend(inside);
+            let blocks: Vec<&[Item]> = inside.chunks(run.period).collect();
+            self.group(parent, graph, &blocks);
+        }
+        grouped
+    }
+
+    fn group(&mut self, parent: ScopeId, graph: &Graph, blocks: &[&[Item]]) {
+        let path = self.scope(parent).path.clone();
+        let names: Vec<String> = blocks
+            .iter()
+            .map(|b| self.common_name(graph, &path, b))
+            .collect();
+        let distinct = names.iter().collect::<HashSet<_>>().len() == names.len();
+        let named = distinct && names.iter().all(|name| !name.is_empty());
+        let made_of = self.operators_of(graph, blocks.first().copied().unwrap_or_default());
+        let alone = matches!(blocks.first(), Some([Item::Node(_)]));
+        let label = match (names.first(), names.last()) {
+            (Some(first), Some(last)) if named && !alone => from_to(first, last),
+            _ => made_of,
+        };
+        let inside: HashSet<Item> = blocks.iter().flat_map(|b| b.iter().copied()).collect();
+        let children = &mut self.scopes[parent.index()].children;
+        let group = match parent != ScopeId::ROOT && inside.len() == children.len() {
+            // Nothing stands beside the blocks: the scope around them is the group.
+            true => {
+                children.clear();
+                self.scopes[parent.index()].ops = 0;
+                self.scopes[parent.index()].repeat = Some(blocks.len());
+                parent
+            }
+            false => {
+                let first = children.iter().position(|child| inside.contains(child));
+                children.retain(|child| !inside.contains(child));
+                let first = first.unwrap_or(children.len());
+                let group = ScopeId(self.scopes.len() as u32);
+                self.scopes[parent.index()]
+                    .children
+                    .insert(first, Item::Scope(group));
+                self.insert(Scope {
+                    path: path.clone(),
+                    label,
+                    parent: Some(parent),
+                    children: Vec::new(),
+                    repeat: Some(blocks.len()),
+                    ops: 0,
+                })
+            }
+        };
+        for (at, (block, name)) in blocks.iter().zip(names).enumerate() {
+            let around = match block {
+                [_] => group,
+                _ => {
+                    let label = if named {
+                        name
+                    } else {
+                        format!("block {}", at + 1)
+                    };
+                    let around = self.insert(Scope {
+                        path: path.clone(),
+                        label,
+                        parent: Some(group),
+                        children: Vec::new(),
+                        repeat: None,
+                        ops: 0,
+                    });
+                    self.scopes[group.index()]
+                        .children
+                        .push(Item::Scope(around));
+                    around
+                }
+            };
+            for &item in *block {
+                match item {
+                    Item::Scope(id) => self.scopes[id.index()].parent = Some(around),
+                    leaf => {
+                        self.home.insert(leaf, around);
+                    }
+                }
+                let ops = match item {
+                    Item::Scope(id) => self.scope(id).ops,
+                    _ => 1,
+                };
+                self.scopes[around.index()].children.push(item);
+                self.scopes[around.index()].ops += ops;
+                if around != group {
+                    self.scopes[group.index()].ops += ops;
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, scope: Scope) -> ScopeId {
+        self.scopes.push(scope);
+        ScopeId(self.scopes.len() as u32 - 1)
+    }
+
+    /// What the names of a block's parts have in common: `block_3` of `block_3_conv` and `block_3_relu`.
+    fn common_name(&self, graph: &Graph, above: &str, block: &[Item]) -> String {
+        let name = |item: &Item| match *item {
+            Item::Scope(id) => self.scope(id).label.as_str(),
+            Item::Node(id) => {
+                let path = super::node_path(graph.dialect, graph.node(id));
+                path.strip_prefix(above)
+                    .unwrap_or(path)
+                    .trim_start_matches('/')
+            }
+            Item::Input(_) | Item::Output(_) => "",
+        };
+        let mut names = block.iter().map(name);
+        let first = names.next().unwrap_or_default();
+        let names: Vec<&str> = names.collect();
+        let shared = |a: &str, b: &str| -> usize {
+            let same = a
+                .char_indices()
+                .zip(b.chars())
+                .take_while(|((_, x), y)| x == y);
+            same.map(|((at, c), _)| at + c.len_utf8())
+                .last()
+                .unwrap_or(0)
+        };
+        let mut end = names
+            .iter()
+            .map(|n| shared(first, n))
+            .min()
+            .unwrap_or(first.len());
+        // Words and numbers stay whole.
+        let is_whole = |end: usize| {
+            let all = std::iter::once(&first).chain(&names);
+            all.filter_map(|name| name.get(end..))
+                .all(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+        };
+        while end > 0 && !(first.is_char_boundary(end) && is_whole(end)) {
+            end -= 1;
+        }
+        let apart = |c: char| !c.is_alphanumeric();
+        first
+            .get(..end)
+            .unwrap_or_default()
+            .trim_end_matches(apart)
+            .to_owned()
+    }
+
+    /// The first operators of a block: `DEPTHWISE_CONV_2D CONV_2D`.
+    fn operators_of(&self, graph: &Graph, block: &[Item]) -> String {
+        const NAMED: usize = 3;
+        let nodes: Vec<NodeId> = block.iter().flat_map(|item| self.nodes(*item)).collect();
+        let mut ops: Vec<&str> = nodes
+            .iter()
+            .map(|id| graph.node(*id).op_label())
+            .take(NAMED)
+            .collect();
+        if nodes.len() > NAMED {
+            ops.push("…");
+        }
+        ops.join(" ")
+    }
+}
+
+/// `layer_0 … layer_11`, or the first alone where that gets too long for a box.
+fn from_to(first: &str, last: &str) -> String {
+    const ROOM: usize = 24;
+    let both = format!("{first} … {last}");
+    match both.chars().count() <= ROOM {
+        true => both,
+        false => format!("{first} …"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
