@@ -1,10 +1,13 @@
 //! Writing to stdout and stderr without falling over a closed pipe.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::model::visible;
+use crate::model::visible::is_hidden;
 use crate::report::Style;
 
 /// Whether `stream` should get colours: a terminal, and nobody said `NO_COLOR`.
@@ -22,7 +25,43 @@ pub fn style() -> Style {
 
 /// Writes a report. That nobody reads on (`| head`) is no failure.
 pub fn text(text: &str) -> Result<()> {
-    bytes(text.as_bytes())
+    bytes(harmless(text).as_bytes())
+}
+
+/// The text with nothing for a terminal to obey but line ends and the colours of [`Style`]: names of a model are
+/// shown as they are read, and nothing that was overlooked does harm.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c != '\n' && is_hidden(c);
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    while let Some(at) = rest.find(obeyed) {
+        let (before, from) = rest.split_at(at);
+        shown.push_str(before);
+        let taken = match colour_length(from) {
+            Some(length) => {
+                shown.push_str(&from[..length]);
+                length
+            }
+            None => {
+                let hidden = from.chars().next().unwrap_or_default();
+                shown.extend(hidden.escape_default());
+                hidden.len_utf8()
+            }
+        };
+        rest = &from[taken..];
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+/// Bytes of the colour that the text begins with: `\x1b[`, digits, `m`.
+fn colour_length(text: &str) -> Option<usize> {
+    let code = text.strip_prefix("\x1b[")?;
+    let digits = code.bytes().take_while(u8::is_ascii_digit).count();
+    code[digits..].starts_with('m').then_some(digits + 3)
 }
 
 pub fn bytes(bytes: &[u8]) -> Result<()> {
@@ -40,7 +79,23 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::unsupported(format!("can't write the report as JSON: {e}")))?;
     text.push('\n');
-    self::text(&text)
+    bytes(escaped(&text).as_bytes())
+}
+
+/// JSON with what hides in its strings as escapes; the writer has done so with the first 32 characters.
+fn escaped(json: &str) -> Cow<'_, str> {
+    let hidden = |c: char| c != '\n' && is_hidden(c);
+    if !json.contains(hidden) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        match hidden(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+            false => text.push(c),
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// One paragraph on stderr.
@@ -54,6 +109,7 @@ pub fn note(text: &str) {
 }
 
 fn say(label: &str, colour: &str, text: &str) {
+    let text = visible(text);
     let stderr = io::stderr();
     let mut err = stderr.lock();
     // When stderr is gone too, nobody is left to tell.
@@ -62,4 +118,24 @@ fn say(label: &str, colour: &str, text: &str) {
     } else {
         writeln!(err, "{label}: {text}")
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_pass_and_commands_to_the_terminal_are_shown() {
+        let text = "\x1b[1mname\x1b[0m \x1b[2J\x1b]0;title\x07\u{9b}1m\u{202e}\r\nnext";
+        let shown = "\x1b[1mname\x1b[0m \\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}1m\\u{202e}\\r\nnext";
+        assert_eq!(harmless(text), shown);
+    }
+
+    #[test]
+    fn json_means_the_same_and_hides_nothing() {
+        let value = serde_json::json!({"a\u{9b}": "\u{7f}\u{202e}\u{e0041}ß"});
+        let text = escaped(&value.to_string()).into_owned();
+        assert!(!text.contains(is_hidden), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 }

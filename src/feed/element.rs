@@ -45,7 +45,7 @@ impl Scalar {
 }
 
 /// Bytes of the largest tensor that is filled from a word or a number; more is a damaged shape rather than a wish.
-const LARGEST: usize = 1 << 31;
+const LARGEST: usize = 1 << 26;
 
 /// A tensor of `dtype` with element `i` from `element(i)`. Where the type is an integer with one scale and zero
 /// point, a value with a point is a real number and gets quantized; whole numbers are the stored ones.
@@ -82,15 +82,18 @@ pub(super) fn build(
     let scale = quantization
         .and_then(Quantization::single)
         .filter(|(scale, _)| dtype.is_integer() && *scale > 0.0);
-    let mut bytes = Vec::with_capacity(count * size);
-    for i in 0..count {
+    let mut tensor = Tensor::zeros(dtype, shape)?;
+    let mut one = Vec::with_capacity(size);
+    for (i, slot) in tensor.bytes_mut().unwrap_or_default().chunks_exact_mut(size).enumerate() {
         let value = match (element(i), scale) {
             (Scalar::Float(v), Some((scale, zero))) => quantize(v, scale, zero, dtype),
             (value, _) => value,
         };
-        write(&value, dtype, &mut bytes)?;
+        one.clear();
+        write(&value, dtype, &mut one)?;
+        slot.copy_from_slice(&one);
     }
-    Tensor::from_bytes(dtype, shape, &bytes)
+    Ok(tensor)
 }
 
 /// round(v / scale) + zero point, held to the type's range; NaN becomes the zero point.

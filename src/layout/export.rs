@@ -9,6 +9,7 @@ use super::scene::{self, Detail};
 use super::scope::{Hierarchy, Item, Open, ScopeId};
 use super::weights::Origin;
 use crate::model::Graph;
+use crate::model::visible::is_hidden;
 use crate::ops::Family;
 
 /// How much of the graph is exported.
@@ -130,7 +131,11 @@ fn quoted(text: &str) -> String {
         match letter {
             '"' | '\\' => quoted.extend(['\\', letter]),
             '\n' => quoted.push_str("\\n"),
-            c if c.is_control() => quoted.push(' '),
+            // After a backslash of its own: the label shows it as it is written.
+            c if is_hidden(c) => {
+                quoted.push('\\');
+                quoted.extend(c.escape_default());
+            }
             c => quoted.push(c),
         }
     }

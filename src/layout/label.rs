@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthChar;
 
 use super::scope::{Hierarchy, Item, Scope, node_path};
-use crate::model::{Dialect, Graph, Node, NodeId, Value, ValueId};
+use crate::model::{Dialect, Graph, Node, NodeId, Value, ValueId, visible};
 use crate::ops::{Family, family};
 
 /// What stands on a box, in parts that are drawn differently.
@@ -127,7 +127,7 @@ fn scope(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
     Label {
         head: plain(&scope.label),
         tail: scope_tail(scope),
-        sub: sub.join(" "),
+        sub: plain(&sub.join(" ")),
         family: main.or(most).unwrap_or(Family::Other),
     }
 }
@@ -164,11 +164,9 @@ pub fn family_of(dialect: Dialect, node: &Node) -> Family {
     family(dialect, &node.op)
 }
 
-/// Without characters that would break a line.
+/// Without characters that would break a line or hide.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    visible(text).into_owned()
 }
 
 /// Columns that a text takes where characters of East Asia take two.

@@ -13,6 +13,7 @@ pub mod signature;
 pub mod sparse;
 pub mod tensor;
 pub mod variable;
+pub mod visible;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use signature::{Port, Signature};
 pub use sparse::{DimFormat, Sparse, SparseDim, SparseIndices, Sparsity};
 pub use tensor::{Element, Tensor};
 pub use variable::{Shard, Variable, VariableId, VariableRole, VariableSlice};
+pub use visible::visible;
 
 use crate::error::{Error, Result};
 

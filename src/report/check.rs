@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Style, human};
 use crate::analysis::{self, Check, Finding, Kind, Severity};
-use crate::model::Model;
+use crate::model::{Model, visible};
 
 /// What is found, with what it would spare.
 pub fn sentence(finding: &Finding) -> String {
@@ -25,7 +25,7 @@ pub fn findings_text(findings: &[Finding], style: Style) -> String {
             Severity::Note => "!".to_owned(),
             Severity::Bad => style.bad("✘"),
         };
-        let _ = writeln!(out, "  {mark} {}", sentence(finding));
+        let _ = writeln!(out, "  {mark} {}", visible(&sentence(finding)));
         if !finding.advice.is_empty() {
             let _ = writeln!(out, "    {}", style.faint(&format!("→ {}", finding.advice)));
         }
@@ -50,7 +50,8 @@ pub fn scan_text(findings: &[Finding], style: Style) -> String {
                 true => String::new(),
                 false => format!(", run by {}", spot.run_by.join(", ")),
             };
-            let _ = writeln!(out, "      {} in {graph}{run_by}", spot.name);
+            let place = format!("{} in {graph}{run_by}", spot.name);
+            let _ = writeln!(out, "      {}", visible(&place));
         }
         let more = finding.spots.len().saturating_sub(PLACES);
         if more > 0 {
@@ -94,16 +95,17 @@ pub fn verify_text(model: &Model, checks: &[Check], style: Style) -> String {
             out,
             "  {} {} ({place}): {}",
             style.bad("✘"),
-            variable.name,
+            visible(&variable.name),
             word(*check)
         );
     }
     for warning in &model.warnings {
-        let _ = writeln!(out, "  {} {warning}", style.bad("✘"));
+        let warning = warning.to_string();
+        let _ = writeln!(out, "  {} {}", style.bad("✘"), visible(&warning));
     }
     let good = checks.iter().filter(|c| matches!(c, Check::Good)).count();
     let _ = match checks.len() {
-        0 => writeln!(out, "  ✔ {} opened; it has no checksums", model.name),
+        0 => writeln!(out, "  ✔ {} opened; it has no checksums", visible(&model.name)),
         n => writeln!(out, "  {good} of {n} checksums good"),
     };
     out

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::table::{Align, Table};
 use super::{Style, human};
 use crate::compare::{Comparison, LayerDiff};
-use crate::model::Model;
+use crate::model::{Model, visible};
 
 /// Operators that are named, those first whose count changed.
 const OPERATORS: usize = 12;
@@ -44,7 +44,7 @@ pub fn text(a: &Model, b: &Model, inputs: &str, c: &Comparison, style: Style) ->
     section("Operators", operators(c).text(style));
     section(
         "Notes",
-        c.notes.iter().map(|n| format!("  ! {n}\n")).collect(),
+        c.notes.iter().map(|n| format!("  ! {}\n", visible(n))).collect(),
     );
     out
 }

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::table::{Align, Table};
 use super::{Style, human};
 use crate::convert::{ConvertReport, Fate, Placement};
+use crate::model::visible;
 
 pub fn json(path: &Path, report: &ConvertReport) -> Json {
     let mut json = json!(report);
@@ -64,7 +65,7 @@ pub fn text(path: &Path, report: &ConvertReport, style: Style) -> String {
         let _ = write!(out, "\n{}", quantized.text(style));
     }
     for note in &report.notes {
-        let _ = writeln!(out, "  ! {note}");
+        let _ = writeln!(out, "  ! {}", visible(note));
     }
     out
 }

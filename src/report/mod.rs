@@ -18,7 +18,7 @@ pub mod table;
 pub mod tensors;
 
 use crate::analysis::{self, SignatureCost};
-use crate::model::Model;
+use crate::model::{Model, visible};
 use crate::progress::Progress;
 
 /// Cost of the signature that would be run; `None` where it has none or no signature is there.
@@ -54,11 +54,13 @@ pub struct Style {
 impl Style {
     pub const PLAIN: Style = Style { colour: false };
 
+    /// Text that a model may have named, in a colour; what a terminal would obey is shown instead.
     fn paint(self, code: &str, text: &str) -> String {
+        let text = visible(text);
         if self.colour && !text.is_empty() {
             format!("\x1b[{code}m{text}\x1b[0m")
         } else {
-            text.to_owned()
+            text.into_owned()
         }
     }
 

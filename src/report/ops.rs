@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::table::{Align, Table};
 use super::{Style, human};
 use crate::analysis::{self, Costs, SignatureCost};
-use crate::model::{GraphKind, MetaGraph, Model, Name};
+use crate::model::{GraphKind, MetaGraph, Model, Name, visible};
 use crate::progress::Progress;
 
 pub fn json(model: &Model) -> Json {
@@ -169,7 +169,7 @@ pub fn text(model: &Model, style: Style) -> String {
         }
         out.push_str(&table.text(style));
         for (op, n) in &counts.custom {
-            out.push_str(&format!("  custom {op} ×{n}\n"));
+            out.push_str(&format!("  custom {} ×{n}\n", visible(op)));
         }
         let functions = functions_table(meta_graph, &costs);
         if !functions.is_empty() {

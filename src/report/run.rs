@@ -153,11 +153,12 @@ fn values(tensor: &Tensor) -> String {
     let mut text = first.join("  ");
     if count > SHOWN {
         let _ = write!(text, "  … {} values", human::exact(count as u64));
-        let numbers = tensor.numbers();
-        let finite = || numbers.iter().copied().filter(|v| v.is_finite());
-        if tensor.dtype() != DType::Bool && finite().next().is_some() {
-            let low = finite().fold(f64::INFINITY, f64::min);
-            let high = finite().fold(f64::NEG_INFINITY, f64::max);
+        let numbers = (0..count).map_while(|i| tensor.number(i));
+        let finite = numbers.filter(|v| v.is_finite());
+        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+            (low.min(v), high.max(v))
+        });
+        if tensor.dtype() != DType::Bool && low <= high {
             let _ = write!(text, ", {} to {}", human::value(low), human::value(high));
         }
     }

@@ -1,6 +1,9 @@
 //! Columns that align.
 
+use std::borrow::Cow;
+
 use super::Style;
+use crate::model::visible;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
@@ -23,8 +26,13 @@ impl Table {
         }
     }
 
+    /// Cells are plain text; what a terminal would obey is shown instead.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        let visible = |cell: String| match visible(&cell) {
+            Cow::Owned(shown) => shown,
+            Cow::Borrowed(_) => cell,
+        };
+        self.rows.push(cells.into_iter().map(visible).collect());
     }
 
     pub fn is_empty(&self) -> bool {

@@ -211,7 +211,7 @@ pub fn variables_text(model: &Model, style: Style) -> String {
     }
     let mut shards = Table::new(&[("shard", Align::Left), ("bytes", Align::Right)]);
     for shard in &model.shards {
-        let bytes = shard.bytes.map_or(style.bad("missing"), human::bytes);
+        let bytes = shard.bytes.map_or("missing".to_owned(), human::bytes);
         shards.row([shard.file.clone(), bytes]);
     }
     format!("{}\n{}", table.text(style), shards.text(style))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::term::width;
+use crate::model::visible;
 use crate::report::human;
 pub use crate::report::human::{bytes, count as short, exact as count, macs, percent};
 
@@ -150,11 +151,9 @@ pub fn spark(values: &[f64]) -> String {
         .collect()
 }
 
-/// Text from a file, made safe for the screen: control characters become spaces.
+/// Text from a file, made safe for the screen: what would steer the terminal or hide is written out.
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    visible(text).into_owned()
 }
 
 /// Whether a text holds every word of `filter`, in any order and case.

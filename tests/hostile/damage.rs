@@ -1,10 +1,14 @@
 //! Damage that can be made again from its seed.
 
 /// A small generator of our own (Marsaglia's xorshift64).
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self, below: usize) -> usize {
+    pub fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub fn next(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -15,7 +19,7 @@ impl Random {
 /// Cuts, flips, overwrites with extreme numbers, repeats or removes a part of `bytes`; half of it near the beginning
 /// or the end, where structure is.
 pub fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut random = Random::new(seed);
     let mut new = bytes.to_vec();
     for _ in 0..=random.next(3) {
         if new.is_empty() {

@@ -311,11 +311,11 @@ fn narrow(values: &[i64]) -> Result<Vec<i32>> {
         .collect()
 }
 
-/// `axis` counted from the front.
+/// `axis` counted from the front, less than `rank`. A scalar has no axis.
 pub(crate) fn axis_of(axis: i64, rank: usize) -> Result<usize> {
     let from_front = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(from_front)
         .ok()
-        .filter(|&a| a < rank.max(1))
+        .filter(|&a| a < rank)
         .ok_or_else(|| Error::unreadable(format!("axis {axis} of a value of rank {rank}")))
 }

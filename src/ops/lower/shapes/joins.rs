@@ -36,7 +36,7 @@ impl Operands<'_> {
             }
             for (i, (a, &b)) in dims.iter_mut().zip(next).enumerate() {
                 *a = match (i == axis, *a, b) {
-                    (true, a, b) if a >= 0 && b >= 0 => a + b,
+                    (true, a, b) if a >= 0 && b >= 0 => a.saturating_add(b),
                     (true, ..) => -1,
                     (false, -1, b) => b,
                     (false, a, _) => a,
@@ -73,9 +73,7 @@ impl Operands<'_> {
         let shape = match x.dims() {
             Some(dims) => {
                 let mut dims = dims.to_vec();
-                dims.remove(
-                    axis_of(self.int("axis", 0), dims.len())?.min(dims.len().saturating_sub(1)),
-                );
+                dims.remove(axis_of(self.int("axis", 0), dims.len())?);
                 Shape(Some(dims))
             }
             None => Shape::UNKNOWN,

@@ -2,6 +2,8 @@
 
 mod joins;
 
+use std::borrow::Cow;
+
 use super::axis_of;
 use crate::error::{Error, Result};
 use crate::model::{Attr, Attrs, DType, Shape};
@@ -32,6 +34,7 @@ type Results = Vec<(DType, Shape)>;
 /// # Errors
 /// An operand is missing, shapes that don't fit together, or an operator that is not known here.
 pub fn infer(op: &str, args: &[Option<Arg>], attrs: &Attrs) -> Result<Results> {
+    let args = &bounded(args)[..];
     let operands = Operands { op, args, attrs };
     operands
         .elementwise()
@@ -42,6 +45,30 @@ pub fn infer(op: &str, args: &[Option<Arg>], attrs: &Attrs) -> Result<Results> {
         .or_else(|| operands.joins())
         .or_else(|| operands.makers())
         .unwrap_or_else(|| Err(Error::unsupported(format!("shape inference of {op}"))))
+}
+
+/// Sizes and places past this are as good as this one: the sum of any two is a number.
+const FAR: i64 = 1 << 40;
+
+fn near(number: i64) -> i64 {
+    number.clamp(-FAR, FAR)
+}
+
+/// The operands with no number in them past [`FAR`].
+fn bounded(args: &[Option<Arg>]) -> Cow<'_, [Option<Arg>]> {
+    let numbers = |arg: &Arg| {
+        let known = arg.known.iter().flatten().copied().flatten();
+        known.chain(arg.dims().into_iter().flatten().copied()).any(|n| n != near(n))
+    };
+    if !args.iter().flatten().any(numbers) {
+        return Cow::Borrowed(args);
+    }
+    let mut args = args.to_vec();
+    for arg in args.iter_mut().flatten() {
+        let known = arg.known.iter_mut().flatten().flatten();
+        known.chain(arg.shape.0.iter_mut().flatten()).for_each(|n| *n = near(*n));
+    }
+    Cow::Owned(args)
 }
 
 /// The shape that both broadcast to.
@@ -73,11 +100,11 @@ pub fn window(size: i64, filter: i64, stride: i64, dilation: i64, same: bool) ->
     if size < 0 {
         return Ok(-1);
     }
-    let reach = filter.saturating_sub(1).saturating_mul(dilation.max(1)) + 1;
+    let reach = filter.saturating_sub(1).saturating_mul(dilation.max(1)).saturating_add(1);
     let out = if same {
         size.saturating_add(stride - 1) / stride
     } else {
-        (size.saturating_sub(reach)).div_euclid(stride) + 1
+        size.saturating_sub(reach).div_euclid(stride) + 1
     };
     Ok(out.max(0))
 }
@@ -97,7 +124,7 @@ impl Operands<'_> {
     }
 
     fn int(&self, name: &str, default: i64) -> i64 {
-        self.attrs.int(name).unwrap_or(default)
+        near(self.attrs.int(name).unwrap_or(default))
     }
 
     /// One result of operand 0's type.
@@ -371,6 +398,10 @@ impl Operands<'_> {
                 Shape::UNKNOWN
             });
         };
+        if x.is_empty() {
+            // Whatever the axes of a scalar are, kernels don't look at them.
+            return Ok(Shape::scalar());
+        }
         let axes = axes
             .iter()
             .map(|&axis| axis_of(axis, x.len()))
@@ -617,14 +648,14 @@ impl Operands<'_> {
                 x[0],
                 shrink(x[1], block),
                 shrink(x[2], block),
-                grow(x[3], block * block),
+                grow(x[3], block.saturating_mul(block)),
             ]
         } else {
             vec![
                 x[0],
                 grow(x[1], block),
                 grow(x[2], block),
-                shrink(x[3], block * block),
+                shrink(x[3], block.saturating_mul(block)),
             ]
         };
         self.like_first(Shape(Some(dims)))
@@ -638,10 +669,10 @@ impl Operands<'_> {
         ) else {
             return self.like_first(self.unknown_sizes()?);
         };
-        let all: i64 = block.iter().product::<i64>().max(1);
+        let all = block.iter().fold(1i64, |all, &b| all.saturating_mul(b)).max(1);
         let mut dims = x.to_vec();
         if let Some(batch) = dims.first_mut().filter(|b| **b >= 0) {
-            *batch = if to_batch { *batch * all } else { *batch / all };
+            *batch = if to_batch { batch.saturating_mul(all) } else { *batch / all };
         }
         for (i, &b) in block.iter().enumerate() {
             let (b, edge) = (
@@ -652,7 +683,7 @@ impl Operands<'_> {
                 *size = if to_batch {
                     (*size + edge) / b
                 } else {
-                    *size * b - edge
+                    size.saturating_mul(b).saturating_sub(edge)
                 };
             }
         }
@@ -776,6 +807,31 @@ mod tests {
         assert_eq!(slice_len(10, Some(-3), None, 1), 3);
         assert_eq!(slice_len(10, Some(8), Some(20), 1), 2);
         assert_eq!(slice_len(-1, Some(-3), Some(-1), 1), 2);
+    }
+
+    #[test]
+    fn absurd_numbers_are_no_overflow() {
+        let far = [i64::MAX, i64::MIN, -1];
+        for op in ["PAD", "SPLIT_V", "SPACE_TO_BATCH_ND", "RANGE", "STRIDED_SLICE", "CONV_2D", "TILE", "SLICE"] {
+            for (a, b) in far.iter().flat_map(|a| far.map(|b| (*a, b))) {
+                let known = || ints(&[Some(a), Some(b), Some(a), Some(b)]);
+                let attrs = Attrs::new().with("num_splits", Attr::Int(4)).with("stride_h", Attr::Int(a));
+                let args = [arg(&[a, b, 3, 7]), known(), known(), known()];
+                let _ = infer(op, &args, &attrs);
+                let _ = infer(op, &[known(), known(), known(), known()], &attrs);
+            }
+        }
+    }
+
+    #[test]
+    fn a_scalar_has_no_axis() {
+        let attrs = Attrs::new().with("num", Attr::Int(2)).with("squeeze_dims", int_list(&[0]));
+        for op in ["UNPACK", "SQUEEZE", "CONCATENATION", "GATHER"] {
+            assert!(infer(op, &[arg(&[]), arg(&[])], &attrs).is_err(), "{op}");
+        }
+        assert!(infer("TRANSPOSE", &[arg(&[2]), ints(&[Some(1)])], &attrs).is_err());
+        let sum = infer("SUM", &[arg(&[]), ints(&[Some(0)])], &attrs).unwrap();
+        assert_eq!(sum[0].1, Shape::scalar());
     }
 
     #[test]
