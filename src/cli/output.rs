@@ -91,7 +91,10 @@ fn escaped(json: &str) -> Cow<'_, str> {
     let mut text = String::with_capacity(json.len() + 8);
     for c in json.chars() {
         match hidden(c) {
-            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+            true => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
             false => text.push(c),
         }
     }
@@ -136,6 +139,9 @@ mod tests {
         let value = serde_json::json!({"a\u{9b}": "\u{7f}\u{202e}\u{e0041}ß"});
         let text = escaped(&value.to_string()).into_owned();
         assert!(!text.contains(is_hidden), "{text}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 }

@@ -84,7 +84,12 @@ pub(super) fn build(
         .filter(|(scale, _)| dtype.is_integer() && *scale > 0.0);
     let mut tensor = Tensor::zeros(dtype, shape)?;
     let mut one = Vec::with_capacity(size);
-    for (i, slot) in tensor.bytes_mut().unwrap_or_default().chunks_exact_mut(size).enumerate() {
+    for (i, slot) in tensor
+        .bytes_mut()
+        .unwrap_or_default()
+        .chunks_exact_mut(size)
+        .enumerate()
+    {
         let value = match (element(i), scale) {
             (Scalar::Float(v), Some((scale, zero))) => quantize(v, scale, zero, dtype),
             (value, _) => value,

@@ -132,7 +132,7 @@ impl TensorData {
     }
 
     /// Reads the values. Allocates for `shape` only when the file holds that many values, or when a repeated
-    /// value of at most `REPEAT_LIMIT` bytes in all stands for them.
+    /// value of at most `REPEAT_LIMIT` bytes in all, or a few times what is stored, stands for them.
     pub fn read(&self, dtype: DType, shape: &[usize]) -> Result<Tensor> {
         let count = element_count(shape).ok_or_else(|| {
             Error::unreadable(format!("shape {shape:?} has more than 2^64 elements"))
@@ -151,8 +151,9 @@ impl TensorData {
                 }
             }
             TensorData::Strings(strings) => {
-                repeat_limit(count, size_of::<Vec<u8>>())?;
                 let last = strings.last().cloned().unwrap_or_default();
+                let each = size_of::<Vec<u8>>() + last.len();
+                repeat_limit(count, each, self.stored_bytes())?;
                 let all = (0..count)
                     .map(|i| strings.get(i).unwrap_or(&last).to_vec())
                     .collect();
@@ -179,7 +180,7 @@ impl TensorData {
                 let size = dtype.size().ok_or_else(|| {
                     Error::unreadable(format!("a {dtype} constant has no plain values"))
                 })?;
-                repeat_limit(count, size)?;
+                repeat_limit(count, size, values.len())?;
                 let mut tensor = Tensor::zeros(dtype, shape)?;
                 if let Some(out) = tensor.bytes_mut() {
                     let given = values.len().min(out.len());
@@ -197,15 +198,18 @@ impl TensorData {
     }
 }
 
-/// A file of a few bytes may claim any number of repeated values; past this many bytes that is no model.
-const REPEAT_LIMIT: usize = 1 << 28;
+/// A file of a few bytes may claim any number of repeated values; past this many bytes it is taken to be damaged.
+const REPEAT_LIMIT: usize = 1 << 25;
+/// Unless it holds at least one in so many of them.
+const REPEAT_GROWTH: usize = 32;
 
-/// Refuses to make tensors out of little data past any plausible size.
-pub(super) fn repeat_limit(count: usize, size: usize) -> Result<()> {
+/// Refuses to make `count` elements of `size` bytes out of `stored` bytes that can't mean so much.
+pub(super) fn repeat_limit(count: usize, size: usize, stored: usize) -> Result<()> {
+    let most = REPEAT_LIMIT.max(stored.saturating_mul(REPEAT_GROWTH));
     match count.checked_mul(size) {
-        Some(bytes) if bytes <= REPEAT_LIMIT => Ok(()),
+        Some(bytes) if bytes <= most => Ok(()),
         _ => Err(Error::unreadable(format!(
-            "a repeated value stands for {count} elements, more than 256 MiB"
+            "{stored} stored bytes stand for {count} elements, more than {most} bytes of them"
         ))),
     }
 }

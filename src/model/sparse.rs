@@ -134,8 +134,8 @@ impl Sparse {
         if count == 0 {
             return Tensor::zeros(dtype, &self.shape);
         }
-        repeat_limit(count, size)?;
-        let places = self.places(count)?;
+        repeat_limit(count, size, self.values.len())?;
+        let places = self.places(count.min(self.told(dtype)))?;
         let stored = TensorData::Bytes {
             bytes: self.values.clone(),
             packed: dtype.bits() < 8,
@@ -155,8 +155,19 @@ impl Sparse {
         Ok(whole)
     }
 
-    /// Row-major position of each stored value among the `count` elements.
-    fn places(&self, count: usize) -> Result<Vec<usize>> {
+    /// Most places that a level of the walk can have: each has a value, or a segment of the next level.
+    fn told(&self, dtype: DType) -> usize {
+        let values = self.values.len().saturating_mul(8) / dtype.bits().max(1);
+        let segments = self
+            .form
+            .dims
+            .iter()
+            .filter_map(|dim| dim.segments.as_ref());
+        values.saturating_add(segments.map(SparseIndices::len).sum())
+    }
+
+    /// Row-major position of each stored value; at most `most` places at any level.
+    fn places(&self, most: usize) -> Result<Vec<usize>> {
         let mut places = vec![0usize];
         for (at, (level, dim)) in self.levels()?.iter().zip(&self.form.dims).enumerate() {
             let mut next = Vec::new();
@@ -171,13 +182,12 @@ impl Sparse {
                             level.size
                         )));
                     }
-                    // A level has at most one place per element.
                     if places
                         .len()
                         .checked_mul(level.size)
-                        .is_none_or(|n| n > count)
+                        .is_none_or(|n| n > most)
                     {
-                        return Err(wrong("more places than elements".to_owned()));
+                        return Err(wrong("more places than elements or values".to_owned()));
                     }
                     for place in places {
                         next.extend((0..level.size).map(|j| place + j * level.stride));

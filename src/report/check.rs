@@ -105,7 +105,11 @@ pub fn verify_text(model: &Model, checks: &[Check], style: Style) -> String {
     }
     let good = checks.iter().filter(|c| matches!(c, Check::Good)).count();
     let _ = match checks.len() {
-        0 => writeln!(out, "  ✔ {} opened; it has no checksums", visible(&model.name)),
+        0 => writeln!(
+            out,
+            "  ✔ {} opened; it has no checksums",
+            visible(&model.name)
+        ),
         n => writeln!(out, "  {good} of {n} checksums good"),
     };
     out

@@ -44,7 +44,10 @@ pub fn text(a: &Model, b: &Model, inputs: &str, c: &Comparison, style: Style) ->
     section("Operators", operators(c).text(style));
     section(
         "Notes",
-        c.notes.iter().map(|n| format!("  ! {}\n", visible(n))).collect(),
+        c.notes
+            .iter()
+            .map(|n| format!("  ! {}\n", visible(n)))
+            .collect(),
     );
     out
 }

@@ -64,14 +64,24 @@ fn run(command: &str, model: &Path) -> Output {
 
 /// Everything that the commands do with a model; what they say, together.
 fn said(model: &Path) -> String {
-    ["show", "verify", "assets", "run"]
-        .iter()
-        .map(|command| {
-            let output = run(command, model);
-            let text = [output.stdout, output.stderr].concat();
-            String::from_utf8_lossy(&text).into_owned()
-        })
-        .collect()
+    [
+        "show",
+        "verify",
+        "assets",
+        "run",
+        "scan",
+        "tensors",
+        "variables",
+        "ops",
+        "graph",
+    ]
+    .iter()
+    .map(|command| {
+        let output = run(command, model);
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&text).into_owned()
+    })
+    .collect()
 }
 
 fn warnings(model: &Path) -> String {

@@ -3,7 +3,10 @@
 
 mod crafted;
 mod damage;
+mod memory;
 mod parsers;
+mod structure;
+mod walk;
 mod wire;
 
 use std::fs;

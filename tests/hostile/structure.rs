@@ -278,7 +278,8 @@ fn alter(value: &mut Value, random: &mut Random) {
                 }
             }
             1 => bytes.truncate(bytes.len() / 2),
-            2 => bytes.extend(["\u{1b}[2J", "\u{202e}", "\u{0}", "/../", "\n"][random.next(5)].bytes()),
+            2 => bytes
+                .extend(["\u{1b}[2J", "\u{202e}", "\u{0}", "/../", "\n"][random.next(5)].bytes()),
             3 => *bytes = bytes.repeat(1 + random.next(40)),
             _ => {
                 let at = random.next(bytes.len());
@@ -349,7 +350,11 @@ impl Survey<'_> {
             && size >= 4
             && at + size <= self.bytes.len()
             && vtable + slots <= self.bytes.len();
-        let fields = || (4..slots).step_by(2).all(|s| self.u16(vtable + s) < Some(size));
+        let fields = || {
+            (4..slots)
+                .step_by(2)
+                .all(|s| self.u16(vtable + s) < Some(size))
+        };
         (sane && fields()).then_some((vtable, slots, size))
     }
 
@@ -375,7 +380,9 @@ impl Survey<'_> {
     }
 
     fn field(&mut self, at: usize, width: usize) {
-        let target = self.follow(at).filter(|_| width >= 4 && at.is_multiple_of(4));
+        let target = self
+            .follow(at)
+            .filter(|_| width >= 4 && at.is_multiple_of(4));
         let Some(to) = target else {
             return self.places.push(Place::Number(at, width));
         };
@@ -386,7 +393,8 @@ impl Survey<'_> {
         let Some(len) = self.u32(to).filter(|&len| to + 4 + len <= self.bytes.len()) else {
             return self.places.push(Place::Number(at, width));
         };
-        self.places.extend([Place::Offset(at, to), Place::Length(to)]);
+        self.places
+            .extend([Place::Offset(at, to), Place::Length(to)]);
         let start = to + 4;
         let targets: Option<Vec<usize>> = (0..len.min(100_000))
             .map(|index| self.follow(start + 4 * index))
@@ -473,7 +481,7 @@ fn entries(file: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     block(&mut footer)?;
     let index = block(&mut footer)?;
     let mut all = Vec::new();
-    for (_, mut handle) in unprefixed(index)? {
+    for (_, handle) in unprefixed(index)? {
         all.extend(unprefixed(block(&mut handle.as_slice())?)?);
     }
     Some(all)

@@ -148,10 +148,10 @@ impl Found {
         // An optimizer's moments of a gamma bear its name and are no gamma.
         let moment = variable(model, &row.place).is_some_and(|v| v.role == VariableRole::Optimizer);
         if !moment && is_gamma(row, uses) && row.dtype.is_float() {
-            let numbers = tensor.numbers();
-            let gone = numbers.iter().filter(|g| g.abs() < NO_GAMMA).count();
+            let numbers = (0..tensor.len()).filter_map(|at| tensor.number(at));
+            let gone = numbers.filter(|g| g.abs() < NO_GAMMA).count();
             if gone > 0 {
-                self.no_gamma.push((spot(), gone, numbers.len()));
+                self.no_gamma.push((spot(), gone, tensor.len()));
             }
         }
         if large && !look.same {

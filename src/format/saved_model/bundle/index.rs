@@ -10,7 +10,10 @@ use crate::format::saved_model::pb;
 
 #[derive(Debug, Default)]
 pub struct Index {
+    /// As the header counts them, and as their names end.
     pub shards: u32,
+    /// How many of them are worth looking for.
+    pub sought: u32,
     pub big_endian: bool,
     /// Tensors in key order.
     pub tensors: Vec<(String, pb::BundleEntryProto)>,
@@ -22,6 +25,8 @@ pub struct Index {
 
 /// Most shards that the five digits in their names can count.
 const MOST_SHARDS: i32 = 99_999;
+/// Shards that are looked for however few entries there are; a writer leaves some empty, not thousands.
+const EMPTY_SHARDS: usize = 1000;
 /// The version of the format that this reader knows.
 const VERSION: i32 = 1;
 
@@ -50,6 +55,18 @@ pub fn read(file: &Bytes) -> Result<Index> {
             }
             Ok(entry) => index.tensors.push((place, entry)),
         }
+    }
+    let plausible = index.tensors.len() + index.slices.len() + EMPTY_SHARDS;
+    index.sought = index
+        .shards
+        .min(u32::try_from(plausible).unwrap_or(u32::MAX));
+    if index.sought < index.shards {
+        index.damage.push(Error::unreadable(format!(
+            "counts {} shards, but has only {} entries to be in them; the first {} are looked for",
+            index.shards,
+            index.tensors.len() + index.slices.len(),
+            index.sought
+        )));
     }
     Ok(index)
 }

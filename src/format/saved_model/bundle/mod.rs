@@ -51,7 +51,7 @@ pub fn open(prefix: &Path, warnings: &mut Vec<Error>) -> Bundle {
     };
     let damage = index.damage.iter().map(|e| e.clone().in_file(&file));
     warnings.extend(damage);
-    let shards = shards::open(prefix, index.shards);
+    let shards = shards::open(prefix, index.sought, index.shards);
     let source = shards::Source::new(&index, &shards);
     let variables: Vec<Variable> = index
         .tensors

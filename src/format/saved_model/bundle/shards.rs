@@ -17,13 +17,13 @@ use crate::progress::Progress;
 /// Bytes of the checksum between lengths and content of a string tensor.
 const LENGTHS_CHECKSUM: usize = 4;
 
-/// The files that the header counts, mapped where they are.
-pub fn open(prefix: &Path, count: u32) -> Vec<Shard> {
+/// The first `sought` of the `count` files that the header counts, mapped where they are.
+pub fn open(prefix: &Path, sought: u32, count: u32) -> Vec<Shard> {
     let name = prefix
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
-    (0..count)
+    (0..sought)
         .map(|i| {
             let file = format!("{name}.data-{i:05}-of-{count:05}");
             let data = map_file(&prefix.with_file_name(&file)).ok();

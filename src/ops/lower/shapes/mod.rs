@@ -58,7 +58,9 @@ fn near(number: i64) -> i64 {
 fn bounded(args: &[Option<Arg>]) -> Cow<'_, [Option<Arg>]> {
     let numbers = |arg: &Arg| {
         let known = arg.known.iter().flatten().copied().flatten();
-        known.chain(arg.dims().into_iter().flatten().copied()).any(|n| n != near(n))
+        known
+            .chain(arg.dims().into_iter().flatten().copied())
+            .any(|n| n != near(n))
     };
     if !args.iter().flatten().any(numbers) {
         return Cow::Borrowed(args);
@@ -66,7 +68,9 @@ fn bounded(args: &[Option<Arg>]) -> Cow<'_, [Option<Arg>]> {
     let mut args = args.to_vec();
     for arg in args.iter_mut().flatten() {
         let known = arg.known.iter_mut().flatten().flatten();
-        known.chain(arg.shape.0.iter_mut().flatten()).for_each(|n| *n = near(*n));
+        known
+            .chain(arg.shape.0.iter_mut().flatten())
+            .for_each(|n| *n = near(*n));
     }
     Cow::Owned(args)
 }
@@ -100,7 +104,10 @@ pub fn window(size: i64, filter: i64, stride: i64, dilation: i64, same: bool) ->
     if size < 0 {
         return Ok(-1);
     }
-    let reach = filter.saturating_sub(1).saturating_mul(dilation.max(1)).saturating_add(1);
+    let reach = filter
+        .saturating_sub(1)
+        .saturating_mul(dilation.max(1))
+        .saturating_add(1);
     let out = if same {
         size.saturating_add(stride - 1) / stride
     } else {
@@ -669,10 +676,17 @@ impl Operands<'_> {
         ) else {
             return self.like_first(self.unknown_sizes()?);
         };
-        let all = block.iter().fold(1i64, |all, &b| all.saturating_mul(b)).max(1);
+        let all = block
+            .iter()
+            .fold(1i64, |all, &b| all.saturating_mul(b))
+            .max(1);
         let mut dims = x.to_vec();
         if let Some(batch) = dims.first_mut().filter(|b| **b >= 0) {
-            *batch = if to_batch { batch.saturating_mul(all) } else { *batch / all };
+            *batch = if to_batch {
+                batch.saturating_mul(all)
+            } else {
+                *batch / all
+            };
         }
         for (i, &b) in block.iter().enumerate() {
             let (b, edge) = (
@@ -812,10 +826,21 @@ mod tests {
     #[test]
     fn absurd_numbers_are_no_overflow() {
         let far = [i64::MAX, i64::MIN, -1];
-        for op in ["PAD", "SPLIT_V", "SPACE_TO_BATCH_ND", "RANGE", "STRIDED_SLICE", "CONV_2D", "TILE", "SLICE"] {
+        for op in [
+            "PAD",
+            "SPLIT_V",
+            "SPACE_TO_BATCH_ND",
+            "RANGE",
+            "STRIDED_SLICE",
+            "CONV_2D",
+            "TILE",
+            "SLICE",
+        ] {
             for (a, b) in far.iter().flat_map(|a| far.map(|b| (*a, b))) {
                 let known = || ints(&[Some(a), Some(b), Some(a), Some(b)]);
-                let attrs = Attrs::new().with("num_splits", Attr::Int(4)).with("stride_h", Attr::Int(a));
+                let attrs = Attrs::new()
+                    .with("num_splits", Attr::Int(4))
+                    .with("stride_h", Attr::Int(a));
                 let args = [arg(&[a, b, 3, 7]), known(), known(), known()];
                 let _ = infer(op, &args, &attrs);
                 let _ = infer(op, &[known(), known(), known(), known()], &attrs);
@@ -825,7 +850,9 @@ mod tests {
 
     #[test]
     fn a_scalar_has_no_axis() {
-        let attrs = Attrs::new().with("num", Attr::Int(2)).with("squeeze_dims", int_list(&[0]));
+        let attrs = Attrs::new()
+            .with("num", Attr::Int(2))
+            .with("squeeze_dims", int_list(&[0]));
         for op in ["UNPACK", "SQUEEZE", "CONCATENATION", "GATHER"] {
             assert!(infer(op, &[arg(&[]), arg(&[])], &attrs).is_err(), "{op}");
         }
