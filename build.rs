@@ -1,6 +1,6 @@
 //! Compiles `proto/` to Rust, and to the table of fields that protobuf's text format needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{env, error::Error, fs};
@@ -26,6 +26,8 @@ type Messages = BTreeMap<String, Fields>;
 #[derive(Default)]
 struct Fields {
     map_entry: bool,
+    /// Numbers of those that the decoder does not know.
+    shown: BTreeSet<i32>,
     by_number: BTreeMap<i32, prost_types::FieldDescriptorProto>,
 }
 
@@ -74,6 +76,7 @@ fn collect(
     let fields = message.field.iter().cloned();
     let fields = Fields {
         map_entry: message.options.as_ref().is_some_and(|o| o.map_entry()),
+        shown: BTreeSet::new(),
         by_number: fields.map(|field| (field.number(), field)).collect(),
     };
     messages.insert(name.clone(), fields);
@@ -97,6 +100,7 @@ fn join_shown(messages: &mut Messages) {
             && let Some(fields) = messages.remove(&name)
         {
             let joined = messages.entry(read).or_default();
+            joined.shown.extend(fields.by_number.keys());
             joined.by_number.extend(fields.by_number);
         }
     }
@@ -114,7 +118,7 @@ fn describe(messages: &Messages) -> Result<String, std::fmt::Error> {
         for field in fields.by_number.values() {
             writeln!(
                 table,
-                "    Field {{ name: {:?}, number: {}, kind: Kind::{}, repeated: {}, presence: {}, of: {:?} }},",
+                "    Field {{ name: {:?}, number: {}, kind: Kind::{}, repeated: {}, presence: {}, shown: {}, of: {:?} }},",
                 field.name(),
                 field.number(),
                 // `TYPE_UINT32` to `Uint32`
@@ -128,6 +132,7 @@ fn describe(messages: &Messages) -> Result<String, std::fmt::Error> {
                     .collect::<String>(),
                 field.label() == prost_types::field_descriptor_proto::Label::Repeated,
                 field.oneof_index.is_some(),
+                fields.shown.contains(&field.number()),
                 field.type_name(),
             )?;
         }

@@ -19,10 +19,12 @@ use super::wire::{Message, call, function, message, node, placeholder, saved_mod
 
 /// Address space of a run, in kilobytes: program, stacks of its threads, and little more.
 const MEMORY: u64 = 600_000;
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Seconds of processor time of a run, and of a clock, which counts what else the machine does.
+const PROCESSOR: u64 = 20;
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder with a SavedModel of this graph.
-fn model_of(graph: &[u8]) -> TempDir {
+pub fn model_of(graph: &[u8]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("saved_model.pb"), graph).unwrap();
     folder
@@ -35,18 +37,36 @@ fn file_of(bytes: &[u8]) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
+/// What reads a model and writes nothing.
+pub const COMMANDS: [&str; 9] = [
+    "show",
+    "verify",
+    "assets",
+    "run",
+    "scan",
+    "tensors",
+    "variables",
+    "ops",
+    "graph",
+];
+
 /// Runs the program with a memory limit; it has to answer in time and with one of its exit codes.
-fn run(command: &str, model: &Path) -> Output {
+pub fn run(command: &str, options: &[&str], model: &Path) -> Output {
     let begun = Instant::now();
+    let threads = match command {
+        "run" => &["--threads", "1"][..],
+        _ => &[],
+    };
     let output = Command::new("sh")
         .arg("-c")
-        .arg(format!("ulimit -v {MEMORY}; exec \"$@\""))
+        .arg(format!(
+            "ulimit -v {MEMORY}; ulimit -t {PROCESSOR}; exec \"$@\""
+        ))
         .arg("sh")
         .arg(env!("CARGO_BIN_EXE_mexplore"))
-        .args([command, "--threads", "1"].iter().take(match command {
-            "run" => 3,
-            _ => 1,
-        }))
+        .arg(command)
+        .args(threads)
+        .args(options)
         .arg(model)
         .output()
         .unwrap();
@@ -64,24 +84,12 @@ fn run(command: &str, model: &Path) -> Output {
 
 /// Everything that the commands do with a model; what they say, together.
 fn said(model: &Path) -> String {
-    [
-        "show",
-        "verify",
-        "assets",
-        "run",
-        "scan",
-        "tensors",
-        "variables",
-        "ops",
-        "graph",
-    ]
-    .iter()
-    .map(|command| {
-        let output = run(command, model);
+    let each = COMMANDS.iter().map(|command| {
+        let output = run(command, &[], model);
         let text = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&text).into_owned()
-    })
-    .collect()
+    });
+    each.collect()
 }
 
 fn warnings(model: &Path) -> String {
@@ -219,7 +227,7 @@ fn cycles_are_drawn_and_not_run() {
     let model = format::open(folder.path(), &OpenOptions::default()).unwrap();
     let drawing = export::text(&model.meta_graphs[0].graphs[0], &export::Options::default());
     assert!(drawing.contains("AddV2"), "{drawing}");
-    assert!(!run("run", folder.path()).status.success());
+    assert!(!run("run", &[], folder.path()).status.success());
 }
 
 #[test]
@@ -297,6 +305,23 @@ fn links_out_of_the_folder_are_named_and_not_read() {
 
 #[cfg(unix)]
 #[test]
+fn an_external_file_may_be_no_link_out_of_the_folder() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "the secret").unwrap();
+    for (name, inside) in [("folder/secret", false), ("file", false), ("own", true)] {
+        let (folder, path) = file_of(&tflite(&[(0, 0)], Some(name)));
+        symlink(outside.path(), folder.path().join("folder")).unwrap();
+        symlink(outside.path().join("secret"), folder.path().join("file")).unwrap();
+        fs::write(folder.path().join("values"), "x").unwrap();
+        symlink("values", folder.path().join("own")).unwrap();
+        let warned = warnings(&path).contains("a link out of the model's folder");
+        assert_ne!(warned, inside, "{name}: {}", warnings(&path));
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn pipes_and_devices_are_not_waited_for() {
     use std::os::unix::fs::symlink;
     let shard = "variables/variables.data-00000-of-00001";
@@ -322,7 +347,7 @@ fn pipes_and_devices_are_not_waited_for() {
                 assert!(made.success());
             }
             said(folder.path());
-            run("show", &path);
+            run("show", &[], &path);
         }
     }
 }

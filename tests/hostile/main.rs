@@ -4,6 +4,7 @@
 mod crafted;
 mod damage;
 mod memory;
+mod names;
 mod parsers;
 mod structure;
 mod walk;

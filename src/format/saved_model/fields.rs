@@ -17,6 +17,8 @@ pub struct Field {
     pub repeated: bool,
     /// Stands in the file even where it has its default value: of a oneof, or `optional`.
     pub presence: bool,
+    /// Known to the text format alone: the decoder passes over it.
+    pub shown: bool,
     /// The message or enum of the field.
     pub of: &'static str,
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::pb;
 use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
+use crate::format::names::unlinked;
 use crate::model::{Asset, Attachment, FileEntry, Fingerprint, Metadata};
 
 /// Folders inside folders, and files in all, that are listed.
@@ -76,21 +77,7 @@ pub fn attachments(
 }
 
 fn attachment(folder: &Path, name: &str) -> Result<Bytes> {
-    let path = folder.join(name);
-    let is_link = fs::symlink_metadata(&path).is_ok_and(|m| m.is_symlink());
-    if is_link {
-        let io = |e: std::io::Error| Error::io(&path, &e);
-        let target = path.canonicalize().map_err(io)?;
-        if !target.starts_with(folder.canonicalize().map_err(io)?) {
-            return Err(Error::unreadable(format!(
-                "a link out of the model's folder, to {}; ignored",
-                target.display()
-            ))
-            .in_file(path)
-            .hint("put the file itself there, if it belongs to the model"));
-        }
-    }
-    map_file(&path)
+    map_file(&unlinked(folder, Path::new(name))?)
 }
 
 /// AssetFileDefs whose file name stays inside `assets/`.

@@ -9,7 +9,7 @@ use super::flat::Table;
 use super::generated::tflite::{ExternalBuffer as B, ExternalBufferGroup as G, Model as Slots};
 use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
-use crate::format::names::inside;
+use crate::format::names::{inside, unlinked};
 use crate::format::write_file;
 use crate::model::{Details, ExternalBuffer, ExternalFile, FileEntry, Model};
 
@@ -31,6 +31,7 @@ impl ExternalBuffers {
     /// Opens the files that the model names; `model` is the .tflite itself.
     pub fn open(root: Table<'_>, model: &Path) -> Result<Self> {
         let mut found = ExternalBuffers::default();
+        let folder = model.parent().unwrap_or(Path::new(""));
         for (index, group) in root
             .tables(Slots::VT_EXTERNAL_BUFFER_GROUPS)?
             .iter()
@@ -39,7 +40,7 @@ impl ExternalBuffers {
             let group = group?.known("ExternalBufferGroup", G::VT_NAME);
             let name = group.text(G::VT_NAME)?.unwrap_or_default();
             let file = match inside(&name) {
-                Some(relative) => map_file(&model.with_file_name(relative)),
+                Some(relative) => unlinked(folder, relative).and_then(|file| map_file(&file)),
                 None => Err(Error::unreadable(format!(
                     "the external file {name:?} points outside the model's folder; ignored"
                 ))),
