@@ -130,6 +130,10 @@ pub fn prune(model: &Model, request: &Request, progress: &Progress) -> Result<Ou
     if layers.is_empty() {
         notes.push("nothing in this model has weights that can be pruned".to_owned());
     }
+    let whole = |layer: &Layer| layer.before.shape == layer.after.shape;
+    if request.pattern == Pattern::Channel && !layers.is_empty() && layers.iter().all(whole) {
+        notes.push("no channels could be cut out; beside each layer stands why".to_owned());
+    }
     if rewired {
         refresh(&mut pruned, model);
     }

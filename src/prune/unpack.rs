@@ -19,7 +19,7 @@ impl Unpacked {
 }
 
 /// Makes every sparse constant dense, and lets what took it from a DENSIFY take it as it is. The DENSIFY operators stay
-/// behind without users.
+/// behind with neither operands nor users.
 ///
 /// # Errors
 /// A packing that contradicts itself.
@@ -44,6 +44,7 @@ pub fn unpack(graph: &mut Graph) -> Result<Unpacked> {
             && let Some(&whole) = node.outputs.first()
         {
             graph.replace_uses(whole, packed);
+            graph.node_mut(NodeId(index as u32)).inputs.clear();
         }
     }
     Ok(Unpacked(sparse))

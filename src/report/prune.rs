@@ -121,7 +121,10 @@ fn totals(files: &Files, outcome: &Outcome) -> Table {
         "weights".to_owned(),
         human::exact(weights[0]),
         human::exact(weights[1]),
-        human::change(weights[0] as f64, weights[1] as f64),
+        match weights[0] == weights[1] {
+            true => String::new(),
+            false => human::change(weights[0] as f64, weights[1] as f64),
+        },
     ]);
     let share = |zeros: u64, weights: u64| human::percent(zeros as f64 / weights.max(1) as f64);
     table.row([

@@ -2,6 +2,7 @@
 
 mod errors;
 mod inspect;
+mod pruning;
 mod running;
 
 use std::path::{Path, PathBuf};

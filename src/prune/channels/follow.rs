@@ -32,7 +32,7 @@ pub fn follow(graph: &Graph) -> Result<(Tracks<'_>, Vec<Size>)> {
     }
     for value in &graph.values {
         let scales = value.quantization.iter().flat_map(|q| q.details.values());
-        for scales in scales.flatten() {
+        for scales in scales.flatten().filter(|s| s.index() < graph.values.len()) {
             tracks.hold(scales, "they are scales");
         }
     }
