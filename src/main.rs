@@ -16,7 +16,10 @@ fn main() -> ExitCode {
         .install();
     match Cli::parse().action() {
         Action::Command(command) => cli::execute(command),
-        Action::Themes => cli::finish(cli::list(
+        Action::Themes(Some(name)) => {
+            cli::finish(tui::theme::Theme::source(&name).and_then(cli::print))
+        }
+        Action::Themes(None) => cli::finish(cli::list(
             tui::theme::Theme::names().map(|name| [name.to_owned()]),
         )),
         Action::Keys => cli::finish(cli::list(

@@ -45,7 +45,7 @@ pub enum Action {
     Command(Command),
     Ui(Start),
     /// List what the terminal UI has; the command line does not know it.
-    Themes,
+    Themes(Option<String>),
     Keys,
 }
 
@@ -91,8 +91,11 @@ pub enum Command {
     Completions { shell: clap_complete::Shell },
     /// Print the manual page (roff)
     Man,
-    /// List the themes of the terminal UI
-    Themes,
+    /// List the themes of the terminal UI, or print one to begin one of your own with
+    Themes {
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
     /// List every key of the terminal UI
     Keys,
     #[command(skip)]
@@ -381,7 +384,7 @@ impl Cli {
     /// The command, or the terminal UI if there is a terminal for it.
     pub fn action(self) -> Action {
         match self.command {
-            Some(Command::Themes) => return Action::Themes,
+            Some(Command::Themes { name }) => return Action::Themes(name),
             Some(Command::Keys) => return Action::Keys,
             Some(command) => return Action::Command(command),
             None => {}

@@ -59,6 +59,12 @@ pub fn list<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Resu
     Ok(Answer::Yes)
 }
 
+/// Prints a text of the terminal UI's as it is.
+pub fn print(text: &str) -> Result<Answer> {
+    output::text(text)?;
+    Ok(Answer::Yes)
+}
+
 fn dispatch(command: Command) -> Result<Answer> {
     match command {
         Command::Show(args) => show::execute(&args),
@@ -78,7 +84,7 @@ fn dispatch(command: Command) -> Result<Answer> {
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::man(),
         // Answered before they come here: what they list belongs to the terminal UI.
-        Command::Themes | Command::Keys => Ok(Answer::Yes),
+        Command::Themes { .. } | Command::Keys => Ok(Answer::Yes),
         Command::Version => manual::version(),
     }
 }

@@ -10,7 +10,7 @@ use tui_input::Input;
 use super::command::{Command, TABLE};
 use super::config::{self, Config};
 pub use super::desk::{Desk, Open, State};
-use super::focus::{Focus, History, Spot, Thing};
+use super::focus::Focus;
 use super::jobs::{Finished, Jobs, Output, Slot};
 use super::keymap::{Key, Keymap};
 use super::measured;
@@ -20,6 +20,7 @@ use super::place::{Memory, Place};
 use super::render::Hits;
 use super::term::{InputEvent, KeyEventKind, Position};
 use super::theme::Theme;
+use super::travel::{History, Spot};
 use super::{Event, Options, watch};
 use crate::error::{Error, Result};
 use crate::format::OpenOptions;
@@ -52,6 +53,7 @@ pub struct App {
     next_desk: u64,
     /// Desks that wait for another to open, to be compared with it.
     comparing: Vec<(u64, u64)>,
+    pub(super) history: History,
     copied: Option<String>,
     pub(super) changed: bool,
     suspend: bool,
@@ -75,12 +77,22 @@ impl App {
             None => "dark",
         };
         let (sender, receiver) = channel();
+        let file = folder.as_deref().map(config::file);
+        // What the person did not say on the command line stands in the config file.
+        let placed = |there: bool| {
+            let file = file.clone().filter(|_| there);
+            move |error: Error| match file {
+                Some(file) => error.in_file(file),
+                None => error,
+            }
+        };
         Ok(App {
             desks: Vec::new(),
             current: 0,
             models: Vec::new(),
-            theme: Theme::named(name, folder.as_deref())?,
-            keymap: Keymap::new(&config.keys)?,
+            theme: Theme::named(name, folder.as_deref())
+                .map_err(placed(options.theme.is_none()))?,
+            keymap: Keymap::new(&config.keys).map_err(placed(true))?,
             jobs: Jobs::new(sender.clone()),
             overlay: None,
             notice: None,
@@ -100,6 +112,7 @@ impl App {
             receiver,
             next_desk: 0,
             comparing: Vec::new(),
+            history: History::default(),
             copied: None,
             changed: true,
             suspend: false,
@@ -185,14 +198,15 @@ impl App {
             watch::watch(&model, self.sender.clone());
         }
         let start = Spot {
+            desk: id,
             pane: self.first_pane.unwrap_or(PaneId::Overview),
             focus: Focus::start(&model),
         };
-        let mut history = History::default();
         let (spot, index) = match &self.desks[at].state {
             // Read again: the same place in what is there now, and no work for what was.
             State::Open(old) => {
                 self.jobs.cancel_where(|s| s.desk == id);
+                self.history.forget(id);
                 let place = Place::of(old.pane, old.focus, &old.model);
                 let index = self.models.iter().position(|m| Arc::ptr_eq(m, &old.model));
                 self.notice = Some(format!("read {} again", model.name));
@@ -204,9 +218,13 @@ impl App {
                 (place.and_then(|p| p.find(&model)), None)
             }
         };
-        let spot = spot.map_or(start, |(pane, focus)| Spot { pane, focus });
-        if spot != start {
-            history.leave(start);
+        let spot = spot.map_or(start, |(pane, focus)| Spot {
+            desk: id,
+            pane,
+            focus,
+        });
+        if spot != start && at == self.current {
+            self.history.leave(start);
         }
         let index = index.unwrap_or(self.models.len());
         match self.models.get_mut(index) {
@@ -219,7 +237,6 @@ impl App {
             measured: Arc::default(),
             pane: spot.pane,
             panes: panes::all(&model),
-            history,
             names: None,
             hits: None,
             model,
@@ -234,7 +251,7 @@ impl App {
         self.comparing.retain(|(_, other)| *other != id);
         for desk in waiting {
             if let Some(at) = self.desks.iter().position(|d| d.id == desk) {
-                self.current = at;
+                self.switch(at);
                 self.show(PaneId::Compare);
                 self.on_desk(at, |pane, cx| pane.text("other", &index.to_string(), cx));
             }
@@ -310,14 +327,7 @@ impl App {
             Request::Go(pane, thing) if at == self.current => self.go(pane, thing),
             Request::Go(..) => {}
             Request::GoIn(model, pane, thing) if at == self.current => {
-                let of = |desk: &Desk| match &desk.state {
-                    State::Open(open) => Arc::ptr_eq(&open.model, &model),
-                    _ => false,
-                };
-                if let Some(at) = self.desks.iter().position(of) {
-                    self.current = at;
-                    self.go(pane, thing);
-                }
+                self.go_in(&model, pane, thing);
             }
             Request::GoIn(..) => {}
             Request::Say(text) => self.notice = Some(text),
@@ -377,7 +387,7 @@ impl App {
                 if compare {
                     self.comparing.push((desk, opened));
                 } else {
-                    self.current = self.desks.len() - 1;
+                    self.switch(self.desks.len() - 1);
                 }
             }
         }
@@ -442,48 +452,6 @@ impl App {
             Command::Fault => panic!("asked for"),
             _ => {}
         }
-    }
-
-    /// Brings a pane to the front; a step of the history.
-    pub fn show(&mut self, pane: PaneId) {
-        if let Some(open) = self.open_desk() {
-            let spot = Spot {
-                pane: open.pane,
-                focus: open.focus,
-            };
-            if open.pane != pane {
-                open.history.leave(spot);
-                open.pane = pane;
-            }
-        }
-        self.on_desk(self.current, |pane, cx| pane.shown(cx));
-    }
-
-    pub(super) fn go(&mut self, pane: PaneId, thing: Thing) {
-        if let Some(open) = self.open_desk() {
-            let spot = Spot {
-                pane: open.pane,
-                focus: open.focus,
-            };
-            open.history.leave(spot);
-            open.pane = pane;
-            open.focus.thing = thing;
-        }
-        self.on_desk(self.current, |pane, cx| pane.shown(cx));
-    }
-
-    fn travel(&mut self, way: impl FnOnce(&mut History, Spot) -> Option<Spot>) {
-        if let Some(open) = self.open_desk() {
-            let now = Spot {
-                pane: open.pane,
-                focus: open.focus,
-            };
-            if let Some(spot) = way(&mut open.history, now) {
-                open.pane = spot.pane;
-                open.focus = spot.focus;
-            }
-        }
-        self.on_desk(self.current, |pane, cx| pane.shown(cx));
     }
 
     /// Esc: the work of the front pane stops first, then any other of this model.

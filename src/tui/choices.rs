@@ -199,7 +199,10 @@ pub fn fitting(
     }
     progress.stage("searching", choices.len() as u64);
     let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
-    let pattern = Pattern::parse(query, CaseMatching::Smart, Normalization::Smart);
+    let patterns: Vec<Pattern> = spellings(query)
+        .iter()
+        .map(|query| Pattern::parse(query, CaseMatching::Smart, Normalization::Smart))
+        .collect();
     let (mut buffer, mut both, mut detail) = (Vec::new(), String::new(), String::new());
     let best = |&(score, at): &(u32, u32)| (Reverse(score), at);
     let only = |list: &[(u32, u32)]| list.iter().map(|&(_, at)| at).collect();
@@ -231,9 +234,57 @@ pub fn fitting(
                 both.extend([" ", &detail]);
             }
         }
-        let score = pattern.score(Utf32Str::new(&both, &mut buffer), &mut matcher);
+        let words = Utf32Str::new(&both, &mut buffer);
+        let scores = patterns.iter().map(|p| p.score(words, &mut matcher));
+        let score = scores.max().flatten();
         scored.extend(score.map(|score| (score, index)));
     }
     scored.sort_unstable_by_key(best);
     Ok(only(&scored))
+}
+
+/// What was typed and, where that is something else, the same with sizes as shapes show them: nobody's keyboard has the
+/// `×` of `3×3×32`.
+fn spellings(query: &str) -> Vec<String> {
+    let letters: Vec<char> = query.chars().collect();
+    let is_size = |at: Option<usize>| {
+        let letter = at.and_then(|at| letters.get(at));
+        letter.is_some_and(|c| c.is_ascii_digit() || *c == '?')
+    };
+    let shape: String = letters
+        .iter()
+        .enumerate()
+        .map(|(at, &letter)| match letter {
+            'x' | 'X' | '*' if is_size(at.checked_sub(1)) && is_size(Some(at + 1)) => '×',
+            other => other,
+        })
+        .collect();
+    let mut all = vec![query.to_owned()];
+    all.extend((shape != query).then_some(shape));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_found_as_keyboards_write_them() {
+        assert_eq!(spellings("relu ?x8*8"), ["relu ?x8*8", "relu ?×8×8"]);
+        assert_eq!(spellings("max"), ["max"]);
+        let row = |label: &str, detail: &str| Choice {
+            label: label.into(),
+            detail: detail.into(),
+            act: Act::OpenOther,
+        };
+        let rows = Choices::Listed(vec![
+            row("conv/kernel", "variable  float32 3×3×32×64"),
+            row("block_3x3x1", "variable  float32 8"),
+            row("dense", "variable  int8 64×10"),
+        ]);
+        let found = |query: &str| fitting(&rows, query, &Progress::new(), &mut |_| {}).unwrap();
+        assert_eq!(found("3x3x32"), [0]);
+        assert_eq!(found("3x3x1"), [1]);
+        assert_eq!(found("int8 64x10"), [2]);
+    }
 }

@@ -14,14 +14,37 @@ pub struct Config {
     pub theme: Option<String>,
     /// `false`: begin every model at its overview.
     pub remember: Option<bool>,
-    /// Command to its keys: `quit = ["Ctrl-q"]`.
-    pub keys: BTreeMap<String, Vec<String>>,
+    /// Command to its keys: `quit = ["Ctrl-q", "Q"]`, or `quit = "Q"`.
+    pub keys: BTreeMap<String, Keys>,
+}
+
+/// One key or several, as [`super::keymap::Key::parse`] reads them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a key in quotes, or a list of such keys")]
+pub enum Keys {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Keys {
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let keys = match self {
+            Keys::One(key) => std::slice::from_ref(key),
+            Keys::Several(keys) => keys,
+        };
+        keys.iter().map(String::as_str)
+    }
+}
+
+/// The settings in the config folder.
+pub fn file(folder: &Path) -> PathBuf {
+    folder.join("config.toml")
 }
 
 impl Config {
     /// Reads the file; no file is no error.
     pub fn read(folder: &Path) -> Result<Config> {
-        let file = folder.join("config.toml");
+        let file = file(folder);
         match std::fs::read_to_string(&file) {
             Ok(text) => toml::from_str(&text).map_err(|e| {
                 let line = e
@@ -74,4 +97,26 @@ pub fn is_light() -> bool {
             .and_then(|bg| bg.parse::<u8>().ok())
             .is_some_and(|bg| bg == 7 || bg == 15)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_one_or_several_and_mistakes_have_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            std::fs::write(file(folder.path()), text).unwrap();
+            Config::read(folder.path()).map_err(|e| e.to_string())
+        };
+        let config = read("[keys]\nquit = \"Q\"\nhelp = [\"F1\", \"H\"]\n").unwrap();
+        let keys = |id: &str| config.keys[id].iter().collect::<Vec<_>>();
+        assert_eq!((keys("quit"), keys("help")), (vec!["Q"], vec!["F1", "H"]));
+        let error = read("theme = \"dark\"\n[keys]\nquit = 3\n").unwrap_err();
+        assert!(
+            error.ends_with("config.toml: line 3: a key in quotes, or a list of such keys"),
+            "{error}"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::choices::Choices;
-use super::focus::{Focus, History};
+use super::focus::Focus;
 use super::measured::Measured;
 use super::panes::{Pane, PaneId};
 use super::search::Found;
@@ -32,7 +32,6 @@ pub struct Open {
     pub measured: Arc<Measured>,
     pub pane: PaneId,
     pub panes: Vec<Box<dyn Pane>>,
-    pub(super) history: History,
     /// Everything that the search can find, once it was gathered.
     pub(super) names: Option<Arc<Choices>>,
     /// What the last search found.

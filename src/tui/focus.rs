@@ -1,6 +1,5 @@
 //! The one selection that all panes share, and the way back through it.
 
-use super::panes::PaneId;
 use crate::analysis::Place;
 use crate::model::{Graph, MetaGraph, Model, NodeId, Value, ValueId, VariableId};
 
@@ -184,65 +183,5 @@ impl Focus {
             Thing::Metadata(index) => model.metadata.get(index)?.name.clone(),
             Thing::Attachment(index) => model.attachments.get(index)?.name.clone(),
         })
-    }
-}
-
-/// A place one can come back to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spot {
-    pub pane: PaneId,
-    pub focus: Focus,
-}
-
-/// Back and forward, as in a browser.
-#[derive(Debug, Default)]
-pub struct History {
-    behind: Vec<Spot>,
-    ahead: Vec<Spot>,
-}
-
-impl History {
-    /// One leaves `spot` for a new place; what was ahead is gone.
-    pub fn leave(&mut self, spot: Spot) {
-        if self.behind.last() != Some(&spot) {
-            self.behind.push(spot);
-        }
-        self.ahead.clear();
-    }
-
-    pub fn back(&mut self, now: Spot) -> Option<Spot> {
-        let spot = self.behind.pop()?;
-        self.ahead.push(now);
-        Some(spot)
-    }
-
-    pub fn forward(&mut self, now: Spot) -> Option<Spot> {
-        let spot = self.ahead.pop()?;
-        self.behind.push(now);
-        Some(spot)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn back_and_forward_meet() {
-        let spot = |pane| Spot {
-            pane,
-            focus: Focus::default(),
-        };
-        let mut history = History::default();
-        history.leave(spot(PaneId::Overview));
-        assert_eq!(
-            history.back(spot(PaneId::Tree)),
-            Some(spot(PaneId::Overview))
-        );
-        assert_eq!(
-            history.forward(spot(PaneId::Overview)),
-            Some(spot(PaneId::Tree))
-        );
-        assert_eq!(history.forward(spot(PaneId::Tree)), None);
     }
 }

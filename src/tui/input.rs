@@ -85,7 +85,7 @@ impl App {
                 if tag == OPEN_TAG {
                     if !text.trim().is_empty() {
                         self.open(PathBuf::from(text.trim()));
-                        self.current = self.desks.len() - 1;
+                        self.switch(self.desks.len() - 1);
                     }
                 } else {
                     self.on_desk(self.current, |pane, cx| pane.text(tag, &text, cx));
@@ -147,8 +147,7 @@ impl App {
             Act::Command(command) => self.apply(command),
             Act::Thing(thing) => self.go(search::home(thing, self.pane()), thing),
             Act::Desk(at) => {
-                self.current = at.min(self.desks.len().saturating_sub(1));
-                self.on_desk(self.current, |pane, cx| pane.shown(cx));
+                self.switch(at);
             }
             Act::OpenOther => {
                 self.overlay = Some(Overlay::Ask(Ask {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::command::{Command, Place, TABLE};
+use super::config::Keys;
 use super::panes::PaneId;
 use super::term::{KeyCode, KeyEvent, KeyModifiers};
 use crate::error::{Error, Result};
@@ -122,12 +123,12 @@ impl Keymap {
     ///
     /// # Errors
     /// A command or a key that there is not, or one key for two commands in the same place.
-    pub fn new(patch: &BTreeMap<String, Vec<String>>) -> Result<Keymap> {
+    pub fn new(patch: &BTreeMap<String, Keys>) -> Result<Keymap> {
         for id in patch.keys() {
             if Command::from_id(id).is_none() {
                 return Err(Error::usage(format!("no command {id:?}"))
                     .at("keys")
-                    .hint("`:` lists every command by name"));
+                    .hint("`mexplore keys` lists every command"));
             }
         }
         let mut map = Keymap {
@@ -138,7 +139,7 @@ impl Keymap {
         for entry in TABLE {
             let patched = patch.get(entry.id);
             let spelled: Vec<&str> = match patched {
-                Some(keys) => keys.iter().map(String::as_str).collect(),
+                Some(keys) => keys.iter().collect(),
                 None => entry.keys.to_vec(),
             };
             for text in spelled {
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_pane_key_wins_and_a_patch_replaces() {
-        let patch = BTreeMap::from([("quit".to_owned(), vec!["Ctrl-q".to_owned()])]);
+        let patch = BTreeMap::from([("quit".to_owned(), Keys::One("Ctrl-q".to_owned()))]);
         let map = Keymap::new(&patch).unwrap();
         let key = |text| Key::parse(text).unwrap();
         assert_eq!(
@@ -225,10 +226,10 @@ mod tests {
 
     #[test]
     fn a_bad_patch_says_which_line() {
-        let patch = BTreeMap::from([("help".to_owned(), vec!["q".to_owned()])]);
+        let patch = BTreeMap::from([("help".to_owned(), Keys::One("q".to_owned()))]);
         let text = Keymap::new(&patch).unwrap_err().to_string();
         assert!(text.contains("q is both \"help\" and \"quit\""), "{text}");
-        let patch = BTreeMap::from([("help".to_owned(), vec!["Hyper-x".to_owned()])]);
+        let patch = BTreeMap::from([("help".to_owned(), Keys::One("Hyper-x".to_owned()))]);
         assert!(
             Keymap::new(&patch)
                 .unwrap_err()

@@ -21,6 +21,7 @@ pub mod search;
 pub mod term;
 pub mod text;
 pub mod theme;
+mod travel;
 mod watch;
 pub mod widgets;
 

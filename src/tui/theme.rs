@@ -66,8 +66,16 @@ impl Theme {
         {
             return Theme::parse(name, &text).map_err(|e| e.in_file(file));
         }
+        Theme::parse(name, Theme::source(name)?)
+    }
+
+    /// The file of one of the program's own themes.
+    ///
+    /// # Errors
+    /// There is none of this name (usage).
+    pub fn source(name: &str) -> Result<&'static str> {
         match BUILTIN.iter().find(|(n, _)| *n == name) {
-            Some((_, text)) => Theme::parse(name, text),
+            Some((_, text)) => Ok(text),
             None => Err(Error::usage(format!("no theme {name:?}")).hint(format!(
                 "there are: {}",
                 Theme::names().collect::<Vec<_>>().join(", ")

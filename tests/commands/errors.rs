@@ -77,7 +77,8 @@ fn the_program_can_speak_about_itself() {
         concat!("mexplore ", env!("CARGO_PKG_VERSION"), "\n")
     );
     assert!(report(&["completions", "zsh"]).contains("#compdef mexplore"));
-    assert!(report(&["man"]).contains(".TH mexplore 1"));
+    let page = report(&["man"]);
+    assert!(page.contains(".TH mexplore 1") && page.contains("config.toml"));
     assert!(report(&["themes"]).contains("dark"));
     assert!(report(&["keys"]).contains("quit"));
 }

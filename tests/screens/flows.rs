@@ -45,6 +45,12 @@ fn two_models_stand_side_by_side() {
     press(&mut app, "j j Tab Enter");
     assert_eq!(app.pane(), PaneId::Graph);
     shows(&app, &["digits_cnn.int8.tflite ▾ 2/2", "int8"]);
+    // Back goes through all models.
+    press(&mut app, "Backspace");
+    assert_eq!(app.pane(), PaneId::Compare);
+    shows(&app, &["digits_cnn.float32.tflite ▾ 1/2", "on 64 samples"]);
+    press(&mut app, "Alt-Right");
+    shows(&app, &["digits_cnn.int8.tflite ▾ 2/2"]);
 }
 
 #[test]

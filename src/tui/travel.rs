@@ -1,0 +1,164 @@
+//! Going from place to place, and back and forward again as in a browser, through all open models.
+
+use super::App;
+use super::desk::{Desk, Open, State};
+use super::focus::{Focus, Thing};
+use super::panes::PaneId;
+use crate::model::Model;
+use std::sync::Arc;
+
+/// A place one can come back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    /// Of which open model.
+    pub desk: u64,
+    pub pane: PaneId,
+    pub focus: Focus,
+}
+
+/// Where one was before, and where one came back from.
+#[derive(Debug, Default)]
+pub struct History {
+    behind: Vec<Spot>,
+    ahead: Vec<Spot>,
+}
+
+impl History {
+    /// One leaves `spot` for a new place; what was ahead is gone.
+    pub fn leave(&mut self, spot: Spot) {
+        if self.behind.last() != Some(&spot) {
+            self.behind.push(spot);
+        }
+        self.ahead.clear();
+    }
+
+    pub fn back(&mut self, now: Spot) -> Option<Spot> {
+        let spot = self.behind.pop()?;
+        self.ahead.push(now);
+        Some(spot)
+    }
+
+    pub fn forward(&mut self, now: Spot) -> Option<Spot> {
+        let spot = self.ahead.pop()?;
+        self.behind.push(now);
+        Some(spot)
+    }
+
+    /// What was chosen in a model may be something else once it was read again.
+    pub fn forget(&mut self, desk: u64) {
+        self.behind.retain(|spot| spot.desk != desk);
+        self.ahead.retain(|spot| spot.desk != desk);
+    }
+}
+
+impl App {
+    fn spot(&self) -> Option<Spot> {
+        let desk = self.desk()?;
+        match &desk.state {
+            State::Open(open) => Some(Spot {
+                desk: desk.id,
+                pane: open.pane,
+                focus: open.focus,
+            }),
+            _ => None,
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(spot) = self.spot() {
+            self.history.leave(spot);
+        }
+    }
+
+    /// Brings a pane to the front; a step of the history.
+    pub fn show(&mut self, pane: PaneId) {
+        if self.pane() != pane {
+            self.leave();
+        }
+        if let Some(open) = self.open_desk() {
+            open.pane = pane;
+        }
+        self.arrive();
+    }
+
+    pub(super) fn go(&mut self, pane: PaneId, thing: Thing) {
+        self.leave();
+        if let Some(open) = self.open_desk() {
+            open.pane = pane;
+            open.focus.thing = thing;
+        }
+        self.arrive();
+    }
+
+    /// Brings another open model to the front; a step of the history.
+    pub(super) fn switch(&mut self, at: usize) {
+        let at = at.min(self.desks.len().saturating_sub(1));
+        if at != self.current {
+            self.leave();
+            self.current = at;
+        }
+        self.arrive();
+    }
+
+    /// [`App::go`] in another open model.
+    pub(super) fn go_in(&mut self, model: &Arc<Model>, pane: PaneId, thing: Thing) {
+        let of = |desk: &Desk| match &desk.state {
+            State::Open(open) => Arc::ptr_eq(&open.model, model),
+            _ => false,
+        };
+        let Some(at) = self.desks.iter().position(of) else {
+            return;
+        };
+        if at == self.current {
+            return self.go(pane, thing);
+        }
+        self.leave();
+        self.current = at;
+        if let Some(open) = self.open_desk() {
+            open.pane = pane;
+            open.focus.thing = thing;
+        }
+        self.arrive();
+    }
+
+    pub(super) fn travel(&mut self, way: impl FnOnce(&mut History, Spot) -> Option<Spot>) {
+        let found = self.spot().and_then(|now| way(&mut self.history, now));
+        if let Some(spot) = found
+            && let Some(at) = self.desks.iter().position(|d| d.id == spot.desk)
+        {
+            self.current = at;
+            if let Some(Open { pane, focus, .. }) = self.open_desk() {
+                (*pane, *focus) = (spot.pane, spot.focus);
+            }
+        }
+        self.arrive();
+    }
+
+    fn arrive(&mut self) {
+        self.on_desk(self.current, |pane, cx| pane.shown(cx));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_and_forward_meet() {
+        let spot = |desk, pane| Spot {
+            desk,
+            pane,
+            focus: Focus::default(),
+        };
+        let mut history = History::default();
+        history.leave(spot(0, PaneId::Overview));
+        history.leave(spot(1, PaneId::Graph));
+        let back = history.back(spot(0, PaneId::Tree));
+        assert_eq!(back, Some(spot(1, PaneId::Graph)));
+        history.forget(1);
+        let back = history.back(spot(1, PaneId::Graph));
+        assert_eq!(back, Some(spot(0, PaneId::Overview)));
+        let ahead = history.forward(spot(0, PaneId::Overview));
+        assert_eq!(ahead, Some(spot(1, PaneId::Graph)));
+    }
+}
