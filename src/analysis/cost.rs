@@ -196,6 +196,8 @@ impl<'m> Walk<'m> {
         let mut done = Done::default();
         for &id in &*order {
             if needed.as_ref().is_none_or(|needed| needed[id.index()]) {
+                // A loop of TensorFlow 1 is a cycle in the graph; how often it is gone round no operator says.
+                self.current.open_loops |= &*graph.node(id).op == "LoopCond";
                 let macs = self.node(at, graph, id, &mut facts, times)?;
                 done.macs = done.macs.saturating_add(macs);
                 let slot = &mut self.nodes[at][id.index()];
@@ -512,6 +514,20 @@ mod tests {
         let cost = macs(&loop_model(7, "Less"));
         assert_eq!((cost.macs, cost.open_loops), (4 * 16, false));
         let cost = macs(&loop_model(7, "NotEqual"));
+        assert_eq!((cost.macs, cost.open_loops), (16, true));
+    }
+
+    #[test]
+    fn a_loop_of_tensorflow_1_is_said_to_be_gone_round_once() {
+        let mut main = main_graph();
+        let x = add(&mut main, "in", "Placeholder", &[], &[-1, 4]);
+        let enter = add(&mut main, "enter", "Enter", &[x], &[-1, 4]);
+        let merge = add(&mut main, "merge", "Merge", &[enter, enter], &[-1, 4]);
+        let y = dense(&mut main, "dense", merge, &[4, 4]);
+        let condition = add(&mut main, "go", "LoopCond", &[y], &[]);
+        let switch = add(&mut main, "switch", "Switch", &[y, condition], &[-1, 4]);
+        let exit = add(&mut main, "exit", "Exit", &[switch], &[-1, 4]);
+        let cost = macs(&model(vec![main], &[x], &[exit]));
         assert_eq!((cost.macs, cost.open_loops), (16, true));
     }
 

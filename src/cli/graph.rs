@@ -87,9 +87,15 @@ fn chosen<'m>(model: &'m Model, args: &GraphArgs) -> Result<Cow<'m, Graph>> {
             .ok_or_else(|| Error::usage("the model has no graph").in_file(&model.path));
     }
     let (meta_graph, signature) = model.signature(None, args.signature.as_deref())?;
-    flatten(meta_graph, signature)
-        .map(Cow::Owned)
-        .map_err(|e| e.in_file(&model.path))
+    match flatten(meta_graph, signature) {
+        Ok(graph) => Ok(Cow::Owned(graph)),
+        // Nobody asked for this signature: one with a ragged tensor has no end that could be drawn.
+        Err(e) if args.signature.is_none() => {
+            let whole = meta_graph.graphs.first().map(Cow::Borrowed);
+            whole.ok_or_else(|| e.in_file(&model.path))
+        }
+        Err(e) => Err(e.in_file(&model.path)),
+    }
 }
 
 fn named<'m>(model: &'m Model, name: &str) -> Result<&'m Graph> {

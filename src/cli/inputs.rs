@@ -11,7 +11,8 @@ use crate::model::{Port, Tensor};
 /// Seed of inputs that nobody gave.
 const SEED: u64 = 0;
 
-/// One tensor per port, by the port's name. What is given under an unknown name is an error; what is not given is random.
+/// One tensor per port, by the port's name. What is given under an unknown name is an error; what is not given has its default or is
+/// random.
 pub fn gather(
     ports: &[Port],
     specs: &[(String, String)],
@@ -35,9 +36,10 @@ pub fn gather(
         .iter()
         .zip(slots)
         .map(|(port, slot)| {
-            let tensor = match slot {
-                Some(tensor) => tensor,
-                None => {
+            let tensor = match (slot, port.default_value()) {
+                (Some(tensor), _) => tensor,
+                (None, Some(default)) => default?,
+                (None, None) => {
                     output::note(&format!(
                         "no value for input {:?} ({} {}): random values of seed {SEED}; give one with --input {}=…",
                         port.name, port.dtype, port.shape, port.name

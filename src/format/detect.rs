@@ -59,7 +59,14 @@ pub(super) fn detect(path: &Path, options: &OpenOptions) -> Result<Found> {
 
 /// Nothing at `path`; but `PATH/3` may stand for `PATH/00000003`.
 fn missing(path: &Path, error: &std::io::Error) -> Result<Found> {
-    let not_there = Error::io(path, error);
+    let mut not_there = Error::io(path, error);
+    let mut index = path.as_os_str().to_owned();
+    index.push(".index");
+    if Path::new(&index).is_file() {
+        not_there = not_there.hint(
+            "this is the prefix of a checkpoint: weights without a graph; export a SavedModel from the program that made it",
+        );
+    }
     let (Some(parent), Some(number)) = (path.parent(), number_of(path)) else {
         return Err(not_there);
     };
@@ -182,6 +189,17 @@ fn listed(versions: &[Version]) -> String {
     numbers.join(", ")
 }
 
+/// Folders of a folder without a model that are looked into for one.
+const LOOKED_INTO: usize = 100;
+
+/// The folder that one is in has no name of its own.
+fn shown(folder: &Path) -> std::path::Display<'_> {
+    match folder.as_os_str().is_empty() {
+        true => Path::new(".").display(),
+        false => folder.display(),
+    }
+}
+
 /// Says what a folder without a model seems to be.
 fn no_model_in(folder: &Path) -> Error {
     let no_model =
@@ -204,6 +222,15 @@ fn no_model_in(folder: &Path) -> Error {
             return no_model().hint(format!("did you mean {}?", file.display()));
         }
     }
+    if let Some(above) = folder.parent().filter(|above| graph_file(above).is_some()) {
+        let part = folder
+            .file_name()
+            .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        return no_model().hint(format!(
+            "{part} is a part of the SavedModel in {}; open that",
+            shown(above)
+        ));
+    }
     if let Some(index) = ends_with("index") {
         return no_model().hint(format!(
             "{} is a checkpoint: weights without a graph; export a SavedModel from the program that made it",
@@ -217,6 +244,11 @@ fn no_model_in(folder: &Path) -> Error {
         ));
     }
     if let Some(inner) = all.iter().find(|p| graph_file(p).is_some()) {
+        return no_model().hint(format!("there is one in {}", inner.display()));
+    }
+    let below = all.iter().take(LOOKED_INTO).flat_map(|p| children(p));
+    let mut below = below.filter(|p| graph_file(p).is_some());
+    if let Some(inner) = below.next() {
         return no_model().hint(format!("there is one in {}", inner.display()));
     }
     no_model().hint("give the folder that holds saved_model.pb, or a .tflite")
@@ -237,6 +269,12 @@ fn file(path: &Path) -> Result<Found> {
         file.take(8).read_to_end(&mut tail).map_err(io)?;
     }
     Err(not_a_model(path, bytes, &head, &tail).in_file(path))
+}
+
+/// `fingerprint.pb` or `keras_metadata.pb`
+fn is_side_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|n| n.to_str());
+    matches!(name, Some("fingerprint.pb" | "keras_metadata.pb"))
 }
 
 /// Says what a file seems to be.
@@ -280,6 +318,14 @@ fn not_a_model(path: &Path, bytes: u64, head: &[u8], tail: &[u8]) -> Error {
         ("onnx" | "pt" | "pth" | "safetensors" | "gguf", _) => other(
             "a model of another family",
             "mexplore opens TensorFlow SavedModels and .tflite files",
+        ),
+        ("pb", _) if is_side_file(path) => other(
+            "a file that lies beside a SavedModel's graph",
+            "open the folder that it is in",
+        ),
+        (extension, _) if extension.starts_with("data-") => other(
+            "a data file of a checkpoint: values without names or a graph",
+            "open the SavedModel folder that it belongs to",
         ),
         ("pb", [0x0a, ..]) => other(
             "a bare GraphDef (a frozen graph), not a SavedModel",
@@ -399,9 +445,31 @@ mod tests {
         assert!(say("variables.index", &checkpoint).starts_with("the index"));
         assert!(say("m.keras", b"PK\x03\x04....").starts_with("a Keras file"));
         assert!(say("m.task", b"PK\x03\x04....").starts_with("a ZIP"));
+        assert!(say("fingerprint.pb", b"\x08\x01").starts_with("a file that lies beside"));
+        assert!(say("variables.data-00000-of-00001", b"1234").starts_with("a data file"));
         assert_eq!(say("empty", b""), "an empty file");
         let error = detect(dir.path(), &OpenOptions::default()).unwrap_err();
         assert!(error.advice().unwrap().starts_with("did you mean"));
+    }
+
+    #[test]
+    fn parts_of_a_model_lead_to_it() {
+        let dir = folder_with(&[
+            "saved_model.pb",
+            "variables/variables.index",
+            "assets/v.txt",
+        ]);
+        for part in ["variables", "assets"] {
+            let error = detect(&dir.path().join(part), &OpenOptions::default()).unwrap_err();
+            let advice = error.advice().unwrap();
+            assert!(
+                advice.starts_with(&format!("{part} is a part of")),
+                "{advice}"
+            );
+        }
+        let dir = folder_with(&["ckpt-1.index"]);
+        let error = detect(&dir.path().join("ckpt-1"), &OpenOptions::default()).unwrap_err();
+        assert!(error.advice().unwrap().contains("prefix of a checkpoint"));
     }
 
     #[test]
@@ -416,5 +484,6 @@ mod tests {
         assert!(advice(&["ckpt-1.index", "checkpoint"]).contains("weights without a graph"));
         assert!(advice(&["checkpoint", "model.ckpt", "model.ckpt.meta"]).contains("TensorFlow 1"));
         assert!(advice(&["inner/saved_model.pb"]).contains("there is one in"));
+        assert!(advice(&["all/inner/saved_model.pb"]).contains("all/inner"));
     }
 }

@@ -1,10 +1,13 @@
 //! Signatures: the named ways into a model.
 
 use super::Name;
+use super::attr::Attr;
 use super::dtype::DType;
 use super::graph::{Graph, ValueId};
 use super::quantization::Quantization;
 use super::shape::Shape;
+use super::tensor::Tensor;
+use crate::error::Result;
 
 /// A SignatureDef of either file kind.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub struct Port {
     /// A SavedModel's signature states no shape at all, which TensorFlow's own tools read as a scalar.
     pub shape_absent: bool,
     pub quantization: Option<Quantization>,
+    /// What an input is when nobody gives it; of a SavedModel, an [`Attr::Tensor`].
+    pub default: Option<Attr>,
 }
 
 impl Port {
@@ -52,6 +57,7 @@ impl Port {
             shape,
             shape_absent: false,
             quantization: None,
+            default: None,
         }
     }
 
@@ -85,6 +91,44 @@ impl Port {
     }
 }
 
+/// Elements of a default that is written out, and its dimensions.
+const SHORT: usize = 64;
+const FLAT: usize = 8;
+
+impl Port {
+    /// The value of an input that nobody gives; `None` where it has to be given.
+    pub fn default_value(&self) -> Option<Result<Tensor>> {
+        let Some(Attr::Tensor { dtype, shape, data }) = &self.default else {
+            return None;
+        };
+        let sizes = shape.fixed()?;
+        Some(data.read(*dtype, &sizes))
+    }
+
+    /// A short default as a literal: `2.5`, `[[1,2],[3,4]]`.
+    pub fn default_literal(&self) -> Option<String> {
+        let Some(Attr::Tensor { shape, .. }) = &self.default else {
+            return None;
+        };
+        shape.elements().filter(|n| (1..=SHORT).contains(n))?;
+        shape.rank().filter(|&rank| rank <= FLAT)?;
+        let tensor = self.default_value()?.ok()?;
+        Some(literal(&tensor, tensor.shape(), &mut 0))
+    }
+}
+
+fn literal(tensor: &Tensor, sizes: &[usize], at: &mut usize) -> String {
+    let Some((&size, inner)) = sizes.split_first() else {
+        *at += 1;
+        return match tensor.strings() {
+            Some(all) => format!("{:?}", String::from_utf8_lossy(&all[*at - 1])),
+            None => tensor.element_text(*at - 1),
+        };
+    };
+    let parts: Vec<String> = (0..size).map(|_| literal(tensor, inner, at)).collect();
+    format!("[{}]", parts.join(","))
+}
+
 impl Signature {
     pub fn input(&self, name: &str) -> Option<&Port> {
         self.inputs.iter().find(|p| &*p.name == name)
@@ -92,5 +136,44 @@ impl Signature {
 
     pub fn output(&self, name: &str) -> Option<&Port> {
         self.outputs.iter().find(|p| &*p.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::TensorData;
+
+    fn port(tensor: &Tensor) -> Port {
+        Port {
+            default: Some(Attr::Tensor {
+                dtype: tensor.dtype(),
+                shape: Shape::of(tensor.shape()),
+                data: TensorData::of(tensor),
+            }),
+            ..Port::new("x", tensor.dtype(), Shape::UNKNOWN)
+        }
+    }
+
+    #[test]
+    fn short_defaults_are_literals() {
+        let of = |tensor: &Tensor| port(tensor).default_literal();
+        let grid = Tensor::from_values(&[2, 2], &[1, 2, 3, 4]);
+        assert_eq!(of(&grid).as_deref(), Some("[[1,2],[3,4]]"));
+        assert_eq!(port(&grid).default_value().unwrap().unwrap(), grid);
+        let words = Tensor::from_strings(&[1], vec![b"a\"b".to_vec()]);
+        assert_eq!(of(&words).as_deref(), Some(r#"["a\"b"]"#));
+        assert_eq!(
+            of(&Tensor::from_values(&[], &[2.5f32])).as_deref(),
+            Some("2.5")
+        );
+        assert_eq!(of(&Tensor::from_values(&[65], &[0; 65])), None);
+        assert_eq!(of(&Tensor::from_values::<i32>(&[1 << 30, 0], &[])), None);
+        assert_eq!(of(&Tensor::from_values(&[1; 9], &[0])), None);
+        assert!(
+            Port::new("x", DType::Int8, Shape::UNKNOWN)
+                .default_value()
+                .is_none()
+        );
     }
 }

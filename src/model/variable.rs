@@ -67,6 +67,8 @@ impl Variable {
 
 #[derive(Debug, Clone)]
 pub struct VariableSlice {
+    /// In the index: an ordered code of the tensor's key and the extents, no text.
+    pub key: Vec<u8>,
     /// Start and length per dimension.
     pub extents: Vec<(u64, u64)>,
     pub shard: u32,

@@ -22,13 +22,15 @@ pub fn json(model: &Model) -> Json {
 
 /// The tensors that get the path of this file.
 fn tensors(model: &Model, file: &str) -> Vec<String> {
-    model
-        .meta_graphs
-        .iter()
-        .flat_map(|m| &m.assets)
-        .filter(|a| a.file == file)
-        .map(|a| a.tensor.clone())
-        .collect()
+    let all = model.meta_graphs.iter().flat_map(|m| &m.assets);
+    let mut tensors: Vec<String> = Vec::new();
+    // Several MetaGraphs name the same, and TensorFlow 1 lists an asset once for each MetaGraph before.
+    for asset in all.filter(|a| a.file == file) {
+        if !tensors.contains(&asset.tensor) {
+            tensors.push(asset.tensor.clone());
+        }
+    }
+    tensors
 }
 
 pub fn text(model: &Model, style: Style) -> String {

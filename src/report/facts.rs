@@ -65,16 +65,7 @@ fn port_dtype(port: &Port) -> String {
 }
 
 fn saved_model(model: &Model, details: &SavedModelDetails) -> Map<String, Json> {
-    let variables: Vec<Json> = model
-        .variables
-        .iter()
-        .map(|v| {
-            json!({
-                "name": &*v.key, "dtype": v.dtype.to_string(), "shape": shape(&v.shape),
-                "shard": v.shard, "offset": v.offset, "bytes": v.bytes,
-            })
-        })
-        .collect();
+    let variables = entries(model);
     let assets: Vec<Json> = model
         .attachments
         .iter()
@@ -110,6 +101,35 @@ fn saved_model(model: &Model, details: &SavedModelDetails) -> Map<String, Json> 
         "fingerprint": fingerprint,
     });
     object(facts)
+}
+
+/// The entries of the bundle's index in the order of their keys. A partitioned tensor has no bytes of its own: each of
+/// its slices is an entry too, under a key that is no text.
+fn entries(model: &Model) -> Vec<Json> {
+    let mut entries: Vec<(&[u8], Json)> = Vec::with_capacity(model.variables.len());
+    for v in &model.variables {
+        let mut entry = json!({
+            "name": &*v.key, "dtype": v.dtype.to_string(), "shape": shape(&v.shape),
+            "shard": v.shard, "offset": v.offset, "bytes": v.bytes,
+        });
+        if !v.slices.is_empty() {
+            entry["bytes"] = json!(0);
+            entry["slices"] = json!(v.slices.len());
+        }
+        entries.push((v.key.as_bytes(), entry));
+        entries.extend(v.slices.iter().map(|slice| {
+            let sizes: Vec<u64> = slice.extents.iter().map(|e| e.1).collect();
+            let starts: Vec<u64> = slice.extents.iter().map(|e| e.0).collect();
+            let entry = json!({
+                "name": String::from_utf8_lossy(&slice.key), "dtype": v.dtype.to_string(), "shape": sizes,
+                "shard": slice.shard, "offset": slice.offset, "bytes": slice.bytes,
+                "slice_of": &*v.key, "starts": starts,
+            });
+            (&slice.key[..], entry)
+        }));
+    }
+    entries.sort_by_key(|(key, _)| *key);
+    entries.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// Hashes as decimal text: most numbers of JSON readers end at 2^53.
@@ -208,9 +228,13 @@ pub(super) fn ports(ports: &[Port]) -> Vec<Json> {
                 true => json!([]),
                 false => shape(&p.shape),
             };
-            json!({
+            let mut json = json!({
                 "name": &*p.name, "tensor": p.tensor.as_deref(), "dtype": port_dtype(p), "shape": sizes,
-            })
+            });
+            if p.default.is_some() {
+                json["default"] = json!(p.default_literal());
+            }
+            json
         })
         .collect()
 }

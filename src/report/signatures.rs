@@ -126,10 +126,21 @@ fn ports(signature: &Signature) -> Table {
             port.name.to_string(),
             port.dtype.to_string(),
             port.shape.to_string(),
-            quantization(port),
+            match &port.default {
+                Some(_) => default(port),
+                None => quantization(port),
+            },
         ]);
     }
     table
+}
+
+/// `default 2.5`
+fn default(port: &Port) -> String {
+    match port.default_literal() {
+        Some(value) => format!("default {value}"),
+        None => "has a default".to_owned(),
+    }
 }
 
 fn quantization(port: &Port) -> String {

@@ -153,6 +153,7 @@ fn a_literal_is_a_tensor_or_an_error() {
         shape: Shape(Some(vec![-1, 2])),
         shape_absent: false,
         quantization: None,
+        default: None,
     };
     for good in ["[[1, -2.5e3], [nan, 4]]", "[\"a\\\"b\", 'c']", "[[], []]"] {
         for seed in 1..=DAMAGES {

@@ -195,3 +195,42 @@ fn files_beside_the_graph_are_listed_and_read() {
         "{decoded}"
     );
 }
+
+#[test]
+fn values_that_the_graph_restores_and_nobody_stores_are_named() {
+    let folder = copy("softmax_mlp");
+    assert_eq!(warnings(&open(folder.path())), "");
+    fs::remove_dir_all(folder.path().join("variables")).unwrap();
+    let model = open(folder.path());
+    let said = warnings(&model);
+    assert!(
+        said.starts_with("variables/variables.index: no values for what the graph restores: "),
+        "{said}"
+    );
+    assert!(said.contains(" more"), "{said}");
+    assert_eq!(model.warnings.len(), 1);
+}
+
+#[test]
+fn room_that_a_custom_operator_works_in_is_no_damage() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus/cases");
+    let file = shared.join("person_detect_vela/model.tflite");
+    if !file.exists() {
+        eprintln!("skipped: no {}", file.display());
+        return;
+    }
+    assert_eq!(warnings(&open(&file)), "");
+}
+
+#[test]
+fn slices_are_entries_of_the_index() {
+    let model = open(&sample("v1_softmax"));
+    let facts = mexplore::report::facts::json(&model);
+    let entries = facts["variables"].as_array().unwrap();
+    let slices = model
+        .variables
+        .iter()
+        .map(|v| v.slices.len())
+        .sum::<usize>();
+    assert_eq!(entries.len(), model.variables.len() + slices);
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
 use mexplore::format::{self, OpenOptions};
+use mexplore::model::Model;
 use mexplore::tui::panes::PaneId;
 use mexplore::tui::term::{Terminal, TestBackend};
 use mexplore::tui::{App, Options, render};
@@ -19,16 +20,22 @@ fn sample(name: &str) -> PathBuf {
 
 /// An app on samples, with no settings but the defaults.
 fn app(samples: &[&str]) -> App {
+    let open = |name: &&str| format::open(&sample(name), &OpenOptions::default());
+    app_of(
+        samples
+            .iter()
+            .map(|name| open(name).expect("a sample opens"))
+            .collect(),
+    )
+}
+
+fn app_of(models: Vec<Model>) -> App {
     let options = Options {
         theme: Some("dark".to_owned()),
         // No folder of this name: the person's own settings stay out of tests.
         config: Some(sample("no-settings")),
         ..Options::default()
     };
-    let models = samples
-        .iter()
-        .map(|name| format::open(&sample(name), &OpenOptions::default()).expect("a sample opens"))
-        .collect();
     let mut app = App::with_models(models, &options).expect("defaults are in order");
     app.settle();
     app

@@ -501,3 +501,19 @@ fn a_narrow_screen_shows_one_part() {
      v view   x axes   : commands   ? help   q quit
     ");
 }
+
+#[test]
+fn a_model_without_signatures_shows_what_can_be_called() {
+    let path = sample("dense_four_lines");
+    let mut model = mexplore::format::open(&path, &Default::default()).unwrap();
+    model.meta_graphs[0].signatures.clear();
+    let mut app = app_of(vec![model]);
+    let shown = screen(&app, 80, 24);
+    assert!(shown.contains("none, but functions to call:"), "{shown}");
+    assert!(shown.contains("serve(x: float32 ?×4)"), "{shown}");
+    press(&mut app, "7");
+    assert!(screen(&app, 80, 24).contains("no signature to run"));
+    press(&mut app, "1 Enter");
+    let graph = screen(&app, 80, 24);
+    assert!(graph.contains("__call__ ──"), "{graph}");
+}

@@ -152,9 +152,35 @@ fn meta_graph_of(
         saver,
         collections: collections(&proto.collection_def),
     };
-    variables::link(&mut meta_graph, bundle);
+    let absent = variables::link(&mut meta_graph, bundle);
+    warn_of_absent(&absent, bundle.variables.is_empty(), warnings);
     variables::trainable_collections(&proto.collection_def, &meta_graph, &nodes, bundle);
     Ok(meta_graph)
+}
+
+/// Values that the saver restores and the checkpoint does not have, once for all MetaGraphs.
+fn warn_of_absent(absent: &[crate::model::Name], no_bundle: bool, warnings: &mut Vec<Error>) {
+    const NAMED: usize = 3;
+    // Of a model that has no variables the saver restores nothing but the object graph.
+    let named = || absent.iter().filter(|key| &***key != bundle::OBJECT_GRAPH);
+    if absent.is_empty() || (no_bundle && named().next().is_none()) {
+        return;
+    }
+    let names: Vec<&str> = named().take(NAMED).map(|name| &**name).collect();
+    let more = match named().count().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let warning = Error::unreadable(format!(
+        "no values for what the graph restores: {}{more}",
+        names.join(", ")
+    ))
+    .in_file("variables/variables.index")
+    .hint("copy the folder variables/ from where the model came from");
+    let told = warning.to_string();
+    if warnings.iter().all(|w| w.to_string() != told) {
+        warnings.push(warning);
+    }
 }
 
 /// Assets by the MetaGraph's own list, else by the collection of older files, as TensorFlow's loader does.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{pb, tensor};
-use crate::model::{Graph, Name, NodeId, Port, Shape, Signature, ValueId};
+use crate::model::{Attr, Graph, Name, NodeId, Port, Shape, Signature, ValueId};
 
 /// The signature that stands for "run this operator first".
 const INIT: &str = "__saved_model_init_op";
@@ -23,14 +23,24 @@ pub fn signatures(
     protos
         .into_iter()
         .filter(|(key, _)| key != INIT)
-        .map(|(key, proto)| Signature {
-            key: key.into(),
-            method: proto.method_name.into(),
-            deprecated_tag: None,
-            graph: 0,
-            inputs: ports(proto.inputs),
-            outputs: ports(proto.outputs),
-            implied: false,
+        .map(|(key, proto)| {
+            let mut inputs = ports(proto.inputs);
+            for (name, value) in proto.defaults {
+                let port = inputs.iter_mut().find(|p| *p.name == *name);
+                if let Some(port) = port {
+                    let (dtype, shape, data) = tensor::tensor(value);
+                    port.default = Some(Attr::Tensor { dtype, shape, data });
+                }
+            }
+            Signature {
+                key: key.into(),
+                method: proto.method_name.into(),
+                deprecated_tag: None,
+                graph: 0,
+                inputs,
+                outputs: ports(proto.outputs),
+                implied: false,
+            }
         })
         .collect()
 }
@@ -102,6 +112,7 @@ fn port(
         shape_absent,
         shape,
         quantization: None,
+        default: None,
     }
 }
 

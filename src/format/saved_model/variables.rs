@@ -70,11 +70,15 @@ fn role_of(path: &str) -> VariableRole {
     }
 }
 
-/// Ties one MetaGraph to the bundle.
-pub fn link(meta_graph: &mut MetaGraph, bundle: &mut Bundle) {
+/// Ties one MetaGraph to the bundle; says which keys its saver restores that the bundle does not have.
+pub fn link(meta_graph: &mut MetaGraph, bundle: &mut Bundle) -> Vec<Name> {
     objects(meta_graph, bundle);
     let restored = restore::restored(&meta_graph.graphs);
     restored_roles(&restored, bundle);
+    let mut absent: Vec<Name> = restored.keys.clone();
+    absent.retain(|key| !bundle.by_key.contains_key(key));
+    absent.sort();
+    absent.dedup();
     let by_name = unique_names(bundle);
     if let Some(main) = meta_graph.graphs.first_mut() {
         restore::link(main, restored, &bundle.by_key, &by_name);
@@ -87,6 +91,7 @@ pub fn link(meta_graph: &mut MetaGraph, bundle: &mut Bundle) {
             }
         }
     }
+    absent
 }
 
 /// Objects get their variables, variables what the objects know of them.

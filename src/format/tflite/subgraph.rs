@@ -225,7 +225,8 @@ fn settle(graph: &mut Graph, ranks_are_known: bool) {
     }
 }
 
-/// Inputs that nothing makes before they are used: the model can be shown, and not run.
+/// Inputs that nothing makes before they are used: the model can be shown, and not run. What a custom operator takes
+/// may be room for it to work in, as those of Arm's Vela do.
 fn warn_about_flow(reader: &mut Reader<'_>, graph: &Graph) {
     const MOST: usize = 20;
     let mut inputs: HashSet<ValueId> = graph.inputs.iter().flatten().copied().collect();
@@ -235,8 +236,9 @@ fn warn_about_flow(reader: &mut Reader<'_>, graph: &Graph) {
     }));
     let mut found = 0;
     for (index, node) in graph.nodes.iter().enumerate() {
+        let custom = node.custom.is_some();
         for input in node.inputs.iter().flatten() {
-            if !inputs.contains(input) && found < MOST {
+            if !inputs.contains(input) && !custom && found < MOST {
                 found += 1;
                 reader.warnings.push(
                     Error::unreadable(format!(

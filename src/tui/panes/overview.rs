@@ -106,7 +106,7 @@ impl OverviewPane {
     fn rows(&mut self, meta: Option<&MetaGraph>) -> (&mut Rows, usize) {
         let findings = self.findings().len();
         match self.part {
-            Part::Signatures => (&mut self.signatures, meta.map_or(0, |m| m.signatures.len())),
+            Part::Signatures => (&mut self.signatures, meta.map_or(0, ways_in)),
             Part::Bytes => (
                 &mut self.bytes,
                 self.summary.as_ref().map_or(0, |s| s.bytes.len()),
@@ -130,7 +130,13 @@ impl OverviewPane {
 
     fn enter(&mut self, cx: &mut Context) {
         match self.part {
-            Part::Signatures => cx.go(PaneId::Tree, Thing::Signature(self.signatures.at)),
+            Part::Signatures => {
+                let meta = cx.focus.meta(cx.model).filter(|m| m.signatures.is_empty());
+                match meta.and_then(|m| called_graph(m, self.signatures.at)) {
+                    Some(graph) => cx.go(PaneId::Graph, Thing::Graph(graph)),
+                    None => cx.go(PaneId::Tree, Thing::Signature(self.signatures.at)),
+                }
+            }
             Part::Bytes => {
                 let entry = self
                     .summary
@@ -364,7 +370,7 @@ impl OverviewPane {
         let theme = view.theme;
         let focused = self.part == Part::Signatures;
         let inner = panel("Signatures", area, buf, theme, focused);
-        let count = meta.map_or(0, |m| m.signatures.len());
+        let count = meta.map_or(0, ways_in);
         let (lines, starts) = signature_lines(meta, theme, inner.width as usize);
         let chosen = starts.get(self.signatures.at).copied().unwrap_or(0);
         let end = starts
@@ -670,7 +676,7 @@ fn signature_lines(
         .unwrap_or(0)
         .min(wide / 3);
     if meta.signatures.is_empty() {
-        lines = function_lines(meta, theme, wide);
+        return function_lines(meta, theme, wide);
     }
     for signature in &meta.signatures {
         starts.push(lines.len());
@@ -691,17 +697,44 @@ fn signature_lines(
     (lines, starts)
 }
 
-/// What a model without signatures lets a program call.
-fn function_lines(meta: &MetaGraph, theme: &Theme, wide: usize) -> Vec<Line<'static>> {
-    let callables = meta.objects.callables();
-    if callables.is_empty() {
-        return vec![Line::styled("none", theme[Role::Dim])];
+/// Rows of the box of signatures: these, or the functions that stand in for them.
+fn ways_in(meta: &MetaGraph) -> usize {
+    match meta.signatures.len() {
+        0 => meta
+            .objects
+            .callables()
+            .iter()
+            .map(|c| c.traces.len())
+            .sum(),
+        n => n,
     }
-    let mut lines = vec![Line::styled(
-        "none; a program can call these functions",
+}
+
+/// The graph of row `at` of the functions.
+fn called_graph(meta: &MetaGraph, at: usize) -> Option<usize> {
+    let callables = meta.objects.callables();
+    let mut traces = callables.iter().flat_map(|c| meta.objects.traces(c));
+    let name = &traces.nth(at)?.name;
+    meta.graphs.iter().position(|g| g.name == *name)
+}
+
+/// What a model without signatures lets a program call, and the line where each trace begins.
+fn function_lines(
+    meta: &MetaGraph,
+    theme: &Theme,
+    wide: usize,
+) -> (Vec<Line<'static>>, Vec<usize>) {
+    let callables = meta.objects.callables();
+    let (mut lines, mut starts) = (Vec::new(), Vec::new());
+    if callables.is_empty() {
+        lines.push(Line::styled("none", theme[Role::Dim]));
+        return (lines, starts);
+    }
+    lines.push(Line::styled(
+        "none, but functions to call:",
         theme[Role::Dim],
-    )];
-    let mut add = |words: String, indent: usize, role: Role| {
+    ));
+    let add = |lines: &mut Vec<Line<'static>>, words: String, indent: usize, role: Role| {
         let room = wide.saturating_sub(indent + 2).max(8);
         for (at, part) in text::wrap(&text::clean(&words), room, 3)
             .into_iter()
@@ -713,15 +746,16 @@ fn function_lines(meta: &MetaGraph, theme: &Theme, wide: usize) -> Vec<Line<'sta
     };
     for callable in &callables {
         for trace in meta.objects.traces(callable) {
+            starts.push(lines.len());
             let call = format!("{}({})", callable.path, trace.arguments_line());
-            add(call, 0, Role::Text);
+            add(&mut lines, call, 0, Role::Text);
             let results = trace.results_line();
             if !results.is_empty() {
-                add(format!("→ {results}"), 4, Role::Dim);
+                add(&mut lines, format!("→ {results}"), 4, Role::Dim);
             }
         }
     }
-    lines
+    (lines, starts)
 }
 
 fn port_line(word: &str, port: &Port, names: usize, theme: &Theme) -> Line<'static> {

@@ -17,7 +17,7 @@ use crate::format::mapped::map_file;
 use crate::model::{DType, Name, Shard, TensorData, Variable, VariableId, VariableRole};
 
 /// The key of the object graph.
-const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
+pub const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
 /// All entries, not yet linked to the graph.
 #[derive(Debug, Default)]

@@ -156,7 +156,7 @@ impl<'a> Source<'a> {
         let mut parts = Vec::with_capacity(entry.slices.len());
         for slice in &entry.slices {
             let extents = extents(slice, &sizes).ok_or("a slice leads outside the tensor")?;
-            let stored = slice_entry(self.index, key, slice)
+            let (_, stored) = slice_entry(self.index, key, slice)
                 .ok_or_else(|| format!("the entry of slice {extents:?} is missing"))?;
             let lengths: Vec<usize> = extents.iter().map(|e| e.1).collect();
             let data = self.plain(stored, dtype, &Shape::of(&lengths))?;
@@ -216,13 +216,15 @@ fn slice_entry<'a>(
     index: &'a Index,
     key: &str,
     slice: &pb::TensorSliceProto,
-) -> Option<&'a pb::BundleEntryProto> {
+) -> Option<(Vec<u8>, &'a pb::BundleEntryProto)> {
     let extents: Vec<(i64, i64)> = slice
         .extent
         .iter()
         .map(|e| (e.start, e.length.unwrap_or(-1)))
         .collect();
-    index.slices.get(&slice_key(key, &extents)?)
+    let key = slice_key(key, &extents)?;
+    let entry = index.slices.get(&key)?;
+    Some((key, entry))
 }
 
 /// Where the slices of a partitioned tensor are, for people and for checksums.
@@ -233,8 +235,9 @@ pub fn slices(index: &Index, key: &str, entry: &pb::BundleEntryProto) -> Vec<Var
         .iter()
         .filter_map(|slice| {
             let extents = extents(slice, sizes.as_deref()?)?;
-            let stored = slice_entry(index, key, slice)?;
+            let (key, stored) = slice_entry(index, key, slice)?;
             Some(VariableSlice {
+                key,
                 extents: extents.iter().map(|&(s, l)| (s as u64, l as u64)).collect(),
                 shard: u32::try_from(stored.shard_id).unwrap_or(u32::MAX),
                 offset: u64::try_from(stored.offset).unwrap_or(u64::MAX),

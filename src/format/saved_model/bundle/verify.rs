@@ -33,6 +33,7 @@ impl Check {
 pub fn verify_variable(model: &Model, variable: &Variable, progress: &Progress) -> Result<Check> {
     if variable.slices.is_empty() {
         let whole = VariableSlice {
+            key: variable.key.as_bytes().to_vec(),
             extents: Vec::new(),
             shard: variable.shard,
             offset: variable.offset,

@@ -31,10 +31,14 @@ pub struct Input {
 
 impl Input {
     pub fn new(port: Port) -> Input {
+        let source = match port.default_literal() {
+            Some(literal) => Source::Typed(literal),
+            None => Source::Random { seed: 1 },
+        };
         Input {
             port,
             sets: Vec::new(),
-            source: Source::Random { seed: 1 },
+            source,
         }
     }
 

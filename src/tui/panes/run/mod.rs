@@ -542,12 +542,14 @@ impl RunPane {
         }
         let Some(ran) = &self.ran else {
             let inner = panel("outputs", area, buf, theme, focused);
-            widgets::message(
-                inner,
-                &["Enter runs it", "i takes the next input, b measures"],
-                buf,
-                theme,
-            );
+            let words = match view.focus.meta(view.model) {
+                Some(meta) if meta.signatures.is_empty() => [
+                    "this model has no signature to run",
+                    "export it with signatures=…",
+                ],
+                _ => ["Enter runs it", "i takes the next input, b measures"],
+            };
+            widgets::message(inner, &words, buf, theme);
             return;
         };
         let time = if self.per_operator {
