@@ -176,12 +176,12 @@ fn prune_graph(graph: &mut Graph, request: &Request, progress: &Progress) -> Res
         }
     }
     for (layer, site) in layers.iter_mut().zip(&sites) {
-        if request.encode || unpacked.was_sparse(site.value) {
-            if let Some(stored) = encode::encode(graph, site)? {
-                layer.stored = Some(stored.form.to_owned());
-                layer.after.bytes = stored.bytes;
-                rewired = true;
-            }
+        if (request.encode || unpacked.was_sparse(site.value))
+            && let Some(stored) = encode::encode(graph, site)?
+        {
+            layer.stored = Some(stored.form.to_owned());
+            layer.after.bytes = stored.bytes;
+            rewired = true;
         }
     }
     if rewired {
