@@ -411,16 +411,7 @@ fn needed(graph: &Graph, facts: &[Option<Fact>], wanted: Vec<ValueId>) -> Option
     let wanted = wanted.into_iter().chain(results.copied());
     let mut stack: Vec<NodeId> = wanted.filter_map(producer).collect();
     stack.extend(&graph.control_outputs);
-    let mut needed = vec![false; graph.nodes.len()];
-    while let Some(id) = stack.pop() {
-        if std::mem::replace(&mut needed[id.index()], true) {
-            continue;
-        }
-        let node = graph.node(id);
-        stack.extend(node.inputs.iter().flatten().filter_map(|&v| producer(v)));
-        stack.extend(&node.control);
-    }
-    Some(needed)
+    Some(graph.needed(stack, |value| facts[value.index()].is_some()))
 }
 
 #[cfg(test)]

@@ -326,6 +326,23 @@ impl Graph {
         }
     }
 
+    /// For each node whether `wanted` or what comes before them needs it, as data or by control edges; what makes a
+    /// value that `is_there` is not.
+    pub fn needed(&self, wanted: Vec<NodeId>, is_there: impl Fn(ValueId) -> bool) -> Vec<bool> {
+        let mut needed = vec![false; self.nodes.len()];
+        let mut stack = wanted;
+        while let Some(id) = stack.pop() {
+            if std::mem::replace(&mut needed[id.index()], true) {
+                continue;
+            }
+            let node = self.node(id);
+            let values = node.inputs.iter().flatten().filter(|&&v| !is_there(v));
+            stack.extend(values.filter_map(|&v| self.value(v).producer.map(|(node, _)| node)));
+            stack.extend(&node.control);
+        }
+        needed
+    }
+
     /// Nodes by name. With equal names the last wins; readers refuse those.
     pub fn nodes_by_name(&self) -> HashMap<Name, NodeId> {
         self.node_ids()

@@ -234,17 +234,18 @@ fn constant_before(graph: &mut Graph, value: ValueId, order: &[usize]) -> Option
     }
     let mut dims = vec![1; order.len().checked_sub(tensor.rank())?];
     dims.extend_from_slice(tensor.shape());
+    let turned = turned_back(tensor.reshaped(&dims), order)?;
+    Some(edit::constant_like(graph, value, &turned))
+}
+
+/// Values with the axes as they were before a transpose by `order`.
+fn turned_back(tensor: Tensor, order: &[usize]) -> Option<Tensor> {
     let mut inverse = vec![0i32; order.len()];
     for (i, &axis) in order.iter().enumerate() {
         *inverse.get_mut(axis)? = i as i32;
     }
     let inverse = Tensor::from_values(&[inverse.len()], &inverse);
-    let turned = evaluate(
-        "TRANSPOSE",
-        &[Some(tensor.reshaped(&dims)), Some(inverse)],
-        &Attrs::new(),
-    )?;
-    Some(edit::constant_like(graph, value, &turned))
+    evaluate("TRANSPOSE", &[Some(tensor), Some(inverse)], &Attrs::new())
 }
 
 fn concatenation(graph: &mut Graph, id: NodeId, order: &[usize]) -> Option<()> {
@@ -394,16 +395,7 @@ fn into_product(graph: &mut Graph, uses: &Uses, id: NodeId) -> Option<()> {
         }
         let mut shape = vec![rows];
         shape.extend_from_slice(&inner);
-        let mut inverse = vec![0i32; order.len()];
-        for (i, &axis) in order.iter().enumerate() {
-            *inverse.get_mut(axis)? = i as i32;
-        }
-        let inverse = Tensor::from_values(&[inverse.len()], &inverse);
-        let turned = evaluate(
-            "TRANSPOSE",
-            &[Some(tensor.reshaped(&shape)), Some(inverse)],
-            &Attrs::new(),
-        )?;
+        let turned = turned_back(tensor.reshaped(&shape), &order)?;
         edits.push((id, weights, turned.reshaped(&[rows, columns])));
     }
     if edits.is_empty() {

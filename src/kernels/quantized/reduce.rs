@@ -10,6 +10,12 @@ fn saturate<T: Quantized>(v: i32) -> T {
     T::from_i32(v.clamp(T::LO, T::HI))
 }
 
+/// How many values go into each result.
+fn folded(shape: &[usize], reduced: &[bool]) -> usize {
+    let sizes = shape.iter().zip(reduced).filter(|(_, r)| **r);
+    sizes.map(|(size, _)| size).product()
+}
+
 /// MEAN: the division by the count is part of the multiplier.
 pub fn mean<T: Quantized>(
     input: &[T],
@@ -18,11 +24,7 @@ pub fn mean<T: Quantized>(
     (from, to): (Affine, Affine),
     output: &mut [T],
 ) {
-    let count: usize = shape
-        .iter()
-        .zip(reduced)
-        .map(|(&size, &r)| if r { size } else { 1 })
-        .product();
+    let count = folded(shape, reduced);
     let real = Multiplier::new(f64::from(from.scale) / f64::from(to.scale));
     let mut m = real;
     if count > 0 {
@@ -63,11 +65,7 @@ pub fn product<T: Quantized>(
     (from, to): (Affine, Affine),
     output: &mut [T],
 ) {
-    let count: usize = shape
-        .iter()
-        .zip(reduced)
-        .map(|(&size, &r)| if r { size } else { 1 })
-        .product();
+    let count = folded(shape, reduced);
     let root = f64::from(to.scale).powf(1.0 / count as f64);
     let m = Multiplier::new(f64::from(from.scale) / root);
     let fold = |product: Option<i32>, x: T| {

@@ -450,16 +450,7 @@ fn needed(
         Some(_) => None,
         None => graph.value(value).producer.map(|(id, _)| id),
     };
-    let mut needed = vec![false; graph.nodes.len()];
     let mut stack: Vec<NodeId> = control.to_vec();
     stack.extend(outputs.iter().flatten().filter_map(|&v| producer(v)));
-    while let Some(id) = stack.pop() {
-        if std::mem::replace(&mut needed[id.index()], true) {
-            continue;
-        }
-        let node = graph.node(id);
-        stack.extend(node.inputs.iter().flatten().filter_map(|&v| producer(v)));
-        stack.extend(&node.control);
-    }
-    needed
+    graph.needed(stack, |value| given[value.index()].is_some())
 }
