@@ -14,6 +14,7 @@ mod family;
 mod fast;
 mod gather;
 mod in_place;
+mod joins;
 mod kernel;
 mod known;
 pub mod lower;
@@ -92,6 +93,7 @@ const FAMILIES: &[&[Operator]] = &[
     elementwise::OPERATORS,
     gather::OPERATORS,
     matmul::OPERATORS,
+    joins::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
     pool::OPERATORS,
