@@ -73,6 +73,17 @@ pub fn encode(graph: &mut Graph, site: &Site) -> Result<Option<Stored>> {
     Ok(Some(Stored { form, bytes }))
 }
 
+/// Operators whose weights LiteRT takes from a DENSIFY. Integer LSTMs read them before they are there, and crash.
+const TRIED: &[&str] = &[
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "FULLY_CONNECTED",
+    "TRANSPOSE_CONV",
+    "BATCH_MATMUL",
+    "CONV_3D",
+    "GATHER",
+];
+
 /// A packing and who lays it out.
 struct Way {
     form: &'static str,
@@ -85,7 +96,8 @@ struct Way {
 fn ways(graph: &Graph, site: &Site) -> Vec<Way> {
     let direct =
         |&(id, operand): &(NodeId, usize)| graph.node(id).input(operand) == Some(site.value);
-    if site.fixed.is_some() || !site.users.iter().all(direct) {
+    let tried = |(id, _): &(NodeId, usize)| is_op(graph, *id, TRIED);
+    if site.fixed.is_some() || !site.users.iter().all(direct) || !site.users.iter().all(tried) {
         return Vec::new();
     }
     let way = |form, block, densify| Way {
@@ -179,6 +191,12 @@ fn pack(tensor: &Tensor, block: usize) -> Option<Packed> {
         }
         segments.push(indices.len());
     }
+    if values.is_empty() {
+        // A constant without any values has no buffer, and is no constant to LiteRT.
+        values.resize(block * size, 0);
+        indices.push(0);
+        segments.iter_mut().skip(1).for_each(|end| *end = 1);
+    }
     let number = |n: usize| i32::try_from(n).ok();
     let mut order: Vec<i32> = (0..number(shape.len())?).collect();
     let mut dims: Vec<SparseDim> = outer
@@ -261,6 +279,7 @@ mod tests {
             let count = shape.iter().product::<usize>();
             let tensor = Tensor::from_values(&shape, &seed[..count]);
             let packed = pack(&tensor, block).unwrap();
+            prop_assert!(!packed.sparse.values.is_empty());
             prop_assert_eq!(packed.sparse.read(DType::Int8).unwrap(), tensor.clone());
             let floats: Vec<f32> = seed[..count].iter().map(|v| f32::from(*v)).collect();
             let tensor = Tensor::from_values(&shape, &floats);
