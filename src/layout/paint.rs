@@ -15,6 +15,8 @@ pub enum Ink {
     ChosenEdge,
     /// An edge that carries no data.
     Control,
+    /// The shape of what flows along an edge.
+    Shape,
     Border(usize),
     /// The stroke in the colour of the operator's family.
     Mark(usize),
@@ -108,6 +110,10 @@ pub fn paint(scene: &Scene, sight: Rect, chosen: Option<Item>) -> Picture {
         if place.rect.meets(&sight) {
             painter.place(index, place);
         }
+    }
+    let lines = scene.lines.iter().filter(|line| !line.says.is_empty());
+    for line in lines.filter(|line| extent(line).is_some_and(|r| r.meets(&sight))) {
+        painter.shape(line);
     }
     painter.picture
 }
@@ -223,6 +229,38 @@ impl Painter<'_> {
             back: line.back,
             control: line.control && (!joined || old.control),
         };
+    }
+
+    /// Writes what flows along an edge beside its first or last upright stroke, if there is room.
+    fn shape(&mut self, line: &Line) {
+        let ends = match (line.says_first, line.points.as_slice()) {
+            (_, _) if line.back => return,
+            (true, [first, second, ..]) => (first, second),
+            (false, [.., second, last]) => (last, second),
+            _ => return,
+        };
+        let ((x, from), (other, to)) = (*ends.0, *ends.1);
+        if x != other {
+            return;
+        }
+        let wide = cells(&line.says) as i32;
+        let rows: Vec<i32> = match from < to {
+            true => (from + 1..=to).collect(),
+            false => (to..from).rev().collect(),
+        };
+        for y in rows {
+            for at in [x + 2, x - 1 - wide] {
+                // A blank on both sides keeps it apart from other edges.
+                let free = (at - 1..=at + wide).filter(|c| *c != x).all(|c| {
+                    let cell = self.index(c, y).map(|i| self.picture.cells[i]);
+                    matches!(cell, Some((' ', Ink::Blank)))
+                });
+                if free {
+                    self.write(at, y, &line.says, wide, Ink::Shape);
+                    return;
+                }
+            }
+        }
     }
 
     fn edges(&mut self) {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::label::{Label, cells, label};
 use super::layered::{Drawing, Link, Pin, Rect, Size, Spacing, lay_out};
 use super::scope::{Flow, Hierarchy, Item, Open, ScopeId};
-use crate::model::Graph;
+use crate::model::{Graph, ValueId};
 
 /// How much of each box is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -40,6 +40,10 @@ pub struct Line {
     pub back: bool,
     /// Only the order in which they run, no data.
     pub control: bool,
+    /// The shape of what flows, unless the box that it comes from or another line of it says so.
+    pub says: String,
+    /// Where that stands: near the beginning for all lines of a box, else near the end.
+    pub says_first: bool,
     pub net: u32,
     /// Whether the ends are on boxes, not on the frame around.
     pub begins: bool,
@@ -84,7 +88,8 @@ struct Wire {
     to: End,
     source: Item,
     targets: Vec<Item>,
-    control: bool,
+    /// What flows first of all; nothing where only the order counts.
+    value: Option<ValueId>,
 }
 
 /// A scope's drawing, with the places where edges pass its frame.
@@ -95,6 +100,15 @@ struct Inner {
     lines: Vec<Line>,
     ins: HashMap<Item, i32>,
     outs: HashMap<Item, i32>,
+}
+
+/// What of a hierarchy is drawn, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    pub open: &'a Open,
+    pub detail: Detail,
+    /// Edges that only say what runs after what are drawn too.
+    pub control: bool,
 }
 
 struct Builder<'a> {
@@ -109,24 +123,29 @@ struct Builder<'a> {
 
 /// Draws what is open. Time is that of [`lay_out`] for each open scope.
 pub fn build(graph: &Graph, hierarchy: &Hierarchy, open: &Open, detail: Detail) -> Scene {
-    build_with(graph, hierarchy, open, detail, &|_, _| {})
+    let shown = Shown {
+        open,
+        detail,
+        control: true,
+    };
+    build_with(graph, hierarchy, shown, &|_, _| {})
 }
 
 /// As [`build`]; `relabel` may change the words on a box before it gets its size.
 pub fn build_with(
     graph: &Graph,
     hierarchy: &Hierarchy,
-    open: &Open,
-    detail: Detail,
+    shown: Shown,
     relabel: &dyn Fn(Item, &mut Label),
 ) -> Scene {
+    let Shown { open, detail, .. } = shown;
     let mut builder = Builder {
         graph,
         hierarchy,
         open,
         detail,
         relabel,
-        wires: wires(hierarchy, open),
+        wires: wires(hierarchy, open, shown.control),
         nets: 0,
     };
     let inner = builder.draw(ScopeId::ROOT);
@@ -148,7 +167,7 @@ pub fn build_with(
 
 /// For every open scope the connections in it. An edge runs in the innermost scope that holds both ends, and from
 /// there through the frames down to each end.
-fn wires(hierarchy: &Hierarchy, open: &Open) -> HashMap<ScopeId, Vec<Wire>> {
+fn wires(hierarchy: &Hierarchy, open: &Open, control: bool) -> HashMap<ScopeId, Vec<Wire>> {
     let mut wires: HashMap<ScopeId, Vec<Wire>> = HashMap::new();
     let mut known: HashMap<(ScopeId, End, End, Item), usize> = HashMap::new();
     let mut add = |scope: ScopeId, from: End, to: End, flow: &Flow| {
@@ -160,15 +179,16 @@ fn wires(hierarchy: &Hierarchy, open: &Open) -> HashMap<ScopeId, Vec<Wire>> {
                 to,
                 source,
                 targets: Vec::new(),
-                control: true,
+                value: None,
             });
             list.len() - 1
         });
         list[at].targets.push(flow.to);
         // Where data goes the same way, the line is one of data.
-        list[at].control &= flow.value.is_none();
+        list[at].value = list[at].value.or(flow.value);
     };
-    for flow in hierarchy.shown_flows(open) {
+    let flows = hierarchy.shown_flows(open).into_iter();
+    for flow in flows.filter(|f| control || f.value.is_some()) {
         let (from, to) = (hierarchy.path_to(flow.from), hierarchy.path_to(flow.to));
         let a = flow.from;
         let shared = from.iter().zip(&to).take_while(|(f, t)| f == t).count();
@@ -333,14 +353,17 @@ impl Builder<'_> {
             }
         }
         let mut nets = 0;
-        for (wire, edge) in wires.iter().zip(drawing.edges) {
+        let says = self.says(wires);
+        for ((wire, edge), (says, says_first)) in wires.iter().zip(drawing.edges).zip(says) {
             nets = nets.max(edge.net + 1);
             whole.lines.push(Line {
                 from: wire.source,
                 to: wire.targets.clone(),
                 points: edge.points.iter().map(|p| (p.0, p.1 + top)).collect(),
                 back: edge.back,
-                control: wire.control,
+                control: wire.value.is_none(),
+                says,
+                says_first,
                 net: self.nets + edge.net,
                 begins: matches!(wire.from, End::Child(_)),
                 ends: matches!(wire.to, End::Child(_)),
@@ -348,6 +371,39 @@ impl Builder<'_> {
         }
         self.nets += nets;
         whole
+    }
+
+    /// The shape that stands beside each wire, and whether at its beginning.
+    fn says(&self, wires: &[Wire]) -> Vec<(String, bool)> {
+        let shape = |wire: &Wire| {
+            let value = self.graph.value(wire.value?);
+            value.shape.0.as_ref().map(|_| value.shape.to_string())
+        };
+        let shapes: Vec<Option<String>> = wires.iter().map(shape).collect();
+        // Of each box the shape of all that leaves it; nothing where there are several.
+        let mut common: HashMap<End, Option<&String>> = HashMap::new();
+        for (wire, shape) in wires.iter().zip(&shapes).filter(|(_, s)| s.is_some()) {
+            let all = common.entry(wire.from).or_insert(shape.as_ref());
+            if *all != shape.as_ref() {
+                *all = None;
+            }
+        }
+        let mut told = HashSet::new();
+        let words = wires.iter().zip(&shapes).map(|(wire, shape)| {
+            let says_itself = match (wire.from, self.detail) {
+                (End::Child(Item::Scope(id)), _) => self.open.contains(id),
+                (End::Child(Item::Node(_)), Detail::Box) => false,
+                _ => true,
+            };
+            let all = common.get(&wire.from).is_some_and(Option::is_some);
+            match shape {
+                Some(shape) if !says_itself && (!all || told.insert(wire.from)) => {
+                    (shape.clone(), all)
+                }
+                _ => (String::new(), all),
+            }
+        });
+        words.collect()
     }
 }
 

@@ -239,7 +239,7 @@ impl Hierarchy {
     }
 
     /// What to open at first: scopes while the root alone says too little, at most about `room` boxes. Repeated blocks
-    /// stay closed as long as there is something else to see.
+    /// stay closed as long as there is something else to see, and so do scopes beside others that stay closed.
     pub fn first_open(&self, room: usize) -> Open {
         let mut open = Open::default();
         loop {
@@ -253,8 +253,12 @@ impl Hierarchy {
                 (scope.repeat.is_none(), scope.ops, std::cmp::Reverse(*id))
             });
             let Some(next) = next else { return open };
+            // Of several layers, one of them open says more of it than of the whole.
+            let scopes = shown.iter().filter(|i| matches!(i, Item::Scope(_)));
+            let layers = scopes.count() > 1 && self.scope(ScopeId::ROOT).ops > room;
             let more = self.scope(next).children.len();
-            if shown.len() > 8 || shown.len() + more > room.max(9) {
+            let many = shown.len() > 8 || (layers && shown.len() > 5);
+            if many || shown.len() + more > room.max(9) {
                 return open;
             }
             open.open(next);

@@ -50,6 +50,20 @@ pub fn svg(scene: &Scene) -> String {
             (false, false) => "",
         };
         let _ = writeln!(svg, "<path d=\"{}\"{dashes}/>", path.trim_end());
+        let near = match line.says_first {
+            true => line.points.first(),
+            false => line.points.last(),
+        };
+        if let Some((x, y)) = near.filter(|_| !line.says.is_empty() && !line.back) {
+            let down = if line.says_first { 1 } else { -1 };
+            let _ = writeln!(
+                svg,
+                "<text class=\"t\" font-size=\"10\" x=\"{}\" y=\"{}\">{}</text>",
+                x * CELL.0 + CELL.0 + MARGIN,
+                (y + down) * CELL.1 + CELL.1 * 3 / 4 + MARGIN,
+                escaped(&line.says)
+            );
+        }
     }
     for place in boxes {
         draw(&mut svg, scene.detail, place);

@@ -206,7 +206,12 @@ impl App {
             // Read again: the same place in what is there now, and no work for what was.
             State::Open(old) => {
                 self.jobs.cancel_where(|s| s.desk == id);
-                self.history.forget(id);
+                self.history.moved(id, |spot| {
+                    let place = Place::of(spot.pane, spot.focus, &old.model);
+                    let (pane, focus) = place.find(&model)?;
+                    let desk = id;
+                    Some(Spot { desk, pane, focus })
+                });
                 let place = Place::of(old.pane, old.focus, &old.model);
                 let index = self.models.iter().position(|m| Arc::ptr_eq(m, &old.model));
                 self.notice = Some(format!("read {} again", model.name));
@@ -223,7 +228,8 @@ impl App {
             pane,
             focus,
         });
-        if spot != start && at == self.current {
+        let is_new = !matches!(self.desks[at].state, State::Open(_));
+        if spot != start && at == self.current && is_new {
             self.history.leave(start);
         }
         let index = index.unwrap_or(self.models.len());

@@ -89,6 +89,7 @@ commands! {
     Overlay "overlay" ["o"] In(&[Graph]), "colour by", "Choose what the colours mean";
     ZoomIn "zoom-in" ["+", "="] In(&[Graph]), "closer", "Closer";
     ZoomOut "zoom-out" ["z", "-"] In(&[Graph]), "farther", "Farther";
+    Waits "waits" ["w"] In(&[Graph]), "order", "Show or hide the dashed edges, which only say what waits for what";
     Trace "trace" ["t"] In(&[Graph]), "trace", "Light up everything before and after the chosen operator";
     PathTo "path-to" ["p"] In(&[Graph]), "path to", "Show a path from the marked operator to the chosen one";
     PanLeft "pan-left" ["H", "Shift-Left"] In(&[Graph]), "pan", "Move the view left";

@@ -156,6 +156,13 @@ pub fn clean(text: &str) -> String {
     visible(text).into_owned()
 }
 
+/// The last of the names that converters join with `;` where they fuse operators.
+pub fn last_name(name: &str) -> &str {
+    name.rsplit(';')
+        .find(|part| !part.is_empty())
+        .unwrap_or(name)
+}
+
 /// Whether a text holds every word of `filter`, in any order and case.
 pub fn holds_words(filter: &str) -> impl Fn(&str) -> bool + use<> {
     let words: Vec<String> = filter.split_whitespace().map(str::to_lowercase).collect();

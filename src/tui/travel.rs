@@ -44,12 +44,25 @@ impl History {
         Some(spot)
     }
 
-    /// What was chosen in a model may be something else once it was read again.
-    pub fn forget(&mut self, desk: u64) {
-        self.behind.retain(|spot| spot.desk != desk);
-        self.ahead.retain(|spot| spot.desk != desk);
+    /// A model was read again: what was chosen in it may be something else now, or gone (`None`).
+    pub fn moved(&mut self, desk: u64, find: impl Fn(&Spot) -> Option<Spot>) {
+        for spots in [&mut self.behind, &mut self.ahead] {
+            // Nobody goes back further, and to find each takes time.
+            spots.drain(..spots.len().saturating_sub(KEPT));
+            *spots = std::mem::take(spots)
+                .into_iter()
+                .filter_map(|spot| match spot.desk == desk {
+                    true => find(&spot),
+                    false => Some(spot),
+                })
+                .collect();
+            spots.dedup();
+        }
     }
 }
+
+/// Steps that are looked for in a model that was read again.
+const KEPT: usize = 100;
 
 impl App {
     fn spot(&self) -> Option<Spot> {
@@ -155,10 +168,29 @@ mod tests {
         history.leave(spot(1, PaneId::Graph));
         let back = history.back(spot(0, PaneId::Tree));
         assert_eq!(back, Some(spot(1, PaneId::Graph)));
-        history.forget(1);
-        let back = history.back(spot(1, PaneId::Graph));
+        let ahead = history.forward(spot(1, PaneId::Graph));
+        assert_eq!(ahead, Some(spot(0, PaneId::Tree)));
+    }
+
+    #[test]
+    fn a_model_that_is_read_again_keeps_what_is_still_there() {
+        let spot = |desk, pane| Spot {
+            desk,
+            pane,
+            focus: Focus::default(),
+        };
+        let mut history = History::default();
+        history.leave(spot(0, PaneId::Overview));
+        history.leave(spot(1, PaneId::Graph));
+        history.leave(spot(1, PaneId::Tensors));
+        history.moved(1, |old| match old.pane {
+            PaneId::Graph => None,
+            _ => Some(spot(1, PaneId::Run)),
+        });
+        let back = history.back(spot(1, PaneId::Tree));
+        assert_eq!(back, Some(spot(1, PaneId::Run)));
+        let back = history.back(spot(1, PaneId::Run));
         assert_eq!(back, Some(spot(0, PaneId::Overview)));
-        let ahead = history.forward(spot(0, PaneId::Overview));
-        assert_eq!(ahead, Some(spot(1, PaneId::Graph)));
+        assert_eq!(history.back(spot(0, PaneId::Overview)), None);
     }
 }

@@ -9,16 +9,16 @@ fn overview_of_a_saved_model() {
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
-    │ tags         serve                ││ graph definiti… ██████  92.2 KB   31.5% ┃
-    │ made by      TensorFlow 2.21.0, … ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
-    │ size         292 KB in 4 files    ││ conv/kernel     ████▊   73.7 KB   25.2% ┃
-    │ parameters   23,626   trainable … ││ checkpoint boo… ▊       11.0 KB    3.8% │
-    │ cost         348 kMAC per sample  ││ skip/kernel     ▌       8.19 KB    2.8% │
-    │ operators    153 in the graph, 2… ││ hidden/kernel   ▌       8.19 KB    2.8% │
-    │ variables    33 in 1 shard        ││ skip/kernel     ▌       8.19 KB    2.8% │
-    │ versions     1  ● 2               ││ hidden/kernel   ▌       8.19 KB    2.8% │
-    ╰───────────────────────────────────╯│ probs/kernel    ▏       1.28 KB    0.4% │
-    ╭ Signatures ───────────────────────╮│ probs/kernel    ▏       1.28 KB    0.4% │
+    │ tags         serve                ││ graph defini… ████████  92.2 KB   31.5% ┃
+    │ made by      TensorFlow 2.21.0, … ││ conv/kernel   ██████▍   73.7 KB   25.2% ┃
+    │ size         292 KB in 4 files    ││ conv/kernel   ██████▍   73.7 KB   25.2% ┃
+    │ parameters   23,626   trainable … ││ checkpoint b… █         11.0 KB    3.8% │
+    │ cost         348 kMAC per sample  ││ skip/kernel   ▊         8.19 KB    2.8% │
+    │ operators    153 in the graph, 2… ││ hidden/kernel ▊         8.19 KB    2.8% │
+    │ variables    33 in 1 shard        ││ skip/kernel   ▊         8.19 KB    2.8% │
+    │ versions     1  ● 2               ││ hidden/kernel ▊         8.19 KB    2.8% │
+    ╰───────────────────────────────────╯│ probs/kernel  ▏         1.28 KB    0.4% │
+    ╭ Signatures ───────────────────────╮│ probs/kernel  ▏         1.28 KB    0.4% │
     │ serve   predict                   │╰─────────────────────────────────────────╯
     │   in   image     float32  ?×8×8×1 │╭ Health ─────────────────────────────────╮
     │   out  output_0  float32  ?×10    ││ ! 16 variables are stored a second time │
@@ -40,18 +40,18 @@ fn overview_of_a_tflite() {
      mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
     ╭ Model ───────────────────────────────────────────────╮╭ Where the bytes are ─────────────────────────────────────────╮
-    │ made by      TensorFlow 2.21.0, producer 0           ││ …/conv_1/convolution     ██████████████████  18.4 KB   54.4% │
-    │ schema       version 3                               ││ graph definition         █████████▋          9.83 KB   29.0% │
-    │ says         MLIR Converted.                         ││ …/hidden_1/MatMul        ██                  2.05 KB    6.0% │
-    │ needs        runtime 1.14.0 or later                 ││ …/skip_1/convolution     ██                  2.05 KB    6.0% │
-    │ size         33.9 KB                                 ││ …/probs_1/MatMul         ▍                     320 B    0.9% │
-    │ parameters   23,338                                  ││ …/stem_1/convolution     ▎                     288 B    0.8% │
-    │ cost         348 kMAC per sample                     ││ …/skip_1/Squeeze         ▎                     256 B    0.8% │
-    │ operators    11                                      ││ …/batchnorm/sub          ▎                     256 B    0.8% │
-    ╰──────────────────────────────────────────────────────╯│ …/hidden_1/BiasAdd       ▏                     128 B    0.4% │
-    ╭ Signatures ──────────────────────────────────────────╮│ …/batchnorm/sub          ▏                     128 B    0.4% │
-    │ serving_default                                      ││ CONVERSION_METADATA      ▏                      96 B    0.3% │
-    │   in   image     float32  ?×8×8×1                    ││ 2 small constants        ▏                      48 B    0.1% │
+    │ made by      TensorFlow 2.21.0, producer 0           ││ digits_cnn_1/conv_1/convolution ███████████  18.4 KB   54.4% │
+    │ schema       version 3                               ││ graph definition                █████▉       9.83 KB   29.0% │
+    │ says         MLIR Converted.                         ││ digits_cnn_1/hidden_1/MatMul    █▎           2.05 KB    6.0% │
+    │ needs        runtime 1.14.0 or later                 ││ digits_cnn_1/skip_1/convolution █▎           2.05 KB    6.0% │
+    │ size         33.9 KB                                 ││ digits_cnn_1/probs_1/MatMul     ▎              320 B    0.9% │
+    │ parameters   23,338                                  ││ digits_cnn_1/stem_1/convolution ▏              288 B    0.8% │
+    │ cost         348 kMAC per sample                     ││ digits_cnn_1/skip_1/Squeeze     ▏              256 B    0.8% │
+    │ operators    11                                      ││ …/conv_bn_1/batchnorm/sub       ▏              256 B    0.8% │
+    ╰──────────────────────────────────────────────────────╯│ digits_cnn_1/hidden_1/BiasAdd   ▏              128 B    0.4% │
+    ╭ Signatures ──────────────────────────────────────────╮│ …/stem_bn_1/batchnorm/sub       ▏              128 B    0.4% │
+    │ serving_default                                      ││ CONVERSION_METADATA             ▏               96 B    0.3% │
+    │   in   image     float32  ?×8×8×1                    ││ 2 small constants               ▏               48 B    0.1% │
     │   out  output_0  float32  ?×10                       ││ min_runtime_version                             16 B    0.0% │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
@@ -88,14 +88,14 @@ fn tree_with_a_layer_open() {
     │   ▾ Signatures                  2                ││ operators  27            │
     │       serve  1 in, 1 out                       8 ││                          │
     │       serving_default                          8 ││ Operators                │
-    │   ▸ Graph                      27   614 B     16 ││ ReadVar…     8 ████████… │
-    │   ▸ Objects  15                                  ││ VarHand…     6 ███████▌  │
-    │   ▸ Functions  5               59   403 B        ││ Statefu…     4 █████     │
-    │ ▸ Variables                     5   722 B        ││ Placeho…     3 ███▊      │
-    │                                                  ││ AssignV…     2 ██▌       │
-    │                                                  ││ VarIsIn…     2 ██▌       │
-    │                                                  ││ Const        1 █▎        │
-    │                                                  ││ NoOp         1 █▎        │
+    │   ▸ Graph                      27   614 B     16 ││ ReadVar…     8 █████████ │
+    │   ▸ Objects  15                                  ││ VarHand…     6 ██████▊   │
+    │   ▸ Functions  5               59   403 B        ││ Statefu…     4 ████▌     │
+    │ ▸ Variables                     5   722 B        ││ Placeho…     3 ███▍      │
+    │                                                  ││ AssignV…     2 ██▎       │
+    │                                                  ││ VarIsIn…     2 ██▎       │
+    │                                                  ││ Const        1 █▏        │
+    │                                                  ││ NoOp         1 █▏        │
     │                                                  ││                          │
     │                                                  ││                          │
     │                                                  ││                          │

@@ -413,16 +413,21 @@ impl OverviewPane {
         let entries = &summary.bytes;
         let widest = entries
             .iter()
-            .map(|e| crate::tui::term::width(&e.name))
+            .map(|e| crate::tui::term::width(text::last_name(&e.name)))
             .max()
             .unwrap_or(0);
-        let names = widest.min(inner.width as usize * 40 / 100).max(8);
         let numbers = 17;
+        let wide = inner.width as usize;
+        let least_bar = 8;
+        let names = widest
+            .min(wide * 52 / 100)
+            .min(wide.saturating_sub(numbers + least_bar + 1))
+            .max(8);
         let bars = (inner.width as usize).saturating_sub(names + numbers + 1);
         let most = entries.first().map_or(1.0, |e| e.share).max(1e-9);
         for (row, at) in self.bytes.window(entries.len(), inner).enumerate() {
             let entry = &entries[at];
-            let name = text::clean(&entry.name);
+            let name = text::clean(text::last_name(&entry.name));
             // Of a path the end tells most.
             let name = match name.contains('/') {
                 true => text::fit_end(&name, names),

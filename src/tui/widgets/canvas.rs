@@ -53,7 +53,7 @@ pub fn render(
 
 fn place_of(ink: Ink) -> Option<usize> {
     match ink {
-        Ink::Blank | Ink::Edge | Ink::ChosenEdge | Ink::Control => None,
+        Ink::Blank | Ink::Edge | Ink::ChosenEdge | Ink::Control | Ink::Shape => None,
         Ink::Border(i)
         | Ink::Mark(i)
         | Ink::Head(i)
@@ -68,6 +68,7 @@ fn style(ink: Ink, place: Option<(&Place, Look)>, theme: &Theme) -> Style {
         return match ink {
             Ink::ChosenEdge => theme[Role::Accent],
             Ink::Control => theme[Role::Border],
+            Ink::Shape => theme[Role::Column],
             _ => theme[Role::BorderFocused],
         };
     };

@@ -201,6 +201,54 @@ fn port(facts: &mut Facts, port: &Port, wide: usize, theme: &Theme) {
     }
 }
 
+/// Operators by how often they occur.
+pub fn histogram(
+    facts: &mut Facts,
+    dialect: Dialect,
+    mut counts: Vec<(&str, usize)>,
+    wide: usize,
+    theme: &Theme,
+) {
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    let most = counts.first().map_or(1, |c| c.1);
+    let names = wide.saturating_sub(18).clamp(8, 24);
+    let bars = wide.saturating_sub(names + 7).clamp(1, 10);
+    for (op, n) in counts {
+        facts.line(Line::from(vec![
+            Span::styled(text::left(op, names) + " ", theme.op(dialect, op)),
+            Span::styled(
+                text::right(&text::count(n as u64), 5) + " ",
+                theme[Role::Number],
+            ),
+            Span::styled(text::bar(n as f64 / most as f64, bars), theme[Role::Bar]),
+        ]));
+    }
+}
+
+/// The inputs and outputs of the first signatures, a line each.
+pub fn signatures(facts: &mut Facts, meta: &MetaGraph, wide: usize, theme: &Theme) {
+    const SHOWN: usize = 6;
+    for signature in meta.signatures.iter().take(SHOWN) {
+        facts.heading(theme, &text::clean(&signature.key));
+        let ports = signature.inputs.iter().map(|port| ("→ ", port));
+        let ports = ports.chain(signature.outputs.iter().map(|port| ("← ", port)));
+        for (sign, port) in ports.take(LISTED) {
+            let kind = format!("  {} {}", port.dtype, port.shape);
+            let room = wide.saturating_sub(2 + crate::tui::term::width(&kind));
+            let name = text::clean(&port.name);
+            facts.line(Line::from(vec![
+                Span::styled(sign, theme[Role::Dim]),
+                Span::styled(text::fit_end(&name, room.max(8)), theme[Role::Text]),
+                Span::styled(kind, theme[Role::Number]),
+            ]));
+        }
+    }
+    if meta.signatures.len() > SHOWN {
+        let more = format!("… {} more", meta.signatures.len() - SHOWN);
+        facts.line(Line::styled(more, theme[Role::Dim]));
+    }
+}
+
 /// A function or subgraph; `operators` how often each occurs in it, once counted.
 pub fn graph(
     graph: &Graph,
@@ -235,19 +283,7 @@ pub fn graph(
         facts.line(Line::styled("counting…", theme[Role::Dim]));
         return facts;
     };
-    let mut counts: Vec<_> = operators.iter().map(|(op, n)| (op, *n)).collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    let most = counts.first().map_or(1, |c| c.1);
-    let names = wide.saturating_sub(18).clamp(8, 24);
-    for (op, n) in counts {
-        facts.line(Line::from(vec![
-            Span::styled(text::left(op, names) + " ", theme.op(graph.dialect, op)),
-            Span::styled(
-                text::right(&text::count(n as u64), 5) + " ",
-                theme[Role::Number],
-            ),
-            Span::styled(text::bar(n as f64 / most as f64, 10), theme[Role::Bar]),
-        ]));
-    }
+    let counts = operators.iter().map(|(op, n)| (&**op, *n)).collect();
+    histogram(&mut facts, graph.dialect, counts, wide, theme);
     facts
 }

@@ -51,6 +51,8 @@ pub struct GraphPane {
     rails: bool,
     detail: Detail,
     overlay: Overlay,
+    /// Edges that carry no data are drawn too.
+    waits: bool,
     split: Split,
     side_scroll: usize,
     window: Window,
@@ -75,6 +77,7 @@ impl GraphPane {
             rails: false,
             detail: Detail::Box,
             overlay: Overlay::Family,
+            waits: true,
             split: Split::default(),
             side_scroll: 0,
             window: Window::default(),
@@ -100,6 +103,7 @@ impl GraphPane {
             open: level.open.clone(),
             detail: self.detail,
             overlay: self.overlay,
+            waits: self.waits,
             measured: cx.measured.version,
         };
         let measured = cx.measured.clone();

@@ -51,6 +51,14 @@ impl GraphPane {
                 self.overlay = self.overlay.next();
                 self.draw(cx);
             }
+            Command::Waits => {
+                self.waits = !self.waits;
+                cx.say(match self.waits {
+                    true => "showing what waits for what",
+                    false => "showing data only",
+                });
+                self.draw(cx);
+            }
             Command::PanLeft => self.window.shift(-PAN.0, 0),
             Command::PanRight => self.window.shift(PAN.0, 0),
             Command::PanUp => self.window.shift(0, -PAN.1),

@@ -179,6 +179,7 @@ pub fn render(
             let style = match (own, lit) {
                 (true, _) => hue,
                 (_, true) => theme[Role::Accent],
+                _ if rail.control => theme[Role::Border],
                 _ => theme[Role::BorderFocused],
             };
             put(area.x + at as u16, &rail.letter.to_string(), style);

@@ -3,15 +3,31 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::levels::Ways;
+use super::levels::{Ways, called};
 use crate::layout::label::{Label, WIDEST, cut_end, scope_tail, words};
 use crate::layout::rails::{Row, rails};
-use crate::layout::scene::{Detail, Scene, build_with};
+use crate::layout::scene::{Detail, Scene, Shown, build_with};
 use crate::layout::scope::{Flow, Hierarchy, Item, Open, ScopeId};
 use crate::layout::weights::{Bound, Origin, Weight};
-use crate::model::{DType, Graph, Model, NodeId, Value, ValueId};
+use crate::model::{DType, Graph, MetaGraph, Model, Node, NodeId, Value, ValueId};
 use crate::tui::measured::Measured;
 use crate::tui::text;
+
+/// Why a graph has no times.
+const NOT_RUN: &str = "not in the last run";
+const WITHIN_A_LOOP: &str = "timed as a whole where it is called";
+
+/// Whether a loop or a branch calls the graph: a run times these as one operator.
+fn is_within_a_loop(meta: &MetaGraph, graph: usize) -> bool {
+    let branches = |node: &Node| {
+        let ops = ["While", "WHILE", "If", "IF", "Case"];
+        ops.iter().any(|op| node.op.ends_with(op))
+    };
+    meta.graphs.iter().any(|from| {
+        let mut found = from.node_ids().filter(|id| branches(from.node(*id)));
+        found.any(|id| called(meta, from, Item::Node(id)).contains(&graph))
+    })
+}
 
 /// Boxes that may be open at first.
 const ROOM: usize = 40;
@@ -25,6 +41,8 @@ pub struct Key {
     pub open: Option<Open>,
     pub detail: Detail,
     pub overlay: Overlay,
+    /// Edges that only say what runs after what are drawn too.
+    pub waits: bool,
     /// [`Measured::version`].
     pub measured: u64,
 }
@@ -63,7 +81,7 @@ impl Overlay {
         let unless = |known: bool, words| (!known).then_some(words);
         match self {
             Overlay::Time if !measured.has_times() => Some("no run yet: press r"),
-            Overlay::Time => unless(measured.times(meta, graph).is_some(), "not in the last run"),
+            Overlay::Time => unless(measured.times(meta, graph).is_some(), NOT_RUN),
             Overlay::Error if !measured.has_errors() => Some("not compared yet: press d"),
             Overlay::Error => unless(measured.errors(meta, graph).is_some(), "not compared"),
             _ => None,
@@ -205,7 +223,8 @@ impl Seen {
             Some(open) => open.clone(),
             None => hierarchy.first_open(ROOM),
         };
-        let flows = hierarchy.shown_flows(&open);
+        let mut flows = hierarchy.shown_flows(&open);
+        flows.retain(|flow| key.waits || flow.value.is_some());
         let mut before: HashMap<Item, Vec<Item>> = HashMap::new();
         let mut after: HashMap<Item, Vec<Item>> = HashMap::new();
         for flow in &flows {
@@ -243,9 +262,18 @@ impl Seen {
             }
             note(label, told.get(&item), key.overlay);
         };
-        let scene = build_with(graph, &hierarchy, &open, key.detail, &relabel);
+        let what = Shown {
+            open: &open,
+            detail: key.detail,
+            control: key.waits,
+        };
+        let scene = build_with(graph, &hierarchy, what, &relabel);
         let is_compared = errors.is_some();
         let missing = key.overlay.missing(measured, key.meta, key.graph);
+        let missing = match missing {
+            Some(NOT_RUN) if is_within_a_loop(meta, key.graph) => Some(WITHIN_A_LOOP),
+            other => other,
+        };
         let nanos = times.map_or(0, |times| times.values().sum());
         let mut total = Cost::default();
         costs.values().for_each(|cost| total.add(cost));

@@ -582,7 +582,7 @@ impl TensorsPane {
                 let zeros = listed.zeros.get(self.shown[at]).copied().flatten();
                 vec![
                     Cell::Name(
-                        text::clean(&row.name),
+                        text::clean(text::last_name(&row.name)),
                         match row.bookkeeping {
                             true => theme[Role::Dim],
                             false => theme[Role::Text],

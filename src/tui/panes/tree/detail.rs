@@ -1,9 +1,12 @@
 //! What the tree tells of the chosen row.
 
+use std::collections::BTreeMap;
+
 use super::rows::Id;
 use super::{TreePane, View};
-use crate::model::Details;
+use crate::model::{Details, Graph};
 use crate::tui::text;
+use crate::tui::theme::Theme;
 use crate::tui::widgets::{describe, facts::Facts};
 
 impl TreePane {
@@ -29,17 +32,23 @@ impl TreePane {
                 }
                 None => Facts::new(0),
             },
-            Some(id) => self.summary(id, view),
+            Some(id) => self.summary(id, view, wide),
             None => Facts::new(0),
         }
     }
 
-    fn summary(&self, id: &Id, view: &View) -> Facts {
+    fn summary(&self, id: &Id, view: &View, wide: usize) -> Facts {
         let (model, theme) = (view.model, view.theme);
         let mut facts = Facts::new(10);
         if let Some(row) = self.chosen_row(model) {
             if row.items > 0 {
-                facts.add(theme, "holds", text::count(row.items as u64));
+                let what = match id {
+                    Id::Variables | Id::VariableScope(_) => "tensors",
+                    Id::Files => "files",
+                    Id::Signatures(_) => "signatures",
+                    _ => "operators",
+                };
+                facts.add(theme, what, text::count(row.items as u64));
             }
             if row.bytes > 0 {
                 facts.add(theme, "bytes", text::count(row.bytes));
@@ -69,6 +78,18 @@ impl TreePane {
                     if let Some(init) = meta.init.and_then(|n| Some(meta.graphs.first()?.node(n))) {
                         facts.add(theme, "init", init.name.to_string());
                     }
+                    describe::signatures(&mut facts, meta, wide, theme);
+                }
+            }
+            Id::Signatures(at) => {
+                if let Some(meta) = model.meta_graphs.get(*at) {
+                    describe::signatures(&mut facts, meta, wide, theme);
+                }
+            }
+            Id::Scope(m, graph, prefix) => {
+                let meta = model.meta_graphs.get(*m);
+                if let Some(graph) = meta.and_then(|m| m.graphs.get(*graph)) {
+                    operators_below(&mut facts, graph, prefix, wide, theme);
                 }
             }
             Id::Object(m, object) => {
@@ -95,4 +116,22 @@ impl TreePane {
         }
         facts
     }
+}
+
+/// The operators whose names begin with a scope's; of a graph so large that counting takes long, none.
+fn operators_below(facts: &mut Facts, graph: &Graph, prefix: &str, wide: usize, theme: &Theme) {
+    const MOST: usize = 20_000;
+    if graph.nodes.len() > MOST {
+        return;
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in &graph.nodes {
+        let rest = node.name.strip_prefix(prefix);
+        if rest.is_some_and(|rest| prefix.ends_with('/') || rest.starts_with('/')) {
+            *counts.entry(node.op_label()).or_default() += 1;
+        }
+    }
+    facts.heading(theme, "Operators");
+    let counts = counts.into_iter().collect();
+    describe::histogram(facts, graph.dialect, counts, wide, theme);
 }
