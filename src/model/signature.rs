@@ -41,6 +41,8 @@ pub struct Port {
     /// A SavedModel's signature states no shape at all, which TensorFlow's own tools read as a scalar.
     pub shape_absent: bool,
     pub quantization: Option<Quantization>,
+    /// The tensors that make up a sparse or composite one, as the file names them.
+    pub parts: Vec<Name>,
     /// What an input is when nobody gives it; of a SavedModel, an [`Attr::Tensor`].
     pub default: Option<Attr>,
 }
@@ -57,6 +59,7 @@ impl Port {
             shape,
             shape_absent: false,
             quantization: None,
+            parts: Vec::new(),
             default: None,
         }
     }
@@ -96,6 +99,15 @@ const SHORT: usize = 64;
 const FLAT: usize = 8;
 
 impl Port {
+    /// `float32`; for what is no plain tensor what it is: `sparse float32`, `composite`.
+    pub fn type_text(&self) -> String {
+        match (self.tensor.is_none() && !self.parts.is_empty(), self.dtype) {
+            (true, DType::Invalid) => "composite".to_owned(),
+            (true, dtype) => format!("sparse {dtype}"),
+            (false, dtype) => dtype.to_string(),
+        }
+    }
+
     /// The value of an input that nobody gives; `None` where it has to be given.
     pub fn default_value(&self) -> Option<Result<Tensor>> {
         let Some(Attr::Tensor { dtype, shape, data }) = &self.default else {
@@ -153,6 +165,16 @@ mod tests {
             }),
             ..Port::new("x", tensor.dtype(), Shape::UNKNOWN)
         }
+    }
+
+    #[test]
+    fn what_is_no_plain_tensor_says_so() {
+        let mut port = Port::new("x", DType::Invalid, Shape::UNKNOWN);
+        assert_eq!(port.type_text(), "invalid");
+        port.parts = vec!["a:0".into(), "b:0".into()];
+        assert_eq!(port.type_text(), "composite");
+        port.dtype = DType::Float32;
+        assert_eq!(port.type_text(), "sparse float32");
     }
 
     #[test]

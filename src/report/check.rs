@@ -107,7 +107,12 @@ pub fn verify_text(model: &Model, checks: &[Check], style: Style) -> String {
     let _ = match checks.len() {
         0 => writeln!(
             out,
-            "  ✔ {} opened; it has no checksums",
+            "  {} {} opened; it has no checksums",
+            if model.warnings.is_empty() {
+                "✔"
+            } else {
+                "!"
+            },
             visible(&model.name)
         ),
         n => writeln!(out, "  {good} of {n} checksums good"),

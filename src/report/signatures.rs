@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::table::{Align, Table};
 use super::{Style, facts, objects};
-use crate::model::{Callable, MetaGraph, Model, Port, Signature};
+use crate::model::{Callable, MetaGraph, Model, Port, Signature, visible};
 
 pub fn json(model: &Model) -> Json {
     let all: Vec<Json> = model
@@ -91,9 +91,10 @@ fn functions(meta_graph: &MetaGraph, callables: &[Callable], style: Style) -> St
     for callable in callables {
         for trace in meta_graph.objects.traces(callable).take(TRACES) {
             let (arguments, results) = (trace.arguments_line(), trace.results_line());
-            out.push_str(&format!("  {}({arguments})\n", callable.path));
+            let call = format!("{}({arguments})", callable.path);
+            out.push_str(&format!("  {}\n", visible(&call)));
             if !results.is_empty() {
-                out.push_str(&style.faint(&format!("      → {results}")));
+                out.push_str(&style.faint(&format!("      → {}", visible(&results))));
                 out.push('\n');
             }
         }
@@ -124,10 +125,11 @@ fn ports(signature: &Signature) -> Table {
         table.row([
             (*side).to_owned(),
             port.name.to_string(),
-            port.dtype.to_string(),
+            port.type_text(),
             port.shape.to_string(),
             match &port.default {
                 Some(_) => default(port),
+                None if !port.parts.is_empty() => port.parts.join(", "),
                 None => quantization(port),
             },
         ]);

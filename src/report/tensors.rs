@@ -92,7 +92,10 @@ pub fn tensors_text(model: &Model, style: Style) -> String {
                 human::bytes(row.bytes)
             },
             human::percent(row.share),
-            row.place.kind().to_owned(),
+            match row.sparse {
+                true => format!("{}, sparse", row.place.kind()),
+                false => row.place.kind().to_owned(),
+            },
             row.quantization.clone().unwrap_or_default(),
         ]);
     }

@@ -91,7 +91,7 @@ fn arrays() -> Vec<Vec<u8>> {
 /// Good bytes for a parser.
 fn good(parser: &str) -> Vec<Vec<u8>> {
     match parser {
-        "saved_model_pb" => all("saved_model.pb"),
+        "saved_model_pb" | "protobuf_text" => all("saved_model.pb"),
         "saved_model_pbtxt" => vec![TEXT.as_bytes().to_vec()],
         "checkpoint_index" => all("variables.index"),
         "checkpoint_strings" => vec![b"\x03\x02\x00\x03\x1b\x42\x8b\xcaabxyz".to_vec()],
@@ -153,6 +153,7 @@ fn a_literal_is_a_tensor_or_an_error() {
         shape: Shape(Some(vec![-1, 2])),
         shape_absent: false,
         quantization: None,
+        parts: Vec::new(),
         default: None,
     };
     for good in ["[[1, -2.5e3], [nan, 4]]", "[\"a\\\"b\", 'c']", "[[], []]"] {

@@ -153,17 +153,17 @@ fn meta_graph_of(
         collections: collections(&proto.collection_def),
     };
     let absent = variables::link(&mut meta_graph, bundle);
-    warn_of_absent(&absent, bundle.variables.is_empty(), warnings);
+    warn_of_absent(&absent, warnings);
     variables::trainable_collections(&proto.collection_def, &meta_graph, &nodes, bundle);
     Ok(meta_graph)
 }
 
 /// Values that the saver restores and the checkpoint does not have, once for all MetaGraphs.
-fn warn_of_absent(absent: &[crate::model::Name], no_bundle: bool, warnings: &mut Vec<Error>) {
+fn warn_of_absent(absent: &[crate::model::Name], warnings: &mut Vec<Error>) {
     const NAMED: usize = 3;
     // Of a model that has no variables the saver restores nothing but the object graph.
     let named = || absent.iter().filter(|key| &***key != bundle::OBJECT_GRAPH);
-    if absent.is_empty() || (no_bundle && named().next().is_none()) {
+    if named().next().is_none() {
         return;
     }
     let names: Vec<&str> = named().take(NAMED).map(|name| &**name).collect();

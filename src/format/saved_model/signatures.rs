@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::pb::tensor_info::Encoding;
 use super::{pb, tensor};
 use crate::model::{Attr, Graph, Name, NodeId, Port, Shape, Signature, ValueId};
 
@@ -48,7 +49,6 @@ pub fn signatures(
 /// The initializer: of the signature made for it, or of the collections that older files have.
 pub fn init(proto: &pb::MetaGraphDef, nodes: &HashMap<Name, NodeId>) -> Option<NodeId> {
     use pb::collection_def::Kind;
-    use pb::tensor_info::Encoding;
     let from_signature = proto.signature_def.get(INIT).and_then(|signature| {
         match &signature.outputs.values().next()?.encoding {
             Some(Encoding::Name(name)) => Some(name.as_str()),
@@ -83,9 +83,24 @@ fn port(
     nodes: &HashMap<Name, NodeId>,
 ) -> Port {
     let (dtype, reference) = tensor::dtype(info.dtype);
-    let tensor = match info.encoding {
-        Some(pb::tensor_info::Encoding::Name(name)) => Some(name),
-        _ => None,
+    let (tensor, parts) = match info.encoding {
+        Some(Encoding::Name(name)) => (Some(name), Vec::new()),
+        Some(Encoding::CooSparse(sparse)) => {
+            let parts = [
+                sparse.values_tensor_name,
+                sparse.indices_tensor_name,
+                sparse.dense_shape_tensor_name,
+            ];
+            (None, parts.into_iter().map(Name::from).collect())
+        }
+        Some(Encoding::CompositeTensor(composite)) => {
+            let name = |part: pb::TensorInfo| match part.encoding {
+                Some(Encoding::Name(name)) => Name::from(name),
+                _ => Name::from("composite"),
+            };
+            (None, composite.components.into_iter().map(name).collect())
+        }
+        None => (None, Vec::new()),
     };
     let value = tensor
         .as_deref()
@@ -112,6 +127,7 @@ fn port(
         shape_absent,
         shape,
         quantization: None,
+        parts,
         default: None,
     }
 }

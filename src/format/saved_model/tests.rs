@@ -301,3 +301,41 @@ fn references_that_lead_nowhere_are_named() {
     let wide = split.replace("i: 2", "i: 1000000");
     insta::assert_snapshot!(say(&format!(r#"{wide} node {{ name: "a" op: "Neg" input: "b:3" }}"#)), @r#"MetaGraph 0: graph; node "b" claims more outputs than a file of this size can mean"#);
 }
+
+#[test]
+fn signatures_tell_what_is_no_plain_tensor_and_what_may_be_left_out() {
+    const TEXT: &str = r#"
+        saved_model_schema_version: 1
+        meta_graphs {
+          meta_info_def { tags: "serve" }
+          graph_def {
+            node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } } }
+          }
+          signature_def { key: "f" value {
+            inputs { key: "x" value { name: "x:0" dtype: DT_FLOAT tensor_shape {} } }
+            inputs { key: "s" value { dtype: DT_INT64 coo_sparse {
+                values_tensor_name: "v:0" indices_tensor_name: "i:0" dense_shape_tensor_name: "d:0" } } }
+            outputs { key: "r" value { composite_tensor { components { name: "x:0" } components { name: "n:0" } } } }
+            defaults { key: "x" value { dtype: DT_FLOAT tensor_shape {} float_val: 2.5 } }
+            defaults { key: "nobody" value { dtype: DT_FLOAT tensor_shape {} } }
+          } }
+        }"#;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("saved_model.pbtxt"), TEXT).unwrap();
+    let model = open(folder.path(), &OpenOptions::default()).unwrap();
+    assert!(model.warnings.is_empty());
+    let signature = &model.meta_graphs[0].signatures[0];
+    let sparse = signature.input("s").unwrap();
+    assert_eq!(sparse.type_text(), "sparse int64");
+    assert_eq!(
+        sparse.parts.iter().map(|p| &**p).collect::<Vec<_>>(),
+        ["v:0", "i:0", "d:0"]
+    );
+    let ragged = signature.output("r").unwrap();
+    assert_eq!(
+        (ragged.type_text().as_str(), ragged.parts.len()),
+        ("composite", 2)
+    );
+    let x = signature.input("x").unwrap();
+    assert_eq!(x.default_literal().as_deref(), Some("2.5"));
+}

@@ -81,7 +81,9 @@ impl Printer {
                 "nesting deeper than {DEEPEST} messages"
             )));
         }
-        let mut found = fields_of(bytes, message)?;
+        // Each makes a line or more; of millions of empty ones the list would take many times their bytes.
+        let most = self.limits.lines.saturating_add(1);
+        let mut found = fields_of(bytes, message, most)?;
         // Fields may stand in any order and, of a map, so may its pairs.
         found.sort_by_key(|(at, _)| *at);
         let mut rest = &found[..];
@@ -200,7 +202,7 @@ impl Printer {
 
     /// An Any of a type that is known is written as that type.
     fn any(&mut self, bytes: Bytes, any: &'static Message, depth: usize) -> Result<()> {
-        let found = fields_of(bytes.clone(), any)?;
+        let found = fields_of(bytes.clone(), any, PAIR)?;
         let of = |at: usize| {
             let values = found.iter().filter(move |(field, _)| *field == at);
             values.last().and_then(|(_, v)| v.bytes()).cloned()
@@ -274,10 +276,13 @@ impl Found {
     }
 }
 
-/// Every value with the place of its field in the table; what the table does not know is left out.
-fn fields_of(mut bytes: Bytes, message: &Message) -> Result<Vec<(usize, Found)>> {
+/// Values in a pair of a map or in an Any: it has two.
+const PAIR: usize = 100;
+
+/// The first `most` values with the place of their field in the table; what the table does not know is left out.
+fn fields_of(mut bytes: Bytes, message: &Message, most: usize) -> Result<Vec<(usize, Found)>> {
     let mut found = Vec::new();
-    while bytes.has_remaining() {
+    while bytes.has_remaining() && found.len() < most {
         let (number, wire) = decode_key(&mut bytes).map_err(damaged)?;
         match message.fields.binary_search_by_key(&number, |f| f.number) {
             Ok(at) if fits(&message.fields[at], wire) => found.push((at, take(wire, &mut bytes)?)),
@@ -356,7 +361,7 @@ fn pairs_by_key<'a>(pairs: Vec<&'a Bytes>, entry: &Message) -> Result<Vec<&'a By
     }
     let mut sorted = std::collections::BTreeMap::new();
     for pair in pairs {
-        let found = fields_of(pair.clone(), entry)?;
+        let found = fields_of(pair.clone(), entry, PAIR)?;
         let key = found.into_iter().rfind(|(at, _)| *at == 0);
         let key = match key.map(|(_, value)| value) {
             Some(Found::Bytes(text)) => Key::Text(text),
@@ -376,7 +381,7 @@ fn pairs_by_key<'a>(pairs: Vec<&'a Bytes>, entry: &Message) -> Result<Vec<&'a By
 pub fn map_key(pair: &Bytes) -> Result<Bytes> {
     const ENTRY: &str = ".mexplore.MetaGraphDef.SignatureDefEntry";
     let entry = message_named(ENTRY).ok_or_else(|| Error::unsupported(ENTRY))?;
-    let found = fields_of(pair.clone(), entry)?;
+    let found = fields_of(pair.clone(), entry, PAIR)?;
     let key = found.into_iter().rfind(|(at, _)| *at == 0);
     Ok(key
         .and_then(|(_, v)| v.bytes().cloned())

@@ -653,10 +653,13 @@ fn operators(meta: &MetaGraph) -> String {
         }
     }
     match (functions, subgraphs) {
-        (0, 0 | 1) => own.to_string(),
-        (0, n) => format!("{own} in {n} subgraphs"),
-        (1, _) => format!("{own} in the graph, {inner} in 1 function"),
-        (n, _) => format!("{own} in the graph, {inner} in {n} functions"),
+        (0, 0 | 1) => text::count(own as u64),
+        (0, n) => format!("{} in {n} subgraphs", text::count(own as u64)),
+        (n, _) => {
+            let (own, inner) = (text::count(own as u64), text::count(inner as u64));
+            let plural = if n == 1 { "" } else { "s" };
+            format!("{own} in the graph, {inner} in {n} function{plural}")
+        }
     }
 }
 
@@ -770,10 +773,7 @@ fn port_line(word: &str, port: &Port, names: usize, theme: &Theme) -> Line<'stat
             text::left(&text::fit_end(&text::clean(&port.name), names), names + 2),
             theme[Role::Text],
         ),
-        Span::styled(
-            text::left(&port.dtype.to_string(), 8) + " ",
-            theme[Role::Dim],
-        ),
+        Span::styled(text::left(&port.type_text(), 8) + " ", theme[Role::Dim]),
         Span::styled(port.shape.to_string(), theme[Role::Number]),
     ])
 }

@@ -181,10 +181,10 @@ fn port(facts: &mut Facts, port: &Port, wide: usize, theme: &Theme) {
         theme[Role::Strong],
     )]));
     facts.line(Line::from(vec![
-        Span::styled(format!("  {} ", port.dtype), theme[Role::Dim]),
+        Span::styled(format!("  {} ", port.type_text()), theme[Role::Dim]),
         Span::styled(port.shape.to_string(), theme[Role::Number]),
     ]));
-    if let Some(tensor) = &port.tensor {
+    for tensor in port.tensor.iter().chain(&port.parts) {
         facts.line(Line::styled(
             format!(
                 "  {}",
@@ -192,6 +192,10 @@ fn port(facts: &mut Facts, port: &Port, wide: usize, theme: &Theme) {
             ),
             theme[Role::Dim],
         ));
+    }
+    if let Some(default) = port.default_literal() {
+        let words = format!("  default {}", text::clean(&default));
+        facts.line(Line::styled(text::fit(&words, wide), theme[Role::Dim]));
     }
     if let Some((scale, zero)) = port.quantization.as_ref().and_then(|q| q.single()) {
         facts.line(Line::styled(

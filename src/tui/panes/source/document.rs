@@ -103,6 +103,15 @@ pub fn has_protobuf(model: &Model) -> bool {
     matches!(&model.details, Details::SavedModel(details) if !details.graph.is_empty())
 }
 
+/// Whether what is shown is a message of that file: stored values and files beside it are not.
+pub fn has_message(focus: &Focus, kind: Kind) -> bool {
+    let beside = matches!(
+        focus.thing,
+        Thing::Variable(_) | Thing::Metadata(_) | Thing::Attachment(_)
+    );
+    kind != Kind::Thing || !beside
+}
+
 fn protobuf(model: &Model, focus: &Focus, kind: Kind, name: &str) -> Option<Document> {
     let meta = focus.meta(model)?;
     let at = focus.meta;

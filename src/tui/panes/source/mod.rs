@@ -162,11 +162,16 @@ impl Pane for SourcePane {
                 self.kind = self.kind.next();
                 self.make(cx);
             }
-            Command::ViewMode if document::has_protobuf(cx.model) => {
+            Command::ViewMode if !document::has_protobuf(cx.model) => {
+                cx.say("a .tflite is no protobuf; this is all it says, as JSON");
+            }
+            Command::ViewMode => {
                 self.form = self.form.other();
+                if !document::has_message(cx.focus, self.kind) {
+                    cx.say("this has no message of its own in the graph's file");
+                }
                 self.make(cx);
             }
-            Command::ViewMode => cx.say("a .tflite is no protobuf; this is all it says, as JSON"),
             _ => return Handled::No,
         }
         self.top = self.top.min(lines.saturating_sub(self.height.get()));
