@@ -32,12 +32,19 @@ const TABLES: usize = 120;
 const DENSIFY: usize = 140;
 
 /// Stores the constant of `site` without its zeros if the file becomes smaller by it. New operators stand at the end of
-/// the graph.
+/// the graph. What `was_sparse` in the source may be so again, whatever takes it.
 ///
 /// # Errors
 /// Values that can't be read.
-pub fn encode(graph: &mut Graph, site: &Site) -> Result<Option<Stored>> {
-    let ways = ways(graph, site);
+pub fn encode(graph: &mut Graph, site: &Site, was_sparse: bool) -> Result<Option<Stored>> {
+    let mut ways = ways(graph, site);
+    if ways.is_empty() && was_sparse {
+        ways.push(Way {
+            form: "rows, DENSIFY",
+            block: 1,
+            densify: true,
+        });
+    }
     if ways.is_empty() {
         return Ok(None);
     }
@@ -228,6 +235,7 @@ fn pack(tensor: &Tensor, block: usize) -> Option<Packed> {
 /// All bits zero, or the float zero with a sign: what is not stored comes back without it.
 fn is_zero(dtype: DType, elements: &[u8]) -> bool {
     match dtype {
+        DType::Float16 => elements.chunks_exact(2).all(|f| matches!(f, [0, 0 | 0x80])),
         DType::Float32 => elements
             .chunks_exact(4)
             .all(|f| matches!(f, [0, 0, 0, 0 | 0x80])),

@@ -176,8 +176,9 @@ fn prune_graph(graph: &mut Graph, request: &Request, progress: &Progress) -> Res
         }
     }
     for (layer, site) in layers.iter_mut().zip(&sites) {
-        if (request.encode || unpacked.was_sparse(site.value))
-            && let Some(stored) = encode::encode(graph, site)?
+        let was_sparse = unpacked.was_sparse(site.value);
+        if (request.encode || was_sparse)
+            && let Some(stored) = encode::encode(graph, site, was_sparse)?
         {
             layer.stored = Some(stored.form.to_owned());
             layer.after.bytes = stored.bytes;
