@@ -44,7 +44,12 @@ pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
         Item::Scope(_) => cells(&label.tail) + 1,
         _ => 0,
     };
-    label.head = cut_end(&label.head, WIDEST.saturating_sub(kept));
+    let room = WIDEST.saturating_sub(kept);
+    label.head = match item {
+        // Names tell most at their end; of repeated blocks the first one does.
+        Item::Scope(id) if hierarchy.scope(id).repeat.is_none() => cut_start(&label.head, room),
+        _ => cut_end(&label.head, room),
+    };
     let room = WIDEST.saturating_sub(cells(&label.head) + 1);
     label.tail = if room < 4 && kept == 0 {
         String::new()

@@ -231,8 +231,12 @@ fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, the
     );
     // A dot is as high as wide when a row of cells counts twice a column.
     let unit = (whole_x / 36.0).max(2.0 * whole_y / 28.0);
-    let columns = ((whole_x / unit / 2.0).ceil() as u16).clamp(6, 18);
-    let rows = ((2.0 * whole_y / unit / 4.0).ceil() as u16).clamp(3, 7);
+    // It must not hide much of what it is a map of.
+    let (most_columns, most_rows) = (area.width / 6, area.height / 5);
+    let columns = (whole_x / unit / 2.0).ceil() as u16;
+    let columns = columns.clamp(6, most_columns.clamp(6, 18));
+    let rows = (2.0 * whole_y / unit / 4.0).ceil() as u16;
+    let rows = rows.clamp(3, most_rows.clamp(3, 7));
     let frame = Rect {
         x: area.right().saturating_sub(columns + 2),
         y: area.bottom().saturating_sub(rows + 2),

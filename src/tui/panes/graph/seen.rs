@@ -18,7 +18,7 @@ const NOT_RUN: &str = "not in the last run";
 const WITHIN_A_LOOP: &str = "timed as a whole where it is called";
 
 /// Whether a loop or a branch calls the graph: a run times these as one operator.
-fn is_within_a_loop(meta: &MetaGraph, graph: usize) -> bool {
+pub(super) fn is_within_a_loop(meta: &MetaGraph, graph: usize) -> bool {
     let branches = |node: &Node| {
         let ops = ["While", "WHILE", "If", "IF", "Case"];
         ops.iter().any(|op| node.op.ends_with(op))

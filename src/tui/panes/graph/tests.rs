@@ -48,14 +48,14 @@ fn the_map_shows_a_network_from_its_input_on() {
     │                                         ┃ ?×8×8×24                           │
     │                          ╭──────────────┸──────────────╮                     │
     │                          │▌▸ stem_bn_1/batchnorm 2 ops │                     │
-    │                          ╰──────────────┰──────────────╯            ╭──────╮ │
-    │                                         ┃ ?×8×8×24                  │⠀⠀⣿⣿⡇⠀│ │
-    │                               ╭─────────┸─────────╮                 │⠀⢻⣿⣿⣿⠃│ │
-    │                               │▌Relu stem_relu_1  │                 │⢠⣤⣿⣿⣧⣤│ │
-    │                               ╰─────────┬─────────╯                 │⠛⣿⣿⠛⠀⠀│ │
-    │                                         │ ?×8×8×24                  │⠀⣿⣿⠀⠀⠀│ │
-    │                                ╭────────┴────────╮                  │⢸⣿⣿⡇⠀⠀│ │
-    │                                │▌MaxPool pool_1  │                  │⢠⣿⣿⡄⠀⠀│ │
+    │                          ╰──────────────┰──────────────╯                     │
+    │                                         ┃ ?×8×8×24                           │
+    │                               ╭─────────┸─────────╮                          │
+    │                               │▌Relu stem_relu_1  │                          │
+    │                               ╰─────────┬─────────╯                 ╭──────╮ │
+    │                                         │ ?×8×8×24                  │⠀⢶⣿⣿⣷⠆│ │
+    │                                ╭────────┴────────╮                  │⠚⣿⣿⠛⠉⠉│ │
+    │                                │▌MaxPool pool_1  │                  │⢸⣿⣿⡇⠀⠀│ │
     │                                ╰────────┬────────╯                  ╰──────╯ │
     ╰─ stem_bn_1/batchnorm 2 ops · Mul AddV2 · 388 B ──────────────────────────────╯
     ");
@@ -82,14 +82,14 @@ fn scopes_open_in_place_and_close_again() {
     │                             │           │▌AddV2 │           │                      ││ Weights                        │
     │                             │           ╰───┬───╯           │                      ││ stem_bn/gamma                  │
     │                             │               │ ?×8×8×24      │                      ││   24 float32  96 B  shard 0 @… │
-    │                             ╰───────────────┼───────────────╯             ╭──────╮ ││ stem_bn/moving_variance        │
-    │                                             │                             │⠀⠀⠿⠿⠇⠀│ ││   24 float32  96 B  shard 0 @… │
-    │                                   ╭─────────┴─────────╮                   │⠀⠀⢸⣿⠀⠀│ ││ …/stem_bn_1/batchnorm/add/y:0  │
-    │                                   │▌Relu stem_relu_1  │                   │⠀⠀⣿⣿⣿⠀│ ││   scalar float32  4 B          │
-    │                                   ╰─────────┬─────────╯                   │⣼⣿⣿⣿⠛⠛│ ││                                │
-    │                                             │ ?×8×8×24                    │⠀⣿⣿⠀⠀⠀│ ││ Types                          │
-    │                                    ╭────────┴────────╮                    │⢰⣿⣿⡆⠀⠀│ ││ T float32                      │
-    │                                    │▌MaxPool pool_1  │                    │⢨⣿⣿⡅⠀⠀│ ││   type of the values           │
+    │                             ╰───────────────┼───────────────╯                      ││ stem_bn/moving_variance        │
+    │                                             │                                      ││   24 float32  96 B  shard 0 @… │
+    │                                   ╭─────────┴─────────╮                   ╭──────╮ ││ …/stem_bn_1/batchnorm/add/y:0  │
+    │                                   │▌Relu stem_relu_1  │                   │⠀⠀⢛⣛⠃⠀│ ││   scalar float32  4 B          │
+    │                                   ╰─────────┬─────────╯                   │⠀⠀⣼⣿⣤⠀│ ││                                │
+    │                                             │ ?×8×8×24                    │⠼⣿⣿⠿⠛⠛│ ││ Types                          │
+    │                                    ╭────────┴────────╮                    │⢀⣿⣿⡀⠀⠀│ ││ T float32                      │
+    │                                    │▌MaxPool pool_1  │                    │⢘⣿⣿⡃⠀⠀│ ││   type of the values           │
     │                                    ╰────────┬────────╯                    ╰──────╯ ││                                │
     ╰────────────────────────────────────────────────────────────────────────────────────╯╰────────────────────────────────╯
     ");
@@ -161,4 +161,28 @@ fn times_and_errors_come_from_run_and_compare() {
             .to_owned()
     };
     assert!(row("Conv2D stem_1").contains(" ms"), "{ran}");
+}
+
+#[test]
+fn what_only_waits_can_be_hidden() {
+    for view in ["", "v"] {
+        let all = screen("lstm", view, (120, 40));
+        let data = screen("lstm", &format!("{view} w"), (120, 40));
+        assert!(all.contains('╌'), "{all}");
+        assert!(!data.contains('╌') && !data.contains('┊'), "{data}");
+    }
+}
+
+#[test]
+fn graphs_that_a_loop_calls_are_known() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/lstm");
+    let model = crate::format::open(&path, &Default::default()).unwrap();
+    let meta = &model.meta_graphs[0];
+    let within = |index: &usize| super::seen::is_within_a_loop(meta, *index);
+    let names: Vec<&str> = (0..meta.graphs.len())
+        .filter(within)
+        .map(|index| &*meta.graphs[index].name)
+        .collect();
+    assert!(!names.is_empty() && names.len() < meta.graphs.len());
+    assert!(names.iter().all(|name| name.contains("while")), "{names:?}");
 }

@@ -623,7 +623,7 @@ fn columns(listed: &Listed, wide: u16) -> [Column; 8] {
     columns[1].width = listed.widest.0.clamp(5, 10);
     columns[2].width = listed.widest.1.clamp(6, LONGEST_SHAPE);
     if wide < 50 {
-        columns[0].least = 17;
+        columns[0].least = if wide < 30 { 12 } else { 17 };
         columns[2].width = columns[2].width.min(12);
     }
     if !listed.rows.iter().any(|row| row.quantization.is_some()) {
