@@ -30,12 +30,16 @@ pub enum Scopes {
     First(usize),
     #[default]
     All,
+    /// Of a hierarchy [in parts](Hierarchy::in_parts).
     These(Open),
 }
 
 impl Options {
     fn see(&self, graph: &Graph) -> (Hierarchy, Open) {
-        let hierarchy = Hierarchy::new(graph, &self.bound, self.weights);
+        let mut hierarchy = Hierarchy::new(graph, &self.bound, self.weights);
+        if let Scopes::These(_) = self.scopes {
+            hierarchy = hierarchy.in_parts(graph);
+        }
         let open = match &self.scopes {
             Scopes::First(room) => hierarchy.first_open(*room),
             Scopes::These(open) => open.clone(),

@@ -97,8 +97,8 @@ pub fn paint(scene: &Scene, sight: Rect, chosen: Option<Item>) -> Picture {
     };
     let is_chosen = |line: &Line| chosen.is_some_and(|c| line.from == c || line.to.contains(&c));
     let visible: Vec<&Line> = scene
-        .lines
-        .iter()
+        .lines_in(sight.y, sight.bottom())
+        .into_iter()
         .filter(|line| extent(line).is_some_and(|r| r.meets(&sight)))
         .collect();
     let (heavy, light): (Vec<&Line>, Vec<&Line>) =
@@ -106,7 +106,7 @@ pub fn paint(scene: &Scene, sight: Rect, chosen: Option<Item>) -> Picture {
     light.into_iter().for_each(|line| painter.line(line, false));
     heavy.into_iter().for_each(|line| painter.line(line, true));
     painter.edges();
-    for (index, place) in scene.places.iter().enumerate() {
+    for (index, place) in scene.places_in(sight.y, sight.bottom()) {
         if place.rect.meets(&sight) {
             painter.place(index, place);
         }

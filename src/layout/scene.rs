@@ -59,9 +59,73 @@ pub struct Scene {
     pub places: Vec<Place>,
     pub lines: Vec<Line>,
     index: HashMap<Item, usize>,
+    bands: Vec<Band>,
+}
+
+/// Rows of a band.
+const BAND: i32 = 32;
+
+/// What reaches into some rows that follow one another: indices of places and lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Band {
+    places: Vec<u32>,
+    lines: Vec<u32>,
+}
+
+/// The bands that rows `from..to` reach into.
+fn bands(from: i32, to: i32, count: usize) -> std::ops::Range<usize> {
+    let last = (to - 1).div_euclid(BAND) + 1;
+    let bound = |band: i32| band.clamp(0, count as i32) as usize;
+    bound(from.div_euclid(BAND))..bound(last)
 }
 
 impl Scene {
+    /// The lines that may be seen in some rows, in their order.
+    pub fn lines_in(&self, from: i32, to: i32) -> Vec<&Line> {
+        let found = self.found_in(from, to, |band| &band.lines);
+        found.filter_map(|at| self.lines.get(at)).collect()
+    }
+
+    /// The places that may be seen in some rows, in their order, with their numbers.
+    pub fn places_in(&self, from: i32, to: i32) -> Vec<(usize, &Place)> {
+        let found = self.found_in(from, to, |band| &band.places);
+        let numbered = |at: usize| Some((at, self.places.get(at)?));
+        found.filter_map(numbered).collect()
+    }
+
+    fn found_in(
+        &self,
+        from: i32,
+        to: i32,
+        list: impl Fn(&Band) -> &Vec<u32>,
+    ) -> impl Iterator<Item = usize> {
+        let bands = &self.bands[bands(from, to, self.bands.len())];
+        let mut all: Vec<u32> = bands.iter().flat_map(|b| list(b).iter().copied()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter().map(|at| at as usize)
+    }
+
+    /// Notes what reaches into which rows.
+    fn find_bands(&mut self) {
+        let count = (self.height.max(0) / BAND) as usize + 1;
+        let mut all = vec![Band::default(); count];
+        for (at, place) in self.places.iter().enumerate() {
+            for band in bands(place.rect.y, place.rect.bottom(), count) {
+                all[band].places.push(at as u32);
+            }
+        }
+        for (at, line) in self.lines.iter().enumerate() {
+            let rows = line.points.iter().map(|p| p.1);
+            if let (Some(top), Some(bottom)) = (rows.clone().min(), rows.max()) {
+                for band in bands(top, bottom + 1, count) {
+                    all[band].lines.push(at as u32);
+                }
+            }
+        }
+        self.bands = all;
+    }
+
     pub fn place(&self, item: Item) -> Option<&Place> {
         self.places.get(*self.index.get(&item)?)
     }
@@ -155,14 +219,17 @@ pub fn build_with(
         .enumerate()
         .map(|(at, place)| (place.item, at))
         .collect();
-    Scene {
+    let mut scene = Scene {
         width: inner.size.0,
         height: inner.size.1,
         detail,
         places: inner.places,
         lines: inner.lines,
         index,
-    }
+        bands: Vec::new(),
+    };
+    scene.find_bands();
+    scene
 }
 
 /// For every open scope the connections in it. An edge runs in the innermost scope that holds both ends, and from

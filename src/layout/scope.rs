@@ -4,6 +4,7 @@ mod repeats;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::net::Numbers;
 use super::weights::Weights;
 use crate::model::{Dialect, Graph, Node, NodeId, ValueId};
 
@@ -43,6 +44,8 @@ pub struct Scope {
     pub repeat: Option<usize>,
     /// Operators of the main flow inside, at any depth.
     pub ops: usize,
+    /// No scope of names: one of many pieces of a scope with too many children to be drawn at once.
+    pub part: bool,
 }
 
 /// Data that flows from one operator, input or output to another, or only the order in which they run.
@@ -79,7 +82,8 @@ pub struct Hierarchy {
     /// Between leaves; one per pair of ends.
     pub flows: Vec<Flow>,
     pub weights: Weights,
-    home: HashMap<Item, ScopeId>,
+    /// The scope of every leaf.
+    home: Numbers,
     /// Position of every node in an order in which data flows.
     position: Vec<u32>,
 }
@@ -110,10 +114,11 @@ impl Hierarchy {
                 children: Vec::new(),
                 repeat: None,
                 ops: 0,
+                part: false,
             }],
             flows: Vec::new(),
             weights,
-            home: HashMap::new(),
+            home: Numbers::default(),
             position,
         };
         hierarchy.place(graph);
@@ -125,6 +130,73 @@ impl Hierarchy {
         hierarchy
     }
 
+    /// Cuts scopes with very many children into parts that are scopes themselves, in the order in which data flows.
+    /// Nothing changes where there are none.
+    #[must_use]
+    pub fn in_parts(mut self, graph: &Graph) -> Self {
+        /// Children that can be drawn at once, and those that a part has.
+        const MOST: usize = 12_000;
+        const PART: usize = 1_000;
+        for index in 0..self.scopes.len() {
+            if self.scopes[index].children.len() <= MOST {
+                continue;
+            }
+            let above = ScopeId(index as u32);
+            let is_port = |item: &Item| matches!(item, Item::Input(_) | Item::Output(_));
+            let (ports, inner): (Vec<Item>, Vec<Item>) =
+                self.in_order(above).into_iter().partition(is_port);
+            let mut children = ports;
+            for part in inner.chunks(PART) {
+                children.push(Item::Scope(self.cut(graph, above, part)));
+            }
+            self.scopes[index].children = children;
+        }
+        self
+    }
+
+    /// Makes a part of a scope of some of its children.
+    fn cut(&mut self, graph: &Graph, above: ScopeId, children: &[Item]) -> ScopeId {
+        let id = ScopeId(self.scopes.len() as u32);
+        let name = |item: Option<&Item>| match item {
+            Some(Item::Node(node)) => {
+                let name = node_path(graph.dialect, graph.node(*node));
+                name.rsplit('/').next().unwrap_or(name).to_owned()
+            }
+            Some(Item::Scope(scope)) => self.scope(*scope).label.clone(),
+            _ => String::new(),
+        };
+        let label = format!("{} … {}", name(children.first()), name(children.last()));
+        let ops = children.iter().map(|child| match child {
+            Item::Scope(scope) => self.scope(*scope).ops,
+            _ => 1,
+        });
+        let part = Scope {
+            path: self.scope(above).path.clone(),
+            label,
+            parent: Some(above),
+            children: children.to_vec(),
+            repeat: None,
+            ops: ops.sum(),
+            part: true,
+        };
+        self.scopes.push(part);
+        for child in children {
+            match *child {
+                Item::Scope(scope) => self.scopes[scope.index()].parent = Some(id),
+                leaf => self.home.insert(leaf, id.0),
+            }
+        }
+        id
+    }
+
+    /// These scopes and every part of one.
+    pub fn with_parts(&self, open: &Open) -> Open {
+        let mut all = open.clone();
+        let parts = self.scopes.iter().enumerate().filter(|(_, s)| s.part);
+        parts.for_each(|(at, _)| all.open(ScopeId(at as u32)));
+        all
+    }
+
     pub fn scope(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.index()]
     }
@@ -133,13 +205,13 @@ impl Hierarchy {
     pub fn parent(&self, item: Item) -> Option<ScopeId> {
         match item {
             Item::Scope(id) => self.scope(id).parent,
-            leaf => self.home.get(&leaf).copied(),
+            leaf => self.home.get(leaf).map(ScopeId),
         }
     }
 
     /// Whether the item takes part in the drawing at all.
     pub fn contains(&self, item: Item) -> bool {
-        matches!(item, Item::Scope(_)) || self.home.contains_key(&item)
+        matches!(item, Item::Scope(_)) || self.home.get(item).is_some()
     }
 
     /// The outermost closed scope around an item, or the item itself when all around it are open.
@@ -186,33 +258,36 @@ impl Hierarchy {
     /// The flow between what [`Self::shown`] gives, each pair once.
     pub fn shown_flows(&self, open: &Open) -> Vec<Flow> {
         let mut seen = HashSet::new();
-        self.flows
-            .iter()
-            .map(|flow| Flow {
-                from: self.visible(flow.from, open),
-                to: self.visible(flow.to, open),
-                value: flow.value,
-            })
-            .filter(|f| f.from != f.to && seen.insert((f.from, f.to)))
-            .collect()
+        let mut shown = Vec::new();
+        for flow in &self.flows {
+            let from = self.visible(flow.from, open);
+            let to = self.visible(flow.to, open);
+            // Between leaves no pair comes twice.
+            let leaves = from == flow.from && to == flow.to;
+            if from != to && (leaves || seen.insert((from, to))) {
+                let value = flow.value;
+                shown.push(Flow { from, to, value });
+            }
+        }
+        shown
     }
 
     /// Leaves inside an item; the item itself if it is one.
-    pub fn leaves(&self, item: Item) -> Vec<Item> {
-        let mut found = Vec::new();
+    pub fn leaves(&self, item: Item) -> impl Iterator<Item = Item> {
         let mut stack = vec![item];
-        while let Some(at) = stack.pop() {
-            match at {
-                Item::Scope(id) => stack.extend(self.scope(id).children.iter().rev()),
-                leaf => found.push(leaf),
+        std::iter::from_fn(move || {
+            loop {
+                match stack.pop()? {
+                    Item::Scope(id) => stack.extend(self.scope(id).children.iter().rev()),
+                    leaf => return Some(leaf),
+                }
             }
-        }
-        found
+        })
     }
 
     /// The nodes inside an item.
     pub fn nodes(&self, item: Item) -> impl Iterator<Item = NodeId> {
-        self.leaves(item).into_iter().filter_map(|leaf| match leaf {
+        self.leaves(item).filter_map(|leaf| match leaf {
             Item::Node(id) => Some(id),
             _ => None,
         })
@@ -318,7 +393,7 @@ impl Hierarchy {
     }
 
     fn put(&mut self, item: Item, scope: ScopeId) {
-        self.home.insert(item, scope);
+        self.home.insert(item, scope.0);
         self.scopes[scope.index()].children.push(item);
     }
 
@@ -347,6 +422,7 @@ impl Hierarchy {
                 children: Vec::new(),
                 repeat: None,
                 ops: 0,
+                part: false,
             });
             self.scopes[parent.index()].children.push(Item::Scope(id));
             by_path.insert(part.to_owned(), id);
@@ -366,37 +442,42 @@ impl Hierarchy {
             Some((node, _)) => Some(Item::Node(node)),
             None => inputs.get(&value).map(|i| Item::Input(*i)),
         };
+        let drawn = |item: Item| self.home.get(item).is_some();
         let mut flows = Vec::new();
+        // What flows into one item.
         let mut seen = HashSet::new();
-        let mut add = |value: ValueId, to: Item| {
+        let mut add = |value: ValueId, to: Item, seen: &mut HashSet<Item>| {
             if let Some(from) = source(value)
                 && from != to
-                && self.home.contains_key(&from)
-                && self.home.contains_key(&to)
-                && seen.insert((from, to))
+                && drawn(from)
+                && seen.insert(from)
             {
                 let value = Some(value);
                 flows.push(Flow { from, to, value });
             }
         };
-        for id in graph.node_ids() {
+        for id in graph.node_ids().filter(|id| drawn(Item::Node(*id))) {
+            seen.clear();
             for &value in graph.node(id).inputs.iter().flatten() {
-                add(value, Item::Node(id));
+                add(value, Item::Node(id), &mut seen);
             }
         }
         for (index, output) in graph.outputs.iter().enumerate() {
             if let Some(value) = output {
-                add(*value, Item::Output(index as u32));
+                seen.clear();
+                add(*value, Item::Output(index as u32), &mut seen);
             }
         }
         // Where data flows too, waiting says nothing more.
         for id in graph.node_ids() {
             let to = Item::Node(id);
-            if graph.node(id).control.is_empty() || !self.home.contains_key(&to) {
+            if graph.node(id).control.is_empty() || !drawn(to) {
                 continue;
             }
+            let inputs = graph.node(id).inputs.iter().flatten();
+            let mut seen: HashSet<Item> = inputs.filter_map(|value| source(*value)).collect();
             for from in awaited(graph, id).into_iter().map(Item::Node) {
-                if from != to && self.home.contains_key(&from) && seen.insert((from, to)) {
+                if from != to && drawn(from) && seen.insert(from) {
                     let value = None;
                     flows.push(Flow { from, to, value });
                 }
@@ -421,7 +502,7 @@ impl Hierarchy {
                 match *child {
                     Item::Scope(inner) => self.scopes[inner.index()].parent = Some(here),
                     leaf => {
-                        self.home.insert(leaf, here);
+                        self.home.insert(leaf, here.0);
                     }
                 }
                 self.scopes[id.index()].parent = None;
@@ -434,12 +515,12 @@ impl Hierarchy {
     /// A scope around most of the graph says nothing either: what is in it stands at the root.
     fn dissolve(&mut self) {
         loop {
-            let whole = self.leaves(Item::Scope(ScopeId::ROOT)).len();
+            let whole = self.leaves(Item::Scope(ScopeId::ROOT)).count();
             let around = self.scopes[0]
                 .children
                 .iter()
                 .find_map(|child| match child {
-                    Item::Scope(id) if self.leaves(*child).len() * 2 > whole => Some(*id),
+                    Item::Scope(id) if self.leaves(*child).count() * 2 > whole => Some(*id),
                     _ => None,
                 });
             let Some(id) = around else { break };
@@ -450,7 +531,7 @@ impl Hierarchy {
                         self.scopes[inner.index()].parent = Some(ScopeId::ROOT);
                     }
                     leaf => {
-                        self.home.insert(leaf, ScopeId::ROOT);
+                        self.home.insert(leaf, ScopeId::ROOT.0);
                     }
                 }
             }

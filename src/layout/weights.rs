@@ -1,5 +1,7 @@
 //! What is no part of the flow of data: constants, variables, and what is computed from them alone.
 
+use std::collections::HashMap;
+
 use crate::model::{DType, Graph, MetaGraph, NodeId, ValueId, VariableId};
 
 /// Where the values of a weight come from in the end.
@@ -29,6 +31,20 @@ pub struct Weight {
 pub struct Weights {
     node: Vec<bool>,
     value: Vec<bool>,
+    arguments: Arguments,
+}
+
+/// Which argument of its graph a value is.
+type Arguments = HashMap<ValueId, usize>;
+
+fn arguments(graph: &Graph) -> Arguments {
+    let mut arguments = Arguments::new();
+    for (index, input) in graph.inputs.iter().enumerate() {
+        if let Some(value) = input {
+            arguments.entry(*value).or_insert(index);
+        }
+    }
+    arguments
 }
 
 /// Where a function's argument comes from, seen from its callers.
@@ -101,6 +117,7 @@ impl Weights {
                 .iter()
                 .map(|v| v.producer.is_none() && v.data.is_some())
                 .collect(),
+            arguments: arguments(graph),
         };
         for (index, input) in graph.inputs.iter().enumerate() {
             if let Some(id) = input {
@@ -140,6 +157,7 @@ impl Weights {
                 .iter()
                 .map(|v| v.producer.is_none() && v.data.is_some())
                 .collect(),
+            arguments: arguments(graph),
         }
     }
 
@@ -170,14 +188,14 @@ impl Weights {
             .map(|(slot, value)| Weight {
                 slot,
                 value,
-                origins: origins(graph, value),
+                origins: origins(graph, &self.arguments, value),
             })
             .collect()
     }
 }
 
 /// The constants, variables and arguments that `value` is made of, at most 16 of them.
-fn origins(graph: &Graph, value: ValueId) -> Vec<Origin> {
+fn origins(graph: &Graph, arguments: &Arguments, value: ValueId) -> Vec<Origin> {
     const SHOWN: usize = 16;
     const LOOKED_AT: usize = 1000;
     let mut found = Vec::new();
@@ -190,7 +208,7 @@ fn origins(graph: &Graph, value: ValueId) -> Vec<Origin> {
         match at.producer {
             None if at.data.is_some() => found.push(Origin::Constant(id)),
             None => {
-                let argument = graph.inputs.iter().position(|i| *i == Some(id));
+                let argument = arguments.get(&id).copied();
                 found.extend(argument.map(Origin::Argument));
             }
             Some((node, _)) if &*graph.node(node).op == "Const" => {
@@ -214,7 +232,7 @@ fn origins(graph: &Graph, value: ValueId) -> Vec<Origin> {
 /// For each graph and each of its arguments what callers bind to it; the first caller decides.
 /// Arguments that get data from their callers are `None`.
 pub fn bindings(meta_graph: &MetaGraph) -> Vec<Vec<Option<Bound>>> {
-    let index: std::collections::HashMap<&str, usize> = meta_graph
+    let index: HashMap<&str, usize> = meta_graph
         .graphs
         .iter()
         .enumerate()
@@ -233,6 +251,7 @@ pub fn bindings(meta_graph: &MetaGraph) -> Vec<Vec<Option<Bound>>> {
             continue;
         }
         let graph = &meta_graph.graphs[at];
+        let arguments = arguments(graph);
         for node in &graph.nodes {
             for callee in callees(node) {
                 let Some(&to) = index.get(callee) else {
@@ -250,7 +269,8 @@ pub fn bindings(meta_graph: &MetaGraph) -> Vec<Vec<Option<Bound>>> {
                     |b: &Bound| !node.op.ends_with("hile") || matches!(b, Bound::Variable(_));
                 for (slot, input) in node.inputs.iter().skip(skipped).enumerate() {
                     let Some(value) = input else { continue };
-                    let source = source_of(meta_graph, &bound[at], at, *value).filter(stays);
+                    let source =
+                        source_of(meta_graph, (&bound[at], &arguments), at, *value).filter(stays);
                     if let Some(place) = bound[to].get_mut(slot) {
                         *place = source;
                     }
@@ -266,12 +286,12 @@ pub fn bindings(meta_graph: &MetaGraph) -> Vec<Vec<Option<Bound>>> {
 
 fn source_of(
     meta_graph: &MetaGraph,
-    bound: &[Option<Bound>],
+    (bound, arguments): (&[Option<Bound>], &Arguments),
     at: usize,
     value: ValueId,
 ) -> Option<Bound> {
     let graph = &meta_graph.graphs[at];
-    match origins(graph, value).as_slice() {
+    match origins(graph, arguments, value).as_slice() {
         [Origin::Constant(id)] => Some(Bound::Constant(at, *id)),
         [Origin::Variable(node)] => graph.node(*node).variable.map(Bound::Variable),
         [Origin::Argument(index)] => bound.get(*index).copied().flatten(),

@@ -26,7 +26,7 @@ pub enum Output {
     Costs(Vec<crate::analysis::Costs>),
     Tree(Box<super::panes::tree::Output>),
     Tensors(Box<super::panes::tensors::Listed>),
-    Drawn(Box<super::panes::graph::Seen>),
+    Graph(Box<super::panes::graph::Output>),
     /// Of each listed tensor the share of zeros.
     Zeros(Vec<Option<f64>>),
     Tensor(Box<super::panes::tensors::Loaded>),
@@ -181,6 +181,14 @@ impl Jobs {
     pub fn oldest(&self) -> Option<Shown> {
         self.running.first().map(show)
     }
+}
+
+/// Lets go of something on a thread of its own: freeing a million small pieces would hold up a frame.
+pub fn discard<T: Send + 'static>(old: T) {
+    // Without a thread it goes right here.
+    let _ = std::thread::Builder::new()
+        .name(THREAD.to_owned())
+        .spawn(move || drop(old));
 }
 
 fn show(running: &Running) -> Shown {

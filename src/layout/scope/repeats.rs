@@ -486,16 +486,33 @@ impl Hierarchy {
             return grouped;
         }
         let siblings = Siblings::new(graph, survey, order);
+        // Which group each item went into.
+        let mut group_of: HashMap<Item, ScopeId> = HashMap::new();
         for run in siblings.runs(longest) {
             let inside = &order[run.from..run.end()];
             grouped.extend(inside);
             let blocks: Vec<&[Item]> = inside.chunks(run.period).collect();
-            self.group(parent, graph, &blocks);
+            let group = self.group(parent, graph, &blocks);
+            if group != parent {
+                group_of.extend(inside.iter().map(|item| (*item, group)));
+            }
+        }
+        if !group_of.is_empty() {
+            // A group stands where the first of its items stood.
+            let mut placed = HashSet::new();
+            let children = std::mem::take(&mut self.scopes[parent.index()].children);
+            let kept = children.into_iter().filter_map(|child| match group_of.get(&child) {
+                Some(group) => placed.insert(*group).then_some(Item::Scope(*group)),
+                None => Some(child),
+            });
+            self.scopes[parent.index()].children = kept.collect();
         }
         grouped
     }
 
-    fn group(&mut self, parent: ScopeId, graph: &Graph, blocks: &[&[Item]]) {
+    /// Makes one scope of equal blocks; `parent` itself where nothing stands beside them. Its place among the children
+    /// of `parent` is left to the caller.
+    fn group(&mut self, parent: ScopeId, graph: &Graph, blocks: &[&[Item]]) -> ScopeId {
         let path = self.scope(parent).path.clone();
         let names: Vec<String> = blocks
             .iter()
@@ -509,9 +526,9 @@ impl Hierarchy {
             (Some(first), Some(last)) if named && !alone => from_to(first, last),
             _ => made_of,
         };
-        let inside: HashSet<Item> = blocks.iter().flat_map(|b| b.iter().copied()).collect();
+        let inside: usize = blocks.iter().map(|block| block.len()).sum();
         let children = &mut self.scopes[parent.index()].children;
-        let group = match parent != ScopeId::ROOT && inside.len() == children.len() {
+        let group = match parent != ScopeId::ROOT && inside == children.len() {
             // Nothing stands beside the blocks: the scope around them is the group.
             true => {
                 children.clear();
@@ -519,23 +536,15 @@ impl Hierarchy {
                 self.scopes[parent.index()].repeat = Some(blocks.len());
                 parent
             }
-            false => {
-                let first = children.iter().position(|child| inside.contains(child));
-                children.retain(|child| !inside.contains(child));
-                let first = first.unwrap_or(children.len());
-                let group = ScopeId(self.scopes.len() as u32);
-                self.scopes[parent.index()]
-                    .children
-                    .insert(first, Item::Scope(group));
-                self.insert(Scope {
-                    path: path.clone(),
-                    label,
-                    parent: Some(parent),
-                    children: Vec::new(),
-                    repeat: Some(blocks.len()),
-                    ops: 0,
-                })
-            }
+            false => self.insert(Scope {
+                path: path.clone(),
+                label,
+                parent: Some(parent),
+                children: Vec::new(),
+                repeat: Some(blocks.len()),
+                ops: 0,
+                part: false,
+            }),
         };
         for (at, (block, name)) in blocks.iter().zip(names).enumerate() {
             let around = match block {
@@ -553,6 +562,7 @@ impl Hierarchy {
                         children: Vec::new(),
                         repeat: None,
                         ops: 0,
+                        part: false,
                     });
                     self.scopes[group.index()]
                         .children
@@ -564,7 +574,7 @@ impl Hierarchy {
                 match item {
                     Item::Scope(id) => self.scopes[id.index()].parent = Some(around),
                     leaf => {
-                        self.home.insert(leaf, around);
+                        self.home.insert(leaf, around.0);
                     }
                 }
                 let ops = match item {
@@ -578,6 +588,7 @@ impl Hierarchy {
                 }
             }
         }
+        group
     }
 
     fn insert(&mut self, scope: Scope) -> ScopeId {

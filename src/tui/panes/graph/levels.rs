@@ -1,8 +1,10 @@
 //! Which graph is shown, and the way there: a signature's wrappers are passed through, calls are followed.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::analysis::{self, Costs};
+use crate::error::Result;
 use crate::layout::scope::{Item, Open};
 use crate::layout::weights::{Bound, Weights, bindings};
 use crate::model::{Attr, Graph, MetaGraph, Model, ValueId};
@@ -35,6 +37,8 @@ pub struct Ways {
     /// For each graph and argument what its callers bind to it.
     pub bound: Vec<Vec<Option<Bound>>>,
     costs: OnceLock<Costs>,
+    /// By signature, once they were found.
+    starts: Vec<Vec<Level>>,
 }
 
 impl Ways {
@@ -42,6 +46,7 @@ impl Ways {
         Ways {
             bound: bindings(meta),
             costs: OnceLock::new(),
+            starts: Vec::new(),
         }
     }
 
@@ -49,6 +54,18 @@ impl Ways {
     pub fn costs(&self, model: &Model, meta: &MetaGraph) -> &Costs {
         let count = || analysis::costs(model, meta, &Progress::new()).unwrap_or_default();
         self.costs.get_or_init(count)
+    }
+
+    /// Finds the way from every signature, where that takes too long to be done when it is asked for.
+    pub fn find_starts(&mut self, meta: &MetaGraph, progress: &Progress) -> Result<()> {
+        let mut known = HashMap::new();
+        let mut starts = Vec::with_capacity(meta.signatures.len());
+        for index in 0..meta.signatures.len() {
+            starts.push(self.way_of(meta, index, &mut known));
+            progress.check()?;
+        }
+        self.starts = starts;
+        Ok(())
     }
 
     /// Which arguments of a graph are weights.
@@ -59,6 +76,18 @@ impl Ways {
 
     /// The levels that a signature starts with: its graph, and down through functions that only call another.
     pub fn of_signature(&self, meta: &MetaGraph, index: usize) -> Vec<Level> {
+        match self.starts.get(index) {
+            Some(known) => known.clone(),
+            None => self.way_of(meta, index, &mut HashMap::new()),
+        }
+    }
+
+    fn way_of(
+        &self,
+        meta: &MetaGraph,
+        index: usize,
+        known: &mut HashMap<usize, Weights>,
+    ) -> Vec<Level> {
         let Some(signature) = meta.signatures.get(index) else {
             return vec![Level::new(0, title(meta, 0))];
         };
@@ -67,7 +96,7 @@ impl Ways {
         let mut ends: Vec<ValueId> = signature.outputs.iter().filter_map(|p| p.value).collect();
         // Functions may call one another in a circle.
         while levels.len() < 16
-            && let Some(next) = self.only_call(meta, graph, &ends)
+            && let Some(next) = self.only_call(meta, graph, &ends, known)
             && levels.iter().all(|l| l.graph != next)
         {
             levels.push(Level::new(next, title(meta, next)));
@@ -87,9 +116,16 @@ impl Ways {
     }
 
     /// The function that a graph calls if that call is all it does for `ends`.
-    fn only_call(&self, meta: &MetaGraph, index: usize, ends: &[ValueId]) -> Option<usize> {
+    fn only_call(
+        &self,
+        meta: &MetaGraph,
+        index: usize,
+        ends: &[ValueId],
+        known: &mut HashMap<usize, Weights>,
+    ) -> Option<usize> {
         let graph = meta.graphs.get(index)?;
-        let weights = Weights::of(graph, &self.weights(index));
+        let weights = known.entry(index);
+        let weights = weights.or_insert_with(|| Weights::of(graph, &self.weights(index)));
         let mut seen = vec![false; graph.nodes.len()];
         let mut stack: Vec<ValueId> = ends.to_vec();
         let mut call = None;

@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use super::seen::{Overlay, Seen};
+use super::seen::{Lit, Overlay, Seen};
 use crate::layout::layered;
 use crate::layout::paint::paint;
 use crate::layout::scene::Place;
 use crate::layout::scope::Item;
-use crate::model::DType;
+use crate::model::{DType, Graph};
 use crate::tui::panes::View;
 use crate::tui::term::{Block, BorderType, Borders, Buffer, Clear, Rect, Style, Widget};
 use crate::tui::theme::{Role, Theme};
@@ -110,14 +110,14 @@ fn bound(at: i32, size: i32, whole: i32) -> i32 {
 /// The item that lies that way: along the flow up and down, beside it left and right.
 pub fn step(seen: &Seen, from: Item, way: Way) -> Option<Item> {
     let here = seen.scene.place(from)?.rect;
-    let along = match way {
-        Way::Down => seen.after(from),
-        Way::Up => seen.before(from),
-        Way::Left | Way::Right => &[],
+    let along: Vec<Item> = match way {
+        Way::Down => seen.map.flow_from(from).map(|flow| flow.to).collect(),
+        Way::Up => seen.map.flow_into(from).map(|flow| flow.from).collect(),
+        Way::Left | Way::Right => Vec::new(),
     };
     let nearest = along
-        .iter()
-        .filter_map(|item| seen.scene.place(*item))
+        .into_iter()
+        .filter_map(|item| seen.scene.place(item))
         .min_by_key(|p| distance(&here, &p.rect));
     nearest
         .or_else(|| {
@@ -145,19 +145,19 @@ fn lies(from: &layered::Rect, to: &layered::Rect, way: Way) -> bool {
 }
 
 /// The hue of a box under an overlay.
-fn hue(seen: &Seen, place: &Place, overlay: Overlay, view: &View) -> Style {
+fn hue(seen: &Seen, graph: &Graph, place: &Place, view: &View) -> Style {
     let theme = view.theme;
-    match overlay {
+    match seen.key.overlay {
         Overlay::Family => theme.family(place.label.family),
         Overlay::Bytes => match seen.cost(place.item).bytes {
             0 => theme[Role::Dim],
-            bytes => theme.heat(share(bytes, seen.total.bytes)),
+            bytes => theme.heat(share(bytes, seen.known.total.bytes)),
         },
         Overlay::Macs => match seen.cost(place.item).macs {
             0 => theme[Role::Dim],
-            macs => theme.heat(share(macs, seen.total.macs)),
+            macs => theme.heat(share(macs, seen.known.total.macs)),
         },
-        Overlay::Dtype => by_type(seen.dtype(place.item), theme),
+        Overlay::Dtype => by_type(seen.dtype(graph, place.item), theme),
         Overlay::Time => match seen.figures(place.item).nanos {
             None => theme[Role::Dim],
             Some(nanos) => theme.heat(share(nanos, seen.nanos)),
@@ -195,10 +195,17 @@ pub struct Shown<'a> {
     pub chosen: Option<Item>,
     pub marked: Option<Item>,
     /// What stays bright while the rest fades.
-    pub lit: Option<&'a std::collections::HashSet<Item>>,
+    pub lit: Option<&'a Lit>,
 }
 
-pub fn render(window: &Window, shown: &Shown, area: Rect, buf: &mut Buffer, view: &View) {
+pub fn render(
+    window: &Window,
+    shown: &Shown,
+    graph: &Graph,
+    area: Rect,
+    buf: &mut Buffer,
+    view: &View,
+) {
     let seen = shown.seen;
     window.settle(seen, shown.chosen, area);
     let (x, y) = window.pan.get();
@@ -210,11 +217,11 @@ pub fn render(window: &Window, shown: &Shown, area: Rect, buf: &mut Buffer, view
     };
     let picture = paint(&seen.scene, sight, shown.chosen);
     canvas::render(&picture, &seen.scene, area, buf, view.theme, |place| Look {
-        hue: hue(seen, place, seen.key.overlay, view),
+        hue: hue(seen, graph, place, view),
         chosen: shown.chosen == Some(place.item) || shown.marked == Some(place.item),
         faded: shown
             .lit
-            .is_some_and(|lit| !place.open && !lit.contains(&place.item)),
+            .is_some_and(|lit| !place.open && !lit.contains(place.item)),
     });
     let (width, height) = (seen.scene.width, seen.scene.height);
     let large = width > sight.width || height > sight.height;

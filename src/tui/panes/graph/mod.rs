@@ -10,7 +10,6 @@ mod side;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use seen::Seen;
@@ -18,14 +17,15 @@ pub use seen::Seen;
 use self::levels::{Level, Ways};
 use self::map::{Follow, Shown, Window};
 use self::rows::Scroll;
-use self::seen::{Key, Overlay};
+use self::seen::{Key, Lit, Overlay};
 use super::{Context, Handled, Pane, View};
 use crate::layout::scene::Detail;
 use crate::layout::scope::Item;
-use crate::model::{Graph, Model};
+use crate::model::{Graph, Model, NodeId};
+use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
-use crate::tui::jobs::Output;
+use crate::tui::jobs::{self, discard};
 use crate::tui::term::{Buffer, MouseEvent, Rect};
 use crate::tui::text;
 use crate::tui::theme::Role;
@@ -35,6 +35,34 @@ use crate::tui::widgets::{Split, message, panel, panel_note};
 const AT_ONCE: usize = 2_000;
 /// The job that lays out a large graph.
 const LAYOUT: &str = "layout";
+/// The job that finds the ways into the graphs of a large model.
+const WAYS: &str = "ways";
+/// The job that finds what stands for something in a large graph.
+const FIND: &str = "find";
+/// The job that follows the flow through a large graph.
+const FOLLOW: &str = "follow";
+
+/// What a job found out.
+pub enum Output {
+    Drawn(Seen),
+    /// Into the graphs of a MetaGraph.
+    Ways(usize, Ways),
+    /// The operator to stand on for this.
+    Target(Thing, Option<(usize, NodeId)>),
+    /// What is drawn for an operator that is not.
+    StandIn(NodeId, Option<Item>),
+    /// What to light up, and what to say of it.
+    Lit(Option<Lit>, String),
+}
+
+fn answer(output: Output) -> jobs::Output {
+    jobs::Output::Graph(Box::new(output))
+}
+
+/// Whether work on a graph takes too long to be done before the next frame.
+fn is_large(graph: Option<&Graph>) -> bool {
+    graph.is_some_and(|g| g.nodes.len() > AT_ONCE)
+}
 
 /// State of the pane.
 pub struct GraphPane {
@@ -42,12 +70,12 @@ pub struct GraphPane {
     ways: Arc<Ways>,
     /// The way from a signature down to the graph that is shown.
     levels: Vec<Level>,
-    seen: Option<Seen>,
+    seen: Option<Arc<Seen>>,
     chosen: Option<Item>,
     /// What to choose when the drawing is there.
     pending: Option<Item>,
     marked: Option<Item>,
-    lit: Option<HashSet<Item>>,
+    lit: Option<Lit>,
     rails: bool,
     detail: Detail,
     overlay: Overlay,
@@ -107,22 +135,30 @@ impl GraphPane {
             measured: cx.measured.version,
         };
         let measured = cx.measured.clone();
-        let nodes = self.graph(cx.model).map_or(0, |g| g.nodes.len());
-        if nodes <= AT_ONCE {
-            let seen = Seen::new(cx.model, &self.ways, (key, &measured), self.seen.as_ref());
-            if let Some(seen) = seen {
+        let lent = self.seen.as_ref().map(|seen| seen.lend());
+        if !is_large(self.graph(cx.model)) {
+            let progress = Progress::new();
+            let seen = Seen::new(cx.model, &self.ways, (key, measured), lent, &progress);
+            if let Ok(seen) = seen {
                 self.arrive(seen, cx);
             }
             return;
         }
         let (model, ways) = (cx.model.clone(), self.ways.clone());
-        let lent = self.seen.as_ref().map(Seen::lend);
         cx.job(LAYOUT, "laying out the graph", move |progress| {
-            let seen = Seen::new(&model, &ways, (key, &measured), lent.as_ref());
-            progress.check()?;
-            seen.map(|seen| Output::Drawn(Box::new(seen)))
-                .ok_or_else(|| crate::error::Error::usage("the graph is not there any more"))
+            let seen = Seen::new(&model, &ways, (key, measured), lent, progress)?;
+            Ok(answer(Output::Drawn(seen)))
         });
+    }
+
+    /// Draws what is not drawn yet.
+    fn draw_new(&mut self, cx: &mut Context) {
+        let level = self.levels.last().map(|l| l.graph);
+        let drawn = self.seen.as_ref().map(|s| s.key.graph);
+        let new = self.seen.as_ref().map(|s| s.key.measured) != Some(cx.measured.version);
+        if drawn != level || new || self.pending.is_some() {
+            self.draw(cx);
+        }
     }
 
     /// A drawing is there: the window and the chosen box stay where they were.
@@ -142,15 +178,12 @@ impl GraphPane {
         let wanted = self.pending.take();
         let chosen = wanted
             .or(self.chosen.filter(|_| same))
-            .filter(|item| seen.hierarchy.contains(*item));
-        let shown = chosen.map(|item| match seen.scene.place(item) {
-            Some(_) => item,
-            None => seen.hierarchy.visible(item, &seen.open),
-        });
-        let first = || seen.rows.first().map(|row| row.item);
+            .filter(|item| seen.known.hierarchy.contains(*item));
+        let shown = chosen.map(|item| self.shown_in(&seen, item));
+        let first = || seen.net(self.rails).item(0);
         let chosen = shown.or_else(first);
         let after = spot(&seen, chosen);
-        self.seen = Some(seen);
+        discard(self.seen.replace(Arc::new(seen)));
         self.chosen = chosen;
         match (same, before, after) {
             (true, Some(before), Some(after)) => {
@@ -164,6 +197,22 @@ impl GraphPane {
         }
         if wanted.is_some() {
             self.tell(cx);
+        }
+    }
+
+    /// The item itself, or what stands for it in the present view.
+    fn shown_in(&self, seen: &Seen, item: Item) -> Item {
+        let hierarchy = &seen.known.hierarchy;
+        let known = seen.scene.place(item).is_some() && !self.rails;
+        match item {
+            item if known || seen.net(self.rails).place(item).is_some() => item,
+            // The rails have no row for a part, but for what is in it.
+            Item::Scope(id) if self.rails && hierarchy.scope(id).part => {
+                let inside = hierarchy.in_order(id).first().copied();
+                inside.unwrap_or(item)
+            }
+            item if self.rails => hierarchy.visible(item, &hierarchy.with_parts(&seen.open)),
+            item => hierarchy.visible(item, &seen.open),
         }
     }
 
@@ -200,10 +249,10 @@ impl GraphPane {
     fn crumbs(&self) -> String {
         let mut parts: Vec<String> = self.levels.iter().map(|l| text::clean(&l.title)).collect();
         if let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) {
-            let path = seen.hierarchy.path_to(chosen);
+            let path = seen.known.hierarchy.path_to(chosen);
             for item in &path[..path.len().saturating_sub(1)] {
                 if let Item::Scope(id) = item {
-                    parts.push(text::clean(&seen.hierarchy.scope(*id).label));
+                    parts.push(text::clean(&seen.known.hierarchy.scope(*id).label));
                 }
             }
         }
@@ -242,11 +291,13 @@ impl GraphPane {
     fn render_drawing(&self, (area, alone): (Rect, bool), buf: &mut Buffer, view: &View) {
         let inner = panel(self.crumbs(), area, buf, view.theme, !self.split.detail);
         let (Some(seen), Some(graph)) = (&self.seen, self.graph(view.model)) else {
-            let words = match view.job(LAYOUT) {
-                Some(_) => "laying out the graph",
-                None => "no graph",
+            let job = view.job(LAYOUT).or_else(|| view.job(WAYS));
+            let words: &[&str] = match job {
+                Some(_) => &["laying out the graph", "", "Esc stops it"],
+                None if self.graph(view.model).is_some() => &["not laid out", "", "3 does it"],
+                None => &["no graph"],
             };
-            message(inner, &[words], buf, view.theme);
+            message(inner, words, buf, view.theme);
             return;
         };
         let zoom = match self.detail {
@@ -256,7 +307,7 @@ impl GraphPane {
             Detail::Dot => "dots",
         };
         let overlay = self.overlay.title();
-        let rows = text::count(seen.rows.len() as u64);
+        let rows = text::count(seen.list.len() as u64);
         let note = match (self.rails, seen.missing) {
             (_, Some(why)) => format!("{overlay} · {why}"),
             (true, None) if self.overlay == Overlay::Family => format!("{rows} rows"),
@@ -276,7 +327,7 @@ impl GraphPane {
         if self.rails {
             rows::render(&self.scroll, &shown, graph, inner, buf, view);
         } else {
-            map::render(&self.window, &shown, inner, buf, view);
+            map::render(&self.window, &shown, graph, inner, buf, view);
         }
     }
 }
@@ -312,7 +363,7 @@ impl Pane for GraphPane {
         }
         match &self.seen {
             Some(seen) if detail.width > 0 => side::render(
-                (seen, self.chosen),
+                (seen, seen.net(self.rails), self.chosen),
                 &self.ways,
                 self.side_scroll,
                 (detail, self.split.detail),
@@ -329,17 +380,16 @@ impl Pane for GraphPane {
     fn shown(&mut self, cx: &mut Context) {
         if self.levels.is_empty() || self.meta != cx.focus.meta {
             self.begin(cx);
+            if self.levels.is_empty() {
+                // A job looks for the ways first.
+                return;
+            }
         }
         if self.told != Some(cx.focus.thing) && cx.focus.thing != Thing::Nothing {
             self.told = Some(cx.focus.thing);
             self.go_to(cx);
         }
-        let level = self.levels.last().map(|l| l.graph);
-        let drawn = self.seen.as_ref().map(|s| s.key.graph);
-        let new = self.seen.as_ref().map(|s| s.key.measured) != Some(cx.measured.version);
-        if drawn != level || new || self.pending.is_some() {
-            self.draw(cx);
-        }
+        self.draw_new(cx);
     }
 
     fn split(&mut self) -> Option<&mut Split> {
@@ -358,18 +408,39 @@ impl Pane for GraphPane {
         }
     }
 
-    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+    fn job(&mut self, _what: &'static str, output: jobs::Output, cx: &mut Context) {
+        let output = match output {
+            jobs::Output::Graph(output) => *output,
+            jobs::Output::Saved(path) => return cx.say(format!("wrote {}", path.display())),
+            _ => return,
+        };
         match output {
-            Output::Drawn(seen) => self.arrive(*seen, cx),
-            Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
-            _ => {}
+            Output::Drawn(seen) => self.arrive(seen, cx),
+            Output::Ways(meta, ways) if meta == self.meta => {
+                self.start(Arc::new(ways), cx);
+                self.shown(cx);
+            }
+            Output::Target(thing, target) if thing == cx.focus.thing => {
+                self.go_to_node(target, cx);
+                self.draw_new(cx);
+            }
+            Output::StandIn(node, item) if self.pending == Some(Item::Node(node)) => {
+                self.pending = None;
+                self.uncover(item, cx);
+                self.draw_new(cx);
+            }
+            Output::Lit(lit, words) => {
+                cx.say(words);
+                discard(std::mem::replace(&mut self.lit, lit));
+            }
+            Output::Ways(..) | Output::Target(..) | Output::StandIn(..) => {}
         }
     }
 
     fn copied(&self, cx: &Context) -> Option<String> {
         let (seen, graph) = (self.seen.as_ref()?, self.graph(cx.model)?);
         Some(match self.chosen? {
-            Item::Scope(id) => seen.hierarchy.scope(id).path.clone(),
+            Item::Scope(id) => seen.known.hierarchy.scope(id).path.clone(),
             Item::Node(id) => graph.node(id).name.to_string(),
             port @ (Item::Input(_) | Item::Output(_)) => seen.words(graph, port).head,
         })

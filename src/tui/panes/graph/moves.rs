@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use super::GraphPane;
 use super::levels::{Level, Ways, called, called_as, title};
 use super::map::{Follow, Way, step};
 use super::meanings::meaning;
 use super::rows::{self, row_of};
+use super::seen::Lit;
+use super::{FIND, FOLLOW, GraphPane, Output, WAYS, answer, is_large};
+use crate::error::Error;
 use crate::format::write_file;
 use crate::layout::export::{self, Options, Scopes};
 use crate::layout::scene::Detail;
 use crate::layout::scope::{Item, ScopeId};
-use crate::layout::weights::{Bound, Origin};
-use crate::model::{Model, NodeId, VariableId};
+use crate::layout::weights::{Bound, Origin, Weights};
+use crate::model::{Model, NodeId};
 use crate::tui::command::Command;
-use crate::tui::focus::Thing;
-use crate::tui::jobs::Output;
+use crate::tui::focus::{Focus, Thing};
+use crate::tui::jobs::{self, discard};
 use crate::tui::panes::{Context, Handled, PaneId};
 use crate::tui::term::{MouseButton, MouseEvent, MouseEventKind};
 use crate::tui::text;
@@ -42,10 +44,7 @@ impl GraphPane {
             Command::Enter => self.enter(cx),
             Command::Back => return self.leave(cx),
             Command::Cancel => return self.clear(),
-            Command::ViewMode => {
-                self.rails = !self.rails;
-                self.window.follow.set(Follow::Keep);
-            }
+            Command::ViewMode => self.change_view(),
             Command::ZoomIn | Command::ZoomOut => self.zoom(command == Command::ZoomIn, cx),
             Command::Overlay => {
                 self.overlay = self.overlay.next();
@@ -111,17 +110,50 @@ impl GraphPane {
         let Some(meta) = cx.model.meta_graphs.get(self.meta) else {
             return;
         };
-        self.ways = Arc::new(Ways::of(meta));
+        self.levels.clear();
+        discard(self.seen.take());
+        self.chosen = None;
+        if !meta.graphs.iter().any(|g| is_large(Some(g))) {
+            return self.start(Arc::new(Ways::of(meta)), cx);
+        }
+        let (model, at) = (cx.model.clone(), self.meta);
+        cx.job(
+            WAYS,
+            "looking for ways through the graphs",
+            move |progress| {
+                let gone = || Error::usage("the MetaGraph is not there any more");
+                let meta = model.meta_graphs.get(at).ok_or_else(gone)?;
+                let mut ways = Ways::of(meta);
+                progress.check()?;
+                ways.find_starts(meta, progress)?;
+                Ok(answer(Output::Ways(at, ways)))
+            },
+        );
+    }
+
+    /// Stands at the signature that the model would be run with.
+    pub(super) fn start(&mut self, ways: Arc<Ways>, cx: &mut Context) {
+        let Some(meta) = cx.model.meta_graphs.get(self.meta) else {
+            return;
+        };
+        self.ways = ways;
         let usual = meta
             .signatures
             .iter()
             .position(|s| &*s.key == "serving_default");
-        self.seen = None;
-        self.chosen = None;
         self.levels = match usual.or((!meta.signatures.is_empty()).then_some(0)) {
             Some(signature) => self.ways.of_signature(meta, signature),
             None => vec![Level::new(0, title(meta, 0))],
         };
+    }
+
+    /// The chosen operator stays chosen, or what stands for it.
+    fn change_view(&mut self) {
+        self.rails = !self.rails;
+        if let Some(seen) = &self.seen {
+            self.chosen = self.chosen.map(|item| self.shown_in(seen, item));
+        }
+        self.window.follow.set(Follow::Keep);
     }
 
     /// Shows what the other panes have chosen.
@@ -138,8 +170,28 @@ impl GraphPane {
                 self.levels = vec![Level::new(index, title(meta, index))];
                 return;
             }
-            Thing::Variable(id) => self.user_of(cx.model, id),
-            _ => cx.focus.node(cx.model),
+            Thing::Node { graph, node } => Some((graph, node)),
+            thing if meta.graphs.iter().any(|g| is_large(Some(g))) => {
+                let (model, ways, focus) = (cx.model.clone(), self.ways.clone(), *cx.focus);
+                let here = self.levels.last().map(|l| l.graph);
+                cx.job(FIND, "looking for it in the graphs", move |_| {
+                    let target = operator_of(&model, &ways, &focus, here);
+                    Ok(answer(Output::Target(thing, target)))
+                });
+                return;
+            }
+            _ => {
+                let here = self.levels.last().map(|l| l.graph);
+                operator_of(cx.model, &self.ways, cx.focus, here)
+            }
+        };
+        self.go_to_node(target, cx);
+    }
+
+    /// Shows an operator.
+    pub(super) fn go_to_node(&mut self, target: Option<(usize, NodeId)>, cx: &mut Context) {
+        let Some(meta) = cx.model.meta_graphs.get(self.meta) else {
+            return;
         };
         let Some((graph, node)) = target else { return };
         match self.levels.iter().position(|l| l.graph == graph) {
@@ -156,62 +208,52 @@ impl GraphPane {
     fn reveal(&mut self, graph: usize, node: NodeId, cx: &mut Context) {
         let drawn = self.seen.as_ref().map(|s| s.key.graph);
         if drawn != Some(graph) {
-            self.seen = None;
+            discard(self.seen.take());
             self.draw(cx);
         }
-        let (Some(seen), Some(level)) = (&self.seen, self.levels.last_mut()) else {
+        let Some(seen) = &self.seen else {
             self.pending = Some(Item::Node(node));
             return;
         };
-        let item = match seen.hierarchy.contains(Item::Node(node)) {
-            true => Some(Item::Node(node)),
-            false => cx
-                .model
-                .meta_graphs
-                .get(seen.key.meta)
-                .and_then(|m| m.graphs.get(graph))
-                .and_then(|g| seen.hierarchy.stand_in(g, node)),
+        let item = Item::Node(node);
+        if seen.known.hierarchy.contains(item) {
+            return self.uncover(Some(item), cx);
+        }
+        let (model, known, meta) = (cx.model.clone(), seen.known.clone(), self.meta);
+        let stand_in = move || {
+            let graph = model.meta_graphs.get(meta)?.graphs.get(graph)?;
+            known.hierarchy.stand_in(graph, node)
         };
-        let Some(item) = item else { return };
+        if !is_large(self.graph(cx.model)) {
+            return self.uncover(stand_in(), cx);
+        }
+        self.pending = Some(item);
+        cx.job(FIND, "looking for it in the graph", move |_| {
+            Ok(answer(Output::StandIn(node, stand_in())))
+        });
+    }
+
+    /// Opens the scopes around something and chooses it.
+    pub(super) fn uncover(&mut self, item: Option<Item>, cx: &mut Context) {
+        let (Some(seen), Some(level), Some(item)) = (&self.seen, self.levels.last_mut(), item)
+        else {
+            return;
+        };
         let mut open = seen.open.clone();
-        for around in seen.hierarchy.path_to(item) {
-            if let Item::Scope(id) = around {
-                open.open(id);
+        for around in seen.known.hierarchy.path_to(item) {
+            match around {
+                // The rails show what is in a part without its being open.
+                Item::Scope(id) if self.rails && seen.known.hierarchy.scope(id).part => {}
+                Item::Scope(id) => open.open(id),
+                _ => {}
             }
+        }
+        if open == seen.open && seen.net(self.rails).place(item).is_some() {
+            // It is drawn already.
+            return self.choose(item, cx);
         }
         level.open = Some(open);
         self.pending = Some(item);
-    }
-
-    /// The operator that takes a variable: in the graph that is shown, else in any other.
-    fn user_of(&self, model: &Model, id: VariableId) -> Option<(usize, NodeId)> {
-        let meta = model.meta_graphs.get(self.meta)?;
-        let here = self.levels.last().map(|l| l.graph);
-        let all = here.into_iter().chain((0..meta.graphs.len()).rev());
-        for index in all {
-            let graph = meta.graphs.get(index)?;
-            let bound = self.ways.bound.get(index)?;
-            let weights = crate::layout::weights::Weights::of(graph, &self.ways.weights(index));
-            let is_it = |origin: &Origin| match origin {
-                Origin::Argument(at) => {
-                    bound.get(*at).copied().flatten() == Some(Bound::Variable(id))
-                }
-                Origin::Variable(node) => graph.node(*node).variable == Some(id),
-                Origin::Constant(_) => false,
-            };
-            let found = graph.node_ids().filter(|n| !weights.is_node(*n)).find(|n| {
-                let calls = !called(meta, graph, Item::Node(*n)).is_empty();
-                !calls
-                    && weights
-                        .at(graph, *n)
-                        .iter()
-                        .any(|w| w.origins.iter().any(is_it))
-            });
-            if let Some(node) = found {
-                return Some((index, node));
-            }
-        }
-        None
     }
 
     fn walk(&mut self, way: Way, cx: &mut Context) {
@@ -240,12 +282,19 @@ impl GraphPane {
         let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
             return;
         };
-        let (all, missing) = match command {
-            Command::Producer => (seen.before(chosen), "nothing comes before"),
-            _ => (seen.after(chosen), "nothing comes after"),
+        let net = seen.net(self.rails);
+        let (first, missing) = match command {
+            Command::Producer => (
+                net.flow_into(chosen).next().map(|flow| flow.from),
+                "nothing comes before",
+            ),
+            _ => (
+                net.flow_from(chosen).next().map(|flow| flow.to),
+                "nothing comes after",
+            ),
         };
-        match all.first() {
-            Some(next) => self.choose(*next, cx),
+        match first {
+            Some(next) => self.choose(next, cx),
             None => cx.say(missing),
         }
     }
@@ -253,8 +302,8 @@ impl GraphPane {
     fn row(&mut self, by: isize, cx: &mut Context) {
         let Some(seen) = &self.seen else { return };
         let at = row_of(seen, self.chosen).saturating_add_signed(by);
-        let row = seen.rows.get(at.min(seen.rows.len().saturating_sub(1)));
-        if let Some(item) = row.map(|r| r.item) {
+        let row = seen.list.item(at.min(seen.list.len().saturating_sub(1)));
+        if let Some(item) = row {
             self.choose(item, cx);
         }
     }
@@ -286,12 +335,9 @@ impl GraphPane {
 
     fn end(&mut self, first: bool, cx: &mut Context) {
         let Some(seen) = &self.seen else { return };
-        let row = if first {
-            seen.rows.first()
-        } else {
-            seen.rows.last()
-        };
-        if let Some(item) = row.map(|r| r.item) {
+        let net = seen.net(self.rails);
+        let last = net.len().saturating_sub(1);
+        if let Some(item) = net.item(if first { 0 } else { last }) {
             self.choose(item, cx);
         }
     }
@@ -362,7 +408,7 @@ impl GraphPane {
         let mut open = seen.open.clone();
         open.open(id);
         // The first operator inside is chosen: one is in the scope now.
-        self.pending = seen.hierarchy.in_order(id).first().copied();
+        self.pending = seen.known.hierarchy.in_order(id).first().copied();
         if let Some(level) = self.levels.last_mut() {
             level.open = Some(open);
         }
@@ -374,10 +420,16 @@ impl GraphPane {
         let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
             return Handled::No;
         };
-        let around = match chosen {
+        let hierarchy = &seen.known.hierarchy;
+        let mut around = match chosen {
             Item::Scope(id) if seen.open.contains(id) => Some(id),
-            item => seen.hierarchy.parent(item).filter(|s| *s != ScopeId::ROOT),
+            item => hierarchy.parent(item),
         };
+        // The rails know no parts.
+        while self.rails && around.is_some_and(|id| hierarchy.scope(id).part) {
+            around = around.and_then(|id| hierarchy.scope(id).parent);
+        }
+        let around = around.filter(|scope| *scope != ScopeId::ROOT);
         if let Some(scope) = around {
             let mut open = seen.open.clone();
             open.close(scope);
@@ -430,13 +482,34 @@ impl GraphPane {
         let (Some(seen), Some(chosen)) = (&self.seen, self.chosen) else {
             return;
         };
-        self.lit = match self.lit {
-            Some(_) => None,
-            None => Some(seen.reach(chosen)),
-        };
-        if let Some(lit) = &self.lit {
-            cx.say(format!("{} boxes feed it or are fed by it", lit.len() - 1));
+        if let Some(lit) = self.lit.take() {
+            return discard(lit);
         }
+        let net = seen.net(self.rails).clone();
+        let trace = move || {
+            let (lit, count) = Lit::reach(&net, chosen);
+            let words = format!("{} boxes feed it or are fed by it", count.saturating_sub(1));
+            (Some(lit), words)
+        };
+        self.follow(trace, cx);
+    }
+
+    /// Lights up what `find` finds, now or by a job.
+    fn follow(
+        &mut self,
+        find: impl FnOnce() -> (Option<Lit>, String) + Send + 'static,
+        cx: &mut Context,
+    ) {
+        if is_large(self.graph(cx.model)) {
+            cx.job(FOLLOW, "following the flow", move |_| {
+                let (lit, words) = find();
+                Ok(answer(Output::Lit(lit, words)))
+            });
+            return;
+        }
+        let (lit, words) = find();
+        cx.say(words);
+        self.lit = lit;
     }
 
     fn path_to(&mut self, cx: &mut Context) {
@@ -447,13 +520,12 @@ impl GraphPane {
             cx.say("mark the other end with Space first");
             return;
         };
-        match seen.path(marked, chosen) {
-            Some(path) => {
-                cx.say(format!("{} steps", path.len() - 1));
-                self.lit = Some(path.into_iter().collect());
-            }
-            None => cx.say("no data flows from one to the other"),
-        }
+        let (net, lit) = (seen.net(self.rails).clone(), self.lit.clone());
+        let path = move || match Lit::path(&net, marked, chosen) {
+            Some((lit, steps)) => (Some(lit), format!("{steps} steps")),
+            None => (lit, "no data flows from one to the other".to_owned()),
+        };
+        self.follow(path, cx);
     }
 
     fn next_graph(&mut self, by: isize, cx: &mut Context) {
@@ -476,9 +548,7 @@ impl GraphPane {
     }
 
     pub(super) fn export(&mut self, kind: &str, cx: &mut Context) {
-        let (Some(seen), Some(graph)) = (&self.seen, self.graph(cx.model)) else {
-            return;
-        };
+        let Some(seen) = &self.seen else { return };
         let options = Options {
             detail: self.detail,
             bound: self.ways.weights(seen.key.graph),
@@ -487,19 +557,23 @@ impl GraphPane {
         };
         let name = self.levels.last().map_or("graph", |l| l.title.as_str());
         let path = text::fresh_file(&text::file_name(name), kind);
-        let rows = (self.rails && kind == "txt").then(|| rows::text(seen, graph));
-        let graph = graph.clone();
+        let (model, seen, rails) = (cx.model.clone(), seen.clone(), self.rails);
         let kind = kind.to_owned();
         cx.job("export", "drawing", move |_| {
+            let meta = model.meta_graphs.get(seen.key.meta);
+            let gone = || Error::usage("the graph is not there any more");
+            let graph = meta
+                .and_then(|m| m.graphs.get(seen.key.graph))
+                .ok_or_else(gone)?;
             let drawn = match kind.as_str() {
-                "txt" if rows.is_some() => rows.unwrap_or_default(),
-                "svg" => export::svg(&graph, &options),
-                "dot" => export::dot(&graph, &options),
-                "json" => export::json(&graph, &options),
-                _ => export::text(&graph, &options),
+                "txt" if rails => rows::text(&seen, graph),
+                "svg" => export::svg(graph, &options),
+                "dot" => export::dot(graph, &options),
+                "json" => export::json(graph, &options),
+                _ => export::text(graph, &options),
             };
             write_file(&path, drawn.as_bytes())?;
-            Ok(Output::Saved(path))
+            Ok(jobs::Output::Saved(path))
         });
     }
 
@@ -534,7 +608,7 @@ impl GraphPane {
         let Some(seen) = &self.seen else { return };
         let item = if self.rails {
             let row = self.scroll.hit(mouse.row);
-            row.and_then(|r| seen.rows.get(r)).map(|r| r.item)
+            row.and_then(|r| seen.list.item(r))
         } else {
             self.window
                 .hit(seen, mouse.column, mouse.row)
@@ -545,4 +619,41 @@ impl GraphPane {
         // What is under the pointer is in sight already: the window stays.
         self.window.follow.set(Follow::No);
     }
+}
+
+/// The operator to stand on for what is chosen in other panes; of a variable the one that takes it, in graph `here` if
+/// there is one.
+fn operator_of(
+    model: &Model,
+    ways: &Ways,
+    focus: &Focus,
+    here: Option<usize>,
+) -> Option<(usize, NodeId)> {
+    let Thing::Variable(id) = focus.thing else {
+        return focus.node(model);
+    };
+    let meta = focus.meta(model)?;
+    let all = here.into_iter().chain((0..meta.graphs.len()).rev());
+    for index in all {
+        let graph = meta.graphs.get(index)?;
+        let bound = ways.bound.get(index)?;
+        let weights = Weights::of(graph, &ways.weights(index));
+        let is_it = |origin: &Origin| match origin {
+            Origin::Argument(at) => bound.get(*at).copied().flatten() == Some(Bound::Variable(id)),
+            Origin::Variable(node) => graph.node(*node).variable == Some(id),
+            Origin::Constant(_) => false,
+        };
+        let takes = |node: NodeId| {
+            let all = weights.at(graph, node);
+            all.iter().any(|w| w.origins.iter().any(is_it))
+        };
+        let found = graph
+            .node_ids()
+            .filter(|n| !weights.is_node(*n))
+            .find(|n| takes(*n) && called(meta, graph, Item::Node(*n)).is_empty());
+        if let Some(node) = found {
+            return Some((index, node));
+        }
+    }
+    None
 }

@@ -41,10 +41,7 @@ impl Scroll {
 
 /// Where an item's row is.
 pub fn row_of(seen: &Seen, item: Option<Item>) -> usize {
-    seen.rows
-        .iter()
-        .position(|row| Some(row.item) == item)
-        .unwrap_or(0)
+    item.and_then(|item| seen.list.place(item)).unwrap_or(0)
 }
 
 /// A column at the right.
@@ -145,10 +142,11 @@ pub fn render(
         height: area.height - 1,
         ..area
     };
-    scroll.settle(row_of(seen, shown.chosen), seen.rows.len(), body);
+    scroll.settle(row_of(seen, shown.chosen), seen.list.len(), body);
     let top = scroll.top.get();
-    let rows = seen.rows.iter().skip(top).take(usize::from(body.height));
-    let most = rows.clone().map(|r| r.rails.len()).max().unwrap_or(0);
+    let end = seen.list.len().min(top + usize::from(body.height));
+    let rows = seen.rails.rows(&seen.list, top..end);
+    let most = rows.iter().map(|r| r.rails.len()).max().unwrap_or(0);
     let rails = (most as u16 + 2).min(area.width / 3).max(4);
     let columns = Column::fitting(seen, area.width, rails);
     let right: u16 = columns.iter().map(|c| c.1 + 1).sum();
@@ -158,7 +156,7 @@ pub fn render(
         columns,
     };
     frame.titles(area, buf, view);
-    for (index, row) in rows.enumerate() {
+    for (index, row) in rows.iter().enumerate() {
         let y = body.y + index as u16;
         let line = Rect {
             y,
@@ -184,7 +182,7 @@ pub fn render(
             };
             put(area.x + at as u16, &rail.letter.to_string(), style);
         }
-        let faded = shown.lit.is_some_and(|lit| !lit.contains(&row.item));
+        let faded = shown.lit.is_some_and(|lit| !lit.contains(row.item));
         let head = if faded { theme[Role::Dim] } else { hue };
         let sign = match row.item {
             Item::Scope(_) => "▸ ",
@@ -219,7 +217,8 @@ pub fn text(seen: &Seen, graph: &Graph) -> String {
         let shape = value.map_or(String::new(), |v| format!("{} {}", v.shape, v.dtype));
         [rails, text::clean(name.trim()), shape]
     };
-    let rows: Vec<[String; 3]> = seen.rows.iter().map(row).collect();
+    let all = seen.rails.rows(&seen.list, 0..seen.list.len());
+    let rows: Vec<[String; 3]> = all.iter().map(row).collect();
     let widest = |column: usize| rows.iter().map(|r| width(&r[column])).max().unwrap_or(0);
     let (rails, names) = (widest(0) + 2, widest(1) + 2);
     let line = |[rail, name, shape]: &[String; 3]| {
@@ -236,7 +235,7 @@ fn value_of<'g>(seen: &Seen, graph: &'g Graph, item: Item) -> Option<&'g Value> 
         Item::Output(i) => graph.outputs.get(i as usize).copied().flatten(),
         Item::Node(id) => graph.node(id).outputs.first().copied(),
         Item::Scope(_) => {
-            let mut out = seen.flows.iter().filter(|f| f.from == item);
+            let mut out = seen.list.flow_from(item);
             out.find_map(|f| f.value)
         }
     };

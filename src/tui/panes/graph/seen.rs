@@ -1,15 +1,19 @@
 //! What is worked out about the graph on the screen: its scopes, drawing, rows and costs.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::levels::{Ways, called};
+use crate::error::{Error, Result};
 use crate::layout::label::{Label, WIDEST, cut_end, scope_tail, words};
-use crate::layout::rails::{Row, rails};
+use crate::layout::net::Net;
+use crate::layout::rails::Rails;
 use crate::layout::scene::{Detail, Scene, Shown, build_with};
-use crate::layout::scope::{Flow, Hierarchy, Item, Open, ScopeId};
+use crate::layout::scope::{Hierarchy, Item, Open, ScopeId};
 use crate::layout::weights::{Bound, Origin, Weight};
 use crate::model::{DType, Graph, MetaGraph, Model, Node, NodeId, Value, ValueId};
+use crate::progress::Progress;
 use crate::tui::measured::Measured;
 use crate::tui::text;
 
@@ -112,13 +116,20 @@ pub struct Figures {
     pub sqnr_db: Option<f64>,
 }
 
-/// What is known of something that is drawn.
-#[derive(Debug, Clone, Copy, Default)]
+/// What is known of a scope that is drawn.
 struct Told {
     cost: Cost,
     figures: Figures,
     dtype: Option<DType>,
+    label: Label,
+    /// How often each operator occurs, the most frequent first.
+    operators: Vec<(String, usize)>,
+    /// The largest of the weights, and how many there are.
+    weights: (Vec<Stored>, usize),
 }
+
+/// Neighbours, operators and weights of each kind that are listed.
+pub const LISTED: usize = 12;
 
 /// A signal to noise from which on nothing is wrong.
 const CLEAN_DB: f64 = 60.0;
@@ -154,20 +165,28 @@ impl Cost {
     }
 }
 
+/// What does not depend on what is open, nor on how it is drawn.
+pub struct Known {
+    pub hierarchy: Hierarchy,
+    /// By operator; nothing for those that are not of the main flow.
+    costs: Vec<Cost>,
+    /// Of the whole graph.
+    pub total: Cost,
+}
+
 /// All that is drawn of a graph.
 pub struct Seen {
     pub key: Key,
     pub open: Open,
-    pub hierarchy: Arc<Hierarchy>,
+    pub known: Arc<Known>,
     pub scene: Scene,
-    pub rows: Vec<Row>,
-    pub flows: Vec<Flow>,
-    /// Of every operator of the main flow.
-    pub costs: Arc<HashMap<NodeId, Cost>>,
-    /// Of the whole graph.
-    pub total: Cost,
-    /// Of everything that is drawn.
-    told: HashMap<Item, Told>,
+    /// What is drawn on the map, and in the rails: there, the parts of a large scope are not told apart.
+    pub map: Arc<Net>,
+    pub list: Arc<Net>,
+    pub rails: Arc<Rails>,
+    /// Of the scopes that are drawn, open or closed.
+    told: HashMap<ScopeId, Told>,
+    measured: Arc<Measured>,
     /// Nanoseconds of the last run's operators in this graph.
     pub nanos: u64,
     /// Whether a run and a comparison told anything of this graph.
@@ -175,210 +194,324 @@ pub struct Seen {
     pub is_compared: bool,
     /// Why the overlay shows nothing.
     pub missing: Option<&'static str>,
-    before: HashMap<Item, Vec<Item>>,
-    after: HashMap<Item, Vec<Item>>,
+}
+
+/// What a later drawing of the same graph can use.
+#[derive(Clone)]
+pub struct Lent {
+    meta: usize,
+    graph: usize,
+    known: Arc<Known>,
+    open: Open,
+    waits: bool,
+    map: Arc<Net>,
+    list: Arc<Net>,
+    rails: Arc<Rails>,
 }
 
 impl Seen {
-    /// What a later drawing of the same graph can use, without the drawing.
-    pub fn lend(&self) -> Seen {
-        Seen {
-            key: self.key.clone(),
+    pub fn lend(&self) -> Lent {
+        Lent {
+            meta: self.key.meta,
+            graph: self.key.graph,
+            known: self.known.clone(),
             open: self.open.clone(),
-            hierarchy: self.hierarchy.clone(),
-            scene: Scene::default(),
-            rows: Vec::new(),
-            flows: Vec::new(),
-            costs: self.costs.clone(),
-            total: self.total,
-            told: HashMap::new(),
-            nanos: 0,
-            is_timed: false,
-            is_compared: false,
-            missing: None,
-            before: HashMap::new(),
-            after: HashMap::new(),
+            waits: self.key.waits,
+            map: self.map.clone(),
+            list: self.list.clone(),
+            rails: self.rails.clone(),
         }
     }
 
-    /// Works it out. `old` lends what does not depend on the open scopes.
+    /// Works it out. `old` lends what has not changed.
+    ///
+    /// # Errors
+    /// When stopped, or when there is no such graph.
     pub fn new(
         model: &Model,
         ways: &Ways,
-        (key, measured): (Key, &Measured),
-        old: Option<&Seen>,
-    ) -> Option<Seen> {
-        let meta = model.meta_graphs.get(key.meta)?;
-        let graph = meta.graphs.get(key.graph)?;
-        let same = old.filter(|o| o.key.meta == key.meta && o.key.graph == key.graph);
-        let (hierarchy, costs) = match same {
-            Some(old) => (old.hierarchy.clone(), old.costs.clone()),
+        (key, measured): (Key, Arc<Measured>),
+        old: Option<Lent>,
+        progress: &Progress,
+    ) -> Result<Seen> {
+        let meta = model.meta_graphs.get(key.meta);
+        let gone = || Error::usage("the graph is not there any more");
+        let graph = meta
+            .and_then(|m| m.graphs.get(key.graph))
+            .ok_or_else(gone)?;
+        let old = old.filter(|o| o.meta == key.meta && o.graph == key.graph);
+        let known = match &old {
+            Some(old) => old.known.clone(),
             None => {
                 let hierarchy = Hierarchy::new(graph, &ways.weights(key.graph), false);
-                let costs = costs(model, ways, &key, graph, &hierarchy);
-                (Arc::new(hierarchy), Arc::new(costs))
+                progress.check()?;
+                let hierarchy = hierarchy.in_parts(graph);
+                let (costs, total) = costs(model, ways, &key, graph, &hierarchy, progress)?;
+                Arc::new(Known {
+                    hierarchy,
+                    costs,
+                    total,
+                })
             }
         };
+        progress.check()?;
+        let hierarchy = &known.hierarchy;
         let open = match &key.open {
             Some(open) => open.clone(),
             None => hierarchy.first_open(ROOM),
         };
-        let mut flows = hierarchy.shown_flows(&open);
-        flows.retain(|flow| key.waits || flow.value.is_some());
-        let mut before: HashMap<Item, Vec<Item>> = HashMap::new();
-        let mut after: HashMap<Item, Vec<Item>> = HashMap::new();
-        for flow in &flows {
-            after.entry(flow.from).or_default().push(flow.to);
-            before.entry(flow.to).or_default().push(flow.from);
-        }
-        let (times, errors) = (
-            measured.times(key.meta, key.graph),
-            measured.errors(key.meta, key.graph),
-        );
-        let told = |item: Item| {
-            let mut told = Told {
-                dtype: dtype_of(graph, &hierarchy, item),
-                ..Told::default()
-            };
-            for id in hierarchy.nodes(item) {
-                if let Some(cost) = costs.get(&id) {
-                    told.cost.add(cost);
-                }
-                told.figures.add(Figures {
-                    nanos: times.and_then(|times| times.get(&id).copied()),
-                    sqnr_db: errors.and_then(|errors| errors.get(&id).copied()),
-                });
+        let (map, list, rails) = match old.filter(|old| old.open == open && old.waits == key.waits) {
+            Some(old) => (old.map, old.list, old.rails),
+            None => {
+                let map = Arc::new(Net::of(hierarchy, &open, key.waits));
+                let all = hierarchy.with_parts(&open);
+                let list = match all == open {
+                    true => map.clone(),
+                    false => Arc::new(Net::of(hierarchy, &all, key.waits)),
+                };
+                progress.check()?;
+                let rails = Arc::new(Rails::new(&list));
+                (map, list, rails)
             }
-            (item, told)
         };
+        progress.check()?;
+        let mut seen = Seen {
+            open,
+            scene: Scene::default(),
+            map,
+            list,
+            rails,
+            told: HashMap::new(),
+            nanos: 0,
+            is_timed: measured.times(key.meta, key.graph).is_some(),
+            is_compared: measured.errors(key.meta, key.graph).is_some(),
+            missing: match key.overlay.missing(&measured, key.meta, key.graph) {
+                Some(NOT_RUN) if meta.is_some_and(|m| is_within_a_loop(m, key.graph)) => {
+                    Some(WITHIN_A_LOOP)
+                }
+                other => other,
+            },
+            known: known.clone(),
+            measured,
+            key,
+        };
+        let times = seen.measured.times(seen.key.meta, seen.key.graph);
+        seen.nanos = times.map_or(0, |times| times.values().sum());
+        let closed = seen.map.items().iter().chain(seen.list.items());
+        let scopes = closed.filter_map(|item| match item {
+            Item::Scope(id) => Some(*id),
+            _ => None,
+        });
         let opened = (1..hierarchy.scopes.len() as u32).map(ScopeId);
-        let opened = opened.filter(|id| open.contains(*id)).map(Item::Scope);
-        let shown = hierarchy.shown(&open);
-        let told: HashMap<Item, Told> = shown.iter().copied().chain(opened).map(told).collect();
-        let ports = port_names(model, &key);
+        let opened = opened.filter(|id| seen.open.contains(*id));
+        let all: HashSet<ScopeId> = scopes.chain(opened).collect();
+        let told = |id: ScopeId| {
+            progress.check()?;
+            Ok((id, seen.tell(model, ways, graph, id)))
+        };
+        seen.told = all.into_iter().map(told).collect::<Result<_>>()?;
+        let ports = port_names(model, &seen.key);
         let relabel = |item: Item, label: &mut Label| {
             if let Some(name) = ports.get(&item) {
                 label.head.clone_from(name);
             }
-            note(label, told.get(&item), key.overlay);
+            seen.note(graph, item, label);
         };
         let what = Shown {
-            open: &open,
-            detail: key.detail,
-            control: key.waits,
+            open: &seen.open,
+            detail: seen.key.detail,
+            control: seen.key.waits,
         };
-        let scene = build_with(graph, &hierarchy, what, &relabel);
-        let is_compared = errors.is_some();
-        let missing = key.overlay.missing(measured, key.meta, key.graph);
-        let missing = match missing {
-            Some(NOT_RUN) if is_within_a_loop(meta, key.graph) => Some(WITHIN_A_LOOP),
-            other => other,
-        };
-        let nanos = times.map_or(0, |times| times.values().sum());
-        let mut total = Cost::default();
-        costs.values().for_each(|cost| total.add(cost));
-        Some(Seen {
-            scene,
-            rows: rails(&shown, &flows),
-            key,
-            open,
-            hierarchy,
-            flows,
-            costs,
-            total,
-            told,
-            nanos,
-            is_timed: times.is_some(),
-            is_compared,
-            missing,
-            before,
-            after,
-        })
+        let scene = build_with(graph, hierarchy, what, &relabel);
+        progress.check()?;
+        seen.scene = scene;
+        Ok(seen)
     }
 
-    pub fn before(&self, item: Item) -> &[Item] {
-        self.before.get(&item).map_or(&[], Vec::as_slice)
+    /// What there is to know of a scope.
+    fn tell(&self, model: &Model, ways: &Ways, graph: &Graph, id: ScopeId) -> Told {
+        let hierarchy = &self.known.hierarchy;
+        let item = Item::Scope(id);
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let (mut cost, mut figures) = (Cost::default(), Figures::default());
+        let mut weights: Vec<Stored> = Vec::new();
+        let mut many = 0;
+        for node in hierarchy.nodes(item) {
+            cost.add(&self.cost(Item::Node(node)));
+            figures.add(self.figures(Item::Node(node)));
+            *counts.entry(graph.node(node).op_label()).or_default() += 1;
+            let found = weights_of(model, ways, self, node);
+            many += found.len();
+            weights.extend(found);
+            if weights.len() > 64 * LISTED {
+                largest(&mut weights);
+            }
+        }
+        largest(&mut weights);
+        let counts = counts.into_iter();
+        let mut operators: Vec<(String, usize)> =
+            counts.map(|(op, count)| (op.to_owned(), count)).collect();
+        operators.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
+        Told {
+            cost,
+            figures,
+            dtype: dtype_of(graph, hierarchy, item),
+            label: crate::layout::label::label(graph, hierarchy, item),
+            operators,
+            weights: (weights, many),
+        }
     }
 
-    pub fn after(&self, item: Item) -> &[Item] {
-        self.after.get(&item).map_or(&[], Vec::as_slice)
+    /// What is drawn in the rails or on the map.
+    pub fn net(&self, rails: bool) -> &Arc<Net> {
+        if rails { &self.list } else { &self.map }
     }
 
     pub fn cost(&self, item: Item) -> Cost {
-        self.told.get(&item).copied().unwrap_or_default().cost
+        match item {
+            Item::Scope(id) => self.told.get(&id).map_or(Cost::default(), |t| t.cost),
+            Item::Node(id) => self
+                .known
+                .costs
+                .get(id.index())
+                .copied()
+                .unwrap_or_default(),
+            Item::Input(_) | Item::Output(_) => Cost::default(),
+        }
     }
 
     pub fn figures(&self, item: Item) -> Figures {
-        self.told.get(&item).copied().unwrap_or_default().figures
+        let (meta, graph) = (self.key.meta, self.key.graph);
+        match item {
+            Item::Scope(id) => self.told.get(&id).map_or(Figures::default(), |t| t.figures),
+            Item::Node(id) => {
+                let times = self.measured.times(meta, graph);
+                let errors = self.measured.errors(meta, graph);
+                Figures {
+                    nanos: times.and_then(|times| times.get(&id).copied()),
+                    sqnr_db: errors.and_then(|errors| errors.get(&id).copied()),
+                }
+            }
+            Item::Input(_) | Item::Output(_) => Figures::default(),
+        }
     }
 
     /// The type of what comes out.
-    pub fn dtype(&self, item: Item) -> Option<DType> {
-        self.told.get(&item)?.dtype
+    pub fn dtype(&self, graph: &Graph, item: Item) -> Option<DType> {
+        match item {
+            Item::Scope(id) => self.told.get(&id)?.dtype,
+            leaf => dtype_of(graph, &self.known.hierarchy, leaf),
+        }
+    }
+
+    /// The operators in a scope by how often they occur.
+    pub fn operators(&self, id: ScopeId) -> &[(String, usize)] {
+        self.told.get(&id).map_or(&[], |told| &told.operators)
+    }
+
+    /// The weights of a scope, the largest only, or of an operator; and how many there are.
+    pub fn weights(&self, model: &Model, ways: &Ways, item: Item) -> (Vec<Stored>, usize) {
+        match item {
+            Item::Scope(id) => self
+                .told
+                .get(&id)
+                .map(|told| told.weights.clone())
+                .unwrap_or_default(),
+            Item::Node(id) => {
+                let all = weights_of(model, ways, self, id);
+                let many = all.len();
+                (all, many)
+            }
+            Item::Input(_) | Item::Output(_) => Default::default(),
+        }
     }
 
     /// The words for an item, uncut, inputs and outputs by their signature's names.
     pub fn words(&self, graph: &Graph, item: Item) -> Label {
-        let place = self.scene.place(item);
-        match (item, place) {
+        let hierarchy = &self.known.hierarchy;
+        match item {
             // Counting the operators of a large scope takes too long for every frame.
-            (Item::Scope(id), Some(place)) => Label {
-                tail: scope_tail(self.hierarchy.scope(id)),
-                ..place.label.clone()
+            Item::Scope(id) => match self.told.get(&id) {
+                Some(told) => Label {
+                    tail: scope_tail(hierarchy.scope(id)),
+                    ..told.label.clone()
+                },
+                None => words(graph, hierarchy, item),
             },
-            (Item::Input(_) | Item::Output(_), Some(place)) => Label {
-                head: place.label.head.clone(),
-                ..words(graph, &self.hierarchy, item)
+            Item::Input(_) | Item::Output(_) => match self.scene.place(item) {
+                Some(place) => Label {
+                    head: place.label.head.clone(),
+                    ..words(graph, hierarchy, item)
+                },
+                None => words(graph, hierarchy, item),
             },
-            _ => words(graph, &self.hierarchy, item),
+            Item::Node(_) => words(graph, hierarchy, item),
         }
     }
 
-    /// Everything before and after an item, itself included.
-    pub fn reach(&self, item: Item) -> HashSet<Item> {
-        let mut all = HashSet::from([item]);
-        for next in [Seen::before, Seen::after] {
-            let mut stack = vec![item];
-            let mut seen = HashSet::from([item]);
-            while let Some(at) = stack.pop() {
-                stack.extend(next(self, at).iter().filter(|i| seen.insert(**i)));
+    /// What the colour says also stands on the box: everything reads without colour.
+    fn note(&self, graph: &Graph, item: Item, label: &mut Label) {
+        let words = match self.key.overlay {
+            Overlay::Family => return,
+            Overlay::Bytes => Some(self.cost(item).bytes)
+                .filter(|n| *n > 0)
+                .map(text::bytes),
+            Overlay::Macs => Some(self.cost(item).macs)
+                .filter(|n| *n > 0)
+                .map(text::short),
+            Overlay::Dtype => self.dtype(graph, item).map(|dtype| dtype.to_string()),
+            Overlay::Time => {
+                let nanos = self.figures(item).nanos;
+                nanos.map(|nanos| text::duration(nanos as f64))
             }
-            all.extend(seen);
-        }
-        all
+            Overlay::Error => self.figures(item).error_text(),
+        };
+        label.tail = words.unwrap_or_default();
+    }
+}
+
+/// Keeps those that are listed.
+fn largest(weights: &mut Vec<Stored>) {
+    // Sizes and axes as constants say little; they are listed after the real weights.
+    weights.sort_by_key(|stored| Reverse(stored.bytes));
+    weights.truncate(LISTED);
+}
+
+/// What stays bright while the rest fades.
+#[derive(Clone)]
+pub struct Lit {
+    net: Arc<Net>,
+    places: Arc<Vec<bool>>,
+}
+
+impl Lit {
+    /// Everything before and after an item, itself included; and how many there are.
+    pub fn reach(net: &Arc<Net>, item: Item) -> (Lit, usize) {
+        let (places, count) = net.reach(item);
+        let lit = Lit {
+            net: net.clone(),
+            places: Arc::new(places),
+        };
+        (lit, count)
     }
 
-    /// A shortest way along the flow between two items, in either direction.
-    pub fn path(&self, from: Item, to: Item) -> Option<Vec<Item>> {
-        self.one_way(from, to).or_else(|| {
-            let mut path = self.one_way(to, from)?;
-            path.reverse();
-            Some(path)
-        })
+    /// A shortest way between two items, and how many steps it has.
+    pub fn path(net: &Arc<Net>, from: Item, to: Item) -> Option<(Lit, usize)> {
+        let path = net.path(from, to)?;
+        let mut places = vec![false; net.len()];
+        path.iter()
+            .filter_map(|item| net.place(*item))
+            .for_each(|at| places[at] = true);
+        let lit = Lit {
+            net: net.clone(),
+            places: Arc::new(places),
+        };
+        Some((lit, path.len() - 1))
     }
 
-    fn one_way(&self, from: Item, to: Item) -> Option<Vec<Item>> {
-        let mut came: HashMap<Item, Item> = HashMap::new();
-        let mut queue = std::collections::VecDeque::from([from]);
-        while let Some(at) = queue.pop_front() {
-            if at == to {
-                let mut path = vec![to];
-                let mut back = to;
-                while let Some(&earlier) = came.get(&back) {
-                    path.push(earlier);
-                    back = earlier;
-                }
-                path.reverse();
-                return Some(path);
-            }
-            for &next in self.after(at) {
-                if next != from && !came.contains_key(&next) {
-                    came.insert(next, at);
-                    queue.push_back(next);
-                }
-            }
-        }
-        None
+    pub fn contains(&self, item: Item) -> bool {
+        let place = self.net.place(item).and_then(|at| self.places.get(at));
+        place.copied().unwrap_or(false)
     }
 }
 
@@ -409,24 +542,6 @@ fn port_names(model: &Model, key: &Key) -> HashMap<Item, String> {
         .filter_map(|(at, value)| name(Item::Input(at as u32), value))
         .chain(outputs.filter_map(|(at, value)| name(Item::Output(at as u32), value)))
         .collect()
-}
-
-/// What the colour says also stands on the box: everything reads without colour.
-fn note(label: &mut Label, told: Option<&Told>, overlay: Overlay) {
-    let Told {
-        cost,
-        figures,
-        dtype,
-    } = told.copied().unwrap_or_default();
-    let words = match overlay {
-        Overlay::Family => return,
-        Overlay::Bytes => (cost.bytes > 0).then(|| text::bytes(cost.bytes)),
-        Overlay::Macs => (cost.macs > 0).then(|| text::short(cost.macs)),
-        Overlay::Dtype => dtype.map(|dtype| dtype.to_string()),
-        Overlay::Time => figures.nanos.map(|nanos| text::duration(nanos as f64)),
-        Overlay::Error => figures.error_text(),
-    };
-    label.tail = words.unwrap_or_default();
 }
 
 /// The type of what comes out; of a scope's last operator.
@@ -487,28 +602,30 @@ fn constant(value: &Value) -> Stored {
     }
 }
 
+/// What each operator of the main flow takes, and all together.
 fn costs(
     model: &Model,
     ways: &Ways,
     key: &Key,
     graph: &Graph,
     hierarchy: &Hierarchy,
-) -> HashMap<NodeId, Cost> {
-    let mut costs = HashMap::new();
+    progress: &Progress,
+) -> Result<(Vec<Cost>, Cost)> {
+    let mut costs = vec![Cost::default(); graph.nodes.len()];
+    let mut total = Cost::default();
     let Some(meta) = model.meta_graphs.get(key.meta) else {
-        return costs;
+        return Ok((costs, total));
     };
     let macs = ways.costs(model, meta);
+    progress.check()?;
     // A weight that several operators share counts for the first of them.
     let mut counted: HashSet<Origin> = HashSet::new();
-    for id in graph
-        .node_ids()
-        .filter(|id| hierarchy.contains(Item::Node(*id)))
-    {
-        let mut cost = Cost {
-            macs: macs.node(key.graph, id),
-            ..Cost::default()
-        };
+    for id in graph.node_ids() {
+        if !hierarchy.contains(Item::Node(id)) {
+            continue;
+        }
+        let cost = &mut costs[id.index()];
+        cost.macs = macs.node(key.graph, id);
         for weight in hierarchy.weights.at(graph, id) {
             for origin in weight.origins.iter().filter(|o| counted.insert(**o)) {
                 if let Some(stored) = stored(model, ways, key, *origin) {
@@ -517,37 +634,25 @@ fn costs(
                 }
             }
         }
-        costs.insert(id, cost);
-    }
-    costs
-}
-
-/// The weights of the operators in an item, the largest first, with where they are.
-pub fn weights_of(
-    model: &Model,
-    ways: &Ways,
-    seen: &Seen,
-    item: Item,
-) -> Vec<(NodeId, Weight, Stored)> {
-    let Some(graph) = model
-        .meta_graphs
-        .get(seen.key.meta)
-        .and_then(|m| m.graphs.get(seen.key.graph))
-    else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for id in seen.hierarchy.nodes(item).take(1000) {
-        for weight in seen.hierarchy.weights.at(graph, id) {
-            for &origin in &weight.origins {
-                if let Some(stored) = stored(model, ways, &seen.key, origin) {
-                    found.push((id, weight.clone(), stored));
-                }
-            }
+        total.add(cost);
+        if id.index() % 4096 == 0 {
+            progress.check()?;
         }
     }
-    if matches!(item, Item::Scope(_)) {
-        found.sort_by_key(|(_, _, stored)| std::cmp::Reverse(stored.bytes));
-    }
+    Ok((costs, total))
+}
+
+/// The weights of an operator with where they are, the largest first.
+fn weights_of(model: &Model, ways: &Ways, seen: &Seen, id: NodeId) -> Vec<Stored> {
+    let meta = model.meta_graphs.get(seen.key.meta);
+    let Some(graph) = meta.and_then(|m| m.graphs.get(seen.key.graph)) else {
+        return Vec::new();
+    };
+    let weights = seen.known.hierarchy.weights.at(graph, id);
+    let origins = weights.iter().flat_map(|weight: &Weight| &weight.origins);
+    let mut found: Vec<Stored> = origins
+        .filter_map(|origin| stored(model, ways, &seen.key, *origin))
+        .collect();
+    found.sort_by_key(|stored| Reverse(stored.bytes));
     found
 }

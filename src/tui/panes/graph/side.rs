@@ -1,12 +1,10 @@
 //! What there is to know about the chosen operator, scope, input or output.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-
 use super::levels::Ways;
 use super::meanings::meaning;
-use super::seen::{Seen, Stored, weights_of};
-use crate::layout::scope::Item;
+use super::seen::{LISTED, Seen, Stored};
+use crate::layout::net::Net;
+use crate::layout::scope::{Flow, Item, ScopeId};
 use crate::model::{Attr, Graph, NodeId, Value};
 use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
@@ -15,19 +13,17 @@ use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::facts::Facts;
 use crate::tui::widgets::panel;
 
-/// Neighbours and weights of each kind that are listed.
-const LISTED: usize = 12;
-
 struct Side<'a> {
     graph: &'a Graph,
     seen: &'a Seen,
+    net: &'a Net,
     theme: &'a Theme,
     wide: usize,
     facts: Facts,
 }
 
 pub fn render(
-    (seen, chosen): (&Seen, Option<Item>),
+    (seen, net, chosen): (&Seen, &Net, Option<Item>),
     ways: &Ways,
     scroll: usize,
     (area, focused): (Rect, bool),
@@ -48,6 +44,7 @@ pub fn render(
     let mut side = Side {
         graph,
         seen,
+        net,
         theme: view.theme,
         wide: usize::from(inner.width),
         facts: Facts::new(8),
@@ -57,7 +54,8 @@ pub fn render(
         side.attributes("Attributes", id, |attr| !matches!(attr, Attr::Type(_)));
     }
     side.flow(item);
-    side.weights(&weights_of(view.model, ways, seen, item));
+    let (weights, many) = seen.weights(view.model, ways, item);
+    side.weights(&weights, many);
     if let Item::Node(id) = item {
         // What the lines above say already, by the names that the file has for it.
         side.attributes("Types", id, |attr| matches!(attr, Attr::Type(_)));
@@ -94,7 +92,7 @@ impl Side<'_> {
                 }
             }
             Item::Scope(id) => {
-                let scope = self.seen.hierarchy.scope(id);
+                let scope = self.seen.known.hierarchy.scope(id);
                 let name = match scope.path.as_str() {
                     "" => &scope.label,
                     path => path,
@@ -107,21 +105,21 @@ impl Side<'_> {
                     self.facts
                         .add(theme, "repeats", format!("{times} × the same"));
                 }
-                self.operators(item);
+                self.operators(id);
             }
             Item::Input(index) => self.port("an input", self.graph.inputs.get(index as usize)),
             Item::Output(index) => self.port("a result", self.graph.outputs.get(index as usize)),
         }
         let cost = self.seen.cost(item);
         if cost.bytes > 0 {
-            let share = cost.bytes as f64 / self.seen.total.bytes.max(1) as f64;
+            let share = cost.bytes as f64 / self.seen.known.total.bytes.max(1) as f64;
             self.facts
                 .add(self.theme, "params", text::count(cost.params));
             let words = format!("{}  {}", text::bytes(cost.bytes), text::percent(share));
             self.facts.add(self.theme, "weights", words);
         }
         if cost.macs > 0 {
-            let share = cost.macs as f64 / self.seen.total.macs.max(1) as f64;
+            let share = cost.macs as f64 / self.seen.known.total.macs.max(1) as f64;
             let words = format!("{}MAC  {}", text::short(cost.macs), text::percent(share));
             self.facts.add(self.theme, "cost", words);
         }
@@ -164,15 +162,9 @@ impl Side<'_> {
     }
 
     /// The operators in a scope by how often they occur.
-    fn operators(&mut self, item: Item) {
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for id in self.seen.hierarchy.nodes(item) {
-            *counts.entry(self.graph.node(id).op_label()).or_default() += 1;
-        }
-        let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
-        counts.sort_by_key(|(op, count)| (Reverse(*count), *op));
+    fn operators(&mut self, id: ScopeId) {
         self.facts.heading(self.theme, "Operators");
-        for (op, count) in counts.into_iter().take(LISTED) {
+        for (op, count) in self.seen.operators(id).iter().take(LISTED) {
             let sign = format!("{count:>3} ");
             self.line(&sign, op, Role::Text);
         }
@@ -212,18 +204,15 @@ impl Side<'_> {
     /// What comes in and goes out, with shapes.
     fn flow(&mut self, item: Item) {
         for (title, sign, before) in [("In", "← ", true), ("Out", "→ ", false)] {
-            let flows: Vec<_> = self
-                .seen
-                .flows
-                .iter()
-                .filter(|f| if before { f.to == item } else { f.from == item })
-                .copied()
-                .collect();
+            let (flows, all): (Vec<Flow>, usize) = match before {
+                true => listed(self.net.flow_into(item)),
+                false => listed(self.net.flow_from(item)),
+            };
             if flows.is_empty() {
                 continue;
             }
             self.facts.heading(self.theme, title);
-            for flow in flows.iter().take(LISTED) {
+            for flow in &flows {
                 let other = if before { flow.from } else { flow.to };
                 let words = self.seen.words(self.graph, other);
                 self.line(
@@ -238,21 +227,18 @@ impl Side<'_> {
                 };
                 self.line("  ", &says, Role::Dim);
             }
-            if flows.len() > LISTED {
-                self.line("  ", &format!("… {} more", flows.len() - LISTED), Role::Dim);
+            if all > LISTED {
+                self.line("  ", &format!("… {} more", all - LISTED), Role::Dim);
             }
         }
     }
 
-    fn weights(&mut self, weights: &[(NodeId, crate::layout::weights::Weight, Stored)]) {
-        // Sizes and axes as constants say little; they are listed after the real weights.
-        let mut sorted: Vec<&Stored> = weights.iter().map(|(_, _, stored)| stored).collect();
-        sorted.sort_by_key(|s| std::cmp::Reverse(s.bytes));
-        if sorted.is_empty() {
+    fn weights(&mut self, weights: &[Stored], all: usize) {
+        if weights.is_empty() {
             return;
         }
         self.facts.heading(self.theme, "Weights");
-        for stored in sorted.iter().take(LISTED) {
+        for stored in weights.iter().take(LISTED) {
             self.line("", &stored.name, Role::Text);
             let place = stored.place.as_deref().unwrap_or("");
             let words = format!("{}  {}  {place}", stored.shape, text::bytes(stored.bytes));
@@ -264,10 +250,16 @@ impl Side<'_> {
                 self.theme[Role::Dim],
             ));
         }
-        if sorted.len() > LISTED {
-            self.line("", &format!("… {} more", sorted.len() - LISTED), Role::Dim);
+        if all > LISTED {
+            self.line("", &format!("… {} more", all - LISTED), Role::Dim);
         }
     }
+}
+
+/// The flows that are listed, and how many there are.
+fn listed<'f>(all: impl ExactSizeIterator<Item = &'f Flow>) -> (Vec<Flow>, usize) {
+    let many = all.len();
+    (all.take(LISTED).copied().collect(), many)
 }
 
 /// An attribute's value as a person writes it.
@@ -276,7 +268,8 @@ pub fn attr_text(attr: &Attr) -> String {
         Attr::Int(v) => v.to_string(),
         Attr::Float(v) => text::number(*v, 10),
         Attr::Bool(v) => v.to_string(),
-        Attr::Bytes(v) => text::clean(&String::from_utf8_lossy(v)),
+        // No line is longer than this.
+        Attr::Bytes(v) => text::clean(&String::from_utf8_lossy(&v[..v.len().min(4096)])),
         Attr::Type(v) => v.to_string(),
         Attr::Shape(v) => v.to_string(),
         Attr::Tensor { dtype, shape, .. } => format!("{shape} {dtype}"),
