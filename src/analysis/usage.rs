@@ -88,7 +88,10 @@ fn follow(graph: &Graph, consumers: &[Vec<NodeId>], start: ValueId, uses: &mut V
             let flag = |name: &str| node.attrs.bool(name).unwrap_or(false);
             let found = Use {
                 node: node.name.clone(),
-                op: Name::from(node.op_label()),
+                op: match node.op_label() {
+                    label if label == &*node.op => node.op.clone(),
+                    label => Name::from(label),
+                },
                 slot: slot.unwrap_or(0),
                 transposed: flag("transpose_b") || flag("adj_y"),
             };

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::Event;
 use super::fault::reason;
 use super::panes::PaneId;
-use crate::convert::Placement;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::progress::{Progress, Snapshot};
@@ -27,16 +26,21 @@ pub enum Output {
     Tree(Box<super::panes::tree::Output>),
     Tensors(Box<super::panes::tensors::Listed>),
     Graph(Box<super::panes::graph::Output>),
+    /// Which rows of a list are shown, and in which order.
+    Arranged(super::panes::arranged::Arranged),
     /// Of each listed tensor the share of zeros.
     Zeros(Vec<Option<f64>>),
     Tensor(Box<super::panes::tensors::Loaded>),
     Verified(Vec<crate::analysis::Check>),
     Coloured(super::panes::source::Coloured),
+    /// Lines of a text that hold these words.
+    Holding(String, Vec<usize>),
+    Shards(super::panes::variables::Shards),
     Samples(Vec<(String, crate::feed::SampleSet)>),
     Ran(Box<super::panes::run::Ran>),
     Benched(Box<super::panes::run::Benched>),
     Saved(std::path::PathBuf),
-    Preflight(Vec<Placement>),
+    Preflight(super::panes::convert::Ahead),
     Converted(Box<super::panes::convert::Done>),
     Compared(Box<super::panes::compare::Compared>),
 }

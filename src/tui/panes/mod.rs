@@ -1,5 +1,6 @@
 //! The panes, one file each. A pane knows the model, the theme and the shared selection, not the other panes.
 
+pub mod arranged;
 pub mod compare;
 pub mod convert;
 pub mod graph;

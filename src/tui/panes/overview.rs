@@ -21,6 +21,8 @@ use crate::tui::widgets::{self, Rows, facts::Facts, is_small, panel, panel_note,
 /// What is looked up in the structure of the model.
 pub struct Summary {
     pub bytes: Vec<ByteEntry>,
+    /// Columns of the longest name among them.
+    widest: usize,
     pub parameters: Parameters,
     pub health: Vec<Finding>,
 }
@@ -203,8 +205,12 @@ impl Pane for OverviewPane {
         if self.summary.is_none() {
             let model = cx.model.clone();
             cx.job("summary", "counting", move |_| {
+                let bytes = analysis::where_bytes(&model);
+                let names = bytes.iter();
+                let names = names.map(|e| crate::tui::term::width(text::last_name(&e.name)));
                 Ok(Output::Summary(Box::new(Summary {
-                    bytes: analysis::where_bytes(&model),
+                    widest: names.max().unwrap_or(0),
+                    bytes,
                     parameters: analysis::parameters(&model),
                     health: analysis::health(&model),
                 })))
@@ -411,15 +417,11 @@ impl OverviewPane {
             return;
         };
         let entries = &summary.bytes;
-        let widest = entries
-            .iter()
-            .map(|e| crate::tui::term::width(text::last_name(&e.name)))
-            .max()
-            .unwrap_or(0);
         let numbers = 17;
         let wide = inner.width as usize;
         let least_bar = 8;
-        let names = widest
+        let names = summary
+            .widest
             .min(wide * 52 / 100)
             .min(wide.saturating_sub(numbers + least_bar + 1))
             .max(8);

@@ -231,8 +231,8 @@ impl ComparePane {
     }
 
     fn render_layers(&self, area: Rect, a: Dialect, b: Dialect, buf: &mut Buffer, theme: &Theme) {
-        let layers = self.layers();
-        if layers.is_empty() {
+        let layers = self.len();
+        if layers == 0 {
             let lines = ["No layer of one could be found in the other."];
             widgets::message(area, &lines, buf, theme);
             return;
@@ -246,9 +246,11 @@ impl ComparePane {
         };
         let first = self.first_parting().map(key);
         let sorted = self.by_error.then_some(6);
-        let rows = (&self.rows, layers.len(), true);
+        let rows = (&self.rows, layers, true);
         table::render(area, buf, theme, &LAYERS, rows, sorted, |at| {
-            let layer = layers[at];
+            let Some(layer) = self.layer(at) else {
+                return Vec::new();
+            };
             let (words, quality) = match layer.sqnr_db {
                 Some(v) => (db(v), (v / CLEAN_DB).clamp(0.0, 1.0)),
                 None => ("–".to_owned(), 0.0),
@@ -332,7 +334,7 @@ fn render_notes(area: Rect, notes: &[String], buf: &mut Buffer, theme: &Theme) {
         let line = Line::styled("everything was compared", theme[Role::Dim]);
         put(area, 0, line, buf);
     }
-    for (row, note) in notes.iter().enumerate() {
+    for (row, note) in notes.iter().take(area.height as usize).enumerate() {
         let line = Line::styled(text::clean(note), theme[Role::Text]);
         put(area, row as u16, line, buf);
     }

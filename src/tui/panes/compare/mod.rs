@@ -16,7 +16,7 @@ use crate::model::Model;
 use crate::report;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
-use crate::tui::jobs::Output;
+use crate::tui::jobs::{Output, discard};
 use crate::tui::term::{Buffer, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
 use crate::tui::widgets::Rows;
@@ -24,6 +24,8 @@ use crate::tui::widgets::Rows;
 /// A finished comparison.
 pub struct Compared {
     pub comparison: Comparison,
+    /// Its layers, the worst first.
+    worst_first: Vec<u32>,
     /// Left and right.
     pub sides: (Arc<Model>, Arc<Model>),
     /// `64 samples of digits:image`; empty for random values.
@@ -130,6 +132,7 @@ impl ComparePane {
             };
             let comparison = compare::compare(&a, &b, &options, progress)?;
             Ok(Output::Compared(Box::new(Compared {
+                worst_first: worst_first(&comparison.layers),
                 comparison,
                 sides: (a, b),
                 from,
@@ -173,24 +176,19 @@ impl ComparePane {
         }
     }
 
-    fn layers(&self) -> Vec<&LayerDiff> {
-        let mut layers: Vec<&LayerDiff> = self
-            .compared
-            .iter()
-            .flat_map(|c| &c.comparison.layers)
-            .collect();
-        if self.by_error {
-            layers.sort_by(|a, b| {
-                let db = |l: &LayerDiff| l.sqnr_db.unwrap_or(f64::INFINITY);
-                db(a).total_cmp(&db(b))
-            });
-        }
-        layers
+    /// The layer of a row.
+    fn layer(&self, row: usize) -> Option<&LayerDiff> {
+        let compared = self.compared.as_ref()?;
+        let at = match self.by_error {
+            true => *compared.worst_first.get(row)? as usize,
+            false => row,
+        };
+        compared.comparison.layers.get(at)
     }
 
     fn chosen(&self) -> Option<&LayerDiff> {
-        let chosen = self.layers().get(self.rows.at).copied();
-        chosen.filter(|_| self.part == Part::Layers)
+        self.layer(self.rows.at)
+            .filter(|_| self.part == Part::Layers)
     }
 
     /// The first layer whose values part, in the order in which they are computed.
@@ -206,8 +204,8 @@ impl ComparePane {
             return;
         };
         self.part = Part::Layers;
-        let at = self.layers().iter().position(|l| key(l) == first);
-        self.rows.at = at.unwrap_or(0);
+        let is_first = |row: &usize| self.layer(*row).is_some_and(|l| key(l) == first);
+        self.rows.at = (0..self.len()).find(is_first).unwrap_or(0);
     }
 
     /// The chosen layer in the graph of the side with the focus.
@@ -266,6 +264,13 @@ impl ComparePane {
             Part::Notes => compared.comparison.notes.len(),
         }
     }
+}
+
+fn worst_first(layers: &[LayerDiff]) -> Vec<u32> {
+    let db = |at: &u32| layers[*at as usize].sqnr_db.unwrap_or(f64::INFINITY);
+    let mut order: Vec<u32> = (0..layers.len() as u32).collect();
+    order.sort_by(|a, b| db(a).total_cmp(&db(b)));
+    order
 }
 
 impl Pane for ComparePane {
@@ -390,7 +395,7 @@ impl Pane for ComparePane {
                 {
                     compared.comparison.latency = before.comparison.latency.clone();
                 }
-                self.compared = Some(*compared);
+                discard(self.compared.replace(*compared));
             }
             Output::Saved(path) => {
                 cx.say(format!("wrote {}", path.display()));

@@ -1,6 +1,6 @@
 //! How the Convert pane looks: the form on the left, what came of it on the right.
 
-use super::{ALLOWED, ConvertPane, Done, Field, MODES, MOST_SAMPLES, Outcome, Samples, View};
+use super::{ALLOWED, Ahead, ConvertPane, Done, Field, MODES, MOST_SAMPLES, Outcome, Samples, View};
 use crate::convert::{ConvertReport, Fate, Placement};
 use crate::quantize::Io;
 use crate::tui::term::{Buffer, Line, Rect, Span};
@@ -123,50 +123,45 @@ impl ConvertPane {
                     theme,
                 );
             }
-            Outcome::Preflight(placements) => {
-                self.render_preflight(area, placements, buf, theme);
-            }
+            Outcome::Preflight(ahead) => self.render_preflight(area, ahead, buf, theme),
             Outcome::Done(done) => self.render_done(area, done, buf, theme),
         }
     }
 
-    fn render_preflight(&self, area: Rect, all: &[Placement], buf: &mut Buffer, theme: &Theme) {
-        let count = |fate: Fate| all.iter().filter(|p| p.becomes == fate).count();
+    fn render_preflight(&self, area: Rect, ahead: &Ahead, buf: &mut Buffer, theme: &Theme) {
+        /// An empty one, and those of [`placement_lines`].
+        const LINES: usize = 3;
+        let [builtin, flex, custom, blocked] = ahead.counts;
         let title = "what becomes of the operators";
         let inner = panel(title, area, buf, theme, self.split.detail);
-        let mut facts = Facts::new(0);
-        let (mark, words, role) = match count(Fate::Blocked) {
+        let (mark, words, role) = match blocked {
             0 => ("✔ ", "nothing stands in the way".to_owned(), Role::Good),
             n => ("✘ ", format!("{n} can't be converted"), Role::Bad),
         };
-        facts.line(Line::from(vec![
+        let mut head = vec![Line::from(vec![
             Span::styled(mark, theme[role]),
             Span::styled(words, theme[Role::Text]),
-        ]));
-        if !all.is_empty() {
-            let counts = format!(
-                "  {} builtin, {} Flex, {} custom",
-                count(Fate::Builtin),
-                count(Fate::Flex),
-                count(Fate::Custom)
-            );
-            facts.line(Line::styled(counts, theme[Role::Dim]));
+        ])];
+        if ahead.counts != [0; 4] {
+            let counts = format!("  {builtin} builtin, {flex} Flex, {custom} custom");
+            head.push(Line::styled(counts, theme[Role::Dim]));
         }
-        let blocked_first = |p: &&Placement| p.becomes != Fate::Blocked;
-        let mut rest: Vec<_> = all.iter().filter(|p| p.becomes != Fate::Builtin).collect();
-        rest.sort_by_key(blocked_first);
-        for placement in rest {
-            facts.line(Line::raw(""));
-            for line in placement_lines(placement, theme) {
-                facts.line(line);
-            }
+        let (high, all) = (inner.height as usize, head.len() + LINES * ahead.odd.len());
+        self.scroll.set(self.scroll.get().min(all.saturating_sub(high)));
+        for row in 0..high.min(all) {
+            let at = self.scroll.get() + row;
+            let line = match at.checked_sub(head.len()) {
+                None => head[at].clone(),
+                Some(at) => match (ahead.odd.get(at / LINES), at % LINES) {
+                    (Some(placement), line @ 1..) => {
+                        let [first, second] = placement_lines(placement, theme);
+                        if line == 1 { first } else { second }
+                    }
+                    _ => Line::raw(""),
+                },
+            };
+            widgets::put_cut(inner, row as u16, line, buf);
         }
-        self.scroll.set(
-            self.scroll
-                .get()
-                .min(facts.len().saturating_sub(inner.height as usize)),
-        );
-        facts.render(inner, self.scroll.get(), buf);
     }
 
     fn render_done(&self, area: Rect, done: &Done, buf: &mut Buffer, theme: &Theme) {

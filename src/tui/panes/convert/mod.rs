@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::work::Work;
 use super::{Context, Handled, Pane, Request, View};
-use crate::convert::{self, Allowed, ConvertOptions, ConvertReport, Placement};
+use crate::convert::{self, Allowed, ConvertOptions, ConvertReport, Fate, Placement};
 use crate::error::{Error, Result};
 use crate::feed::{self, SampleSet};
 use crate::model::{Format, Model, Port};
@@ -28,10 +28,30 @@ pub struct Done {
     pub took: Duration,
 }
 
+/// What would become of the operators.
+pub struct Ahead {
+    /// How many become what: builtin, Flex, custom, blocked.
+    counts: [usize; 4],
+    /// Those that become no builtin one, the blocked ones first.
+    odd: Vec<Placement>,
+}
+
+impl Ahead {
+    fn of(all: Vec<Placement>) -> Ahead {
+        let fates = [Fate::Builtin, Fate::Flex, Fate::Custom, Fate::Blocked];
+        let count = |fate: Fate| all.iter().filter(|p| p.becomes == fate).count();
+        let counts = fates.map(count);
+        let mut odd = all;
+        odd.retain(|p| p.becomes != Fate::Builtin);
+        odd.sort_by_key(|p| p.becomes != Fate::Blocked);
+        Ahead { counts, odd }
+    }
+}
+
 /// What the right side shows.
 enum Outcome {
     Nothing,
-    Preflight(Vec<Placement>),
+    Preflight(Ahead),
     Done(Box<Done>),
 }
 
@@ -321,7 +341,8 @@ impl ConvertPane {
         self.outcome = Outcome::Nothing;
         self.work.begin();
         cx.job("preflight", "looking ahead", move |_: &Progress| {
-            Ok(Output::Preflight(convert::preflight(&model, &options)?))
+            let all = convert::preflight(&model, &options)?;
+            Ok(Output::Preflight(Ahead::of(all)))
         });
     }
 
@@ -450,7 +471,7 @@ impl Pane for ConvertPane {
                     self.samples = Samples::Set(0);
                 }
             }
-            Output::Preflight(placements) => self.outcome = Outcome::Preflight(placements),
+            Output::Preflight(ahead) => self.outcome = Outcome::Preflight(ahead),
             Output::Converted(done) => {
                 cx.say(format!("wrote {}", done.path.display()));
                 self.outcome = Outcome::Done(done);

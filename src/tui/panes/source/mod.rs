@@ -8,10 +8,12 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::{Context, Handled, Pane, View};
+use crate::error::Result;
 use crate::model::Model;
+use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Focus;
-use crate::tui::jobs::Output;
+use crate::tui::jobs::{Output, discard};
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::Role;
@@ -20,13 +22,35 @@ use crate::tui::widgets::{self, panel, panel_note, put};
 pub use colour::Coloured;
 use document::{Form, Kind};
 
+/// Texts of up to this many lines are searched before the next frame, longer ones by this job.
+const SOUGHT_AT_ONCE: usize = 2_000;
+const SEEK: &str = "seek";
+/// Letters that go to the clipboard at most: terminals take no more.
+const MOST_COPIED: usize = 1 << 20;
+
+/// The lines that hold these words.
+fn holding(coloured: &Coloured, words: &str, progress: &Progress) -> Result<Vec<usize>> {
+    let words = words.to_lowercase();
+    let mut hits = Vec::new();
+    for (at, line) in coloured.lines.iter().enumerate() {
+        if at % 1024 == 0 {
+            progress.check()?;
+        }
+        let plain: String = line.iter().map(|(_, words)| words.as_str()).collect();
+        if plain.to_lowercase().contains(&words) {
+            hits.push(at);
+        }
+    }
+    Ok(hits)
+}
+
 /// State of the pane.
 pub struct SourcePane {
     kind: Kind,
     form: Form,
     /// What `coloured` was made of.
     made_of: Option<(Focus, Kind, Form)>,
-    coloured: Option<Coloured>,
+    coloured: Option<Arc<Coloured>>,
     top: usize,
     left: usize,
     height: Cell<usize>,
@@ -52,23 +76,31 @@ impl SourcePane {
         }
     }
 
-    /// Looks for words in the text, from the line on that is at the top.
-    fn seek(&mut self) {
-        let words = self.sought.to_lowercase();
-        let lines = self.coloured.iter().flat_map(|c| &c.lines);
-        let holds = |line: &[(Role, String)]| {
-            let plain: String = line.iter().map(|(_, words)| words.as_str()).collect();
-            plain.to_lowercase().contains(&words)
+    /// Looks for words in the text, from the line on that is at the top; in a long one by a job.
+    fn seek(&mut self, cx: &mut Context) {
+        let sought = self.sought.clone();
+        let Some(coloured) = self.coloured.clone().filter(|_| !sought.is_empty()) else {
+            cx.stop(SEEK);
+            return self.found(Vec::new());
         };
-        self.hits = match words.is_empty() {
-            true => Vec::new(),
-            false => lines
-                .enumerate()
-                .filter(|(_, l)| holds(l))
-                .map(|(at, _)| at)
-                .collect(),
-        };
-        self.hit = self.hits.iter().position(|at| *at >= self.top).unwrap_or(0);
+        if coloured.lines.len() <= SOUGHT_AT_ONCE {
+            // Nothing stops this one.
+            let hits = holding(&coloured, &sought, &Progress::new());
+            return self.found(hits.unwrap_or_default());
+        }
+        cx.job(SEEK, "looking through the text", move |progress| {
+            let hits = holding(&coloured, &sought, progress)?;
+            Ok(Output::Holding(sought, hits))
+        });
+    }
+
+    /// These lines hold what is sought.
+    fn found(&mut self, hits: Vec<usize>) {
+        self.hits = hits;
+        self.hit = self.hits.partition_point(|at| *at < self.top);
+        if self.hit >= self.hits.len() {
+            self.hit = 0;
+        }
         self.show_hit();
     }
 
@@ -103,7 +135,7 @@ impl SourcePane {
             return;
         }
         self.made_of = Some(wanted);
-        self.coloured = None;
+        discard(self.coloured.take());
         (self.top, self.left) = (0, 0);
         self.sought.clear();
         self.hits.clear();
@@ -131,10 +163,14 @@ impl Pane for SourcePane {
         self.make(cx);
     }
 
-    fn job(&mut self, _what: &'static str, output: Output, _cx: &mut Context) {
-        if let Output::Coloured(coloured) = output {
-            self.coloured = Some(coloured);
-            self.seek();
+    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+        match output {
+            Output::Coloured(coloured) => {
+                self.coloured = Some(Arc::new(coloured));
+                self.seek(cx);
+            }
+            Output::Holding(sought, hits) if sought == self.sought => self.found(hits),
+            _ => {}
         }
     }
 
@@ -156,7 +192,7 @@ impl Pane for SourcePane {
             }
             Command::Cancel if !self.sought.is_empty() => {
                 self.sought.clear();
-                self.seek();
+                self.seek(cx);
             }
             Command::CycleText => {
                 self.kind = self.kind.next();
@@ -178,19 +214,26 @@ impl Pane for SourcePane {
         Handled::Yes
     }
 
-    fn text(&mut self, tag: &'static str, words: &str, _cx: &mut Context) {
+    fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
         if tag == "find" {
             words.clone_into(&mut self.sought);
-            self.seek();
+            self.seek(cx);
         }
     }
 
     fn copied(&self, _cx: &Context) -> Option<String> {
         let lines = &self.coloured.as_ref()?.lines;
-        let plain = lines
-            .iter()
-            .map(|l| l.iter().map(|(_, t)| t.as_str()).collect::<String>());
-        Some(plain.collect::<Vec<_>>().join("\n"))
+        let mut all = String::new();
+        for line in lines {
+            if !all.is_empty() {
+                all.push('\n');
+            }
+            all.extend(line.iter().map(|(_, words)| words.as_str()));
+            if all.len() > MOST_COPIED {
+                break;
+            }
+        }
+        Some(all)
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {

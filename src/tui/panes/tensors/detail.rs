@@ -77,10 +77,11 @@ impl TensorsPane {
             let line = text::spark(&plot::merge(scales, wide.saturating_sub(10).min(64)));
             facts.styled(theme, "", line, theme[Role::Quantize]);
         }
-        let uses = self.listed.as_ref().and_then(|l| l.uses.get(&row.place));
+        let listed = self.listed.as_ref().zip(self.shown.get(self.rows.at));
+        let uses = listed.map_or(&[][..], |(listed, at)| listed.uses(at));
         let mut words = Vec::new();
         let mut room = wide.saturating_sub(10);
-        for used in uses.into_iter().flatten() {
+        for used in uses {
             let word = format!(
                 "{} {}",
                 used.op,

@@ -1,19 +1,25 @@
 //! Tensors: every stored value by size, and the chosen one's numbers.
 
 mod detail;
+mod list;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
+pub use self::list::Listed;
+use self::list::Order;
+
+use super::arranged::{self, Arranged};
 use super::{Context, Handled, Pane, View};
-use crate::analysis::{self, Place, Statistics, TensorRow, Use};
+use crate::analysis::{self, Place, Statistics, TensorRow};
 use crate::error::Error;
 use crate::format::npy;
 use crate::model::{Model, Quantization, QuantizationDetails, Tensor, Value};
+use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
-use crate::tui::jobs::Output;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, width};
+use crate::tui::jobs::{Output, discard};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
 use crate::tui::theme::Role;
 use crate::tui::widgets::grid::{self, Corner};
@@ -29,35 +35,6 @@ pub struct Loaded {
     pub scales: Vec<f64>,
 }
 
-/// Every stored tensor and what uses it.
-pub struct Listed {
-    pub rows: Vec<TensorRow>,
-    pub uses: std::collections::HashMap<Place, Vec<Use>>,
-    /// Of each row the share of values that are zero, once counted.
-    pub zeros: Vec<Option<f64>>,
-    /// Columns of the longest type and shape.
-    pub widest: (u16, u16),
-}
-
-impl Listed {
-    fn new(model: &Model) -> Listed {
-        let rows = analysis::tensors(model);
-        let longest = |cells: fn(&TensorRow) -> String| {
-            let all = rows.iter().map(|row| width(&cells(row)));
-            all.max().unwrap_or(0) as u16
-        };
-        Listed {
-            widest: (
-                longest(|row| row.dtype.to_string()),
-                longest(|row| row.shape.to_string()),
-            ),
-            uses: analysis::uses(model),
-            zeros: Vec::new(),
-            rows,
-        }
-    }
-}
-
 /// How the values are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
@@ -66,46 +43,18 @@ enum Look {
     Scales,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    Bytes,
-    Name,
-    Dtype,
-    Shape,
-    Zeros,
-    Quantization,
-}
-
-impl Order {
-    const ALL: [Order; 6] = [
-        Order::Bytes,
-        Order::Name,
-        Order::Dtype,
-        Order::Shape,
-        Order::Zeros,
-        Order::Quantization,
-    ];
-
-    fn column(self) -> usize {
-        match self {
-            Order::Name => 0,
-            Order::Dtype => 1,
-            Order::Shape => 2,
-            Order::Bytes => 3,
-            Order::Zeros => 6,
-            Order::Quantization => 7,
-        }
-    }
-}
-
 /// State of the pane.
 pub struct TensorsPane {
-    listed: Option<Listed>,
-    /// Indices into the list, filtered and in order.
-    shown: Vec<usize>,
+    listed: Option<Arc<Listed>>,
+    /// Of each listed tensor the share of values that are zero, once counted.
+    zeros: Arc<Vec<Option<f64>>>,
+    /// Which of them are shown, filtered and in order.
+    shown: Arranged,
     rows: Rows,
     order: Order,
     filter: String,
+    /// The shared selection is looked for when the list is arranged.
+    following: bool,
     split: Split,
     loaded: Option<Result<Loaded, (Place, Error)>>,
     corner: Corner,
@@ -137,10 +86,12 @@ impl TensorsPane {
     pub fn new(_model: &Arc<Model>) -> TensorsPane {
         TensorsPane {
             listed: None,
-            shown: Vec::new(),
+            zeros: Arc::default(),
+            shown: Arranged::default(),
             rows: Rows::default(),
             order: Order::Bytes,
             filter: String::new(),
+            following: false,
             split: Split::default(),
             loaded: None,
             corner: Corner::default(),
@@ -153,7 +104,7 @@ impl TensorsPane {
         self.listed
             .as_ref()?
             .rows
-            .get(*self.shown.get(self.rows.at)?)
+            .get(self.shown.get(self.rows.at)?)
     }
 
     fn tensor(&self) -> Option<&Tensor> {
@@ -163,71 +114,72 @@ impl TensorsPane {
         }
     }
 
-    /// Filters and sorts anew; the chosen tensor stays chosen.
-    fn arrange(&mut self) {
-        let chosen = self.row().map(|r| r.place.clone());
-        let Some(listed) = &self.listed else { return };
-        let holds = text::holds_words(&self.filter);
-        let fits = |row: &TensorRow| {
-            let quantization = row.quantization.as_deref().unwrap_or_default();
-            holds(&format!(
-                "{} {} {} {quantization}",
-                row.name, row.dtype, row.shape
-            ))
+    /// Filters and sorts anew, now or by a job; the chosen tensor stays chosen.
+    fn arrange(&mut self, cx: &mut Context) {
+        let Some(listed) = self.listed.clone() else {
+            return;
         };
-        let rows = &listed.rows;
-        self.shown = (0..rows.len()).filter(|&at| fits(&rows[at])).collect();
-        match self.order {
-            // What the saver keeps for itself is looked for last.
-            Order::Bytes => self
-                .shown
-                .sort_by_key(|&at| (rows[at].bookkeeping, std::cmp::Reverse(rows[at].bytes))),
-            Order::Name => self.shown.sort_by(|&a, &b| rows[a].name.cmp(&rows[b].name)),
-            Order::Dtype => self.shown.sort_by_key(|&at| rows[at].dtype),
-            Order::Zeros => self.shown.sort_by(|&a, &b| {
-                let share = |at: usize| listed.zeros.get(at).copied().flatten().unwrap_or(-1.0);
-                share(b).total_cmp(&share(a))
-            }),
-            // Quantized ones first.
-            Order::Quantization => self
-                .shown
-                .sort_by_key(|&at| (rows[at].quantization.is_none(), &rows[at].quantization)),
-            Order::Shape => self
-                .shown
-                .sort_by(|&a, &b| rows[a].shape.0.cmp(&rows[b].shape.0)),
+        let (order, filter, zeros) = (self.order, self.filter.clone(), self.zeros.clone());
+        let arrange = move |progress: &Progress| {
+            let fits = list::holding(&listed, &filter);
+            let key = list::by(&listed, &zeros, order);
+            Arranged::new(listed.rows.len(), fits, key, |at| listed.rows[at].bytes, progress)
+        };
+        let len = self.listed.as_ref().map_or(0, |l| l.rows.len());
+        arranged::start(len, arrange, cx, |shown, cx| self.arranged(shown, cx));
+    }
+
+    fn arranged(&mut self, shown: Arranged, cx: &Context) {
+        let chosen = self.shown.get(self.rows.at);
+        discard(std::mem::replace(&mut self.shown, shown));
+        let chosen = chosen.filter(|_| !std::mem::take(&mut self.following));
+        match chosen {
+            Some(chosen) => self.rows.at = self.shown.stay(Some(chosen), self.rows.at),
+            None => {
+                self.rows.at = self.shown.stay(None, self.rows.at);
+                self.find(cx);
+            }
         }
-        let at = chosen.and_then(|p| self.shown.iter().position(|&at| rows[at].place == p));
-        self.rows.at = at.unwrap_or(self.rows.at.min(self.shown.len().saturating_sub(1)));
     }
 
     /// The list follows the shared selection, if that is a tensor.
-    fn follow(&mut self, cx: &Context) {
-        let thing = match (cx.focus.variable(cx.model), cx.focus.value(cx.model)) {
-            (Some(id), _) => Thing::Variable(id),
-            (None, Some((graph, value))) => Thing::Value { graph, value },
-            _ => return,
-        };
-        let find = |pane: &Self| {
-            let rows = &pane.listed.as_ref()?.rows;
-            pane.shown
-                .iter()
-                .position(|&at| Thing::of_place(&rows[at].place, cx.model) == thing)
-        };
-        let mut at = find(self);
-        if at.is_none() && !self.filter.is_empty() {
+    fn follow(&mut self, cx: &mut Context) {
+        if !self.find(cx) && !self.filter.is_empty() && self.wanted(cx).is_some() {
             self.filter.clear();
-            self.arrange();
-            at = find(self);
+            self.following = true;
+            self.arrange(cx);
         }
-        if let Some(at) = at {
-            self.rows.at = at;
-        }
+    }
+
+    /// The row of the shared selection among all that are listed.
+    fn wanted(&self, cx: &Context) -> Option<usize> {
+        let place = match (cx.focus.variable(cx.model), cx.focus.value(cx.model)) {
+            (Some(id), _) => Place::Variable(id),
+            (None, Some((graph, value))) => Place::Constant {
+                meta_graph: cx.focus.meta,
+                graph,
+                value,
+            },
+            _ => return None,
+        };
+        self.listed.as_ref()?.row_of(&place)
+    }
+
+    /// Stands on the shared selection; whether it is among the shown.
+    fn find(&mut self, cx: &Context) -> bool {
+        let row = self.wanted(cx);
+        let at = row.and_then(|row| self.shown.position(row));
+        self.rows.at = at.unwrap_or(self.rows.at);
+        at.is_some()
     }
 
     /// The chosen row becomes the shared selection, and its values are read.
     fn choose(&mut self, cx: &mut Context) {
         let Some(row) = self.row() else { return };
         let (place, bytes) = (row.place.clone(), row.bytes);
+        if let Place::Constant { meta_graph, .. } = place {
+            cx.focus.meta = meta_graph;
+        }
         cx.focus.thing = Thing::of_place(&place, cx.model);
         let present = match &self.loaded {
             Some(Ok(loaded)) => Some(&loaded.place),
@@ -322,16 +274,15 @@ impl TensorsPane {
     /// Counts the zeros of all tensors where that takes no long time.
     fn count_zeros(&self, cx: &mut Context) {
         let Some(listed) = &self.listed else { return };
-        let bytes: u64 = listed.rows.iter().map(|row| row.bytes).sum();
-        if bytes > COUNT_AT_ONCE {
+        if listed.bytes > COUNT_AT_ONCE {
             return;
         }
-        let places: Vec<Place> = listed.rows.iter().map(|row| row.place.clone()).collect();
-        let model = cx.model.clone();
+        let (listed, model) = (listed.clone(), cx.model.clone());
         cx.job("zeros", "counting zeros", move |progress| {
+            let places = listed.rows.iter().map(|row| &row.place);
             progress.stage("counting zeros", places.len() as u64);
             let mut shares = Vec::with_capacity(places.len());
-            for place in &places {
+            for place in places {
                 // What can't be read says so when it is chosen.
                 let tensor = analysis::read(&model, place).ok();
                 shares.push(tensor.and_then(|tensor| zero_share(&tensor, zero_of(&model, place))));
@@ -378,7 +329,7 @@ impl Pane for TensorsPane {
         if self.listed.is_none() {
             let model = cx.model.clone();
             cx.job("list", "listing tensors", move |_| {
-                Ok(Output::Tensors(Box::new(Listed::new(&model))))
+                Ok(Output::Tensors(Box::new(Listed::of(&model))))
             });
             return;
         }
@@ -389,18 +340,21 @@ impl Pane for TensorsPane {
     fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
         match output {
             Output::Tensors(listed) => {
-                self.listed = Some(*listed);
-                self.arrange();
+                // They come in the order of their bytes.
+                self.shown = Arranged::all(listed.rows.len(), listed.bytes);
+                self.listed = Some(Arc::new(*listed));
                 self.follow(cx);
                 self.choose(cx);
                 self.count_zeros(cx);
             }
+            Output::Arranged(shown) => {
+                self.arranged(shown, cx);
+                self.choose(cx);
+            }
             Output::Zeros(zeros) => {
-                if let Some(listed) = &mut self.listed {
-                    listed.zeros = zeros;
-                }
+                self.zeros = Arc::new(zeros);
                 if self.order == Order::Zeros {
-                    self.arrange();
+                    self.arrange(cx);
                 }
             }
             Output::Tensor(loaded) => {
@@ -441,7 +395,7 @@ impl Pane for TensorsPane {
             Command::Cancel if self.split.detail => self.split.detail = false,
             Command::Cancel if !self.filter.is_empty() => {
                 self.filter.clear();
-                self.arrange();
+                self.arrange(cx);
             }
             Command::Sort => {
                 let at = Order::ALL
@@ -449,7 +403,7 @@ impl Pane for TensorsPane {
                     .position(|o| *o == self.order)
                     .unwrap_or(0);
                 self.order = Order::ALL[(at + 1) % Order::ALL.len()];
-                self.arrange();
+                self.arrange(cx);
             }
             Command::Filter => {
                 cx.ask_live("filter", "keep rows with these words", self.filter.clone())
@@ -479,7 +433,7 @@ impl Pane for TensorsPane {
         match tag {
             "filter" => {
                 words.clone_into(&mut self.filter);
-                self.arrange();
+                self.arrange(cx);
                 self.choose(cx);
             }
             "axes" => {
@@ -553,10 +507,12 @@ impl TensorsPane {
             put(inner, 0, Line::styled("counting…", theme[Role::Dim]), buf);
             return;
         };
-        let bytes: u64 = self.shown.iter().map(|&at| listed.rows[at].bytes).sum();
-        let mut note = format!("{} · {}", self.shown.len(), text::bytes(bytes));
+        let mut note = format!("{} · {}", self.shown.len(), text::bytes(self.shown.bytes));
         if !self.filter.is_empty() {
             note = format!("{} · {note}", self.filter);
+        }
+        if view.job(arranged::JOB).is_some() {
+            note += " · arranging…";
         }
         panel_note(&note, area, buf, theme[Role::Dim]);
         if self.shown.is_empty() {
@@ -568,7 +524,7 @@ impl TensorsPane {
             widgets::message(inner, &[why], buf, theme);
             return;
         }
-        let most = listed.rows.iter().map(|r| r.share).fold(1e-9, f64::max);
+        let most = listed.most;
         let columns = columns(listed, inner.width);
         table::render(
             inner,
@@ -578,8 +534,11 @@ impl TensorsPane {
             (&self.rows, self.shown.len(), focused),
             Some(self.order.column()),
             |at| {
-                let row = &listed.rows[self.shown[at]];
-                let zeros = listed.zeros.get(self.shown[at]).copied().flatten();
+                let Some(row) = self.shown.get(at).and_then(|at| listed.rows.get(at)) else {
+                    return Vec::new();
+                };
+                let zeros = self.shown.get(at).and_then(|at| self.zeros.get(at));
+                let zeros = zeros.copied().flatten();
                 vec![
                     Cell::Name(
                         text::clean(text::last_name(&row.name)),
@@ -626,7 +585,7 @@ fn columns(listed: &Listed, wide: u16) -> [Column; 8] {
         columns[0].least = if wide < 30 { 12 } else { 17 };
         columns[2].width = columns[2].width.min(12);
     }
-    if !listed.rows.iter().any(|row| row.quantization.is_some()) {
+    if !listed.is_quantized {
         columns[7].hide();
     }
     columns

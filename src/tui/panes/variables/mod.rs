@@ -1,14 +1,19 @@
 //! Variables: the shards drawn to scale, and every entry with its place and owner.
 
+mod shards;
+
 use std::sync::Arc;
 
+pub use self::shards::Shards;
+use super::arranged::{self, Arranged};
 use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Check};
 use crate::error::Error;
 use crate::model::{Format, Model, Variable, VariableId, VariableRole};
+use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
-use crate::tui::jobs::Output;
+use crate::tui::jobs::{Output, discard};
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -24,8 +29,11 @@ enum Order {
 
 /// State of the pane.
 pub struct VariablesPane {
-    /// Indices into [`Model::variables`], filtered and in order.
-    shown: Vec<usize>,
+    /// Which of [`Model::variables`] are shown, filtered and in order.
+    shown: Arranged,
+    /// Whether they were arranged once.
+    is_arranged: bool,
+    shards: Option<Shards>,
     rows: Rows,
     order: Order,
     filter: String,
@@ -44,39 +52,74 @@ const COLUMNS: [Column; 6] = [
 
 impl VariablesPane {
     pub fn new(model: &Arc<Model>) -> VariablesPane {
-        let mut pane = VariablesPane {
-            shown: Vec::new(),
+        let bytes = model.variables.iter().map(|v| v.bytes);
+        VariablesPane {
+            shown: Arranged::all(model.variables.len(), bytes.sum()),
+            is_arranged: false,
+            shards: None,
             rows: Rows::default(),
             order: Order::Offset,
             filter: String::new(),
             split: Split::default(),
             checks: None,
-        };
-        pane.arrange(model);
-        pane
+        }
     }
 
-    fn arrange(&mut self, model: &Model) {
-        let chosen = self.shown.get(self.rows.at).copied();
-        let all = &model.variables;
-        let holds = text::holds_words(&self.filter);
-        let fits = |v: &Variable| holds(&format!("{} {} {} {}", v.name, v.key, v.dtype, v.shape));
-        self.shown = (0..all.len()).filter(|&at| fits(&all[at])).collect();
-        match self.order {
-            Order::Offset => self
-                .shown
-                .sort_by_key(|&at| (all[at].shard, all[at].offset)),
-            Order::Bytes => self
-                .shown
-                .sort_by_key(|&at| std::cmp::Reverse(all[at].bytes)),
-            Order::Name => self.shown.sort_by(|&a, &b| all[a].name.cmp(&all[b].name)),
+    /// Filters and sorts anew, now or by a job; the chosen variable stays chosen.
+    fn arrange(&mut self, cx: &mut Context) {
+        let (model, order, filter) = (cx.model.clone(), self.order, self.filter.clone());
+        let arrange = move |progress: &Progress| {
+            let all = &model.variables;
+            let holds = text::holds_words(&filter);
+            let fits = |at: usize| {
+                let v = &all[at];
+                let words = || format!("{} {} {} {}", v.name, v.key, v.dtype, v.shape);
+                filter.trim().is_empty() || holds(&words())
+            };
+            let by = |a: usize, b: usize| {
+                let (a, b) = (&all[a], &all[b]);
+                match order {
+                    Order::Offset => (a.shard, a.offset).cmp(&(b.shard, b.offset)),
+                    Order::Bytes => b.bytes.cmp(&a.bytes),
+                    Order::Name => a.name.cmp(&b.name),
+                }
+            };
+            Arranged::new(all.len(), fits, by, |at| all[at].bytes, progress)
+        };
+        let len = cx.model.variables.len();
+        arranged::start(len, arrange, cx, |shown, _| self.arranged(shown));
+    }
+
+    fn arranged(&mut self, shown: Arranged) {
+        let chosen = self.chosen();
+        discard(std::mem::replace(&mut self.shown, shown));
+        self.rows.at = self.shown.stay(chosen, self.rows.at);
+    }
+
+    /// Draws the shards' map, now or by a job.
+    fn map(&mut self, cx: &mut Context) {
+        if !arranged::is_long(cx.model.variables.len()) {
+            self.shards = Some(Shards::of(cx.model));
+            return;
         }
-        let at = chosen.and_then(|c| self.shown.iter().position(|&s| s == c));
-        self.rows.at = at.unwrap_or(self.rows.at.min(self.shown.len().saturating_sub(1)));
+        let model = cx.model.clone();
+        cx.job("shards", "looking where everything lies", move |_| {
+            Ok(Output::Shards(Shards::of(&model)))
+        });
+    }
+
+    fn verified(&mut self, checks: Vec<Check>, cx: &mut Context) {
+        let bad = checks.iter().filter(|c| c.is_damage()).count();
+        cx.say(match bad {
+            0 => format!("all {} entries are as they were written", checks.len()),
+            1 => "1 entry is damaged".to_owned(),
+            n => format!("{n} entries are damaged"),
+        });
+        self.checks = Some(checks);
     }
 
     fn chosen(&self) -> Option<usize> {
-        self.shown.get(self.rows.at).copied()
+        self.shown.get(self.rows.at)
     }
 
     fn choose(&self, cx: &mut Context) {
@@ -98,8 +141,12 @@ impl Pane for VariablesPane {
     }
 
     fn shown(&mut self, cx: &mut Context) {
+        if !std::mem::replace(&mut self.is_arranged, true) {
+            self.arrange(cx);
+            self.map(cx);
+        }
         if let Some(id) = cx.focus.variable(cx.model)
-            && let Some(at) = self.shown.iter().position(|&s| s == id.0 as usize)
+            && let Some(at) = self.shown.position(id.0 as usize)
         {
             self.rows.at = at;
         }
@@ -115,7 +162,7 @@ impl Pane for VariablesPane {
             Command::Cancel if self.split.detail => self.split.detail = false,
             Command::Cancel if !self.filter.is_empty() => {
                 self.filter.clear();
-                self.arrange(cx.model);
+                self.arrange(cx);
             }
             Command::Verify => {
                 let model = cx.model.clone();
@@ -130,7 +177,7 @@ impl Pane for VariablesPane {
                     Order::Bytes => Order::Name,
                     Order::Name => Order::Offset,
                 };
-                self.arrange(cx.model);
+                self.arrange(cx);
             }
             Command::Filter => {
                 cx.ask_live("filter", "keep rows with these words", self.filter.clone())
@@ -147,14 +194,14 @@ impl Pane for VariablesPane {
     }
 
     fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
-        if let Output::Verified(checks) = output {
-            let bad = checks.iter().filter(|c| c.is_damage()).count();
-            cx.say(match bad {
-                0 => format!("all {} entries are as they were written", checks.len()),
-                1 => "1 entry is damaged".to_owned(),
-                n => format!("{n} entries are damaged"),
-            });
-            self.checks = Some(checks);
+        match output {
+            Output::Arranged(shown) => {
+                self.arranged(shown);
+                self.choose(cx);
+            }
+            Output::Shards(shards) => self.shards = Some(shards),
+            Output::Verified(checks) => self.verified(checks, cx),
+            _ => {}
         }
     }
 
@@ -165,7 +212,7 @@ impl Pane for VariablesPane {
     fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
         if tag == "filter" {
             words.clone_into(&mut self.filter);
-            self.arrange(cx.model);
+            self.arrange(cx);
             self.choose(cx);
         }
     }
@@ -276,10 +323,9 @@ impl VariablesPane {
             };
             let full = ((bytes as f64 / largest as f64 * room as f64).ceil() as usize)
                 .clamp(1, room.max(1));
-            for (cell, owner) in owners(model, index as u32, bytes, full)
-                .into_iter()
-                .enumerate()
-            {
+            let shards = self.shards.as_ref();
+            let owners = shards.map_or_else(|| vec![None; full], |s| s.owners(index, bytes, full));
+            for (cell, owner) in owners.into_iter().enumerate() {
                 let (symbol, style) = self.map_cell(owner, theme);
                 buf.set_string(at + cell as u16, y, symbol, style);
             }
@@ -327,10 +373,12 @@ impl VariablesPane {
         let theme = view.theme;
         let all = &view.model.variables;
         let inner = panel("Variables", area, buf, theme, !self.split.detail);
-        let bytes: u64 = self.shown.iter().map(|&at| all[at].bytes).sum();
-        let mut note = format!("{} · {}", self.shown.len(), text::bytes(bytes));
+        let mut note = format!("{} · {}", self.shown.len(), text::bytes(self.shown.bytes));
         if !self.filter.is_empty() {
             note = format!("{} · {note}", self.filter);
+        }
+        if view.job(arranged::JOB).is_some() {
+            note += " · arranging…";
         }
         panel_note(&note, area, buf, theme[Role::Dim]);
         let sorted = match self.order {
@@ -346,7 +394,9 @@ impl VariablesPane {
             (&self.rows, self.shown.len(), !self.split.detail),
             Some(sorted),
             |row| {
-                let at = self.shown[row];
+                let Some(at) = self.shown.get(row) else {
+                    return Vec::new();
+                };
                 let v = &all[at];
                 let (mark, style) = self.mark(at, theme);
                 let name = match v.role {
@@ -469,34 +519,3 @@ impl VariablesPane {
     }
 }
 
-/// Which variable fills most of each of `cells` equal parts of a shard.
-fn owners(model: &Model, shard: u32, bytes: u64, cells: usize) -> Vec<Option<usize>> {
-    let per_cell = (bytes as f64 / cells as f64).max(f64::MIN_POSITIVE);
-    let mut best: Vec<Option<(f64, usize)>> = vec![None; cells];
-    for (at, v) in model.variables.iter().enumerate() {
-        let whole = [(v.shard, v.offset, v.bytes)];
-        let slices: Vec<_> = v
-            .slices
-            .iter()
-            .map(|s| (s.shard, s.offset, s.bytes))
-            .collect();
-        let parts = if slices.is_empty() {
-            &whole[..]
-        } else {
-            &slices[..]
-        };
-        for &(_, offset, bytes) in parts.iter().filter(|p| p.0 == shard && p.2 > 0) {
-            let (start, end) = (offset as f64, offset as f64 + bytes as f64);
-            let first = ((start / per_cell) as usize).min(cells);
-            let last = ((end / per_cell).ceil() as usize).min(cells);
-            for (cell, best) in best.iter_mut().enumerate().take(last).skip(first) {
-                let from = per_cell * cell as f64;
-                let overlap = end.min(from + per_cell) - start.max(from);
-                if overlap > best.map_or(0.0, |(o, _)| o) {
-                    *best = Some((overlap, at));
-                }
-            }
-        }
-    }
-    best.into_iter().map(|b| b.map(|(_, at)| at)).collect()
-}
