@@ -23,6 +23,8 @@ use mexplore::model::Model;
 
 /// Starts of the program per model; the median counts.
 const STARTS: usize = 21;
+/// The same of the model with a million operators.
+const STARTS_OF_MANY: usize = 5;
 /// A word that only the finished overview has.
 const FINISHED: &str = "Health";
 /// Of the models for frames and keys.
@@ -129,6 +131,19 @@ fn starts(models: &Path, rows: &mut Vec<[String; 3]>) {
         rows.push([
             format!("command to first frame, {what}"),
             "50 ms, 100 MB".to_owned(),
+            format!("{:.1} ms, peak {peak:.0} MB", median(times)),
+        ]);
+    }
+    for (what, word) in [("first frame", "mexplore"), ("overview", FINISHED)] {
+        let path = models.join("flat_1m");
+        let starts: Vec<_> = (0..STARTS_OF_MANY)
+            .map(|_| start::start(&path, word))
+            .collect();
+        let times = starts.iter().map(|s| milliseconds(s.first_frame)).collect();
+        let peak = starts.iter().map(|s| s.peak_mb).fold(0.0, f64::max);
+        rows.push([
+            format!("command to {what}, a million operators"),
+            if word == FINISHED { "" } else { "50 ms" }.to_owned(),
             format!("{:.1} ms, peak {peak:.0} MB", median(times)),
         ]);
     }

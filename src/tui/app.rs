@@ -11,7 +11,7 @@ use super::command::{Command, TABLE};
 use super::config::{self, Config};
 pub use super::desk::{Desk, Open, State};
 use super::focus::Focus;
-use super::jobs::{Finished, Jobs, Output, Slot};
+use super::jobs::{Finished, Jobs, Output, Slot, discard};
 use super::keymap::{Key, Keymap};
 use super::measured;
 use super::overlay::{Act, Ask, Choice, Overlay, Picker};
@@ -202,6 +202,10 @@ impl App {
             pane: self.first_pane.unwrap_or(PaneId::Overview),
             focus: Focus::start(&model),
         };
+        let old = match &self.desks[at].state {
+            State::Open(old) => Some(old.model.clone()),
+            _ => None,
+        };
         let (spot, index) = match &self.desks[at].state {
             // Read again: the same place in what is there now, and no work for what was.
             State::Open(old) => {
@@ -247,6 +251,7 @@ impl App {
             hits: None,
             model,
         }));
+        discard(old);
         self.on_desk(at, |pane, cx| pane.shown(cx));
         let waiting: Vec<u64> = self
             .comparing

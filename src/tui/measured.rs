@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use super::desk::{Desk, State};
 use super::jobs::Output;
-use super::panes::run::Ran;
 use crate::analysis::Locator;
 use crate::compare::Comparison;
 use crate::model::{MetaGraph, Model, NodeId};
+use crate::runtime::OpTime;
 
 /// By index of the MetaGraph and of the graph in it, and by operator.
-type ByNode<T> = HashMap<(usize, usize), HashMap<NodeId, T>>;
+pub type ByNode<T> = Arc<HashMap<(usize, usize), HashMap<NodeId, T>>>;
 
 /// The figures of the last run and of the last comparison.
 #[derive(Debug, Clone, Default)]
@@ -43,49 +43,45 @@ impl Measured {
     pub fn has_errors(&self) -> bool {
         self.errors.is_some()
     }
+}
 
-    /// A signature of `model` in its MetaGraph `meta` has run.
-    pub fn ran(&mut self, model: &Model, meta: usize, ran: &Ran) {
-        let Some(found) = model.meta_graphs.get(meta) else {
-            return;
-        };
-        let signature = found.signatures.iter();
-        let Some(start) = signature
-            .clone()
-            .find(|s| *s.key == *ran.session.signature())
-        else {
-            return;
-        };
-        let steps = ran.profile.iter().map(|step| (&*step.node, step.nanos));
-        self.times = Some(by_node(meta, found, start.graph, steps, |sum, part| {
-            sum + part
-        }));
-        self.nanos = ran.profile.iter().map(|step| step.nanos).sum();
-        self.version += 1;
-    }
+/// What a run tells of the operators of the file.
+pub struct Run {
+    times: ByNode<u64>,
+    nanos: u64,
+}
 
-    /// `model` was compared with another; `first`: it is the one on the left.
-    pub fn compared(&mut self, model: &Model, first: bool, compared: &Comparison) {
-        let (inner, keys) = (&compared.inner, compared.signatures.as_ref());
-        let key = keys.map(|(a, b)| if first { a.as_str() } else { b.as_str() });
-        let Ok((found, signature)) = model.signature(None, key) else {
-            return;
-        };
-        let metas = model.meta_graphs.iter();
-        let meta = metas.clone().position(|m| std::ptr::eq(m, found));
-        let (Some(meta), false) = (meta, inner.is_empty()) else {
-            return;
-        };
-        // An operator that stands for several of the other side gives what the last of them gives.
-        let mut last: HashMap<&str, f64> = HashMap::new();
-        for row in inner {
-            let node = if first { &row.node_a } else { &row.node_b };
-            last.insert(node, row.sqnr_db);
-        }
-        let rows = last.into_iter();
-        self.errors = Some(by_node(meta, found, signature.graph, rows, f64::min));
-        self.version += 1;
+impl Run {
+    /// A signature of `model` in its MetaGraph `meta` has run; `None` where it is not there.
+    pub fn of(model: &Model, meta: usize, key: &str, profile: &[OpTime]) -> Option<Run> {
+        let found = model.meta_graphs.get(meta)?;
+        let start = found.signatures.iter().find(|s| *s.key == *key)?;
+        let steps = profile.iter().map(|step| (&*step.node, step.nanos));
+        Some(Run {
+            times: by_node(meta, found, start.graph, steps, |sum, part| sum + part),
+            nanos: profile.iter().map(|step| step.nanos).sum(),
+        })
     }
+}
+
+/// What a comparison tells of the operators of one of its models; `first`: it is the one on the left.
+pub fn errors(model: &Model, first: bool, compared: &Comparison) -> Option<ByNode<f64>> {
+    let (inner, keys) = (&compared.inner, compared.signatures.as_ref());
+    let key = keys.map(|(a, b)| if first { a.as_str() } else { b.as_str() });
+    let (found, signature) = model.signature(None, key).ok()?;
+    let mut metas = model.meta_graphs.iter();
+    let meta = metas.position(|m| std::ptr::eq(m, found))?;
+    if inner.is_empty() {
+        return None;
+    }
+    // An operator that stands for several of the other side gives what the last of them gives.
+    let mut last: HashMap<&str, f64> = HashMap::new();
+    for row in inner {
+        let node = if first { &row.node_a } else { &row.node_b };
+        last.insert(node, row.sqnr_db);
+    }
+    let rows = last.into_iter();
+    Some(by_node(meta, found, signature.graph, rows, f64::min))
 }
 
 /// Keeps what a run of desk `at` or a comparison tells of operators, for all panes of the models.
@@ -96,13 +92,20 @@ pub fn note(desks: &mut [Desk], at: usize, output: &Output) {
         };
         match output {
             Output::Ran(ran) if index == at => {
-                Arc::make_mut(&mut open.measured).ran(&open.model, open.focus.meta, ran);
+                if let Some(run) = &ran.measured {
+                    let measured = Arc::make_mut(&mut open.measured);
+                    measured.times = Some(run.times.clone());
+                    measured.nanos = run.nanos;
+                    measured.version += 1;
+                }
             }
             Output::Compared(compared) => {
-                for (first, side) in [(true, &compared.sides.0), (false, &compared.sides.1)] {
-                    if Arc::ptr_eq(side, &open.model) {
+                let (sides, errors) = (&compared.sides, &compared.errors);
+                for (side, errors) in [(&sides.0, &errors.0), (&sides.1, &errors.1)] {
+                    if let (true, Some(errors)) = (Arc::ptr_eq(side, &open.model), errors) {
                         let measured = Arc::make_mut(&mut open.measured);
-                        measured.compared(&open.model, first, &compared.comparison);
+                        measured.errors = Some(errors.clone());
+                        measured.version += 1;
                     }
                 }
             }
@@ -120,7 +123,7 @@ fn by_node<'r, T: Copy>(
     join: impl Fn(T, T) -> T,
 ) -> ByNode<T> {
     let mut locator = Locator::new(found);
-    let mut all: ByNode<T> = HashMap::new();
+    let mut all: HashMap<(usize, usize), HashMap<NodeId, T>> = HashMap::new();
     for (name, figure) in rows {
         for (graph, node) in locator.find(start, name) {
             let of_graph = all.entry((meta, graph)).or_default();
@@ -129,5 +132,5 @@ fn by_node<'r, T: Copy>(
                 .or_insert(figure);
         }
     }
-    all
+    Arc::new(all)
 }

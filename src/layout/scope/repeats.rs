@@ -501,10 +501,12 @@ impl Hierarchy {
             // A group stands where the first of its items stood.
             let mut placed = HashSet::new();
             let children = std::mem::take(&mut self.scopes[parent.index()].children);
-            let kept = children.into_iter().filter_map(|child| match group_of.get(&child) {
-                Some(group) => placed.insert(*group).then_some(Item::Scope(*group)),
-                None => Some(child),
-            });
+            let kept = children
+                .into_iter()
+                .filter_map(|child| match group_of.get(&child) {
+                    Some(group) => placed.insert(*group).then_some(Item::Scope(*group)),
+                    None => Some(child),
+                });
             self.scopes[parent.index()].children = kept.collect();
         }
         grouped

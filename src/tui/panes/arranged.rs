@@ -50,9 +50,9 @@ impl Arranged {
         }
         rows.sort_by(|a, b| by(*a as usize, *b as usize));
         progress.check()?;
-        let sum = rows.iter().fold(0, |sum: u64, at| {
-            sum.saturating_add(bytes(*at as usize))
-        });
+        let sum = rows
+            .iter()
+            .fold(0, |sum: u64, at| sum.saturating_add(bytes(*at as usize)));
         Ok(Arranged { rows, bytes: sum })
     }
 

@@ -20,23 +20,16 @@ pub fn render(area: Rect, tensor: &Tensor, buf: &mut Buffer, theme: &Theme) -> u
     let Some((h, w, c)) = extent(tensor) else {
         return 0;
     };
-    let numbers = tensor.numbers();
-    let least = numbers
-        .iter()
-        .copied()
+    let numbers = (0..tensor.len()).filter_map(|at| tensor.number(at));
+    let (least, most) = numbers
         .filter(|v| v.is_finite())
-        .fold(f64::INFINITY, f64::min);
-    let most = numbers
-        .iter()
-        .copied()
-        .filter(|v| v.is_finite())
-        .fold(f64::NEG_INFINITY, f64::max);
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), v| {
+            (least.min(v), most.max(v))
+        });
     let range = (most - least).max(f64::MIN_POSITIVE);
     let level = |y: usize, x: usize, channel: usize| -> u8 {
-        let value = numbers
-            .get((y * w + x) * c + channel.min(c - 1))
-            .copied()
-            .unwrap_or(least);
+        let at = (y * w + x) * c + channel.min(c - 1);
+        let value = tensor.number(at).unwrap_or(least);
         ((value - least) / range * 255.0) as u8
     };
     // Steps of source pixels per drawn pixel when the picture is too large, and the other way round when it is small.

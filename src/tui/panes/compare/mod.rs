@@ -17,6 +17,7 @@ use crate::report;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::{Output, discard};
+use crate::tui::measured::{self, ByNode};
 use crate::tui::term::{Buffer, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
 use crate::tui::widgets::Rows;
@@ -26,6 +27,8 @@ pub struct Compared {
     pub comparison: Comparison,
     /// Its layers, the worst first.
     worst_first: Vec<u32>,
+    /// By operator of the files, for all panes.
+    pub errors: (Option<ByNode<f64>>, Option<ByNode<f64>>),
     /// Left and right.
     pub sides: (Arc<Model>, Arc<Model>),
     /// `64 samples of digits:image`; empty for random values.
@@ -133,6 +136,10 @@ impl ComparePane {
             let comparison = compare::compare(&a, &b, &options, progress)?;
             Ok(Output::Compared(Box::new(Compared {
                 worst_first: worst_first(&comparison.layers),
+                errors: (
+                    measured::errors(&a, true, &comparison),
+                    measured::errors(&b, false, &comparison),
+                ),
                 comparison,
                 sides: (a, b),
                 from,

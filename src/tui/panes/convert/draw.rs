@@ -1,6 +1,8 @@
 //! How the Convert pane looks: the form on the left, what came of it on the right.
 
-use super::{ALLOWED, Ahead, ConvertPane, Done, Field, MODES, MOST_SAMPLES, Outcome, Samples, View};
+use super::{
+    ALLOWED, Ahead, ConvertPane, Done, Field, MODES, MOST_SAMPLES, Outcome, Samples, View,
+};
 use crate::convert::{ConvertReport, Fate, Placement};
 use crate::quantize::Io;
 use crate::tui::term::{Buffer, Line, Rect, Span};
@@ -147,7 +149,8 @@ impl ConvertPane {
             head.push(Line::styled(counts, theme[Role::Dim]));
         }
         let (high, all) = (inner.height as usize, head.len() + LINES * ahead.odd.len());
-        self.scroll.set(self.scroll.get().min(all.saturating_sub(high)));
+        self.scroll
+            .set(self.scroll.get().min(all.saturating_sub(high)));
         for row in 0..high.min(all) {
             let at = self.scroll.get() + row;
             let line = match at.checked_sub(head.len()) {

@@ -260,7 +260,8 @@ impl Seen {
             Some(open) => open.clone(),
             None => hierarchy.first_open(ROOM),
         };
-        let (map, list, rails) = match old.filter(|old| old.open == open && old.waits == key.waits) {
+        let (map, list, rails) = match old.filter(|old| old.open == open && old.waits == key.waits)
+        {
             Some(old) => (old.map, old.list, old.rails),
             None => {
                 let map = Arc::new(Net::of(hierarchy, &open, key.waits));

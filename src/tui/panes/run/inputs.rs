@@ -1,5 +1,7 @@
 //! What goes into a run: for each input a sample, a made value or what a person typed.
 
+use std::sync::Arc;
+
 use crate::error::Result;
 use crate::feed::{self, SampleSet};
 use crate::model::{Port, Tensor};
@@ -23,9 +25,10 @@ pub enum Source {
 }
 
 /// An input of the signature and its choices.
+#[derive(Clone)]
 pub struct Input {
     pub port: Port,
-    pub sets: Vec<SampleSet>,
+    pub sets: Vec<Arc<SampleSet>>,
     pub source: Source,
 }
 
@@ -40,6 +43,15 @@ impl Input {
             sets: Vec::new(),
             source,
         }
+    }
+
+    /// Whether its value takes too long to be made before the next frame.
+    pub fn is_large(&self) -> bool {
+        /// Elements.
+        const MOST: i64 = 1 << 18;
+        let sizes = self.port.shape.dims().unwrap_or_default();
+        let elements = sizes.iter().map(|size| (*size).max(1));
+        elements.fold(1, i64::saturating_mul) > MOST
     }
 
     pub fn value(&self) -> Result<Tensor> {
@@ -143,14 +155,14 @@ mod tests {
     fn choices_go_round_and_samples_count() {
         let shape = Shape(Some(vec![-1, 2]));
         let mut input = Input::new(Port::new("x", DType::Float32, shape));
-        input.sets.push(SampleSet {
+        input.sets.push(Arc::new(SampleSet {
             name: "set".to_owned(),
             path: "digits.npz".into(),
             key: "image".to_owned(),
             count: 3,
             values: Tensor::zeros(DType::Float32, &[3, 2]).unwrap(),
             labels: Some(vec![7, 8, 9]),
-        });
+        }));
         input.choose(true);
         input.choose(true);
         input.choose(true);

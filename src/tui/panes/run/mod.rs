@@ -3,21 +3,24 @@
 mod inputs;
 mod outputs;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use self::inputs::{Input, Source};
+use self::outputs::Given;
 use super::work::Work;
 use super::{Context, Handled, Pane, View};
 use crate::error::{Error, Result};
 use crate::feed::{self, SampleSet};
 use crate::format::npy;
-use crate::model::{MetaGraph, Model, Port, Tensor};
+use crate::model::{MetaGraph, Model, Name, Port, Tensor};
 use crate::progress::Progress;
 use crate::runtime::{self, ArenaReport, OpTime, RunOptions, Session, Timings};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
-use crate::tui::jobs::Output;
+use crate::tui::jobs::{Output, discard};
+use crate::tui::measured;
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -28,10 +31,44 @@ use crate::tui::widgets::{self, Rows, Split, image, panel, panel_note, put};
 pub struct Ran {
     pub session: Session,
     pub outputs: Vec<(String, Tensor)>,
-    pub ports: Vec<Port>,
     pub nanos: u64,
-    pub profile: Vec<OpTime>,
+    pub times: Times,
     pub arena: ArenaReport,
+    given: Vec<Given>,
+    /// By operator of the file, for all panes.
+    pub measured: Option<measured::Run>,
+}
+
+/// Where the time of a run went.
+pub struct Times {
+    /// The longest first.
+    steps: Vec<OpTime>,
+    /// By name of the operator, the longest first.
+    by_op: Vec<(Name, u64)>,
+    total: u64,
+}
+
+impl Times {
+    fn of(profile: &[OpTime]) -> Times {
+        let mut steps = profile.to_vec();
+        steps.sort_by_key(|s| std::cmp::Reverse(s.nanos));
+        // In the order in which they first ran, where they are equal.
+        let mut by_op: Vec<(Name, u64)> = Vec::new();
+        let mut places: HashMap<&Name, usize> = HashMap::new();
+        for step in profile {
+            let place = *places.entry(&step.op).or_insert_with(|| {
+                by_op.push((step.op.clone(), 0));
+                by_op.len() - 1
+            });
+            by_op[place].1 += step.nanos;
+        }
+        by_op.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
+        Times {
+            steps,
+            by_op,
+            total: profile.iter().map(|s| s.nanos).sum(),
+        }
+    }
 }
 
 /// What a bench gave.
@@ -46,6 +83,8 @@ pub struct RunPane {
     inputs: Vec<Input>,
     rows: Rows,
     preview: Option<Result<Tensor>>,
+    /// The value of the chosen input is still to be made, by a job.
+    unseen: bool,
     labels: Option<Vec<String>>,
     looked: bool,
     /// Kept between runs: making one ready costs more than a run.
@@ -60,10 +99,10 @@ pub struct RunPane {
 
 /// The last run without its session.
 struct Shown {
-    outputs: Vec<(String, Tensor)>,
-    ports: Vec<Port>,
+    outputs: Arc<Vec<(String, Tensor)>>,
+    given: Vec<Given>,
     nanos: u64,
-    profile: Vec<OpTime>,
+    times: Times,
     arena: ArenaReport,
 }
 
@@ -78,6 +117,7 @@ impl RunPane {
             inputs: Vec::new(),
             rows: Rows::default(),
             preview: None,
+            unseen: false,
             labels: None,
             looked: false,
             session: None,
@@ -114,7 +154,22 @@ impl RunPane {
     }
 
     fn preview(&mut self) {
-        self.preview = self.inputs.get(self.rows.at).map(Input::value);
+        let input = self.inputs.get(self.rows.at);
+        self.unseen = input.is_some_and(Input::is_large);
+        let small = input.filter(|_| !self.unseen).map(Input::value);
+        discard(std::mem::replace(&mut self.preview, small));
+    }
+
+    /// Makes the value of a large input.
+    fn preview_large(&mut self, cx: &mut Context) {
+        if !std::mem::take(&mut self.unseen) {
+            return;
+        }
+        if let Some(input) = self.inputs.get(self.rows.at).cloned() {
+            cx.job("preview", "making a value", move |_| {
+                Ok(Output::Preview(Box::new(input.value())))
+            });
+        }
     }
 
     /// Looks for sample sets and labels once.
@@ -136,19 +191,27 @@ impl RunPane {
         });
     }
 
-    fn values(&mut self) -> Option<Vec<(String, Tensor)>> {
-        let values: Result<Vec<_>> = self
-            .inputs
-            .iter()
-            .map(|i| Ok((i.port.name.to_string(), i.value()?)))
-            .collect();
-        match values {
-            Ok(values) => Some(values),
+    /// The values of all inputs; large ones are made in the thread of the job.
+    fn values(&mut self) -> Option<impl FnOnce() -> Result<Vec<(String, Tensor)>> + Send + use<>> {
+        let all = |inputs: &[Input]| -> Result<Vec<(String, Tensor)>> {
+            let inputs = inputs.iter();
+            inputs
+                .map(|i| Ok((i.port.name.to_string(), i.value()?)))
+                .collect()
+        };
+        let large = self.inputs.iter().any(Input::is_large);
+        let (later, now) = match large {
+            true => (self.inputs.clone(), None),
+            false => (Vec::new(), Some(all(&self.inputs))),
+        };
+        let now = match now.transpose() {
+            Ok(now) => now,
             Err(error) => {
                 self.work.refuse(error);
-                None
+                return None;
             }
-        }
+        };
+        Some(move || now.map_or_else(|| all(&later), Ok))
     }
 
     /// A session, the kept one or a new one; made in the thread of the job.
@@ -173,18 +236,22 @@ impl RunPane {
         self.work.begin();
         let Some(inputs) = self.values() else { return };
         let session = self.session(cx);
+        let (model, meta) = (cx.model.clone(), cx.focus.meta);
         cx.job("run", "running", move |progress| {
             let mut session = session()?;
-            Ok(Output::Ran(Box::new(
-                run_once(&mut session, &inputs, progress).map(|(outputs, nanos)| Ran {
-                    ports: session.outputs().to_vec(),
-                    profile: session.profile().to_vec(),
-                    arena: session.arena(),
-                    session,
-                    outputs,
-                    nanos,
-                })?,
-            )))
+            let inputs = inputs()?;
+            let (outputs, nanos) = run_once(&mut session, &inputs, progress)?;
+            let ports = session.outputs();
+            let profile = session.profile();
+            Ok(Output::Ran(Box::new(Ran {
+                given: outputs.iter().map(|o| Given::of(o, ports)).collect(),
+                measured: measured::Run::of(&model, meta, session.signature(), profile),
+                times: Times::of(profile),
+                arena: session.arena(),
+                session,
+                outputs,
+                nanos,
+            })))
         });
     }
 
@@ -201,7 +268,7 @@ impl RunPane {
         cx.job("bench", format!("{runs} runs"), move |progress| {
             let mut session = session()?;
             session.set_profiling(false);
-            let timings = runtime::bench(&mut session, &inputs, runs as usize, progress)?;
+            let timings = runtime::bench(&mut session, &inputs()?, runs as usize, progress)?;
             Ok(Output::Benched(Box::new(Benched { session, timings })))
         });
     }
@@ -248,9 +315,123 @@ impl Pane for RunPane {
             self.labels = feed::labels_of(cx.model);
         }
         self.look(cx);
+        self.preview_large(cx);
     }
 
     fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
+        let handled = self.command(command, cx);
+        self.preview_large(cx);
+        handled
+    }
+
+    fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
+        match tag {
+            "input" if !words.trim().is_empty() => {
+                if let Some(input) = self.inputs.get_mut(self.rows.at) {
+                    input.source = Source::Typed(words.trim().to_owned());
+                }
+                self.after_input(cx);
+                self.preview_large(cx);
+            }
+            "save" if !words.trim().is_empty() => {
+                let Some(ran) = &self.ran else { return };
+                let outputs = ran.outputs.clone();
+                let path = std::path::PathBuf::from(words.trim());
+                cx.job("save", "writing", move |_| {
+                    npy::write_npz(&path, &outputs)?;
+                    Ok(Output::Saved(path))
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+        match output {
+            Output::Samples(sets) => {
+                self.samples(sets);
+                self.preview_large(cx);
+            }
+            Output::Preview(value) => self.preview = Some(*value),
+            Output::Ran(ran) => {
+                let ran = *ran;
+                self.session = Some(ran.session);
+                discard(self.ran.replace(Shown {
+                    outputs: Arc::new(ran.outputs),
+                    given: ran.given,
+                    nanos: ran.nanos,
+                    times: ran.times,
+                    arena: ran.arena,
+                }));
+            }
+            Output::Benched(benched) => {
+                self.session = Some(benched.session);
+                self.timings = Some(benched.timings);
+                if self.ran.is_none() {
+                    self.run(cx);
+                }
+            }
+            Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
+            _ => {}
+        }
+    }
+
+    fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
+        match self.work.fail(what, error) {
+            Ok(()) => self.ran = None,
+            Err(error) => cx.fail(error),
+        }
+    }
+
+    fn split(&mut self) -> Option<&mut Split> {
+        Some(&mut self.split)
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
+        if mouse.kind == MouseEventKind::Down(MouseButton::Left)
+            && let Some(at) = self.rows.row_at(mouse.column, mouse.row, self.inputs.len())
+        {
+            self.rows.at = at;
+            self.preview();
+            self.preview_large(cx);
+            return Handled::Yes;
+        }
+        Handled::No
+    }
+
+    fn copied(&self, cx: &Context) -> Option<String> {
+        let mut words = vec!["mexplore".to_owned(), "run".to_owned()];
+        words.push(text::path(&cx.model.path));
+        if let Some(meta) = cx.focus.meta(cx.model) {
+            if cx.model.meta_graphs.len() > 1 {
+                words.extend(["--tag-set".to_owned(), meta.tags.join(",")]);
+            }
+            if let [_, _, ..] = &meta.signatures[..]
+                && let Some(signature) = meta.signatures.get(self.signature)
+            {
+                words.extend(["--signature".to_owned(), signature.key.to_string()]);
+            }
+        }
+        for input in &self.inputs {
+            let named = format!("{}={}", input.port.name, input.spec());
+            words.extend(["--input".to_owned(), named]);
+        }
+        Some(text::command_line(words.iter().map(String::as_str)))
+    }
+
+    fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let (left, right) = self.split.areas(area, 46);
+        if !left.is_empty() {
+            self.render_inputs(left, buf, view);
+        }
+        if !right.is_empty() {
+            self.render_results(right, buf, view);
+        }
+    }
+}
+
+impl RunPane {
+    fn command(&mut self, command: Command, cx: &mut Context) -> Handled {
         if self.split.handle(command) == Handled::Yes {
             return Handled::Yes;
         }
@@ -311,114 +492,13 @@ impl Pane for RunPane {
         Handled::Yes
     }
 
-    fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
-        match tag {
-            "input" if !words.trim().is_empty() => {
-                if let Some(input) = self.inputs.get_mut(self.rows.at) {
-                    input.source = Source::Typed(words.trim().to_owned());
-                }
-                self.after_input(cx);
-            }
-            "save" if !words.trim().is_empty() => {
-                let Some(ran) = &self.ran else { return };
-                let outputs = ran.outputs.clone();
-                let path = std::path::PathBuf::from(words.trim());
-                cx.job("save", "writing", move |_| {
-                    npy::write_npz(&path, &outputs)?;
-                    Ok(Output::Saved(path))
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
-        match output {
-            Output::Samples(sets) => self.samples(sets),
-            Output::Ran(ran) => {
-                let ran = *ran;
-                self.session = Some(ran.session);
-                self.ran = Some(Shown {
-                    outputs: ran.outputs,
-                    ports: ran.ports,
-                    nanos: ran.nanos,
-                    profile: ran.profile,
-                    arena: ran.arena,
-                });
-            }
-            Output::Benched(benched) => {
-                self.session = Some(benched.session);
-                self.timings = Some(benched.timings);
-                if self.ran.is_none() {
-                    self.run(cx);
-                }
-            }
-            Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
-            _ => {}
-        }
-    }
-
-    fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
-        match self.work.fail(what, error) {
-            Ok(()) => self.ran = None,
-            Err(error) => cx.fail(error),
-        }
-    }
-
-    fn split(&mut self) -> Option<&mut Split> {
-        Some(&mut self.split)
-    }
-
-    fn mouse(&mut self, mouse: MouseEvent, _cx: &mut Context) -> Handled {
-        if mouse.kind == MouseEventKind::Down(MouseButton::Left)
-            && let Some(at) = self.rows.row_at(mouse.column, mouse.row, self.inputs.len())
-        {
-            self.rows.at = at;
-            self.preview();
-            return Handled::Yes;
-        }
-        Handled::No
-    }
-
-    fn copied(&self, cx: &Context) -> Option<String> {
-        let mut words = vec!["mexplore".to_owned(), "run".to_owned()];
-        words.push(text::path(&cx.model.path));
-        if let Some(meta) = cx.focus.meta(cx.model) {
-            if cx.model.meta_graphs.len() > 1 {
-                words.extend(["--tag-set".to_owned(), meta.tags.join(",")]);
-            }
-            if let [_, _, ..] = &meta.signatures[..]
-                && let Some(signature) = meta.signatures.get(self.signature)
-            {
-                words.extend(["--signature".to_owned(), signature.key.to_string()]);
-            }
-        }
-        for input in &self.inputs {
-            let named = format!("{}={}", input.port.name, input.spec());
-            words.extend(["--input".to_owned(), named]);
-        }
-        Some(text::command_line(words.iter().map(String::as_str)))
-    }
-
-    fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let (left, right) = self.split.areas(area, 46);
-        if !left.is_empty() {
-            self.render_inputs(left, buf, view);
-        }
-        if !right.is_empty() {
-            self.render_results(right, buf, view);
-        }
-    }
-}
-
-impl RunPane {
     fn samples(&mut self, sets: Vec<(String, SampleSet)>) {
         for (name, set) in sets {
             if let Some(input) = self.inputs.iter_mut().find(|i| *i.port.name == *name) {
                 if input.sets.is_empty() && input.source == (Source::Random { seed: 1 }) {
                     input.source = Source::Sample { set: 0, at: 0 };
                 }
-                input.sets.push(set);
+                input.sets.push(Arc::new(set));
             }
         }
         self.preview();
@@ -572,7 +652,7 @@ impl RunPane {
             focused,
             theme,
         };
-        outputs::render(top, &ran.outputs, &ran.ports, look, buf);
+        outputs::render(top, &ran.given, look, buf);
         self.render_time(bottom, ran, buf, view);
     }
 
@@ -625,7 +705,7 @@ impl RunPane {
         put(
             inner,
             row,
-            shares(&ran.profile, view, inner.width as usize),
+            shares(&ran.times, view, inner.width as usize),
             buf,
         );
         row += 1;
@@ -650,8 +730,7 @@ impl RunPane {
             .focus
             .meta(view.model)
             .map_or(crate::model::Dialect::Tf, |m| m.dialect);
-        let mut steps: Vec<&OpTime> = ran.profile.iter().collect();
-        steps.sort_by_key(|s| std::cmp::Reverse(s.nanos));
+        let steps = &ran.times.steps;
         let most = steps.first().map_or(1, |s| s.nanos).max(1);
         let names = (area.width as usize).saturating_sub(18 + 12 + 10).max(8);
         for (row, step) in steps
@@ -698,25 +777,17 @@ fn spread(timings: &Timings, bins: usize) -> Vec<f64> {
 }
 
 /// `Conv2D 61 % · MatMul 22 % · other 17 %`, each in its family's hue.
-fn shares(profile: &[OpTime], view: &View, wide: usize) -> Line<'static> {
+fn shares(times: &Times, view: &View, wide: usize) -> Line<'static> {
     let theme = view.theme;
     let dialect = view
         .focus
         .meta(view.model)
         .map_or(crate::model::Dialect::Tf, |m| m.dialect);
-    let total: u64 = profile.iter().map(|s| s.nanos).sum();
-    let mut by_op: Vec<(&str, u64)> = Vec::new();
-    for step in profile {
-        match by_op.iter_mut().find(|(op, _)| *op == &*step.op) {
-            Some((_, nanos)) => *nanos += step.nanos,
-            None => by_op.push((&step.op, step.nanos)),
-        }
-    }
-    by_op.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
+    let total = times.total;
     let mut spans = Vec::new();
     let (mut used, mut rest) = (0, total);
-    for (op, nanos) in by_op {
-        let words = format!("{op} {:.0} %", nanos as f64 / total.max(1) as f64 * 100.0);
+    for (op, nanos) in &times.by_op {
+        let words = format!("{op} {:.0} %", *nanos as f64 / total.max(1) as f64 * 100.0);
         if used + words.len() + 14 > wide {
             break;
         }

@@ -1,7 +1,7 @@
 //! What came out: the largest values with their labels, single values, or the spread of many.
 
-use crate::analysis;
-use crate::feed;
+use crate::analysis::{self, Statistics};
+use crate::feed::{self, Ranked};
 use crate::model::{Port, Tensor};
 use crate::tui::term::{Buffer, Line, Rect, Span};
 use crate::tui::text;
@@ -11,6 +11,8 @@ use crate::tui::widgets::{histogram, panel, put};
 
 /// Rows of the largest values at most.
 const TOP: usize = 10;
+/// Of a histogram.
+const BINS: usize = 64;
 
 /// How outputs are looked at.
 #[derive(Clone, Copy)]
@@ -22,20 +24,64 @@ pub struct Look<'a> {
     pub theme: &'a Theme,
 }
 
+/// An output and what is shown of it: found once, in the thread of the run.
+pub struct Given {
+    title: String,
+    /// Rows that it would like to have.
+    height: u16,
+    /// As real numbers.
+    real: Tensor,
+    kind: Kind,
+}
+
+enum Kind {
+    Grid,
+    Single,
+    /// The largest values with their indices; whether all are probabilities.
+    Top(Vec<Ranked>, bool),
+    Many(Box<Statistics>),
+}
+
+impl Given {
+    pub fn of((name, tensor): &(String, Tensor), ports: &[Port]) -> Given {
+        let port = ports.iter().find(|p| *p.name == **name);
+        let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
+        let title = format!(
+            "{}  {} {}",
+            text::clean(name),
+            tensor.dtype(),
+            shape.join("×")
+        );
+        let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()));
+        let row = real.shape().last().copied().unwrap_or(1);
+        let kind = if real.strings().is_some() || real.number(0).is_none() {
+            Kind::Grid
+        } else if real.len() == 1 {
+            Kind::Single
+        } else if real.rank() <= 2 && row <= 100_000 && real.len() == row {
+            let mut numbers = (0..real.len()).filter_map(|at| real.number(at));
+            let probabilities = numbers.all(|v| (0.0..=1.0001).contains(&v));
+            Kind::Top(feed::top_k(&real, None, TOP), probabilities)
+        } else {
+            Kind::Many(Box::new(analysis::statistics(&real, BINS)))
+        };
+        Given {
+            title: title.trim_end().to_owned(),
+            height: height(tensor),
+            real,
+            kind,
+        }
+    }
+}
+
 /// Every output in a box of its own.
-pub fn render(
-    area: Rect,
-    outputs: &[(String, Tensor)],
-    ports: &[Port],
-    look: Look,
-    buf: &mut Buffer,
-) {
+pub fn render(area: Rect, outputs: &[Given], look: Look, buf: &mut Buffer) {
     let skip = look.scroll.min(outputs.len().saturating_sub(1));
     let left = outputs.len() - skip;
     let mut rest = area;
-    for (at, (name, tensor)) in outputs.iter().enumerate().skip(skip) {
+    for (at, given) in outputs.iter().enumerate().skip(skip) {
         let remaining = (left - (at - skip)) as u16;
-        let wanted = height(tensor) + 2;
+        let wanted = given.height + 2;
         let high = if remaining == 1 {
             rest.height
         } else {
@@ -53,8 +99,7 @@ pub fn render(
             height: rest.height - high,
             ..rest
         };
-        let port = ports.iter().find(|p| *p.name == **name);
-        one(own, (name, tensor), port, look, buf);
+        one(own, given, look, buf);
     }
 }
 
@@ -66,50 +111,38 @@ fn height(tensor: &Tensor) -> u16 {
     }
 }
 
-fn one(
-    area: Rect,
-    (name, tensor): (&str, &Tensor),
-    port: Option<&Port>,
-    look: Look,
-    buf: &mut Buffer,
-) {
+fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
     let theme = look.theme;
-    let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
-    let title = format!(
-        "{}  {} {}",
-        text::clean(name),
-        tensor.dtype(),
-        shape.join("×")
-    );
-    let inner = panel(title.trim_end(), area, buf, theme, look.focused);
-    let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()));
-    let row = real.shape().last().copied().unwrap_or(1);
-    if real.strings().is_some() || real.number(0).is_none() {
-        grid::numbers(inner, &real, Corner::default(), buf, theme);
-    } else if real.len() == 1 {
-        put(
+    let inner = panel(given.title.as_str(), area, buf, theme, look.focused);
+    let real = &given.real;
+    match &given.kind {
+        Kind::Grid => grid::numbers(inner, real, Corner::default(), buf, theme),
+        Kind::Single => put(
             inner,
             0,
             Line::styled(real.element_text(0), theme[Role::Strong]),
             buf,
-        );
-    } else if real.rank() <= 2 && row <= 100_000 && real.len() == row {
-        top(
-            inner,
-            &real,
-            look.labels.filter(|l| l.len() >= row),
-            buf,
-            theme,
-        );
-    } else {
-        many(inner, &real, buf, theme);
+        ),
+        Kind::Top(ranked, probabilities) => {
+            let rows = (inner.height as usize).saturating_sub(1).max(1);
+            let ranked = &ranked[..ranked.len().min(rows)];
+            let labels = look.labels.filter(|l| l.len() >= real.len());
+            let more = real.len() - ranked.len();
+            top(inner, (ranked, more), *probabilities, labels, buf, theme);
+        }
+        Kind::Many(statistics) => many(inner, real, statistics, buf, theme),
     }
 }
 
-fn top(area: Rect, tensor: &Tensor, labels: Option<&[String]>, buf: &mut Buffer, theme: &Theme) {
-    let rows = TOP.min((area.height as usize).saturating_sub(1).max(1));
-    let ranked = feed::top_k(tensor, labels, rows.max(1));
-    let name = |r: &feed::Ranked| match &r.label {
+fn top(
+    area: Rect,
+    (ranked, more): (&[Ranked], usize),
+    probabilities: bool,
+    labels: Option<&[String]>,
+    buf: &mut Buffer,
+    theme: &Theme,
+) {
+    let name = |r: &Ranked| match labels.and_then(|labels| labels.get(r.index)) {
         Some(label) => format!("{} {}", r.index, text::clean(label)),
         None => r.index.to_string(),
     };
@@ -122,7 +155,6 @@ fn top(area: Rect, tensor: &Tensor, labels: Option<&[String]>, buf: &mut Buffer,
     let bars = (area.width as usize).saturating_sub(names + 13);
     let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
     // Probabilities are drawn against 1, anything else against the largest.
-    let probabilities = tensor.numbers().iter().all(|v| (0.0..=1.0001).contains(v));
     let scale = if probabilities {
         1.0
     } else {
@@ -146,7 +178,6 @@ fn top(area: Rect, tensor: &Tensor, labels: Option<&[String]>, buf: &mut Buffer,
         ]);
         put(area, at as u16, line, buf);
     }
-    let more = tensor.len() - ranked.len();
     if more > 0 {
         let words = format!("{}  {more} more", text::right("…", names));
         put(
@@ -158,8 +189,7 @@ fn top(area: Rect, tensor: &Tensor, labels: Option<&[String]>, buf: &mut Buffer,
     }
 }
 
-fn many(area: Rect, tensor: &Tensor, buf: &mut Buffer, theme: &Theme) {
-    let s = analysis::statistics(tensor, 64);
+fn many(area: Rect, tensor: &Tensor, s: &Statistics, buf: &mut Buffer, theme: &Theme) {
     let mut rest = area;
     if let (Some(min), Some(max), Some(mean), Some(std)) = (s.min, s.max, s.mean, s.std) {
         let n = |v: f64| text::number(v, 9);

@@ -123,7 +123,13 @@ impl TensorsPane {
         let arrange = move |progress: &Progress| {
             let fits = list::holding(&listed, &filter);
             let key = list::by(&listed, &zeros, order);
-            Arranged::new(listed.rows.len(), fits, key, |at| listed.rows[at].bytes, progress)
+            Arranged::new(
+                listed.rows.len(),
+                fits,
+                key,
+                |at| listed.rows[at].bytes,
+                progress,
+            )
         };
         let len = self.listed.as_ref().map_or(0, |l| l.rows.len());
         arranged::start(len, arrange, cx, |shown, cx| self.arranged(shown, cx));

@@ -89,9 +89,15 @@ impl Levels {
     pub fn new(model: &Model) -> Levels {
         let operators = model.meta_graphs.iter().flat_map(|m| &m.graphs);
         let few = operators.map(|g| g.nodes.len()).sum::<usize>() <= AT_ONCE;
+        let few_variables = model.variables.len() <= AT_ONCE;
         let told = Told {
             costs: None,
             graphs: few.then(|| Arc::new(rows::count(model))),
+            variables: if few_variables {
+                rows::variable_bytes(model)
+            } else {
+                0
+            },
         };
         Levels {
             names: HashMap::new(),
@@ -463,6 +469,11 @@ pub fn summed(model: &Model, told: &Told, all: Vec<(Of, Names)>) -> Vec<(Of, Nam
         Some((of, names.with_sums(sums)))
     };
     all.into_iter().filter_map(sum).collect()
+}
+
+/// Whether going through so many operators takes too long before the next frame.
+pub fn are_many(operators: usize) -> bool {
+    operators > AT_ONCE
 }
 
 /// Whether sums over these can be made before the next frame.

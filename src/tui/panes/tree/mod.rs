@@ -21,7 +21,7 @@ use self::rows::{Id, Told};
 use self::visible::Branch;
 use super::overview::all_costs;
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::model::{GraphKind, Model};
+use crate::model::{GraphKind, Model, NodeId};
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs;
@@ -44,12 +44,18 @@ pub enum Output {
     /// What is counted over whole graphs.
     Told(Told),
     Sums(Vec<(levels::Of, names::Names)>),
+    /// The operator to stand on for this.
+    Operator(Found),
 }
+
+/// Something chosen elsewhere, and the graph and operator that stand for it.
+type Found = (Thing, Option<(usize, NodeId)>);
 
 /// Jobs by their names.
 const COSTS: &str = "costs";
 const SUMS: &str = "sums";
 const ROWS: &str = "rows";
+const FIND: &str = "find";
 
 /// State of the pane.
 pub struct TreePane {
@@ -61,6 +67,8 @@ pub struct TreePane {
     /// What is open below rows that were closed.
     folded: HashMap<Vec<Id>, Branch>,
     waiting: Option<Waiting>,
+    /// What a job has found last.
+    found: Option<Found>,
     /// The chosen one of them.
     chosen: usize,
     /// The first one on the screen, and where the screen has them.
@@ -79,6 +87,7 @@ impl TreePane {
             state: RefCell::default(),
             folded: HashMap::new(),
             waiting: None,
+            found: None,
             chosen: 0,
             first: Cell::new(0),
             list: Cell::default(),
@@ -149,6 +158,27 @@ impl TreePane {
             let built = work(progress)?;
             Ok(jobs::Output::Tree(Box::new(Output::Rows(built))))
         });
+    }
+
+    /// The operator that uses or makes a value; in a large graph a job looks for it first.
+    fn operator(&mut self, graph: usize, cx: &mut Context) -> Option<(usize, NodeId)> {
+        let thing = cx.focus.thing;
+        if let Some((_, found)) = self.found.filter(|(known, _)| *known == thing) {
+            return found;
+        }
+        let meta = cx.focus.meta(cx.model);
+        let nodes = meta
+            .and_then(|m| m.graphs.get(graph))
+            .map_or(0, |g| g.nodes.len());
+        if !levels::are_many(nodes) {
+            return cx.focus.node(cx.model);
+        }
+        let (model, focus) = (cx.model.clone(), *cx.focus);
+        cx.job(FIND, "looking for its operator", move |_| {
+            let found = (thing, focus.node(&model));
+            Ok(jobs::Output::Tree(Box::new(Output::Operator(found))))
+        });
+        None
     }
 
     /// The rows that a job looked for are there.
@@ -258,6 +288,7 @@ impl Pane for TreePane {
                 let told = Told {
                     costs: Some(costs),
                     graphs: Some(graphs),
+                    variables: rows::variable_bytes(&model),
                 };
                 Ok(jobs::Output::Tree(Box::new(Output::Told(told))))
             });
@@ -276,6 +307,10 @@ impl Pane for TreePane {
                 self.sum_up(cx);
             }
             Output::Sums(sums) => self.levels.count(sums),
+            Output::Operator(found) => {
+                self.found = Some(found);
+                self.reveal(cx);
+            }
         }
     }
 

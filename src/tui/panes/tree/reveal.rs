@@ -13,7 +13,7 @@ impl TreePane {
         }
         let meta = cx.focus.meta;
         let thing = match cx.focus.thing {
-            Thing::Value { .. } => match cx.focus.node(cx.model) {
+            Thing::Value { graph, .. } => match self.operator(graph, cx) {
                 Some((graph, node)) => Thing::Node { graph, node },
                 None => return,
             },

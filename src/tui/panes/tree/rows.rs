@@ -68,6 +68,8 @@ pub struct Told {
     pub costs: Option<Arc<Vec<Costs>>>,
     /// By MetaGraph and graph in it.
     pub graphs: Option<Arc<Vec<Vec<Counted>>>>,
+    /// Bytes of all variables.
+    pub variables: u64,
 }
 
 /// Over all operators of a graph.
@@ -90,6 +92,10 @@ impl Told {
     fn bytes(&self, meta: usize, graph: usize) -> u64 {
         self.graph(meta, graph).map_or(0, |counted| counted.bytes)
     }
+}
+
+pub fn variable_bytes(model: &Model) -> u64 {
+    model.variables.iter().map(|v| v.bytes).sum()
 }
 
 /// Goes through all graphs.
@@ -127,12 +133,11 @@ pub fn roots(model: &Model, told: &Told) -> Vec<Row> {
         })
         .collect();
     if !model.variables.is_empty() {
-        let bytes = model.variables.iter().map(|v| v.bytes).sum();
         rows.push(branch(
             Id::Variables,
             "Variables",
             model.variables.len(),
-            bytes,
+            told.variables,
         ));
     }
     let files = model.attachments.len() + model.metadata.len();

@@ -31,8 +31,9 @@ enum Order {
 pub struct VariablesPane {
     /// Which of [`Model::variables`] are shown, filtered and in order.
     shown: Arranged,
-    /// Whether they were arranged once.
-    is_arranged: bool,
+    /// Whether they were once asked to be arranged, and are.
+    begun: bool,
+    settled: bool,
     shards: Option<Shards>,
     rows: Rows,
     order: Order,
@@ -52,10 +53,11 @@ const COLUMNS: [Column; 6] = [
 
 impl VariablesPane {
     pub fn new(model: &Arc<Model>) -> VariablesPane {
-        let bytes = model.variables.iter().map(|v| v.bytes);
         VariablesPane {
-            shown: Arranged::all(model.variables.len(), bytes.sum()),
-            is_arranged: false,
+            // Their bytes are added up when they are arranged.
+            shown: Arranged::all(model.variables.len(), 0),
+            begun: false,
+            settled: false,
             shards: None,
             rows: Rows::default(),
             order: Order::Offset,
@@ -91,7 +93,9 @@ impl VariablesPane {
     }
 
     fn arranged(&mut self, shown: Arranged) {
-        let chosen = self.chosen();
+        // At first one stands at the top, whatever is there.
+        let stays = std::mem::replace(&mut self.settled, true) || self.rows.at > 0;
+        let chosen = self.chosen().filter(|_| stays);
         discard(std::mem::replace(&mut self.shown, shown));
         self.rows.at = self.shown.stay(chosen, self.rows.at);
     }
@@ -141,7 +145,7 @@ impl Pane for VariablesPane {
     }
 
     fn shown(&mut self, cx: &mut Context) {
-        if !std::mem::replace(&mut self.is_arranged, true) {
+        if !std::mem::replace(&mut self.begun, true) {
             self.arrange(cx);
             self.map(cx);
         }
@@ -373,7 +377,10 @@ impl VariablesPane {
         let theme = view.theme;
         let all = &view.model.variables;
         let inner = panel("Variables", area, buf, theme, !self.split.detail);
-        let mut note = format!("{} · {}", self.shown.len(), text::bytes(self.shown.bytes));
+        let mut note = self.shown.len().to_string();
+        if self.settled {
+            note += &format!(" · {}", text::bytes(self.shown.bytes));
+        }
         if !self.filter.is_empty() {
             note = format!("{} · {note}", self.filter);
         }
@@ -518,4 +525,3 @@ impl VariablesPane {
         }
     }
 }
-

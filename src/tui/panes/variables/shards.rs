@@ -51,7 +51,10 @@ impl Shards {
             };
             match v.slices.is_empty() {
                 true => add(v.shard, v.offset, v.bytes),
-                false => v.slices.iter().for_each(|s| add(s.shard, s.offset, s.bytes)),
+                false => v
+                    .slices
+                    .iter()
+                    .for_each(|s| add(s.shard, s.offset, s.bytes)),
             }
         }
         shards.iter_mut().for_each(Shard::finish);
