@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytemuck::{cast_slice, cast_slice_mut};
 
+use super::memory::fits;
 use super::plan::{Place, Plan, Role, Setup, Step, Work};
 use super::{Intermediate, OpTime};
 use crate::error::{Error, Result};
@@ -103,12 +104,12 @@ fn emptied<A, B>(mut list: Vec<A>) -> Vec<B> {
 /// At least `bytes` zeroed bytes for what `needs` them.
 fn blocks(bytes: usize, needs: &str) -> Result<Vec<u128>> {
     let count = bytes.div_ceil(size_of::<u128>());
-    let mut blocks = Vec::new();
-    blocks.try_reserve_exact(count).map_err(|_| {
-        Error::unsupported(format!("no memory for the {bytes} bytes that {needs} need"))
-    })?;
-    blocks.resize(count, 0);
-    Ok(blocks)
+    match fits(bytes) {
+        true => Ok(vec![0; count]),
+        false => Err(Error::unsupported(format!(
+            "no memory for the {bytes} bytes that {needs} need"
+        ))),
+    }
 }
 
 /// What the caller wants to know of a run besides the outputs.
@@ -124,8 +125,7 @@ pub struct Watch {
 pub fn allocate(dtype: DType, sizes: &[usize]) -> Result<Tensor> {
     let bytes = element_count(sizes)
         .and_then(|n| n.checked_mul(dtype.size().unwrap_or(size_of::<Vec<u8>>())));
-    let fits = bytes.is_some_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
-    if !fits {
+    if !bytes.is_some_and(fits) {
         return Err(Error::unsupported(format!(
             "no memory for a tensor of {dtype} {sizes:?}"
         )));

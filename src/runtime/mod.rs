@@ -6,6 +6,7 @@
 mod arena;
 mod execute;
 mod inputs;
+mod memory;
 #[cfg(test)]
 mod packed_tests;
 mod places;

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use mexplore::format::{self, OpenOptions, npy};
 use mexplore::layout::export;
+use mexplore::model::Model;
 use tempfile::TempDir;
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
+use super::memory::peak;
 use super::samples;
 use super::wire::{Message, call, function, message, node, placeholder, saved_model, tflite};
 
@@ -400,10 +402,58 @@ fn claims_of_huge_things_are_not_believed() {
     said(folder.path());
 }
 
+/// Opens a graph and says how many bytes that held at most, beside what the file justifies.
+fn opened_within_bounds(graph: &[u8], what: &str) -> Result<Model, String> {
+    let folder = model_of(graph);
+    let mut result = None;
+    let most = peak(|| result = Some(format::open(folder.path(), &OpenOptions::default())));
+    let allowed = 4 * graph.len() as u64 + (64 << 20);
+    assert!(most <= allowed, "{what}: {most} of {allowed} bytes");
+    result.unwrap().map_err(|e| e.to_string())
+}
+
+#[test]
+fn nothing_said_a_million_times_is_not_believed() {
+    let meta = |field: u64, each: &[u8], count: usize| {
+        let meta = message().bytes(field, each.repeat(count));
+        message().message(2, &meta).0
+    };
+    let list = |field: u64, count: usize| {
+        let list = message().bytes(field, vec![0; count]);
+        let value = message().message(1, &list);
+        let node = node("x", "Placeholder", &[], &["dtype"]).entry(5, "l", &value);
+        saved_model(&[node, placeholder("y")], &[], message())
+    };
+    let cases = [
+        (
+            "MetaGraphs",
+            message()
+                .number(1, 1)
+                .0
+                .into_iter()
+                .chain([0x12, 0].repeat(2_000_000))
+                .collect(),
+        ),
+        ("nodes", meta(2, &[0x0a, 0], 2_000_000)),
+        ("objects", meta(7, &[0x0a, 0], 2_000_000)),
+        (
+            "assets",
+            message()
+                .message(2, &Message([0x32, 0].repeat(2_000_000)))
+                .0,
+        ),
+        ("numbers of a list", list(3, 3_000_000)),
+    ];
+    for (what, graph) in cases {
+        let refused = opened_within_bounds(&graph, what).unwrap_err();
+        assert!(refused.contains("saved_model.pb"), "{refused}");
+    }
+}
+
 #[test]
 fn many_nodes_of_nothing_take_no_more_memory_than_their_file_justifies() {
     // Two bytes each: an empty NodeDef of the graph, an empty FunctionDef of its library.
-    let nothings = [0x0a, 0].repeat(2_000_000);
+    let nothings = [0x0a, 0].repeat(500_000);
     let graph = message().bytes(2, nothings.clone());
     for graph in [graph.0, nothings] {
         let meta = message().bytes(2, graph);

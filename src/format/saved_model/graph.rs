@@ -18,9 +18,18 @@ pub struct Builder {
     pub names: Names,
     /// Results of each function of the library; a function's name may stand as an operator.
     functions: HashMap<String, Vec<ArgDef>>,
-    /// How many outputs beyond a few per node may still be made: one per byte of the file.
+    /// How many outputs beyond a few per node may still be made.
     budget: usize,
+    /// How many elements of lists attributes may still have.
+    elements: usize,
 }
+
+/// An output, or an element of a list, takes a few hundred bytes or some dozens; where a file has many of them, each
+/// has at least so many bytes of it.
+const BYTES_EACH: usize = 8;
+/// Outputs and elements that a file of any size may have.
+const FREE_OUTPUTS: usize = 20_000;
+const FREE_ELEMENTS: usize = 100_000;
 
 /// The outputs of one node: each argument of its definition with the types of its tensors.
 struct Outputs(Vec<(Name, Vec<(DType, bool)>)>);
@@ -44,7 +53,8 @@ impl Builder {
         Builder {
             names: Names::default(),
             functions,
-            budget: file_bytes,
+            budget: file_bytes / BYTES_EACH + FREE_OUTPUTS,
+            elements: file_bytes / BYTES_EACH + FREE_ELEMENTS,
         }
     }
 
@@ -62,6 +72,7 @@ impl Builder {
             GraphKind::Function,
             Dialect::Tf,
         );
+        self.spend_elements(&proto.attr, &signature.name)?;
         graph.attrs = attrs(proto.attr, &mut self.names);
         let mut arguments = HashMap::new();
         let mut arg_attr = proto.arg_attr;
@@ -124,6 +135,8 @@ impl Builder {
             let proto = proto.map_err(|e| e.at(place(&graph)))?;
             let mut node = Node::new(proto.name.as_str(), self.names.get(&proto.op));
             node.device = self.names.get(&proto.device);
+            self.spend_elements(&proto.attr, &proto.name)
+                .map_err(|e| e.at(place(&graph)))?;
             node.attrs = attrs(proto.attr, &mut self.names);
             let mut outputs = self.outputs(&node.op, &node.attrs);
             if outputs.is_none() {
@@ -255,8 +268,21 @@ impl Builder {
         })
     }
 
+    fn spend_elements(
+        &mut self,
+        attrs: &BTreeMap<String, pb::AttrValue>,
+        name: &str,
+    ) -> Result<()> {
+        self.elements = self.elements.checked_sub(elements(attrs)).ok_or_else(|| {
+            Error::unreadable(format!(
+                "the lists of {name:?} have more elements than a file of this size can mean"
+            ))
+        })?;
+        Ok(())
+    }
+
     fn spend(&mut self, outputs: &Outputs, node: &str) -> Result<()> {
-        const FREE: usize = 8;
+        const FREE: usize = 2;
         let count: usize = outputs.0.iter().map(|(_, types)| types.len()).sum();
         let cost = count.saturating_sub(FREE);
         self.budget = self
@@ -265,6 +291,21 @@ impl Builder {
             .ok_or_else(|| too_many(node))?;
         Ok(())
     }
+}
+
+/// Elements of the lists in attributes, also in those of functions that are attributes.
+fn elements(attrs: &BTreeMap<String, pb::AttrValue>) -> usize {
+    use pb::attr_value::Value;
+    let of = |value: &pb::AttrValue| match &value.value {
+        Some(Value::List(l)) => {
+            let plain = l.s.len() + l.i.len() + l.f.len() + l.b.len() + l.r#type.len();
+            let functions = l.func.iter().map(|f| 1 + elements(&f.attr));
+            plain + l.shape.len() + l.tensor.len() + functions.sum::<usize>()
+        }
+        Some(Value::Func(f)) => elements(&f.attr),
+        _ => 0,
+    };
+    attrs.values().map(of).sum()
 }
 
 fn text(bytes: &[u8]) -> Result<&str> {

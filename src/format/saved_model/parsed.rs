@@ -34,6 +34,9 @@ pub(super) mod field {
     pub const OBJECT_GRAPH: u32 = 7;
     pub const MAP_VALUE: u32 = 2;
     pub const GRAPH_DEF: u32 = 2;
+    pub const ASSET: u32 = 6;
+    pub const OBJECTS: u32 = 7;
+    pub const OBJECT: u32 = 1;
     pub const NODE: u32 = 1;
     pub const LIBRARY: u32 = 2;
     pub const VERSIONS: u32 = 4;
@@ -69,6 +72,11 @@ impl Nodes {
     }
 }
 
+/// A MetaGraph is for a use of the model (serving, training): more than a few are damage.
+const MOST_META_GRAPHS: usize = 1000;
+/// An asset is a file; as many as are looked for in a folder.
+const MOST_ASSETS: usize = 10_000;
+
 /// The SavedModel with the GraphDef of each of its MetaGraphs beside it.
 pub fn saved_model(bytes: Bytes) -> Result<(pb::SavedModel, Vec<GraphDef>)> {
     let mut model = pb::SavedModel::default();
@@ -76,6 +84,9 @@ pub fn saved_model(bytes: Bytes) -> Result<(pb::SavedModel, Vec<GraphDef>)> {
     fields(bytes, &mut |number, wire, rest| {
         if number != field::META_GRAPHS {
             return merge(&mut model, number, wire, rest);
+        }
+        if graphs.len() == MOST_META_GRAPHS {
+            return Err(damaged(format_args!("over {MOST_META_GRAPHS} MetaGraphs")));
         }
         let (meta, graph) = meta_graph(taken(wire, rest)?)
             .map_err(|e| e.at(format_args!("MetaGraph {}", graphs.len())))?;
@@ -90,7 +101,15 @@ pub fn saved_model(bytes: Bytes) -> Result<(pb::SavedModel, Vec<GraphDef>)> {
 fn meta_graph(bytes: Bytes) -> Result<(pb::MetaGraphDef, GraphDef)> {
     let mut meta = pb::MetaGraphDef::default();
     let mut graph = GraphDef::default();
+    let mut assets = 0;
     fields(bytes, &mut |number, wire, rest| {
+        if number == field::OBJECTS {
+            plausible_objects(rest.clone(), wire)?;
+        }
+        assets += usize::from(number == field::ASSET);
+        if assets > MOST_ASSETS {
+            return Err(damaged(format_args!("over {MOST_ASSETS} assets")));
+        }
         if number != field::GRAPH_DEF {
             return merge(&mut meta, number, wire, rest);
         }
@@ -98,6 +117,33 @@ fn meta_graph(bytes: Bytes) -> Result<(pb::MetaGraphDef, GraphDef)> {
         graph_def(taken(wire, rest)?, &mut graph).map_err(|e| e.at("GraphDef"))
     })?;
     Ok((meta, graph))
+}
+
+/// Refuses an object graph of objects that say nothing: decoded they take many times their bytes.
+fn plausible_objects(mut rest: Bytes, wire: WireType) -> Result<()> {
+    /// Bytes of an object that has a kind and a name for it, at least.
+    const LEAST: usize = 6;
+    const FREE: usize = 1000;
+    let bytes = taken(wire, &mut rest)?;
+    let most = bytes.len() / LEAST + FREE;
+    let mut objects = 0usize;
+    fields(bytes, &mut |number, wire, rest| {
+        objects += usize::from(number == field::OBJECT);
+        match objects > most {
+            true => Err(damaged("more objects than their bytes can describe")),
+            false => skip(number, wire, rest),
+        }
+    })
+    .map_err(|e| e.at("object graph"))
+}
+
+/// A node's bytes; one of none has no name.
+fn node(wire: WireType, rest: &mut Bytes) -> Result<Bytes> {
+    let bytes = taken(wire, rest)?;
+    match bytes.is_empty() {
+        true => Err(Error::unreadable("a node without a name")),
+        false => Ok(bytes),
+    }
 }
 
 /// A function with a name; one without can't be called, and a file may hold millions in a few bytes each.
@@ -111,7 +157,7 @@ fn named(function: FunctionDef) -> Result<FunctionDef> {
 fn graph_def(bytes: Bytes, graph: &mut GraphDef) -> Result<()> {
     fields(bytes, &mut |number, wire, rest| match number {
         field::NODE => {
-            graph.nodes.0.push(taken(wire, rest)?);
+            graph.nodes.0.push(node(wire, rest)?);
             Ok(())
         }
         field::LIBRARY => fields(taken(wire, rest)?, &mut |number, wire, rest| {
@@ -136,7 +182,7 @@ fn function_def(bytes: Bytes) -> Result<FunctionDef> {
     let mut function = FunctionDef::default();
     fields(bytes, &mut |number, wire, rest| match number {
         field::NODE_DEF => {
-            function.nodes.0.push(taken(wire, rest)?);
+            function.nodes.0.push(node(wire, rest)?);
             Ok(())
         }
         _ => merge(&mut function.head, number, wire, rest),

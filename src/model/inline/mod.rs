@@ -12,12 +12,17 @@ use crate::error::{Error, Result};
 
 /// Calls inside calls.
 const DEEPEST_CALL: usize = 64;
-/// Nodes of a flat graph.
+/// Nodes of a flat graph: so many in all, and so many times those that are inlined.
 const MOST_NODES: usize = 1_000_000;
+const MOST_GROWTH: usize = 100;
+/// Nodes of a flat graph, however few are inlined.
+const FREE_NODES: usize = 20_000;
 /// Nodes and values looked at, so that calls of functions that come to nothing end too.
 const MOST_WORK: usize = 16_000_000;
 /// What a call costs besides the nodes and values of its function.
 const CALL_WORK: usize = 64;
+/// Bytes of names, which grow with each call, that cost as much as a node looked at.
+const NAME_WORK: usize = 4;
 
 /// The graph of `signature` with every call (`PartitionedCall`, `StatefulPartitionedCall`, a function's name as
 /// operator) replaced by the body of the function. `inputs` and `outputs` of the result follow the signature's
@@ -28,7 +33,7 @@ const CALL_WORK: usize = 64;
 /// no output needs it is in `control_outputs`.
 ///
 /// # Errors
-/// A missing function, a wrong number of arguments, calls nested deeper than 64 or more than 1,000,000 nodes.
+/// A missing function, a wrong number of arguments, calls nested deeper than 64, or many more nodes than there were.
 pub fn flatten(meta_graph: &MetaGraph, signature: &Signature) -> Result<Graph> {
     let main = meta_graph.graphs.get(signature.graph).ok_or_else(|| {
         Error::unreadable(format!("signature {:?} belongs to no graph", signature.key))
@@ -121,6 +126,8 @@ struct Inliner<'a> {
     /// Work that must be done although no value needs it.
     must_run: Vec<NodeId>,
     work: usize,
+    /// Nodes that the flat graph may have.
+    most_nodes: usize,
     /// Functions being inlined, outermost first.
     calls: Vec<Name>,
 }
@@ -153,6 +160,7 @@ fn callee(node: &Node) -> Option<&str> {
 
 impl<'a> Inliner<'a> {
     fn new(meta_graph: &'a MetaGraph) -> Self {
+        let nodes: usize = meta_graph.graphs.iter().map(|g| g.nodes.len()).sum();
         Inliner {
             functions: meta_graph
                 .graphs
@@ -164,6 +172,10 @@ impl<'a> Inliner<'a> {
             names: HashMap::new(),
             must_run: Vec::new(),
             work: 0,
+            most_nodes: nodes
+                .saturating_mul(MOST_GROWTH)
+                .saturating_add(FREE_NODES)
+                .min(MOST_NODES),
             calls: Vec::new(),
         }
     }
@@ -217,12 +229,7 @@ impl<'a> Inliner<'a> {
         prefix: &str,
         before: Vec<NodeId>,
     ) -> Result<Frame<'a>> {
-        self.work += graph.nodes.len() + graph.values.len() + CALL_WORK;
-        if self.work > MOST_WORK {
-            return Err(Error::unsupported(
-                "functions call each other more often than a model can mean",
-            ));
-        }
+        self.charge(graph.nodes.len() + graph.values.len() + CALL_WORK)?;
         let mut frame = Frame {
             graph,
             values: vec![None; graph.values.len()],
@@ -251,15 +258,27 @@ impl<'a> Inliner<'a> {
         Ok(frame)
     }
 
+    fn charge(&mut self, work: usize) -> Result<()> {
+        self.work = self.work.saturating_add(work);
+        match self.work > MOST_WORK {
+            true => Err(Error::unsupported(
+                "functions call each other more often than a model can mean",
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// A node without its inputs.
     fn copy(&mut self, frame: &mut Frame, id: NodeId) -> Result<()> {
-        if self.out.nodes.len() >= MOST_NODES {
+        if self.out.nodes.len() >= self.most_nodes {
             return Err(Error::unsupported(format!(
-                "inlining functions gives more than {MOST_NODES} nodes"
+                "inlining functions gives more than {} nodes",
+                self.most_nodes
             )));
         }
         let source = frame.graph.node(id);
         let name = self.unique(&frame.prefix, &source.name);
+        self.charge(name.len() / NAME_WORK)?;
         let renamed = name != source.name;
         let mut node = source.clone();
         node.outputs = Vec::with_capacity(source.outputs.len());

@@ -7,6 +7,7 @@ use syntect::parsing::{ParseState, ScopeStack, SyntaxSet};
 use super::document::{Document, Syntax};
 use super::protobuf;
 use crate::error::Result;
+use crate::model::visible::is_hidden;
 use crate::progress::Progress;
 use crate::tui::theme::Role;
 
@@ -46,7 +47,7 @@ pub fn colour(document: Document, progress: &Progress) -> Result<Coloured> {
         let shown = line.replace('\t', "    ");
         let clean: String = shown
             .chars()
-            .map(|c| if c.is_control() { '·' } else { c })
+            .map(|c| if is_hidden(c) { '·' } else { c })
             .collect();
         let pieces = match &mut state {
             Some((set, state)) if at < COLOURED_LINES => pieces(set, state, &mut stack, &clean),
