@@ -225,7 +225,7 @@ impl Printer {
 
     /// A pair of a map has a value, whatever the file leaves out.
     fn absent_value(&mut self, entry: &'static Message, found: &[(usize, Found)], depth: usize) {
-        let Some((at, field)) = entry.fields.iter().enumerate().last() else {
+        let Some((at, field)) = entry.fields.iter().enumerate().next_back() else {
             return;
         };
         if field.kind == Kind::Message && found.iter().all(|(other, _)| *other != at) {
