@@ -22,6 +22,9 @@ const WINDOW: usize = 96;
 const ALIKE_DB: f64 = 60.0;
 /// Values less alike than this are no pair unless their neighbours are.
 const UNLIKE_DB: f64 = 6.0;
+/// Values that have nothing to do with each other come to -3 dB; what is below that is turned round, which no rounding
+/// does.
+const OPPOSED_DB: f64 = -4.0;
 /// What other evidence is worth, in dB.
 const NAME_DB: f64 = 10.0;
 const KIND_DB: f64 = 0.5;
@@ -136,24 +139,27 @@ struct Candidate {
     /// `None` for values that are nothing but zeros.
     likeness: Option<f64>,
     named: bool,
-    same_kind: bool,
     score: f64,
 }
 
 /// Pairs in B's order of execution; no value is in two. `inputs`: for each input of A the index of B's.
 pub(super) fn pairs(a: &Trace<'_, '_>, b: &Trace<'_, '_>, inputs: &[usize]) -> Vec<Pairing> {
     let candidates = candidates(a, b);
+    let ways = Ways::of(a).zip(Ways::of(b));
     let mut matched = Matched {
         of_a: vec![None; a.kept.len()],
         of_b: vec![None; b.kept.len()],
     };
     for candidate in &candidates {
         let alike = candidate.likeness.is_some_and(|db| db >= UNLIKE_DB);
-        if alike && matched.is_free(candidate.pairing) {
+        if alike
+            && matched.is_free(candidate.pairing)
+            && !matched.crosses(candidate.pairing, ways.as_ref())
+        {
             matched.join(candidate.pairing);
         }
     }
-    matched.neighbours(a, b, inputs, candidates);
+    matched.neighbours(a, b, inputs, candidates, ways.as_ref());
     matched.of_b.into_iter().flatten().collect()
 }
 
@@ -189,7 +195,6 @@ fn candidates(a: &Trace<'_, '_>, b: &Trace<'_, '_>) -> Vec<Candidate> {
                     },
                     likeness,
                     named,
-                    same_kind,
                     score: likeness.unwrap_or(0.0).clamp(-ALIKE_DB, ALIKE_DB)
                         + worth(named, NAME_DB)
                         + worth(same_kind, KIND_DB)
@@ -228,6 +233,55 @@ fn likeness(a: &Tensor, b: &Tensor, order: Order) -> Option<f64> {
     sum.likeness_db()
 }
 
+/// Values of a side up to which it is known what leads where: a bit for each two of them.
+const MOST_WAYS: usize = 8_192;
+
+/// Which kept values of a side another is made from.
+struct Ways {
+    /// A row of `words` words for each value, with a bit for each that leads to it.
+    bits: Vec<u64>,
+    words: usize,
+}
+
+impl Ways {
+    /// `None` where there are too many values.
+    fn of(trace: &Trace<'_, '_>) -> Option<Ways> {
+        let count = trace.kept.len();
+        if count > MOST_WAYS {
+            return None;
+        }
+        let (flow, words) = (trace.flow, count.div_ceil(64));
+        let index = by_value(trace);
+        let mut bits = vec![0; count * words];
+        // What leads to each value of the graph, where that is known by now.
+        let mut before: HashMap<ValueId, Vec<u64>> = HashMap::new();
+        for &id in flow.order.iter().filter(|&&id| flow.is_fed(id)) {
+            let node = flow.graph.node(id);
+            let mut all = vec![0u64; words];
+            for input in node.inputs.iter().flatten() {
+                for (to, from) in all.iter_mut().zip(before.get(input).into_iter().flatten()) {
+                    *to |= from;
+                }
+                if let Some(&at) = index.get(input) {
+                    all[at / 64] |= 1 << (at % 64);
+                }
+            }
+            for output in &node.outputs {
+                if let Some(&at) = index.get(output) {
+                    bits[at * words..][..words].copy_from_slice(&all);
+                }
+                before.insert(*output, all.clone());
+            }
+        }
+        Some(Ways { bits, words })
+    }
+
+    /// Whether value `to` is made from value `from`.
+    fn leads(&self, from: usize, to: usize) -> bool {
+        self.bits[to * self.words + from / 64] >> (from % 64) & 1 == 1
+    }
+}
+
 /// For each kept value of a side the pair it is in.
 struct Matched {
     of_a: Vec<Option<Pairing>>,
@@ -244,6 +298,15 @@ impl Matched {
         self.of_b[pairing.b] = Some(pairing);
     }
 
+    /// Whether what comes before a pair in one model comes after it in the other.
+    fn crosses(&self, new: Pairing, ways: Option<&(Ways, Ways)>) -> bool {
+        let Some((a, b)) = ways else { return false };
+        self.of_b.iter().flatten().any(|old| {
+            a.leads(old.a, new.a) && b.leads(new.b, old.b)
+                || a.leads(new.a, old.a) && b.leads(old.b, new.b)
+        })
+    }
+
     /// Joins what is left where both halves come from the same pairs and names or kinds of operators agree.
     fn neighbours(
         &mut self,
@@ -251,6 +314,7 @@ impl Matched {
         b: &Trace<'_, '_>,
         inputs: &[usize],
         candidates: Vec<Candidate>,
+        ways: Option<&(Ways, Ways)>,
     ) {
         let mut left: HashMap<usize, Vec<Candidate>> = HashMap::new();
         for candidate in candidates {
@@ -265,11 +329,22 @@ impl Matched {
             let Some(possible) = left.remove(&at_b) else {
                 continue;
             };
-            let before_b = sources(b, &index_b, at_b, |at| self.of_b[at], Some);
+            let (before_b, part_b) = sources(b, &index_b, at_b, |at| self.of_b[at], Some);
             let found = possible.into_iter().find(|c| {
-                self.is_free(c.pairing)
-                    && (c.named || c.same_kind)
-                    && sources(a, &index_a, c.pairing.a, |at| self.of_a[at], input_a) == before_b
+                let opposed = c.likeness.is_some_and(|db| db < OPPOSED_DB);
+                if opposed || !self.is_free(c.pairing) || self.crosses(c.pairing, ways) {
+                    return false;
+                }
+                let of_a = |at: usize| self.of_a[at];
+                let (before_a, part_a) = sources(a, &index_a, c.pairing.a, of_a, input_a);
+                // A fused operator is one of those that it stands for.
+                let (last_a, last_b) = (a.kept[c.pairing.a].node, b.kept[at_b].node);
+                let does = |x: NodeId, y: NodeId| alike_ops(a.flow, x, b.flow, y);
+                let same = does(last_a, last_b)
+                    || c.named
+                        && (part_a.iter().any(|&x| does(x, last_b))
+                            || part_b.iter().any(|&y| does(last_a, y)));
+                same && before_a == before_b
             });
             if let Some(found) = found {
                 self.join(found.pairing);
@@ -290,14 +365,14 @@ enum Source {
     Pair(usize),
 }
 
-/// The nearest pairs and inputs before kept value `at`.
+/// The nearest pairs and inputs before kept value `at`, and the operators between.
 fn sources(
     trace: &Trace<'_, '_>,
     index: &HashMap<ValueId, usize>,
     at: usize,
     pair: impl Fn(usize) -> Option<Pairing>,
     input: impl Fn(usize) -> Option<usize>,
-) -> BTreeSet<Source> {
+) -> (BTreeSet<Source>, HashSet<NodeId>) {
     let flow = trace.flow;
     let mut found = BTreeSet::new();
     let (mut seen, mut stack) = (HashSet::new(), vec![trace.kept[at].node]);
@@ -316,7 +391,19 @@ fn sources(
             }
         }
     }
-    found
+    (found, seen)
+}
+
+/// Whether two operators do the same kind of work; of elementwise ones, the same work: `AddV2` and `ADD`.
+fn alike_ops(a: &Flow<'_>, x: NodeId, b: &Flow<'_>, y: NodeId) -> bool {
+    let (op_a, op_b) = (a.graph.node(x).op_label(), b.graph.node(y).op_label());
+    let family = ops::family(a.dialect(), op_a);
+    if family != ops::family(b.dialect(), op_b) {
+        return false;
+    }
+    let plain = |op: &str| op.replace('_', "").to_ascii_lowercase();
+    let (plain_a, plain_b) = (plain(op_a), plain(op_b));
+    family != ops::Family::Elementwise || plain_a.contains(&plain_b) || plain_b.contains(&plain_a)
 }
 
 #[cfg(test)]

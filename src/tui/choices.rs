@@ -212,10 +212,10 @@ pub fn fitting(
     let mut fresh = 0;
     for index in all {
         let at = index as usize;
-        if at % STRIDE == 0 {
+        if at.is_multiple_of(STRIDE) {
             progress.step(STRIDE as u64)?;
         }
-        if at % PART == 0 && scored.len() > fresh {
+        if at.is_multiple_of(PART) && scored.len() > fresh {
             top.extend(&scored[fresh..]);
             fresh = scored.len();
             top.sort_unstable_by_key(best);

@@ -33,7 +33,7 @@ fn each_pane_copies_what_is_chosen() {
         (
             "8",
             "100 of digits:image",
-            "mexplore convert digits_cnn/2 -o digits_cnn.int8.tflite --quantize int8 --calibration digits.npz",
+            "mexplore convert digits_cnn/2 -o digits_cnn.int8.tflite --quantize int8 --calibration digits.npz --samples 100",
         ),
     ];
     for (pane, shows, copies) in panes {

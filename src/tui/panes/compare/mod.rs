@@ -204,7 +204,7 @@ impl ComparePane {
         layers.find(|l| l.sqnr_db.is_some_and(|db| db < PARTS_DB))
     }
 
-    fn to_first_parting(&mut self, cx: &mut Context) {
+    fn seek_first_parting(&mut self, cx: &mut Context) {
         let first = self.first_parting().map(|l| key(l).to_owned());
         let Some(first) = first else {
             cx.say(format!("no layer is under {PARTS_DB} dB"));
@@ -336,7 +336,7 @@ impl Pane for ComparePane {
             Command::NextFocus | Command::PrevFocus => self.right = !self.right,
             Command::Left => self.turn(Part::ALL.len() - 1),
             Command::Right => self.turn(1),
-            Command::FirstParting => self.to_first_parting(cx),
+            Command::FirstParting => self.seek_first_parting(cx),
             Command::KeepFloat => {
                 if let Some(key) = self.chosen().map(|l| key(l).to_owned())
                     && !self.marks.remove(&key)
