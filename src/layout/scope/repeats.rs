@@ -19,6 +19,8 @@ const LEAST_SINGLE: usize = 4;
 const LONGEST: usize = 512;
 /// Later siblings of the same kind that are tried as the beginning of the second block.
 const TRIED: usize = 24;
+/// Siblings that are tried as the first of a block.
+const STARTS: usize = 64;
 /// Comparisons per sibling before the search gives up: only made-up graphs need them all.
 const STEPS: usize = 256;
 
@@ -81,8 +83,17 @@ impl Survey {
             let above = scope.parent.and_then(|p| depths.get(p.index()));
             depths.push(above.map_or(0, |d: &usize| d + 1));
         }
+        let mut sources = std::mem::take(&mut self.sources);
+        // Asked for every edge at every depth: looked up once.
+        let nodes = graph.node_ids().map(Item::Node);
+        let scopes = (0..hierarchy.scopes.len() as u32).map(|s| Item::Scope(ScopeId(s)));
+        let parents: Vec<Option<ScopeId>> = nodes
+            .chain(scopes)
+            .map(|item| hierarchy.parent(item))
+            .collect();
+        let parent = |item: Item| self.slot(item).and_then(|slot| parents[slot]);
         let mut order: Vec<NodeId> = graph.node_ids().collect();
-        order.retain(|id| hierarchy.contains(Item::Node(*id)));
+        order.retain(|id| parents[id.index()].is_some());
         order.sort_by_key(|id| hierarchy.position[id.index()]);
         for id in order {
             for &value in graph.node(id).inputs.iter().flatten() {
@@ -93,17 +104,17 @@ impl Survey {
                     .value(value)
                     .producer
                     .map(|(node, _)| Item::Node(node));
-                let from = from.filter(|item| hierarchy.contains(*item));
+                let from = from.filter(|item| parent(*item).is_some());
                 let mut item = Item::Node(id);
-                while let Some(around) = hierarchy.parent(item) {
+                while let Some(around) = parent(item) {
                     let depth = depths[around.index()];
-                    let sibling = from.and_then(|f| below(hierarchy, &depths, f, (around, depth)));
+                    let sibling = from.and_then(|f| below(&parent, &depths, f, (around, depth)));
                     let source = match sibling {
                         Some(sibling) => Source::Sibling(sibling, value),
                         None => Source::Outside(value),
                     };
                     if let Some(slot) = self.slot(item) {
-                        self.sources[slot].push(source);
+                        sources[slot].push(source);
                     }
                     if sibling.is_some() {
                         break;
@@ -112,6 +123,7 @@ impl Survey {
                 }
             }
         }
+        self.sources = sources;
     }
 
     fn kind_of_scope(&self, order: &[Item]) -> u64 {
@@ -139,21 +151,21 @@ impl Survey {
 
 /// The child of `around` that `item` is or is in.
 fn below(
-    hierarchy: &Hierarchy,
+    parent: &impl Fn(Item) -> Option<ScopeId>,
     depths: &[usize],
     item: Item,
     (around, depth): (ScopeId, usize),
 ) -> Option<Item> {
     let mut at = item;
     loop {
-        let parent = hierarchy.parent(at)?;
-        if parent == around {
+        let above = parent(at)?;
+        if above == around {
             return Some(at);
         }
-        if depths[parent.index()] <= depth {
+        if depths[above.index()] <= depth {
             return None;
         }
-        at = Item::Scope(parent);
+        at = Item::Scope(above);
     }
 }
 
@@ -298,7 +310,7 @@ impl Siblings {
         while at < self.len() && steps > 0 {
             let same = &places[&self.keys[at]];
             let rank = same.partition_point(|other| *other <= at);
-            let mut best: Option<Run> = None;
+            let mut stretches: Vec<(usize, usize)> = Vec::new();
             for second in same[rank..].iter().take(TRIED) {
                 let period = second - at;
                 if period > longest {
@@ -312,12 +324,19 @@ impl Siblings {
                         steps -= 1;
                     }
                 }
-                let run = self.aligned((free, at), *end - at, period);
-                let covers = |run: &Run| run.times * run.period;
-                if let Some(run) = run.filter(|r| best.is_none_or(|b| covers(r) > covers(&b))) {
-                    best = Some(run);
+                let equal = *end - at;
+                // What repeats with a period repeats with its multiples too, and no further.
+                let known = |(p, e): &(usize, usize)| period % p == 0 && p + e >= period + equal;
+                if equal > 0 && !stretches.iter().any(known) {
+                    stretches.push((period, equal));
                 }
             }
+            // What covers most first, of those the shortest block.
+            stretches.sort_by_key(|(period, equal)| (std::cmp::Reverse(period + equal), *period));
+            let best = stretches.iter().find_map(|&(period, equal)| {
+                steps = steps.saturating_sub(period + equal);
+                self.aligned((free, at), equal, period)
+            });
             match best {
                 Some(run) => {
                     at = run.end();
@@ -358,16 +377,17 @@ impl Siblings {
             }
         });
         let fit = runs.filter(|run| run.times >= least && run.times + 1 >= whole);
-        let valid = fit.filter(|run| self.is_chain(run));
-        valid.min_by_key(|run| {
-            let begins = self.begins[run.from];
-            (
-                self.passing(run),
-                !begins,
-                std::cmp::Reverse(run.times),
-                run.from,
-            )
-        })
+        let mut ranked: Vec<_> = fit
+            .take(STARTS)
+            .map(|run| {
+                let begins = self.begins[run.from];
+                let rank = (self.passing(&run), !begins, std::cmp::Reverse(run.times));
+                (rank, run)
+            })
+            .collect();
+        ranked.sort_by_key(|(rank, run)| (*rank, run.from));
+        let mut runs = ranked.into_iter().map(|(_, run)| run);
+        runs.find(|run| self.is_chain(run))
     }
 
     /// Whether what stands before the block at `second` is such a block too. The first one of a run may take from
@@ -418,16 +438,18 @@ impl Siblings {
     /// Values that pass from the first block to the second.
     fn passing(&self, run: &Run) -> usize {
         let second = run.from + run.period;
-        let mut seen = HashSet::new();
+        let mut seen: Vec<(usize, u32)> = Vec::new();
         for at in second..second + run.period {
             for taken in &self.taken[at] {
                 if let Taken::At(source, out) = taken
                     && (run.from..second).contains(source)
                 {
-                    seen.insert((*source, *out));
+                    seen.push((*source, *out));
                 }
             }
         }
+        seen.sort_unstable();
+        seen.dedup();
         seen.len()
     }
 }
@@ -533,9 +555,10 @@ impl Hierarchy {
         let group = match parent != ScopeId::ROOT && inside == children.len() {
             // Nothing stands beside the blocks: the scope around them is the group.
             true => {
-                children.clear();
-                self.scopes[parent.index()].ops = 0;
-                self.scopes[parent.index()].repeat = Some(blocks.len());
+                let scope = &mut self.scopes[parent.index()];
+                scope.children.clear();
+                scope.ops = 0;
+                scope.repeat = Some(blocks.len());
                 parent
             }
             false => self.insert(Scope {
