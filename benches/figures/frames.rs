@@ -8,9 +8,7 @@ use mexplore::tui::{App, Options, render};
 
 const SIZE: (u16, u16) = (200, 60);
 /// Work in the background is waited for this long.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// Walks through each pane.
-const REPEATS: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Frames of one screen; the median counts.
 const FRAMES: usize = 9;
 /// Rows that are opened from the top of the tree to the bottom, at most.
@@ -69,16 +67,19 @@ const WALKS: [(&str, &str); 12] = [
     ("help, palette, models", "? j Esc : s o Esc m Esc"),
 ];
 
-/// Walks through the panes of `model`, those whose name holds `only`.
-pub fn walks(model: impl Fn() -> Model, only: Option<&str>) -> Vec<Walk> {
+/// Walks through the panes of `model`, those whose name holds `only`, so many times.
+pub fn walks(model: impl Fn() -> Model, only: Option<&str>, repeats: usize) -> Vec<Walk> {
     let wanted = |screen: &str| only.is_none_or(|only| screen.contains(only));
-    WALKS
-        .iter()
-        .filter(|(screen, _)| wanted(screen))
-        .map(|(screen, keys)| {
-            let walks = (0..REPEATS).map(|_| Walker::new(model()).walk(keys));
-            best(screen, keys, walks.collect())
-        })
+    let chosen: Vec<_> = WALKS.iter().filter(|(screen, _)| wanted(screen)).collect();
+    let mut steps: Vec<Vec<Vec<Step>>> = chosen.iter().map(|_| Vec::new()).collect();
+    for _ in 0..repeats {
+        let mut walker = Walker::new(model());
+        for ((_, keys), steps) in chosen.iter().zip(&mut steps) {
+            steps.push(walker.walk(keys));
+        }
+    }
+    let all = chosen.into_iter().zip(steps);
+    all.map(|((screen, keys), steps)| best(screen, keys, steps))
         .collect()
 }
 

@@ -44,7 +44,7 @@ const FOLLOW: &str = "follow";
 
 /// What a job found out.
 pub enum Output {
-    Drawn(Seen),
+    Drawn(Box<Seen>),
     /// Into the graphs of a MetaGraph.
     Ways(usize, Ways),
     /// The operator to stand on for this.
@@ -147,7 +147,7 @@ impl GraphPane {
         let (model, ways) = (cx.model.clone(), self.ways.clone());
         cx.job(LAYOUT, "laying out the graph", move |progress| {
             let seen = Seen::new(&model, &ways, (key, measured), lent, progress)?;
-            Ok(answer(Output::Drawn(seen)))
+            Ok(answer(Output::Drawn(Box::new(seen))))
         });
     }
 
@@ -415,7 +415,7 @@ impl Pane for GraphPane {
             _ => return,
         };
         match output {
-            Output::Drawn(seen) => self.arrive(seen, cx),
+            Output::Drawn(seen) => self.arrive(*seen, cx),
             Output::Ways(meta, ways) if meta == self.meta => {
                 self.start(Arc::new(ways), cx);
                 self.shown(cx);
