@@ -12,8 +12,8 @@ use crate::progress::Progress;
 use crate::runtime::{RunOptions, Session};
 
 impl Calibration {
-    /// An `.npz` keyed like inputs (or, for one input, with one array that fits it), each array one sample or samples stacked along a first axis of their own;
-    /// or a folder of such files.
+    /// An `.npz` keyed like inputs (or, for one input, with one array that fits it), each array one sample or samples
+    /// stacked along a first axis of their own; or a folder of such files.
     ///
     /// # Errors
     /// Files that can't be read, keys that are missing, arrays that don't fit the input, numbers of samples that
@@ -282,8 +282,20 @@ mod tests {
         let x = Tensor::from_values(&[3], &[1f32, 2., 3.]);
         let error = samples_of(vec![("x".into(), x.clone())], &[port("x", &[1, 7])]).unwrap_err();
         assert!(error.to_string().contains("[3], expected 1×7"), "{error}");
-        let error = samples_of(vec![("x".into(), x)], &[port("y", &[3])]).unwrap_err();
+        let ports = [port("y", &[3]), port("z", &[3])];
+        let error = samples_of(vec![("x".into(), x)], &ports).unwrap_err();
         assert!(error.to_string().contains("the file has: x"), "{error}");
+    }
+
+    #[test]
+    fn one_input_takes_the_one_array_that_fits() {
+        let x = Tensor::from_values(&[3], &[1f32, 2., 3.]);
+        let labels = Tensor::from_values(&[3], &[1i64, 2, 3]);
+        let arrays = vec![("x".into(), x.clone()), ("labels".into(), labels)];
+        let samples = samples_of(arrays.clone(), &[port("y", &[3])]).unwrap();
+        assert_eq!(samples[0][0].0, "y");
+        let two = [arrays, vec![("other".into(), x)]].concat();
+        assert!(samples_of(two, &[port("y", &[3])]).is_err());
     }
 
     #[test]
