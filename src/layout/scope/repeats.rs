@@ -40,6 +40,8 @@ struct Survey {
     sources: Vec<Vec<Source>>,
     /// The same for equal outputs of equal operators.
     ports: Vec<u32>,
+    /// Where each item stands in its scope's order.
+    places: Vec<u32>,
     nodes: usize,
 }
 
@@ -58,8 +60,14 @@ impl Survey {
             kinds: vec![0; nodes + hierarchy.scopes.len()],
             sources: vec![Vec::new(); nodes + hierarchy.scopes.len()],
             ports: vec![0; graph.values.len()],
+            places: vec![0; nodes + hierarchy.scopes.len()],
             nodes,
         };
+        for (place, item) in orders.iter().flat_map(|order| order.iter().enumerate()) {
+            if let Some(slot) = survey.slot(*item) {
+                survey.places[slot] = place as u32;
+            }
+        }
         for id in graph.node_ids() {
             for (port, value) in graph.node(id).outputs.iter().enumerate() {
                 survey.ports[value.index()] = port as u32;
@@ -126,9 +134,12 @@ impl Survey {
         self.sources = sources;
     }
 
+    fn place(&self, item: Item) -> Option<u32> {
+        self.slot(item).map(|slot| self.places[slot])
+    }
+
     fn kind_of_scope(&self, order: &[Item]) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let places: HashMap<Item, usize> = order.iter().enumerate().map(|(i, s)| (*s, i)).collect();
         // Values from outside by the order in which they are first taken.
         let mut taken: HashMap<ValueId, usize> = HashMap::new();
         for slot in order.iter().filter_map(|item| self.slot(*item)) {
@@ -136,7 +147,7 @@ impl Survey {
             for source in &self.sources[slot] {
                 match *source {
                     Source::Sibling(from, value) => {
-                        (0, places.get(&from), self.ports[value.index()]).hash(&mut hasher);
+                        (0, self.place(from), self.ports[value.index()]).hash(&mut hasher);
                     }
                     Source::Outside(value) => {
                         let next = taken.len();
@@ -247,12 +258,14 @@ struct Siblings {
 
 impl Siblings {
     fn new(graph: &Graph, survey: &Survey, order: &[Item]) -> Siblings {
-        let places: HashMap<Item, usize> = order.iter().enumerate().map(|(i, s)| (*s, i)).collect();
+        // In rising order: some of a scope's items, as they follow one another there.
+        let places: Vec<u32> = order.iter().filter_map(|i| survey.place(*i)).collect();
+        let place = |item: Item| places.binary_search(&survey.place(item)?).ok();
         let slots: Vec<usize> = order.iter().filter_map(|i| survey.slot(*i)).collect();
         let taken = |slot: &usize| -> Vec<Taken> {
             let found = survey.sources[*slot].iter().map(|source| match *source {
-                Source::Sibling(from, value) => match places.get(&from) {
-                    Some(at) => Taken::At(*at, survey.ports[value.index()]),
+                Source::Sibling(from, value) => match place(from) {
+                    Some(at) => Taken::At(at, survey.ports[value.index()]),
                     None => Taken::Else(value),
                 },
                 Source::Outside(value) => Taken::Else(value),
