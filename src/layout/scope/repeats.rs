@@ -316,7 +316,8 @@ impl Siblings {
             places.entry(*key).or_default().push(at);
         }
         // Of each period where the last stretch of equals that was walked ends.
-        let mut ends: HashMap<usize, usize> = HashMap::new();
+        let longest = longest.min(self.len());
+        let mut ends = vec![0; longest + 1];
         let mut steps = STEPS * self.len();
         let mut found = Vec::new();
         let (mut at, mut free) = (0, 0);
@@ -329,7 +330,7 @@ impl Siblings {
                 if period > longest {
                     break;
                 }
-                let end = ends.entry(period).or_insert(at);
+                let end = &mut ends[period];
                 if *end <= at {
                     *end = at;
                     while steps > 0 && self.same(*end, period) {
