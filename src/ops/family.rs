@@ -1,5 +1,8 @@
 //! Which family an operator belongs to: decides its colour in drawings and where its file is.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::model::Dialect;
 
 /// A kind of work that operators do.
@@ -34,11 +37,19 @@ pub fn family(dialect: Dialect, op: &str) -> Family {
         .map(|c| c.to_ascii_lowercase())
         .collect();
     let name = plain.strip_prefix("stablehlo").unwrap_or(&plain);
-    LISTS
-        .iter()
-        .find(|(_, names)| names.split_ascii_whitespace().any(|n| n == name))
-        .map_or_else(|| by_prefix(name), |(family, _)| *family)
+    let known = BY_NAME.get(name).copied();
+    known.unwrap_or_else(|| by_prefix(name))
 }
+
+static BY_NAME: LazyLock<HashMap<&str, Family>> = LazyLock::new(|| {
+    let names = |(family, names): &(Family, &'static str)| {
+        let family = *family;
+        names
+            .split_ascii_whitespace()
+            .map(move |name| (name, family))
+    };
+    LISTS.iter().flat_map(names).collect()
+});
 
 const LISTS: &[(Family, &str)] = &[
     (
