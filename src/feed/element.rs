@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::model::shape::element_count;
-use crate::model::tensor::AlignedBytes;
 use crate::model::{DType, Quantization, Shape, Tensor};
 
 /// A value before it is known which type it becomes.
@@ -58,7 +57,7 @@ pub(super) fn build(
     let count = element_count(shape)
         .filter(|&n| {
             let bytes = n.checked_mul(dtype.size().unwrap_or(size_of::<Vec<u8>>()));
-            bytes.is_some_and(|bytes| bytes <= LARGEST && AlignedBytes::fits(bytes))
+            bytes.is_some_and(|bytes| bytes <= LARGEST)
         })
         .ok_or_else(|| {
             Error::usage(format!(

@@ -5,6 +5,7 @@ pub mod data;
 pub mod dtype;
 pub mod graph;
 pub mod inline;
+pub mod memory;
 pub mod objects;
 pub mod opdef;
 pub mod quantization;

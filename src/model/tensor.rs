@@ -5,6 +5,7 @@ use std::fmt;
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::dtype::DType;
+use super::memory::{self, AlignedBytes};
 use super::shape::element_count;
 use crate::error::{Error, Result};
 
@@ -21,47 +22,6 @@ pub struct Tensor {
 enum Data {
     Bytes(AlignedBytes),
     Strings(Vec<Vec<u8>>),
-}
-
-/// Bytes that begin on a 16-byte boundary, so that a view as any element type is sound.
-#[derive(Clone, Default)]
-pub struct AlignedBytes {
-    blocks: Vec<u128>,
-    len: usize,
-}
-
-impl AlignedBytes {
-    pub fn zeroed(len: usize) -> Self {
-        AlignedBytes {
-            blocks: vec![0; len.div_ceil(size_of::<u128>())],
-            len,
-        }
-    }
-
-    /// Whether memory for `len` bytes is to be had now: a shape from a damaged file may ask for any amount.
-    pub fn fits(len: usize) -> bool {
-        Vec::<u8>::new().try_reserve_exact(len).is_ok()
-    }
-
-    pub fn copy_of(bytes: &[u8]) -> Self {
-        let mut new = Self::zeroed(bytes.len());
-        new.as_mut_slice().copy_from_slice(bytes);
-        new
-    }
-
-    pub fn as_slice(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.blocks)[..self.len]
-    }
-
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.blocks)[..self.len]
-    }
-}
-
-impl PartialEq for AlignedBytes {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
-    }
 }
 
 /// A Rust type that stands for the elements of some [`DType`]s.
@@ -92,21 +52,22 @@ elements! {
 }
 
 impl Tensor {
-    /// All zeros (empty strings). Fails when the type has no values or the size overflows.
+    /// All zeros (empty strings), in memory that the system gives when it is written.
+    ///
+    /// # Errors
+    /// The type has no values, the size overflows, or there is no memory for it.
     pub fn zeros(dtype: DType, shape: &[usize]) -> Result<Self> {
         let count = element_count(shape)
             .ok_or_else(|| Error::usage(format!("shape {shape:?} has more than 2^64 elements")))?;
+        let no_room = || Error::unsupported(format!("no memory for a tensor of {dtype} {shape:?}"));
         let data = match dtype {
-            DType::String => Data::Strings(vec![Vec::new(); count]),
+            DType::String => Data::Strings(empty_strings(count).ok_or_else(no_room)?),
             _ => {
-                let bytes = dtype
+                let size = dtype
                     .size()
-                    .and_then(|size| size.checked_mul(count))
-                    .filter(|&bytes| AlignedBytes::fits(bytes))
-                    .ok_or_else(|| {
-                        Error::usage(format!("a tensor of {dtype} {shape:?} can't be held"))
-                    })?;
-                Data::Bytes(AlignedBytes::zeroed(bytes))
+                    .ok_or_else(|| Error::unsupported(format!("{dtype} has no plain values")))?;
+                let bytes = size.checked_mul(count).and_then(AlignedBytes::zeroed);
+                Data::Bytes(bytes.ok_or_else(no_room)?)
             }
         };
         Ok(Tensor {
@@ -148,11 +109,11 @@ impl Tensor {
                 bytes.len()
             )));
         }
-        Ok(Tensor {
-            dtype,
-            shape: shape.to_vec(),
-            data: Data::Bytes(AlignedBytes::copy_of(bytes)),
-        })
+        let mut copy = Tensor::zeros(dtype, shape)?;
+        if let Some(values) = copy.bytes_mut() {
+            values.copy_from_slice(bytes);
+        }
+        Ok(copy)
     }
 
     pub fn from_strings(shape: &[usize], strings: Vec<Vec<u8>>) -> Self {
@@ -343,6 +304,13 @@ impl Tensor {
             .map(|v| v.to_string())
             .unwrap_or_default()
     }
+}
+
+/// As many empty strings, where there is memory for them.
+fn empty_strings(count: usize) -> Option<Vec<Vec<u8>>> {
+    let mut strings = memory::list_for(count)?;
+    strings.resize(count, Vec::new());
+    Some(strings)
 }
 
 /// The flat index in a tensor of `shape` of each innermost row of the block of `sizes` at `start`, in row-major order.

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytemuck::{cast_slice, cast_slice_mut};
-
-use super::memory::fits;
 use super::plan::{Place, Plan, Role, Setup, Step, Work};
 use super::{Intermediate, OpTime};
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
-use crate::model::{DType, NodeId, Tensor, ValueId, shape::element_count};
+use crate::model::memory::AlignedBytes;
+use crate::model::{NodeId, Tensor, ValueId, shape::element_count};
 use crate::ops::{self, Constant, Content, Fact, Io, Kernel, Prepared, View};
 use crate::progress::Progress;
 
 /// What a plan writes while it runs; made once and used again.
 pub struct Memory {
-    /// Blocks of 16 bytes, so that every element type is aligned.
-    arena: Vec<u128>,
+    arena: AlignedBytes,
     /// Values in tensors of their own, by value.
     owned: Vec<Option<Arc<Tensor>>>,
     /// Dynamic steps as they ran last, by step.
@@ -101,15 +98,11 @@ fn emptied<A, B>(mut list: Vec<A>) -> Vec<B> {
     list.into_iter().filter_map(|_| None).collect()
 }
 
-/// At least `bytes` zeroed bytes for what `needs` them.
-fn blocks(bytes: usize, needs: &str) -> Result<Vec<u128>> {
-    let count = bytes.div_ceil(size_of::<u128>());
-    match fits(bytes) {
-        true => Ok(vec![0; count]),
-        false => Err(Error::unsupported(format!(
-            "no memory for the {bytes} bytes that {needs} need"
-        ))),
-    }
+/// Zeroed bytes for what `needs` them.
+fn blocks(bytes: usize, needs: &str) -> Result<AlignedBytes> {
+    AlignedBytes::zeroed(bytes).ok_or_else(|| {
+        Error::unsupported(format!("no memory for the {bytes} bytes that {needs} need"))
+    })
 }
 
 /// What the caller wants to know of a run besides the outputs.
@@ -119,18 +112,6 @@ pub struct Watch {
     pub profile: Vec<OpTime>,
     pub keeping: bool,
     pub kept: Vec<Intermediate>,
-}
-
-/// A zeroed tensor; an error instead of an abort when there is not enough memory.
-pub fn allocate(dtype: DType, sizes: &[usize]) -> Result<Tensor> {
-    let bytes = element_count(sizes)
-        .and_then(|n| n.checked_mul(dtype.size().unwrap_or(size_of::<Vec<u8>>())));
-    if !bytes.is_some_and(fits) {
-        return Err(Error::unsupported(format!(
-            "no memory for a tensor of {dtype} {sizes:?}"
-        )));
-    }
-    Tensor::zeros(dtype, sizes)
 }
 
 /// Runs a prepared operator on whole tensors.
@@ -179,7 +160,7 @@ pub fn evaluate(
                 inputs: &views,
                 outputs: &mut memory,
                 threads,
-                scratch: cast_slice_mut(&mut scratch),
+                scratch: scratch.as_mut_slice(),
             })?;
             Ok(tensors)
         }
@@ -205,7 +186,7 @@ impl<'v> Values<'v> {
         let tensor = match &self.plan.places[value.index()] {
             Place::Nowhere => None,
             Place::Arena { offset, bytes } => {
-                let arena: &[u8] = cast_slice(&self.memory.arena);
+                let arena = self.memory.arena.as_slice();
                 let (dtype, shape) = self.plan.known(value).ok_or_else(never)?;
                 let data = Content::Bytes(&arena[*offset..*offset + *bytes]);
                 return Ok(View { dtype, shape, data });
@@ -319,7 +300,7 @@ impl Run<'_> {
         let mut pieces = emptied(std::mem::take(&mut operands.pieces));
         outputs.resize_with(step.outputs.len(), || None);
         let mut scratch: &mut [u8] = &mut [];
-        let mut rest: &mut [u8] = cast_slice_mut(arena);
+        let mut rest = arena.as_mut_slice();
         let mut base = 0;
         for piece in &step.pieces {
             let (_, tail) = std::mem::take(&mut rest).split_at_mut(piece.offset - base);

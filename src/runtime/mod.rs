@@ -6,7 +6,6 @@
 mod arena;
 mod execute;
 mod inputs;
-mod memory;
 #[cfg(test)]
 mod packed_tests;
 mod places;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ArenaReport;
-use super::execute::{Memory, allocate, evaluate};
+use super::execute::{Memory, evaluate};
 use super::problems::Problems;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Threads;
@@ -449,7 +449,7 @@ pub fn allocate_all(facts: &[Fact]) -> Result<Vec<Tensor>> {
             let sizes = fact.shape.fixed().ok_or_else(|| {
                 Error::unsupported(format!("an output has the unknown shape {}", fact.shape))
             })?;
-            allocate(fact.dtype, &sizes)
+            Tensor::zeros(fact.dtype, &sizes)
         })
         .collect()
 }
