@@ -393,6 +393,13 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_by_more_indices_than_there_are_axes_is_told() {
+        let many = || arg(&[1 << 60]);
+        let args = [arg(&[3, 4]), many(), many(), many()];
+        assert_eq!(shape_of("STRIDED_SLICE", &args, Attrs::new()), "?×?");
+    }
+
+    #[test]
     fn an_open_batch_stays_open() {
         let attrs = Attrs::new()
             .with("stride_h", Attr::Int(2))

@@ -130,7 +130,7 @@ impl Operands<'_> {
             _ => return self.like_first(Shape::UNKNOWN),
         };
         let list = |i: usize| -> Result<Vec<Option<i64>>> {
-            Ok(self.arg(i)?.known.clone().unwrap_or(vec![None; count]))
+            Ok(self.arg(i)?.known.clone().unwrap_or_default())
         };
         let (begin, end, strides) = (list(1)?, list(2)?, list(3)?);
         let at = |list: &[Option<i64>], i: usize| list.get(i).copied().flatten();
