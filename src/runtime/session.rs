@@ -52,6 +52,15 @@ impl Session {
         }
         let inputs = port_values(&signature.inputs, &graph, &graph.inputs)?;
         let outputs = port_values(&signature.outputs, &graph, &graph.outputs)?;
+        for (port, &value) in signature.inputs.iter().zip(&inputs) {
+            let own = graph.value(value).dtype;
+            if own != port.dtype {
+                return Err(Error::unreadable(format!(
+                    "the input {:?} is {} in the signature, {own} in the graph",
+                    port.name, port.dtype
+                )));
+            }
+        }
         let order = graph.topological_order()?;
         let setup = Setup {
             variables: model.variables.clone(),
@@ -180,7 +189,7 @@ impl Session {
 
     /// Outputs of [`Session::run`] under the keys that files use: the signature's names, or `#0`, `#1`, … for a model
     /// without signatures.
-    pub fn keyed(&self, outputs: &[(String, Tensor)]) -> Vec<(String, Tensor)> {
+    pub fn keyed<'t>(&self, outputs: &'t [(String, Tensor)]) -> Vec<(String, &'t Tensor)> {
         let key = |at: usize, name: &String| {
             if self.implied {
                 format!("#{at}")
@@ -190,7 +199,7 @@ impl Session {
         };
         let outputs = outputs.iter().enumerate();
         outputs
-            .map(|(at, (name, tensor))| (key(at, name), tensor.clone()))
+            .map(|(at, (name, tensor))| (key(at, name), tensor))
             .collect()
     }
 

@@ -79,6 +79,17 @@ fn session(model: &Model) -> Session {
     open(model).unwrap()
 }
 
+#[test]
+fn a_signature_that_gives_an_input_another_type_is_refused() {
+    let mut net = Net::new(Dialect::Tf);
+    let x = net.input("x", DType::Float32, &[3]);
+    let y = net.op("Pack", &[x, x], DType::Float32, Attrs::new());
+    let mut model = net.finish(&[y]);
+    model.meta_graphs[0].signatures[0].inputs[0].dtype = DType::Float64;
+    let refused = open(&model).err().unwrap().to_string();
+    insta::assert_snapshot!(refused, @r#"the input "x" is float64 in the signature, float32 in the graph"#);
+}
+
 fn one(model: &Model, inputs: &[Tensor]) -> Result<Tensor> {
     let named: Vec<_> = inputs
         .iter()
