@@ -31,10 +31,13 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
     if let Some(path) = &args.outputs {
         npy::write_npz(path, &session.keyed(&outputs))?;
     }
+    let (signature, ports) = (session.signature().to_owned(), session.outputs().to_vec());
+    // Reading large outputs takes memory too.
+    drop((session, given));
     let report = RunReport::new(
-        session.signature(),
+        &signature,
         millis,
-        session.outputs(),
+        &ports,
         outputs,
         labels.as_deref(),
         args.top,

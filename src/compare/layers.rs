@@ -207,7 +207,7 @@ fn kept(side: &mut Side, flow: &Flow<'_>, inputs: &[(String, Tensor)]) -> Result
             let kept = Kept {
                 id: value.id,
                 node: flow.producer(value.id)?,
-                real: feed::dequantized(&value.tensor, quantization),
+                real: feed::dequantized(&value.tensor, quantization).into_owned(),
             };
             kept.counts(flow).then_some(kept)
         })

@@ -1,5 +1,7 @@
 //! Given arrays to the type and rank of a port, and outputs back to real numbers.
 
+use std::borrow::Cow;
+
 use super::element::{Scalar, build, int_range};
 use crate::error::{Error, Result};
 use crate::model::{DType, Port, Quantization, Tensor};
@@ -89,11 +91,11 @@ pub(super) fn slice(tensor: &Tensor, index: usize) -> Result<Tensor> {
 }
 
 /// The real numbers that a quantized tensor stands for, as float32; any other tensor as it is.
-pub fn dequantized(tensor: &Tensor, quantization: Option<&Quantization>) -> Tensor {
+pub fn dequantized<'t>(tensor: &'t Tensor, quantization: Option<&Quantization>) -> Cow<'t, Tensor> {
     let Some(q) =
         quantization.filter(|q| !q.scale.is_empty() && int_range(tensor.dtype()).is_some())
     else {
-        return tensor.clone();
+        return Cow::Borrowed(tensor);
     };
     // Elements of one channel lie together in runs of `inner`.
     let axis = q.axis(tensor.shape().len());
@@ -114,7 +116,7 @@ pub fn dequantized(tensor: &Tensor, quantization: Option<&Quantization>) -> Tens
             (stored * f64::from(q.scale[channel])) as f32
         })
         .collect();
-    Tensor::from_values(tensor.shape(), &values)
+    Cow::Owned(Tensor::from_values(tensor.shape(), &values))
 }
 
 #[cfg(test)]

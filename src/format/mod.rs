@@ -64,6 +64,16 @@ pub fn finish_writing() {
 /// # Errors
 /// The system's own words; the file beside is removed again.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file_with(path, |file| {
+        file.write_all(bytes).map_err(|e| Error::io(path, &e))
+    })
+}
+
+/// As [`write_file`], what `write` writes.
+///
+/// # Errors
+/// As [`write_file`], and those of `write`.
+pub fn write_file_with(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let io = |e: std::io::Error| Error::io(path, &e);
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     if target.is_dir() {
@@ -77,16 +87,15 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     beside.push(format!(".{}.part", std::process::id()));
     let beside = target.with_file_name(beside);
     let _writing = WRITING.read().unwrap_or_else(PoisonError::into_inner);
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
+    let written = File::create(&beside).map_err(io).and_then(|mut file| {
+        write(&mut file)?;
+        file.sync_all().map_err(io)
     });
     written
-        .and_then(|()| std::fs::rename(&beside, &target))
-        .map_err(|e| {
+        .and_then(|()| std::fs::rename(&beside, &target).map_err(io))
+        .inspect_err(|_| {
             // The first failure is what the person needs; the rest may not exist at all.
             let _ = std::fs::remove_file(&beside);
-            io(e)
         })
 }
 

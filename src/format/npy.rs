@@ -3,7 +3,8 @@
 //! The format: magic `\x93NUMPY`, version, header length, a Python dict with `descr`, `fortran_order` and `shape`,
 //! then the values (numpy.lib.format, versions 1 to 3). An `.npz` is a ZIP archive of `KEY.npy`.
 
-use std::io::{Cursor, Write};
+use std::borrow::Borrow;
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::archive::{inflate_limit, read_entries};
 use super::mapped::map_file;
-use super::write_file;
+use super::write_file_with;
 use crate::error::{Error, Result};
 use crate::model::shape::element_count;
 use crate::model::{DType, Tensor};
@@ -240,27 +241,31 @@ fn utf8(units: &[u8], big_endian: bool) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// A type without values (resources), and what the system says.
-pub fn write_npz(path: &Path, arrays: &[(String, Tensor)]) -> Result<()> {
-    let bytes = npz_to_bytes(arrays).map_err(|e| e.in_file(path))?;
-    write_file(path, &bytes)
+pub fn write_npz(path: &Path, arrays: &[(String, impl Borrow<Tensor>)]) -> Result<()> {
+    write_file_with(path, |file| {
+        let mut file = write_archive(arrays, BufWriter::new(file))?;
+        file.flush().map_err(|e| Error::io(path, &e))
+    })
+    .map_err(|e| e.in_file(path))
 }
 
-fn npz_to_bytes(arrays: &[(String, Tensor)]) -> Result<Vec<u8>> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+/// Writes an `.npz`, one array after another; gives `to` back.
+fn write_archive<W: Write + Seek>(arrays: &[(String, impl Borrow<Tensor>)], to: W) -> Result<W> {
+    let mut zip = ZipWriter::new(to);
     for (key, tensor) in arrays {
-        let bytes = npy_to_bytes(tensor).map_err(|e| e.at(format_args!("array {key:?}")))?;
+        let place = |e: Error| e.at(format_args!("array {key:?}"));
+        let array = Outgoing::new(tensor.borrow()).map_err(place)?;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(DateTime::default())
-            .large_file(u32::try_from(bytes.len()).is_err());
+            .large_file(array.len().is_none_or(|len| u32::try_from(len).is_err()));
         zip.start_file(format!("{key}.npy"), options)
-            .map_err(|e| Error::usage(e.to_string()).at(format_args!("array {key:?}")))?;
-        zip.write_all(&bytes)
-            .map_err(|e| Error::unreadable(e.to_string()).at(format_args!("array {key:?}")))?;
+            .map_err(|e| place(Error::usage(e.to_string())))?;
+        array
+            .write(&mut zip)
+            .map_err(|e| place(Error::unreadable(e.to_string())))?;
     }
-    zip.finish()
-        .map(Cursor::into_inner)
-        .map_err(|e| Error::unreadable(e.to_string()))
+    zip.finish().map_err(|e| Error::unreadable(e.to_string()))
 }
 
 /// One array, as [`write_npz`] writes it.
@@ -268,27 +273,58 @@ fn npz_to_bytes(arrays: &[(String, Tensor)]) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`write_npz`].
 pub fn write_npy(path: &Path, array: &Tensor) -> Result<()> {
-    let bytes = npy_to_bytes(array).map_err(|e| e.in_file(path))?;
-    write_file(path, &bytes)
+    let array = Outgoing::new(array).map_err(|e| e.in_file(path))?;
+    write_file_with(path, |file| {
+        let mut file = BufWriter::new(file);
+        let written = array.write(&mut file).and_then(|()| file.flush());
+        written.map_err(|e| Error::io(path, &e))
+    })
 }
 
-fn npy_to_bytes(array: &Tensor) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    if let Some(strings) = array.strings() {
+/// An array on its way into a file.
+struct Outgoing<'a> {
+    header: Vec<u8>,
+    array: &'a Tensor,
+    /// Bytes of each string.
+    width: usize,
+}
+
+impl<'a> Outgoing<'a> {
+    fn new(array: &'a Tensor) -> Result<Self> {
         // numpy has no use for S0 and reads it as S1.
-        let width = strings.iter().map(Vec::len).max().unwrap_or(0).max(1);
-        out.extend(header::write(&format!("|S{width}"), array.shape()));
-        for string in strings {
-            out.extend_from_slice(string);
-            out.resize(out.len() + width - string.len(), 0);
-        }
-        return Ok(out);
+        let lengths = array.strings().unwrap_or_default().iter().map(Vec::len);
+        let width = lengths.max().unwrap_or(0).max(1);
+        let descr = match array.strings() {
+            Some(_) => format!("|S{width}"),
+            None => header::descr(array.dtype())
+                .ok_or_else(|| Error::unsupported(format!("{} has no numpy type", array.dtype())))?
+                .to_owned(),
+        };
+        Ok(Outgoing {
+            header: header::write(&descr, array.shape()),
+            array,
+            width,
+        })
     }
-    let descr = header::descr(array.dtype())
-        .ok_or_else(|| Error::unsupported(format!("{} has no numpy type", array.dtype())))?;
-    out.extend(header::write(descr, array.shape()));
-    out.extend_from_slice(array.bytes().unwrap_or_default());
-    Ok(out)
+
+    /// Bytes in the file.
+    fn len(&self) -> Option<usize> {
+        let values = match self.array.bytes() {
+            Some(bytes) => bytes.len(),
+            None => self.array.len().checked_mul(self.width)?,
+        };
+        values.checked_add(self.header.len())
+    }
+
+    fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        to.write_all(&self.header)?;
+        for string in self.array.strings().unwrap_or_default() {
+            to.write_all(string)?;
+            let padding = (self.width - string.len()) as u64;
+            io::copy(&mut io::repeat(0).take(padding), to)?;
+        }
+        to.write_all(self.array.bytes().unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

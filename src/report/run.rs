@@ -1,5 +1,6 @@
 //! What came out of a run.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -29,9 +30,15 @@ pub struct RunReport {
 struct Output {
     name: String,
     stored: Tensor,
-    /// Real numbers where the output is quantized, else the same.
-    real: Tensor,
+    /// The real numbers, where the output is quantized.
+    real: Option<Tensor>,
     top: Vec<Ranked>,
+}
+
+impl Output {
+    fn real(&self) -> &Tensor {
+        self.real.as_ref().unwrap_or(&self.stored)
+    }
 }
 
 #[derive(Serialize)]
@@ -64,11 +71,16 @@ impl RunReport {
                 let own = labels.filter(|l| l.len() == row);
                 let scores = real.dtype().is_float() && CLASSES.contains(&row);
                 let k = top.unwrap_or(if scores || own.is_some() { TOP } else { 0 });
+                let top = feed::top_k(&real, own, k);
+                let real = match real {
+                    Cow::Owned(real) => Some(real),
+                    Cow::Borrowed(_) => None,
+                };
                 Output {
-                    top: feed::top_k(&real, own, k),
                     name,
                     stored,
                     real,
+                    top,
                 }
             })
             .collect();
@@ -84,12 +96,11 @@ impl RunReport {
             .outputs
             .iter()
             .map(|o| {
-                let real = o.real.dtype() != o.stored.dtype();
                 let json = OutputJson {
                     dtype: o.stored.dtype().to_string(),
                     shape: o.stored.shape(),
                     values: nested(&o.stored),
-                    dequantized: real.then(|| nested(&o.real)),
+                    dequantized: o.real.as_ref().map(nested),
                     top: &o.top,
                 };
                 (o.name.clone(), json!(json))
@@ -112,7 +123,7 @@ impl RunReport {
                 style.heading(&output.name),
                 output.stored.dtype()
             );
-            let _ = writeln!(out, "  {}", values(&output.real));
+            let _ = writeln!(out, "  {}", values(output.real()));
             let mut table = Table::new(&[
                 ("", Align::Right),
                 ("", Align::Left),

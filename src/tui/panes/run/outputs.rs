@@ -68,7 +68,7 @@ impl Given {
         Given {
             title: title.trim_end().to_owned(),
             height: height(tensor),
-            real,
+            real: real.into_owned(),
             kind,
         }
     }
