@@ -1,8 +1,7 @@
 //! NodeDefs to a [`Graph`]: outputs from the operator's definition, inputs by name.
 
-use std::collections::{BTreeMap, HashMap};
-
-use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::attrs::{Names, attrs};
 use super::parsed::{FunctionDef, Nodes};
@@ -32,6 +31,7 @@ const FREE_OUTPUTS: usize = 20_000;
 const FREE_ELEMENTS: usize = 100_000;
 
 /// The outputs of one node: each argument of its definition with the types of its tensors.
+#[derive(PartialEq, Eq, Hash)]
 struct Outputs(Vec<(Name, Vec<(DType, bool)>)>);
 
 /// A function body before its references are resolved.
@@ -39,7 +39,7 @@ struct Body<'a> {
     graph: &'a Graph,
     nodes: &'a HashMap<Name, NodeId>,
     arguments: &'a HashMap<Name, ValueId>,
-    outputs: &'a [Outputs],
+    outputs: &'a [Rc<Outputs>],
 }
 
 impl Builder {
@@ -126,10 +126,12 @@ impl Builder {
         protos: &Nodes,
         arguments: &HashMap<Name, ValueId>,
         results: Vec<String>,
-    ) -> Result<(Graph, HashMap<Name, NodeId>, Vec<Outputs>)> {
+    ) -> Result<(Graph, HashMap<Name, NodeId>, Vec<Rc<Outputs>>)> {
         // Not reserved: nodes of two bytes each would ask for a hundred times their file.
         let mut by_name = HashMap::new();
         let mut all_outputs = Vec::new();
+        // Most nodes have what others have.
+        let mut shared: HashSet<Rc<Outputs>> = HashSet::new();
         let mut opaque: Option<HashMap<String, Outputs>> = None;
         for proto in protos.iter() {
             let proto = proto.map_err(|e| e.at(place(&graph)))?;
@@ -158,7 +160,12 @@ impl Builder {
                     Error::unreadable(format!("two nodes are named {name:?}")).at(place(&graph))
                 );
             }
-            all_outputs.push(outputs);
+            let known = shared.get(&outputs).cloned();
+            all_outputs.push(known.unwrap_or_else(|| {
+                let new = Rc::new(outputs);
+                shared.insert(new.clone());
+                new
+            }));
         }
         for index in 0..protos.len() {
             let body = Body {
@@ -167,13 +174,10 @@ impl Builder {
                 arguments,
                 outputs: &all_outputs,
             };
-            let inputs = protos.inputs(index);
-            let resolved = inputs
-                .and_then(|inputs| body.inputs(&inputs))
-                .map_err(|e| {
-                    let name = graph.nodes.get(index).map_or("", |n| &n.name);
-                    e.at(format_args!("node {name:?}")).at(place(&graph))
-                })?;
+            let resolved = body.inputs(protos, index).map_err(|e| {
+                let name = graph.nodes.get(index).map_or("", |n| &n.name);
+                e.at(format_args!("node {name:?}")).at(place(&graph))
+            })?;
             if let Some(node) = graph.nodes.get_mut(index) {
                 (node.inputs, node.control) = resolved;
             }
@@ -239,9 +243,10 @@ impl Builder {
             }
         };
         for at in 0..protos.len() {
-            for input in protos.inputs(at)? {
+            protos.inputs(at, &mut |input| {
                 note(text(&input)?);
-            }
+                Ok(())
+            })?;
         }
         results.iter().for_each(|result| note(result));
         Ok(opaque)
@@ -378,18 +383,19 @@ impl<'a> Reference<'a> {
 
 impl Body<'_> {
     #[allow(clippy::type_complexity)]
-    fn inputs(&self, references: &[Bytes]) -> Result<(Vec<Option<ValueId>>, Vec<NodeId>)> {
+    fn inputs(&self, protos: &Nodes, at: usize) -> Result<(Vec<Option<ValueId>>, Vec<NodeId>)> {
         let mut inputs = Vec::new();
         let mut control = Vec::new();
-        for reference in references {
-            let reference = text(reference)?;
+        protos.inputs(at, &mut |reference| {
+            let reference = text(&reference)?;
             match reference.strip_prefix('^') {
                 // An argument is always there before the body runs.
                 Some(name) if self.arguments.contains_key(name) => {}
                 Some(name) => control.push(self.node(name)?),
                 None => inputs.push(Some(self.value(reference)?)),
             }
-        }
+            Ok(())
+        })?;
         Ok((inputs, control))
     }
 

@@ -43,6 +43,7 @@ pub(super) mod field {
     pub const FUNCTION: u32 = 1;
     pub const NODE_DEF: u32 = 3;
     pub const INPUT: u32 = 3;
+    pub const ATTR: u32 = 5;
 }
 
 impl Nodes {
@@ -50,25 +51,24 @@ impl Nodes {
         self.0.len()
     }
 
-    /// Every node in its order.
+    /// Every node in its order, without what it takes.
     pub fn iter(&self) -> impl Iterator<Item = Result<pb::NodeDef>> {
         self.0.iter().enumerate().map(|(at, bytes)| {
-            pb::decode(bytes.clone(), "NodeDef").map_err(|e| e.at(format_args!("node {at}")))
+            node_def(bytes.clone()).map_err(|e| {
+                let fault = pb::fault::<pb::NodeDef>(bytes).unwrap_or(e);
+                let place = format_args!("node {at}");
+                fault.at("NodeDef").at(place).hint(pb::DAMAGED)
+            })
         })
     }
 
-    /// The references that node `at` takes.
-    pub fn inputs(&self, at: usize) -> Result<Vec<Bytes>> {
-        let mut inputs = Vec::new();
+    /// Calls `each` with every reference that node `at` takes.
+    pub fn inputs(&self, at: usize, each: &mut dyn FnMut(Bytes) -> Result<()>) -> Result<()> {
         let bytes = self.0.get(at).cloned().unwrap_or_default();
-        fields(bytes, &mut |number, wire, rest| {
-            if number == field::INPUT {
-                inputs.push(taken(wire, rest)?);
-                return Ok(());
-            }
-            skip(number, wire, rest)
-        })?;
-        Ok(inputs)
+        fields(bytes, &mut |number, wire, rest| match number {
+            field::INPUT => each(taken(wire, rest)?),
+            _ => skip(number, wire, rest),
+        })
     }
 }
 
@@ -76,6 +76,11 @@ impl Nodes {
 const MOST_META_GRAPHS: usize = 1000;
 /// An asset is a file; as many as are looked for in a folder.
 const MOST_ASSETS: usize = 10_000;
+
+/// Signatures are written by hand.
+const MOST_SIGNATURES: usize = 20_000;
+/// An operator has some dozens of attributes.
+const MOST_ATTRIBUTES: usize = 20_000;
 
 /// The SavedModel with the GraphDef of each of its MetaGraphs beside it.
 pub fn saved_model(bytes: Bytes) -> Result<(pb::SavedModel, Vec<GraphDef>)> {
@@ -101,7 +106,7 @@ pub fn saved_model(bytes: Bytes) -> Result<(pb::SavedModel, Vec<GraphDef>)> {
 fn meta_graph(bytes: Bytes) -> Result<(pb::MetaGraphDef, GraphDef)> {
     let mut meta = pb::MetaGraphDef::default();
     let mut graph = GraphDef::default();
-    let mut assets = 0;
+    let (mut assets, mut signatures) = (0, 0);
     fields(bytes, &mut |number, wire, rest| {
         if number == field::OBJECTS {
             plausible_objects(rest.clone(), wire)?;
@@ -109,6 +114,10 @@ fn meta_graph(bytes: Bytes) -> Result<(pb::MetaGraphDef, GraphDef)> {
         assets += usize::from(number == field::ASSET);
         if assets > MOST_ASSETS {
             return Err(damaged(format_args!("over {MOST_ASSETS} assets")));
+        }
+        signatures += usize::from(number == field::SIGNATURES);
+        if signatures > MOST_SIGNATURES {
+            return Err(damaged(format_args!("over {MOST_SIGNATURES} signatures")));
         }
         if number != field::GRAPH_DEF {
             return merge(&mut meta, number, wire, rest);
@@ -144,6 +153,23 @@ fn node(wire: WireType, rest: &mut Bytes) -> Result<Bytes> {
         true => Err(Error::unreadable("a node without a name")),
         false => Ok(bytes),
     }
+}
+
+/// All of a node but its inputs, which can be most of it and are wanted one after another.
+fn node_def(bytes: Bytes) -> Result<pb::NodeDef> {
+    let mut node = pb::NodeDef::default();
+    let mut attributes = 0;
+    fields(bytes, &mut |number, wire, rest| {
+        attributes += usize::from(number == field::ATTR);
+        match number {
+            field::INPUT => skip(number, wire, rest),
+            _ if attributes > MOST_ATTRIBUTES => {
+                Err(damaged(format_args!("over {MOST_ATTRIBUTES} attributes")))
+            }
+            _ => merge(&mut node, number, wire, rest),
+        }
+    })?;
+    Ok(node)
 }
 
 /// A function with a name; one without can't be called, and a file may hold millions in a few bytes each.
