@@ -384,12 +384,15 @@ fn claims_of_huge_things_are_not_believed() {
         said(folder.path());
     }
     // A result whose size an argument says.
-    let mut sizes = constant("sizes", &[1]);
-    sizes.0.clear();
+    said(filled([0xff, 0xff, 0x3f, 0xff, 0xff, 0x3f]).path());
+}
+
+/// A model whose result has two sizes of three bytes each, little end and seven bits of them first.
+fn filled(sizes: [u8; 6]) -> TempDir {
     let dims = message()
         .number(1, 3)
         .message(2, &message().message(2, &message().number(1, 2)))
-        .bytes(7, [0xff, 0xff, 0x3f, 0xff, 0xff, 0x3f]);
+        .bytes(7, sizes);
     let sizes = node("sizes", "Const", &[], &[])
         .entry(5, "dtype", &message().number(6, 3))
         .entry(5, "value", &message().message(8, &dims));
@@ -398,8 +401,14 @@ fn claims_of_huge_things_are_not_believed() {
         sizes,
         node("y", "Fill", &["sizes", "x"], &["T"]),
     ];
-    let folder = model_of(&saved_model(&graph, &[], message()));
-    said(folder.path());
+    model_of(&saved_model(&graph, &[], message()))
+}
+
+#[test]
+fn a_result_that_fits_once_and_not_twice_is_an_error() {
+    // 16384 by 5000 floats.
+    let said = said(filled([0x80, 0x80, 0x01, 0x88, 0xa7, 0x00]).path());
+    assert!(said.contains("no memory for"), "{said}");
 }
 
 /// Opens a graph and says how many bytes that held at most, beside what the file justifies.
@@ -443,11 +452,33 @@ fn nothing_said_a_million_times_is_not_believed() {
                 .0,
         ),
         ("numbers of a list", list(3, 3_000_000)),
+        (
+            "signatures",
+            message()
+                .message(2, &Message([0x2a, 0].repeat(2_000_000)))
+                .0,
+        ),
+        ("attributes", {
+            let mut node = node("x", "NoOp", &[], &[]);
+            node.0.extend([0x2a, 0].repeat(2_000_000));
+            saved_model(&[node], &[], message())
+        }),
     ];
     for (what, graph) in cases {
         let refused = opened_within_bounds(&graph, what).unwrap_err();
         assert!(refused.contains("saved_model.pb"), "{refused}");
     }
+}
+
+#[test]
+fn what_a_node_takes_is_not_held_over_and_over() {
+    let sum = node("y", "AddN", &vec!["x"; 1_000_000], &["T"]);
+    let graph = saved_model(&[placeholder("x"), sum], &[], message());
+    let model = opened_within_bounds(&graph, "inputs").unwrap();
+    assert_eq!(
+        model.meta_graphs[0].graphs[0].nodes[1].inputs.len(),
+        1_000_000
+    );
 }
 
 #[test]
