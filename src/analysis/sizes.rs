@@ -134,7 +134,7 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
                     bookkeeping: of_saver.contains(&place),
                     place,
                     shared,
-                    quantization: value.quantization.as_ref().and_then(quantization_text),
+                    quantization: value.quantization.as_deref().and_then(quantization_text),
                     sparse: value.sparsity().is_some(),
                 });
             }

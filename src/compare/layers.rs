@@ -203,7 +203,7 @@ fn kept(side: &mut Side, flow: &Flow<'_>, inputs: &[(String, Tensor)]) -> Result
     Ok(values
         .into_iter()
         .filter_map(|value| {
-            let quantization = graph.value(value.id).quantization.as_ref();
+            let quantization = graph.value(value.id).quantization.as_deref();
             let kept = Kept {
                 id: value.id,
                 node: flow.producer(value.id)?,

@@ -118,7 +118,8 @@ pub struct Value {
     pub producer: Option<(NodeId, u32)>,
     /// Constant values: a .tflite constant, or the output of a `Const` node.
     pub data: Option<TensorData>,
-    pub quantization: Option<Quantization>,
+    /// Boxed: most values of most models have none, and it is large.
+    pub quantization: Option<Box<Quantization>>,
     /// TFLite state kept between invocations.
     pub is_variable: bool,
     /// TFLite buffer index, 0 without one; tensors may share a buffer.
@@ -564,7 +565,7 @@ mod tests {
         let (_, scales) = (graph.add_value(scalar()), graph.add_value(scalar()));
         let last = graph.outputs[0].unwrap();
         graph.nodes[1].inputs.clear();
-        graph.value_mut(last).quantization = Some(Quantization {
+        graph.value_mut(last).quantization = Some(Box::new(Quantization {
             details: QuantizationDetails::Blockwise {
                 scales: Some(scales),
                 zero_points: None,
@@ -572,7 +573,7 @@ mod tests {
                 block_shape: Vec::new(),
             },
             ..Quantization::default()
-        });
+        }));
         graph.remove_dead(|_| false);
         assert_eq!(graph.values.len(), 2);
         let last = graph.value(graph.outputs[0].unwrap());

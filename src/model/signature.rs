@@ -70,7 +70,7 @@ impl Port {
         Port {
             tensor: Some(value.name.clone()),
             value: Some(id),
-            quantization: value.quantization.clone(),
+            quantization: value.quantization.as_deref().cloned(),
             ..Port::new(name, value.dtype, value.shape.clone())
         }
     }
@@ -89,7 +89,7 @@ impl Port {
             self.tensor = Some(value.name.clone());
             self.dtype = value.dtype;
             self.shape = value.shape.clone();
-            self.quantization = value.quantization.clone();
+            self.quantization = value.quantization.as_deref().cloned();
         }
     }
 }

@@ -122,11 +122,11 @@ impl<'g> Context<'g> {
 
     pub fn quantization(&self, input: usize) -> Option<&'g Quantization> {
         let id = self.node.input(input)?;
-        active(self.graph.value(id).quantization.as_ref())
+        active(self.graph.value(id).quantization.as_deref())
     }
 
     pub fn out_quantization(&self, output: usize) -> Option<&'g Quantization> {
-        active(self.declared(output)?.quantization.as_ref())
+        active(self.declared(output)?.quantization.as_deref())
     }
 
     /// Scale and zero point of an input that has one of each; fails on scales that are not positive and finite.

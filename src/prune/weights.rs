@@ -207,7 +207,7 @@ mod tests {
     fn open(tensor: &Tensor, quantization: Option<Quantization>) -> Result<Weights, Reason> {
         let mut graph = Graph::new("g", GraphKind::Subgraph, Dialect::Tflite);
         let mut value = Value::constant("w", tensor);
-        value.quantization = quantization;
+        value.quantization = quantization.map(Box::new);
         let id = graph.add_value(value);
         Weights::open(&graph, id).unwrap()
     }

@@ -117,7 +117,7 @@ impl Rewrite<'_> {
         let params = self.params(value)?;
         let mut twin = self.graph.value(value).clone();
         twin.dtype = ranges::dtype(self.width);
-        twin.quantization = Some(params.quantization());
+        twin.quantization = Some(params.quantization().into());
         twin.producer = None;
         let border = Some(value);
         if self.graph.inputs.contains(&border) || self.graph.outputs.contains(&border) {
@@ -140,7 +140,7 @@ impl Rewrite<'_> {
             return Ok(known);
         }
         let mut copy = self.graph.value(twin).clone();
-        copy.quantization = Some(wanted.quantization());
+        copy.quantization = Some(wanted.quantization().into());
         copy.producer = None;
         let copy = self.graph.add_value(copy);
         self.insert("QUANTIZE", twin, copy);
@@ -190,7 +190,7 @@ impl Rewrite<'_> {
         let mut value = self.graph.value(like).clone();
         value.dtype = tensor.dtype();
         value.data = Some(TensorData::of(tensor));
-        value.quantization = Some(quantization);
+        value.quantization = Some(quantization.into());
         self.graph.add_value(value)
     }
 
@@ -204,7 +204,7 @@ impl Rewrite<'_> {
             .graph
             .value(data)
             .quantization
-            .as_ref()
+            .as_deref()
             .and_then(Quantization::single)
             .ok_or_else(unusable)?
             .0;

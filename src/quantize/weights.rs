@@ -149,7 +149,7 @@ impl Rewrite<'_> {
             let mut value = self.graph.value(old).clone();
             value.dtype = values.dtype();
             value.data = Some(TensorData::of(&values));
-            value.quantization = Some(quantization);
+            value.quantization = Some(quantization.into());
             self.graph.add_value(value)
         });
         self.packed.insert((old, axis, form), new);
@@ -242,7 +242,7 @@ impl Rewrite<'_> {
     ) -> ValueId {
         let mut made = self.graph.value(key.0).clone();
         let mut stored = Value::constant(made.name.clone(), small);
-        stored.quantization = quantization;
+        stored.quantization = quantization.map(Box::new);
         made.data = None;
         let stored = self.graph.add_value(stored);
         let made = self.graph.add_value(made);

@@ -375,7 +375,7 @@ fn end(value: &Value) -> Json {
         "name": &*value.name, "dtype": value.dtype.to_string(),
         "shape": shape(&value.stored_shape), "shape_signature": shape(&value.shape),
     }));
-    if let Some(q) = value.quantization.as_ref().and_then(quantization) {
+    if let Some(q) = value.quantization.as_deref().and_then(quantization) {
         json.insert("quantization".into(), q);
     }
     Json::Object(json)

@@ -45,7 +45,7 @@ fn tensor(value: &Value) -> Json {
     let bytes = value.data.as_ref().map(|data| data.stored_bytes());
     add(&mut map, "bytes", bytes);
     add(&mut map, "is_variable", value.is_variable.then_some(true));
-    let scheme = value.quantization.as_ref().map(quantization);
+    let scheme = value.quantization.as_deref().map(quantization);
     add(&mut map, "quantization", scheme);
     add(&mut map, "sparsity", value.sparsity().map(sparsity));
     let variants = value.variant_tensors.iter();

@@ -88,13 +88,13 @@ fn int8_layers_are_equal() {
     for (op, filter, channels) in CONVOLUTIONS {
         let mut net = Net::new(Dialect::Tflite);
         let scaled = |net: &mut Net, id, scale, zero| {
-            net.0.value_mut(id).quantization = Some(Quantization::per_tensor(scale, zero));
+            net.0.value_mut(id).quantization = Some(Quantization::per_tensor(scale, zero).into());
         };
         let x = net.input("x", DType::Int8, &[2, 9, 11, 16]);
         scaled(&mut net, x, 0.05, -7);
         let w = net.constant(&bytes(&filter));
         let scales = (1..=channels).map(|c| 1e-4 * c as f32).collect();
-        net.0.value_mut(w).quantization = Some(Quantization::per_channel(scales, 0));
+        net.0.value_mut(w).quantization = Some(Quantization::per_channel(scales, 0).into());
         let bias: Vec<i32> = (0..channels as i32).map(|c| c * 300 - 4000).collect();
         let b = net.constant(&Tensor::from_values(&[channels], &bias));
         let hidden = net.op(op, &[x, w, b], DType::Int8, windows(1, 1));

@@ -299,12 +299,12 @@ fn shapes_that_depend_on_values_are_found_in_the_run() {
 fn an_int8_layer_equals_the_definition() {
     let mut net = Net::new(Dialect::Tflite);
     let x = net.input("x", DType::Int8, &[1, 2]);
-    net.0.value_mut(x).quantization = Some(Quantization::per_tensor(0.5, 1));
+    net.0.value_mut(x).quantization = Some(Quantization::per_tensor(0.5, 1).into());
     let w = net.constant(&Tensor::from_values(&[2, 2], &[2i8, 0, -1, 3]));
-    net.0.value_mut(w).quantization = Some(Quantization::per_channel(vec![0.25, 0.5], 0));
+    net.0.value_mut(w).quantization = Some(Quantization::per_channel(vec![0.25, 0.5], 0).into());
     let b = net.constant(&Tensor::from_values(&[2], &[4i32, 0]));
     let out = net.op("FULLY_CONNECTED", &[x, w, b], DType::Int8, Attrs::new());
-    net.0.value_mut(out).quantization = Some(Quantization::per_tensor(0.25, -3));
+    net.0.value_mut(out).quantization = Some(Quantization::per_tensor(0.25, -3).into());
     let model = net.finish(&[out]);
     // (5-1)·2+4 = 12 → 12·0.125/0.25 - 3 = 3; -(5-1)+3·(3-1) = 2 → 2·0.25/0.25 - 3 = -1
     let out = one(&model, &[Tensor::from_values(&[1, 2], &[5i8, 3])]).unwrap();
@@ -315,11 +315,11 @@ fn an_int8_layer_equals_the_definition() {
 fn a_scale_of_zero_is_an_error() {
     let mut net = Net::new(Dialect::Tflite);
     let x = net.input("x", DType::Int8, &[1, 2]);
-    net.0.value_mut(x).quantization = Some(Quantization::per_tensor(0.0, 1));
+    net.0.value_mut(x).quantization = Some(Quantization::per_tensor(0.0, 1).into());
     let w = net.constant(&Tensor::from_values(&[1, 2], &[2i8, 0]));
-    net.0.value_mut(w).quantization = Some(Quantization::per_tensor(0.5, 0));
+    net.0.value_mut(w).quantization = Some(Quantization::per_tensor(0.5, 0).into());
     let out = net.op("FULLY_CONNECTED", &[x, w], DType::Int8, Attrs::new());
-    net.0.value_mut(out).quantization = Some(Quantization::per_tensor(0.25, -3));
+    net.0.value_mut(out).quantization = Some(Quantization::per_tensor(0.25, -3).into());
     assert!(open(&net.finish(&[out])).is_err());
 }
 

@@ -482,6 +482,16 @@ fn what_a_node_takes_is_not_held_over_and_over() {
 }
 
 #[test]
+fn many_small_nodes_take_no_more_memory_than_their_file_justifies() {
+    let nodes: Vec<Message> = (0..100_000)
+        .map(|i| node(&format!("node_{i:06}"), "Placeholder", &[], &[]))
+        .collect();
+    let graph = saved_model(&nodes, &[], message());
+    let model = opened_within_bounds(&graph, "small nodes").unwrap();
+    assert_eq!(model.meta_graphs[0].graphs[0].nodes.len(), nodes.len());
+}
+
+#[test]
 fn many_nodes_of_nothing_take_no_more_memory_than_their_file_justifies() {
     // Two bytes each: an empty NodeDef of the graph, an empty FunctionDef of its library.
     let nothings = [0x0a, 0].repeat(500_000);

@@ -141,8 +141,8 @@ mod tests {
         );
         let y = add(&mut main, "y", "CONV_2D", &[x, w], &[1, 4, 4, 2]);
         main.outputs = vec![Some(y)];
-        main.value_mut(w).quantization = Some(filter);
-        main.value_mut(x).quantization = Some(input);
+        main.value_mut(w).quantization = Some(filter.into());
+        main.value_mut(x).quantization = Some(input.into());
         let model = model(vec![main], &[x], &[y]);
         findings(&model).into_iter().map(|f| f.text).collect()
     }

@@ -106,7 +106,7 @@ impl Found {
     fn tensor(&mut self, model: &Model, row: &TensorRow, uses: &[Use], tensor: &Tensor) {
         let spot = || Spot::stored(&row.name, &row.place);
         let kernel = uses.iter().find_map(|u| channels(u, tensor.shape()));
-        let quantization = value(model, &row.place).and_then(|v| v.quantization.as_ref());
+        let quantization = value(model, &row.place).and_then(|v| v.quantization.as_deref());
         let look = look(tensor, kernel, &zero_points(quantization));
         let large = row.bytes > SMALL;
         if look.nan + look.infinite > 0 {
@@ -537,7 +537,7 @@ mod tests {
             "w",
             &Tensor::from_values(&[10, 1, 1, 10], &values),
         );
-        main.value_mut(w).quantization = Some(Quantization::per_tensor(0.1, 3));
+        main.value_mut(w).quantization = Some(Quantization::per_tensor(0.1, 3).into());
         let y = add(&mut main, "y", "CONV_2D", &[x, w], &[1, 4, 4, 10]);
         main.outputs = vec![Some(y)];
         assert_eq!(
@@ -607,7 +607,8 @@ mod tests {
             let mut main = subgraph("main");
             let x = argument(&mut main, "x", DType::Int8, &[1, 32]);
             let w = constant(&mut main, "w", &Tensor::from_values(&[16, 32], values));
-            main.value_mut(w).quantization = Some(Quantization::per_channel(vec![0.1; 16], 0));
+            main.value_mut(w).quantization =
+                Some(Quantization::per_channel(vec![0.1; 16], 0).into());
             let y = add(&mut main, "y", "FULLY_CONNECTED", &[x, w], &[1, 16]);
             main.outputs = vec![Some(y)];
             texts(&model(vec![main], &[x], &[y]))

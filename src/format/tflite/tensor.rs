@@ -41,7 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_>, table: Table<'_>, tensors: usize) ->
     value.buffer = table.scalar(slots::Tensor::VT_BUFFER, 0)?;
     value.quantization = table
         .table(slots::Tensor::VT_QUANTIZATION)?
-        .map(|table| read_quantization(table, tensors))
+        .map(|table| read_quantization(table, tensors).map(Box::new))
         .transpose()
         .map_err(|e| e.at("quantization"))?;
     let sparsity = table

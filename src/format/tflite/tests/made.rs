@@ -46,17 +46,17 @@ pub(super) fn model() -> Model {
 fn graph() -> Graph {
     let mut graph = Graph::new("main", GraphKind::Subgraph, Dialect::Tflite);
     let mut x = Value::new("x", DType::Int8, Shape(Some(vec![-1, 4])));
-    x.quantization = Some(Quantization::per_tensor(0.5, -3));
+    x.quantization = Some(Quantization::per_tensor(0.5, -3).into());
     let x = graph.add_value(x);
     let weights = Tensor::typed(DType::Int4, &[2, 4], &[1i8, -2, 3, 7, -8, 0, 5, -1]);
     let mut weights = Value::constant("weights", &weights);
-    weights.quantization = Some(Quantization::per_channel(vec![0.25, 0.125], 0));
+    weights.quantization = Some(Quantization::per_channel(vec![0.25, 0.125], 0).into());
     let weights = graph.add_value(weights);
     let bias = Tensor::from_values(&[2], &[5i32, -6]);
     let bias_id = graph.add_value(Value::constant("bias", &bias));
     let again = graph.add_value(Value::constant("bias_again", &bias));
     let mut y = Value::new("y", DType::Int8, Shape(Some(vec![-1, 2])));
-    y.quantization = Some(Quantization::per_tensor(0.75, 0));
+    y.quantization = Some(Quantization::per_tensor(0.75, 0).into());
     let y = graph.add_value(y);
     let z = graph.add_value(Value::new("z", DType::Float32, Shape::UNKNOWN));
     let names = Tensor::from_strings(&[2], vec![b"ab".to_vec(), Vec::new()]);
@@ -65,7 +65,7 @@ fn graph() -> Graph {
     let scales = Tensor::from_values(&[1], &[half::f16::from_f32(0.5)]);
     let scales = graph.add_value(Value::constant("scales", &scales));
     let mut blocks = Value::constant("blocks", &Tensor::from_values(&[4], &[1i8, 2, 3, 4]));
-    blocks.quantization = Some(Quantization {
+    blocks.quantization = Some(Box::new(Quantization {
         details: QuantizationDetails::Blockwise {
             scales: Some(scales),
             zero_points: None,
@@ -73,7 +73,7 @@ fn graph() -> Graph {
             block_shape: Vec::new(),
         },
         ..Quantization::default()
-    });
+    }));
     let blocks = graph.add_value(blocks);
     let empty = graph.add_value(Value::constant(
         "empty",

@@ -199,7 +199,8 @@ mod tests {
             .set("asymmetric_quantize_inputs", Attr::Bool(true));
         assert_eq!(lowest(&graph, &node), 9);
         let weights = node.input(1).unwrap();
-        graph.value_mut(weights).quantization = Some(Quantization::per_channel(vec![0.1; 4], 0));
+        graph.value_mut(weights).quantization =
+            Some(Quantization::per_channel(vec![0.1; 4], 0).into());
         assert_eq!(lowest(&graph, &node), 12);
     }
 

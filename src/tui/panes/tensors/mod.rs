@@ -638,7 +638,7 @@ fn constant<'m>(model: &'m Model, place: &Place) -> Option<(&'m Value, &'m [Valu
 }
 
 fn quantization<'m>(model: &'m Model, place: &Place) -> Option<&'m Quantization> {
-    constant(model, place)?.0.quantization.as_ref()
+    constant(model, place)?.0.quantization.as_deref()
 }
 
 /// The stored number that stands for zero.
