@@ -115,45 +115,63 @@ impl<const N: usize> Walk<N> {
         self.rank += 1;
     }
 
-    /// Calls `f` for every innermost run, in row-major order; `start` are the operands' first elements.
-    /// Does nothing when an axis has size 0.
-    pub fn for_each(&self, start: [usize; N], mut f: impl FnMut(Run<N>)) {
-        if self.sizes[..self.rank].contains(&0) {
-            return;
+    /// Every innermost run, in row-major order; `start` are the operands' first elements.
+    /// None when an axis has size 0. An iterator rather than a closure: kernels are made for many
+    /// types, and this nest is the same for all of them.
+    pub fn runs(&self, start: [usize; N]) -> Runs<'_, N> {
+        let (len, step) = match self.rank.checked_sub(1) {
+            None => (1, [1; N]),
+            Some(inner) => (self.sizes[inner], self.strides.map(|s| s[inner])),
+        };
+        Runs {
+            walk: self,
+            index: [0; MAX_RANK],
+            next: (!self.sizes[..self.rank].contains(&0)).then_some(Run {
+                len,
+                at: start,
+                step,
+            }),
         }
-        let inner = self.rank.saturating_sub(1);
-        let len = if self.rank == 0 { 1 } else { self.sizes[inner] };
-        let step = std::array::from_fn(|i| {
-            if self.rank == 0 {
-                1
-            } else {
-                self.strides[i][inner]
+    }
+}
+
+/// The runs of a [`Walk`].
+#[derive(Debug, Clone)]
+pub struct Runs<'w, const N: usize> {
+    walk: &'w Walk<N>,
+    index: [usize; MAX_RANK],
+    next: Option<Run<N>>,
+}
+
+impl<const N: usize> Runs<'_, N> {
+    /// Where the operands are after `at`; `None` after the last run.
+    fn step(&mut self, mut at: [usize; N]) -> Option<[usize; N]> {
+        let walk = self.walk;
+        for axis in (0..walk.rank.saturating_sub(1)).rev() {
+            self.index[axis] += 1;
+            if self.index[axis] < walk.sizes[axis] {
+                for (at, strides) in at.iter_mut().zip(&walk.strides) {
+                    *at = at.wrapping_add_signed(strides[axis]);
+                }
+                return Some(at);
             }
-        });
-        let mut index = [0usize; MAX_RANK];
-        let mut at = start;
-        loop {
-            f(Run { len, at, step });
-            let mut axis = inner;
-            loop {
-                if axis == 0 {
-                    return;
-                }
-                axis -= 1;
-                index[axis] += 1;
-                if index[axis] < self.sizes[axis] {
-                    for (at, strides) in at.iter_mut().zip(&self.strides) {
-                        *at = at.wrapping_add_signed(strides[axis]);
-                    }
-                    break;
-                }
-                let back = index[axis] as isize - 1;
-                for (at, strides) in at.iter_mut().zip(&self.strides) {
-                    *at = at.wrapping_add_signed(-strides[axis] * back);
-                }
-                index[axis] = 0;
+            let back = self.index[axis] as isize - 1;
+            for (at, strides) in at.iter_mut().zip(&walk.strides) {
+                *at = at.wrapping_add_signed(-strides[axis] * back);
             }
+            self.index[axis] = 0;
         }
+        None
+    }
+}
+
+impl<const N: usize> Iterator for Runs<'_, N> {
+    type Item = Run<N>;
+
+    fn next(&mut self) -> Option<Run<N>> {
+        let run = self.next?;
+        self.next = self.step(run.at).map(|at| Run { at, ..run });
+        Some(run)
     }
 }
 
@@ -166,8 +184,10 @@ mod tests {
         let shape = [2, 3, 4];
         let walk = Walk::new(&shape, [row_major(&shape), broadcast_strides(&[4], &shape)]);
         assert_eq!(walk.rank, 2);
-        let mut seen = Vec::new();
-        walk.for_each([0, 0], |run| seen.push((run.at, run.len, run.step)));
+        let seen: Vec<_> = walk
+            .runs([0, 0])
+            .map(|run| (run.at, run.len, run.step))
+            .collect();
         assert_eq!(seen.len(), 6);
         assert_eq!(seen[5], ([20, 0], 4, [1, 1]));
     }

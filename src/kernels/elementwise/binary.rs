@@ -49,13 +49,13 @@ pub fn binary<T: Number>(
     use BinaryOp::*;
     check_values(op, rules, b.0)?;
     let nan_wins = rules == Rules::TensorFlow;
+    // Nothing here is worth vectors: one loop for all of them.
+    let mut called = |f: fn(T, T) -> T| zip(a, b, (&mut *out.0, out.1), f);
     match op {
         Add => zip(a, b, out, T::add),
         Sub => zip(a, b, out, T::sub),
         Mul => zip(a, b, out, T::mul),
         Div => zip(a, b, out, T::div),
-        DivNoNan => zip(a, b, out, |x, y| unless_zero(y, T::ZERO, || x.div(y))),
-        MulNoNan => zip(a, b, out, |x, y| unless_zero(y, T::ZERO, || x.mul(y))),
         Maximum => zip(a, b, out, |x, y| {
             if x > y || (nan_wins && x.is_nan()) {
                 x
@@ -74,18 +74,18 @@ pub fn binary<T: Number>(
             let d = x.sub(y);
             d.mul(d)
         }),
-        Pow => zip(a, b, out, T::pow),
-        FloorDiv => zip(a, b, out, T::floor_div),
-        FloorMod => zip(a, b, out, T::floor_mod),
-        TruncateMod => zip(a, b, out, T::truncate_mod),
-        Atan2 => zip(a, b, out, T::atan2),
-        Xlogy => zip(a, b, out, |x, y| {
-            unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln()))
-        }),
-        Xdivy => zip(a, b, out, |x, y| unless_zero(x, x, || x.div(y))),
-        Xlog1py => zip(a, b, out, |x, y| {
-            unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln_1p()))
-        }),
+        DivNoNan => called(|x, y| unless_zero(y, T::ZERO, || x.div(y))),
+        MulNoNan => called(|x, y| unless_zero(y, T::ZERO, || x.mul(y))),
+        Pow => called(T::pow),
+        FloorDiv => called(T::floor_div),
+        FloorMod => called(T::floor_mod),
+        TruncateMod => called(T::truncate_mod),
+        Atan2 => called(T::atan2),
+        Xlogy => called(|x, y| unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln()))),
+        Xdivy => called(|x, y| unless_zero(x, x, || x.div(y))),
+        Xlog1py => {
+            called(|x, y| unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln_1p())))
+        }
     }
     Ok(())
 }

@@ -26,8 +26,8 @@ pub fn compare<T: Copy + PartialOrd>(
         Comparison::NotEqual => zip(a, b, out, |x, y| u8::from(x != y)),
         Comparison::Less => zip(a, b, out, |x, y| u8::from(x < y)),
         Comparison::LessEqual => zip(a, b, out, |x, y| u8::from(x <= y)),
-        Comparison::Greater => zip(a, b, out, |x, y| u8::from(x > y)),
-        Comparison::GreaterEqual => zip(a, b, out, |x, y| u8::from(x >= y)),
+        Comparison::Greater => compare(Comparison::Less, b, a, out),
+        Comparison::GreaterEqual => compare(Comparison::LessEqual, b, a, out),
     }
 }
 

@@ -31,33 +31,24 @@ pub fn zip<A: Copy, B: Copy, O>(
         row_major(out_shape),
     ];
     assert_eq!(out.len(), out_shape.iter().product::<usize>());
-    Walk::new(out_shape, strides).for_each([0; 3], |run| {
+    // A row of the output reads a whole row of a side, or one element of it again and again.
+    for run in Walk::new(out_shape, strides).runs([0; 3]) {
         let out = &mut out[run.at[2]..run.at[2] + run.len];
-        match (run.step[0], run.step[1]) {
-            (1, 1) => {
-                let (a, b) = (&a[run.at[0]..], &b[run.at[1]..]);
-                assert!(a.len() >= out.len() && b.len() >= out.len());
-                for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                    *o = f(a, b);
-                }
-            }
-            (1, 0) => {
-                let b = b[run.at[1]];
-                map(&a[run.at[0]..run.at[0] + run.len], out, |a| f(a, b));
-            }
-            (0, 1) => {
-                let a = a[run.at[0]];
-                map(&b[run.at[1]..run.at[1] + run.len], out, |b| f(a, b));
-            }
-            (da, db) => {
-                for (i, o) in out.iter_mut().enumerate() {
-                    let a = a[run.at[0].wrapping_add_signed(da * i as isize)];
-                    let b = b[run.at[1].wrapping_add_signed(db * i as isize)];
+        let (a, b) = (&a[run.at[0]..], &b[run.at[1]..]);
+        assert!(
+            run.step[..2] != [0, 0],
+            "the output is wider than both sides"
+        );
+        match run.step {
+            [0, ..] => map(&b[..run.len], out, |b| f(a[0], b)),
+            [_, 0, _] => map(&a[..run.len], out, |a| f(a, b[0])),
+            _ => {
+                for ((o, &a), &b) in out.iter_mut().zip(&a[..run.len]).zip(&b[..run.len]) {
                     *o = f(a, b);
                 }
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]

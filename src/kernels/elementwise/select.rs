@@ -18,7 +18,7 @@ pub fn select(
         broadcast_strides(b_shape, out_shape),
         row_major(out_shape),
     ];
-    Walk::new(out_shape, strides).for_each([0; 4], |run| {
+    for run in Walk::new(out_shape, strides).runs([0; 4]) {
         let mut at = run.at;
         for _ in 0..run.len {
             let [c, x, y, o] = at;
@@ -32,7 +32,7 @@ pub fn select(
                 *at = at.wrapping_add_signed(step);
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]

@@ -192,8 +192,7 @@ impl PackedDepthwise {
         let out = &mut out[c..c + width];
         // SAFETY: each pointer is that of a slice of `width` values made just before.
         unsafe {
-            let mut sums: [V; NV] =
-                std::array::from_fn(|v| V::load(bias.as_ptr().add(v * V::LANES)));
+            let mut sums: [V; NV] = V::load_all(bias.as_ptr());
             for ky in cell.ky.clone() {
                 for kx in cell.kx.clone() {
                     let x = &input[tap_at(&self.p, cell.origin, ky, kx) + c..][..width];
@@ -219,12 +218,15 @@ impl PackedDepthwise {
             for kx in cell.kx.clone() {
                 let x = &input[tap_at(p, cell.origin, ky, kx)..][..p.in_c];
                 let w = &filter[(ky * p.k_w + kx) * p.out_c..][..p.out_c];
-                for ((sums, x), w) in out
-                    .chunks_exact_mut(multiplier)
-                    .zip(x)
-                    .zip(w.chunks_exact(multiplier))
-                {
-                    for (sum, w) in sums.iter_mut().zip(w) {
+                if multiplier == 1 {
+                    for ((sum, x), w) in out.iter_mut().zip(x).zip(w) {
+                        *sum += x * w;
+                    }
+                    continue;
+                }
+                for (i, x) in x.iter().enumerate() {
+                    let (from, to) = (i * multiplier, (i + 1) * multiplier);
+                    for (sum, w) in out[from..to].iter_mut().zip(&w[from..to]) {
                         *sum += x * w;
                     }
                 }

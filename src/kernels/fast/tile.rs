@@ -23,6 +23,24 @@ pub trait Vector: Copy {
     /// # Safety
     /// As [`Vector::splat`].
     unsafe fn clamp(self, lo: Self, hi: Self) -> Self;
+
+    /// `N` vectors that lie side by side. A loop, not `array::from_fn`: its closures are functions of their own,
+    /// without the instruction set of the caller.
+    /// # Safety
+    /// As [`Vector::splat`]; `N * LANES` values must be readable at `p`.
+    #[inline(always)]
+    unsafe fn load_all<const N: usize>(p: *const f32) -> [Self; N] {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let mut all = [Self::splat(0.0); N];
+            let mut v = 0;
+            while v < N {
+                all[v] = Self::load(p.add(v * Self::LANES));
+                v += 1;
+            }
+            all
+        }
+    }
 }
 
 /// Four lanes of plain Rust.
@@ -47,22 +65,32 @@ impl Vector for Plain {
     }
     #[inline(always)]
     unsafe fn fma(self, a: Self, b: Self) -> Self {
-        Plain(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+        let mut sum = self.0;
+        for (sum, (a, b)) in sum.iter_mut().zip(a.0.iter().zip(&b.0)) {
+            *sum += a * b;
+        }
+        Plain(sum)
     }
     #[inline(always)]
     unsafe fn add(self, o: Self) -> Self {
-        Plain(std::array::from_fn(|i| self.0[i] + o.0[i]))
+        let mut sum = self.0;
+        for (sum, o) in sum.iter_mut().zip(&o.0) {
+            *sum += o;
+        }
+        Plain(sum)
     }
     #[inline(always)]
     unsafe fn clamp(self, lo: Self, hi: Self) -> Self {
-        Plain(std::array::from_fn(|i| {
-            let v = if self.0[i] < lo.0[i] {
-                lo.0[i]
-            } else {
-                self.0[i]
-            };
-            if v > hi.0[i] { hi.0[i] } else { v }
-        }))
+        let mut out = self.0;
+        for (out, (&lo, &hi)) in out.iter_mut().zip(lo.0.iter().zip(&hi.0)) {
+            if *out < lo {
+                *out = lo;
+            }
+            if *out > hi {
+                *out = hi;
+            }
+        }
+        Plain(out)
     }
 }
 
@@ -176,18 +204,21 @@ pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize>(
         let width = NV * V::LANES;
         let zero = V::splat(0.0);
         let mut weights = job.panel;
-        let bias: [V; NV] = std::array::from_fn(|v| V::load(weights.add(v * V::LANES)));
+        let bias: [V; NV] = V::load_all(weights);
         weights = weights.add(width);
         let mut total = [bias; MR];
         let mut sums = [[zero; NV]; MR];
         let mut since = 0;
         for &tap in job.taps {
-            let rows: [*const f32; MR] = std::array::from_fn(|m| job.a.add(bases[m] + tap));
+            let mut rows = [job.a; MR];
+            for m in 0..MR {
+                rows[m] = job.a.add(bases[m] + tap);
+            }
             let mut from = 0;
             while from < job.run {
                 let to = job.run.min(from + BLOCK);
                 for k in from..to {
-                    let w: [V; NV] = std::array::from_fn(|v| V::load(weights.add(v * V::LANES)));
+                    let w: [V; NV] = V::load_all(weights);
                     weights = weights.add(width);
                     for m in 0..MR {
                         let a = V::splat(*rows[m].add(k));

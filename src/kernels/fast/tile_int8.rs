@@ -85,8 +85,10 @@ mod x86 {
             let mut acc = [[_mm512_setzero_si512(); 2]; MR];
             let mut weights = job.panel;
             for &tap in job.taps {
-                let rows: [*const u8; MR] =
-                    std::array::from_fn(|m| job.a.add(bases[row + m] + tap));
+                let mut rows = [job.a; MR];
+                for m in 0..MR {
+                    rows[m] = job.a.add(bases[row + m] + tap);
+                }
                 for k in 0..job.groups {
                     let w0 = _mm512_loadu_si512(weights.cast());
                     let w1 = _mm512_loadu_si512(weights.add(64).cast());
@@ -136,8 +138,10 @@ mod x86 {
             let mut acc = [[_mm256_setzero_si256(); 2]; MR];
             let mut weights = job.panel;
             for &tap in job.taps {
-                let rows: [*const u8; MR] =
-                    std::array::from_fn(|m| job.a.add(bases[row + m] + tap));
+                let mut rows = [job.a; MR];
+                for m in 0..MR {
+                    rows[m] = job.a.add(bases[row + m] + tap);
+                }
                 for k in 0..job.groups {
                     let w0 = _mm256_loadu_si256(weights.cast());
                     let w1 = _mm256_loadu_si256(weights.add(32).cast());

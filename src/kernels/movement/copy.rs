@@ -45,19 +45,19 @@ fn copy<const N: usize>(
 ) {
     let size = if N > 0 { N } else { size };
     let walk = Walk::new(sizes, [from.strides, to.strides]);
-    walk.for_each([from.start, to.start], |run| {
+    for run in walk.runs([from.start, to.start]) {
         let [mut s, mut d] = run.at;
         if run.step == [1, 1] || run.len == 1 {
             let bytes = run.len * size;
             dst[d * size..d * size + bytes].copy_from_slice(&src[s * size..s * size + bytes]);
-            return;
+            continue;
         }
         for _ in 0..run.len {
             dst[d * size..(d + 1) * size].copy_from_slice(&src[s * size..(s + 1) * size]);
             s = s.wrapping_add_signed(run.step[0]);
             d = d.wrapping_add_signed(run.step[1]);
         }
-    });
+    }
 }
 
 /// Output axis `i` is input axis `perm[i]`.

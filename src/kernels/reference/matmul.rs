@@ -36,7 +36,7 @@ impl MatMul {
             broadcast_strides(y_batch, out_batch),
             row_major(out_batch),
         ];
-        Walk::new(out_batch, strides).for_each([0; 3], |run| {
+        for run in Walk::new(out_batch, strides).runs([0; 3]) {
             let mut at = run.at;
             for _ in 0..run.len {
                 f(
@@ -48,7 +48,7 @@ impl MatMul {
                     *at = at.wrapping_add_signed(step);
                 }
             }
-        });
+        }
     }
 }
 

@@ -31,13 +31,13 @@ pub fn reduce<T: Copy, A: Copy, O>(
     let inner = Walk::new(&folded[..folded_rank], [folded_strides]);
     let outer = Walk::new(&kept[..kept_rank], [kept_strides]);
     let mut next = 0;
-    outer.for_each([0], |run| {
+    for run in outer.runs([0]) {
         let step = run.step[0] as usize;
         for start in (0..run.len).step_by(BLOCK) {
             let width = BLOCK.min(run.len - start);
             let mut sums = [init; BLOCK];
             let sums = &mut sums[..width];
-            inner.for_each([run.at[0] + start * step], |walk| {
+            for walk in inner.runs([run.at[0] + start * step]) {
                 let mut at = walk.at[0];
                 for _ in 0..walk.len {
                     for (i, sum) in sums.iter_mut().enumerate() {
@@ -45,13 +45,13 @@ pub fn reduce<T: Copy, A: Copy, O>(
                     }
                     at = at.wrapping_add_signed(walk.step[0]);
                 }
-            });
+            }
             for sum in sums {
                 output[next] = finish(*sum, count);
                 next += 1;
             }
         }
-    });
+    }
 }
 
 fn pick(
