@@ -22,8 +22,8 @@ pub use health::{At, Finding, Kind, Severity, Spot, health, weights_health};
 pub use locate::Locator;
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use sizes::{
-    ByteEntry, Group, Parameters, Place, TensorRow, by_dtype, by_operator, by_scope, parameters,
-    quantization_text, read, tensors, where_bytes,
+    ByteEntry, Group, Parameters, Place, TensorRow, Trained, by_dtype, by_operator, by_scope,
+    parameters, quantization_text, read, tensors, where_bytes,
 };
 pub use statistics::{Statistics, statistics};
 pub use unsafe_ops::LIST as UNSAFE_LIST;

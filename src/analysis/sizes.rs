@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use super::usage::uses;
 use crate::error::{Error, Result};
 use crate::model::{
-    DType, Format, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor, ValueId,
-    Variable, VariableId, VariableRole,
+    DType, Format, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor, Value,
+    ValueId, Variable, VariableId, VariableRole,
 };
 
 /// What bytes belong to.
@@ -336,12 +336,42 @@ pub fn by_operator(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
     })
 }
 
+/// What of a model's values [`parameters`] counts, for those who tell them apart by operator.
+#[derive(Debug, Clone, Copy)]
+pub struct Trained {
+    /// The weights are in a bundle: constants are sizes, axes, epsilons.
+    bundled: bool,
+}
+
+impl Trained {
+    pub fn of(model: &Model) -> Trained {
+        Trained {
+            bundled: model.variables.iter().any(is_weight),
+        }
+    }
+
+    pub fn variable(self, variable: &Variable) -> bool {
+        is_weight(variable)
+    }
+
+    pub fn constant(self, value: &Value) -> bool {
+        let quantization = value.quantization.as_deref();
+        !self.bundled
+            && (value.dtype.is_float() || quantization.and_then(quantization_text).is_some())
+    }
+}
+
+fn is_weight(variable: &Variable) -> bool {
+    variable.role == VariableRole::Weight
+}
+
 /// The numbers that training made: weights in the bundle that signatures use (all of them where none can be followed
 /// to its use); without a bundle the float and quantized constants.
 pub fn parameters(model: &Model) -> Parameters {
     let elements = |shape: &Shape| shape.elements().unwrap_or(0) as u64;
-    let is_weight = |v: &&Variable| v.role == VariableRole::Weight;
-    if model.variables.iter().any(|v| is_weight(&v)) {
+    let is_weight = |v: &&Variable| is_weight(v);
+    let trained = Trained::of(model);
+    if trained.bundled {
         let used = uses(model);
         let mut counted: Vec<&Variable> = model
             .variables
@@ -363,19 +393,31 @@ pub fn parameters(model: &Model) -> Parameters {
                 .then(|| trainable().map(|v| elements(&v.shape)).sum()),
         };
     }
-    let trained = |row: &&TensorRow| {
-        matches!(row.place, Place::Constant { .. })
-            && !row.shared
-            && (row.dtype.is_float() || row.quantization.is_some())
+    let counts = |row: &&TensorRow| {
+        let value = constant_at(model, &row.place);
+        !row.shared && value.is_some_and(|v| trained.constant(v))
     };
     Parameters {
         total: tensors(model)
             .iter()
-            .filter(trained)
+            .filter(counts)
             .map(|row| elements(&row.shape))
             .sum(),
         trainable: None,
     }
+}
+
+fn constant_at<'m>(model: &'m Model, place: &Place) -> Option<&'m Value> {
+    let Place::Constant {
+        meta_graph,
+        graph,
+        value,
+    } = place
+    else {
+        return None;
+    };
+    let graph = model.meta_graphs.get(*meta_graph)?.graphs.get(*graph)?;
+    graph.values.get(value.index())
 }
 
 /// The values at `place`.
@@ -399,15 +441,7 @@ pub fn read(model: &Model, place: &Place) -> Result<Tensor> {
                         .in_file(&model.path)
                 })
         }
-        Place::Constant {
-            meta_graph,
-            graph,
-            value,
-        } => model
-            .meta_graphs
-            .get(*meta_graph)
-            .and_then(|m| m.graphs.get(*graph))
-            .and_then(|g| g.values.get(value.index()))
+        Place::Constant { .. } => constant_at(model, place)
             .and_then(|v| v.read())
             .unwrap_or_else(|| Err(Error::usage("no such constant")))
             .map_err(|e| e.in_file(&model.path)),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tui_input::Input;
 
-use super::command::{Command, TABLE};
+use super::command::{Command, Entry, TABLE};
 use super::config::{self, Config};
 pub use super::desk::{Desk, Open, State};
 use super::focus::Focus;
@@ -493,9 +493,13 @@ impl App {
 
     fn palette(&mut self) {
         let pane = self.pane();
-        let choices = TABLE
+        let mut entries: Vec<&Entry> = TABLE
             .iter()
             .filter(|e| e.place.holds(pane) && e.command != Command::Palette)
+            .collect();
+        entries.sort_by_key(|e| e.use_for());
+        let choices = entries
+            .into_iter()
             .map(|e| Choice {
                 label: e.id.to_owned(),
                 detail: format!("{}  {}", e.says, self.keymap.key(e.command))

@@ -33,6 +33,36 @@ pub struct Entry {
     pub says: &'static str,
 }
 
+/// What commands are for, in the order of the palette.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// Shows another pane.
+    Pane,
+    /// Does what the pane in front is for.
+    Task,
+    /// The program as a whole: search, theme, models, help.
+    Program,
+    /// Moves about; the arrows do it sooner.
+    Movement,
+}
+
+impl Entry {
+    pub fn use_for(&self) -> Use {
+        use Command::*;
+        match self.command {
+            Up | Down | Left | Right | PageUp | PageDown | Top | Bottom | Enter | Back
+            | Forward | Cancel | NextFocus | PrevFocus | PanLeft | PanRight | PanUp | PanDown => {
+                Use::Movement
+            }
+            command if command.pane().is_some() => Use::Pane,
+            _ => match self.place {
+                Place::In(_) => Use::Task,
+                Everywhere => Use::Program,
+            },
+        }
+    }
+}
+
 macro_rules! commands {
     ($($(#[$only:meta])? $variant:ident $id:literal [$($key:literal),*] $place:expr, $short:literal, $says:literal;)*) => {
         /// Everything that can happen to the state.
@@ -163,6 +193,18 @@ impl Command {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn the_palette_begins_with_panes_and_ends_with_movement() {
+        let mut entries: Vec<&Entry> = TABLE.iter().filter(|e| e.place.holds(Compare)).collect();
+        entries.sort_by_key(|e| e.use_for());
+        let ids: Vec<&str> = entries.iter().map(|e| e.id).collect();
+        assert_eq!(ids[..3], ["overview", "tree", "graph"]);
+        assert_eq!(ids[9], "next-input");
+        let of = |id: &str| ids.iter().position(|i| *i == id).unwrap();
+        assert!(of("export") < of("theme") && of("theme") < of("up"));
+        assert_eq!(ids.last(), Some(&"prev-focus"));
+    }
 
     #[test]
     fn ids_are_unique_and_every_sentence_is_one() {

@@ -26,6 +26,8 @@ pub struct Terminal {
 struct Output {
     screen: vt100::Parser,
     bytes: Vec<u8>,
+    /// Nobody can write any more, and all that was written is above.
+    ended: bool,
 }
 
 /// How the program left.
@@ -85,6 +87,7 @@ impl Terminal {
             Mutex::new(Output {
                 screen: vt100::Parser::new(size(rows), size(columns), 0),
                 bytes: Vec::new(),
+                ended: false,
             }),
             Condvar::new(),
         ));
@@ -98,6 +101,10 @@ impl Terminal {
                 };
                 output.screen.process(&bytes[..count]);
                 output.bytes.extend_from_slice(&bytes[..count]);
+                shared.1.notify_all();
+            }
+            if let Ok(mut output) = shared.0.lock() {
+                output.ended = true;
                 shared.1.notify_all();
             }
         });
@@ -210,6 +217,16 @@ impl Terminal {
             assert!(Instant::now() < until, "the program does not end");
             std::thread::sleep(Duration::from_millis(5));
         };
+        // Its last words may still be on their way through the reader.
+        let output = self.output.0.lock().unwrap();
+        let rest = Duration::from_secs(2);
+        let more = |output: &mut Output| !output.ended;
+        drop(
+            self.output
+                .1
+                .wait_timeout_while(output, rest, more)
+                .unwrap(),
+        );
         End {
             code: status.exit_code(),
             restored: self.is_given_back(),

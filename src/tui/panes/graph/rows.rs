@@ -3,10 +3,11 @@
 use std::cell::Cell;
 
 use super::map::Shown;
-use super::seen::{Overlay, Seen};
+use super::seen::{Overlay, Seen, is_port};
+use crate::layout::label::{Label, cut_start};
 use crate::layout::rails::Row;
 use crate::layout::scope::Item;
-use crate::model::{Graph, Value};
+use crate::model::Graph;
 use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Rect, Style, width};
 use crate::tui::text;
@@ -71,9 +72,9 @@ impl Column {
         ["output", "type", "params", "MAC", "bytes", "time", "error"][self as usize]
     }
 
-    fn width(self, area: u16) -> u16 {
+    fn width(self, area: u16, shape: u16) -> u16 {
         match self {
-            Column::Output => 20,
+            Column::Output => shape.clamp(7, MOST_SHAPE),
             Column::Type => 9,
             Column::Params | Column::Macs => 8,
             Column::Bytes | Column::Error => 9,
@@ -107,8 +108,10 @@ impl Column {
             _ => true,
         };
         let columns = Column::ALL.into_iter().filter(known);
-        let mut columns: Vec<_> = columns.map(|c| (c, c.width(area))).collect();
-        let name = LEAST_NAME.min(area / 2);
+        let mut columns: Vec<_> = columns
+            .map(|c| (c, c.width(area, seen.widths.shape)))
+            .collect();
+        let name = (seen.widths.name + 1).min(MOST_NAME).min(area / 2);
         let need = |columns: &[(Column, u16)]| columns.iter().map(|c| c.1 + 1).sum::<u16>();
         while !columns.is_empty() && need(&columns) + rails + name > area {
             let least = columns.iter().map(|(c, _)| c.rank(overlay)).min();
@@ -118,8 +121,11 @@ impl Column {
     }
 }
 
-/// Columns of the screen that a name gets before figures do.
-const LEAST_NAME: u16 = 26;
+/// Columns of the screen that a name gets before figures do, and those of a shape.
+const MOST_NAME: u16 = 40;
+const MOST_SHAPE: u16 = 20;
+/// A rest of a name in fewer columns says nothing.
+const LEAST_TAIL: usize = 4;
 /// Width of the rows from which on times have bars, and the width of those.
 const WITH_BARS: u16 = 110;
 const BAR: usize = 6;
@@ -132,7 +138,6 @@ pub fn render(
     buf: &mut Buffer,
     view: &View,
 ) {
-    let theme = view.theme;
     let seen = shown.seen;
     if area.height < 2 {
         return;
@@ -156,22 +161,44 @@ pub fn render(
         columns,
     };
     frame.titles(area, buf, view);
+    let pen = Pen {
+        shown,
+        graph,
+        view,
+        frame: &frame,
+    };
     for (index, row) in rows.iter().enumerate() {
-        let y = body.y + index as u16;
         let line = Rect {
-            y,
+            y: body.y + index as u16,
             height: 1,
             ..body
         };
+        pen.row(row, line, buf);
+    }
+}
+
+/// What every row is drawn with.
+struct Pen<'a> {
+    shown: &'a Shown<'a>,
+    graph: &'a Graph,
+    view: &'a View<'a>,
+    frame: &'a Frame,
+}
+
+impl Pen<'_> {
+    fn row(&self, row: &Row, line: Rect, buf: &mut Buffer) {
+        let (theme, shown, seen) = (self.view.theme, self.shown, self.shown.seen);
         let chosen = Some(row.item) == shown.chosen;
         if chosen {
             buf.set_style(line, theme[Role::Selected]);
         }
-        let mut put =
-            |x: u16, words: &str, style: Style| put(buf, x, y, words, style, chosen, view);
-        let words = seen.words(graph, row.item);
+        let mut put = |x: u16, words: &str, style: Style| {
+            put(buf, x, line.y, words, style, chosen, self.view)
+        };
+        let words = seen.words(self.graph, row.item);
         let hue = theme.family(words.family);
-        for (at, rail) in row.rails.iter().enumerate().take(usize::from(rails) - 2) {
+        let rails = row.rails.iter().take(usize::from(self.frame.rails) - 2);
+        for (at, rail) in rails.enumerate() {
             let own = at == 2 * row.column;
             let lit = shown.chosen.is_some() && rail.source == shown.chosen;
             let style = match (own, lit) {
@@ -180,28 +207,19 @@ pub fn render(
                 _ if rail.control => theme[Role::Border],
                 _ => theme[Role::BorderFocused],
             };
-            put(area.x + at as u16, &rail.letter.to_string(), style);
+            put(line.x + at as u16, &rail.letter.to_string(), style);
         }
         let faded = shown.lit.is_some_and(|lit| !lit.contains(row.item));
         let head = if faded { theme[Role::Dim] } else { hue };
-        let sign = match row.item {
-            Item::Scope(_) => "▸ ",
-            _ => "",
-        };
-        let mut at = area.x + rails;
-        let end = at + frame.name;
-        for (part, style) in [
-            (sign, hue),
-            (&words.head, head),
-            (" ", hue),
-            (&words.tail, theme[Role::Dim]),
-        ] {
-            let part = text::fit(part, usize::from(end.saturating_sub(at + 1)));
+        let mut at = line.x + self.frame.rails;
+        let [sign, name, more] = self.frame.name(row.item, &words);
+        for (part, style) in [(sign, hue), (name, head), (more, theme[Role::Dim])] {
             put(at, &part, style);
             at += width(&part) as u16;
         }
-        for (x, (column, wide)) in frame.columns(area) {
-            let (words, style) = cell(column, seen, graph, row.item, usize::from(wide), view);
+        for (x, (column, wide)) in self.frame.columns(line) {
+            let wide = usize::from(wide);
+            let (words, style) = cell(column, seen, self.graph, row.item, wide, self.view);
             put(x, &words, style);
         }
     }
@@ -213,7 +231,7 @@ pub fn text(seen: &Seen, graph: &Graph) -> String {
         let rails: String = row.rails.iter().map(|rail| rail.letter).collect();
         let words = seen.words(graph, row.item);
         let name = format!("{} {}", words.head, words.tail);
-        let value = value_of(seen, graph, row.item);
+        let value = seen.value(graph, row.item);
         let shape = value.map_or(String::new(), |v| format!("{} {}", v.shape, v.dtype));
         [rails, text::clean(name.trim()), shape]
     };
@@ -228,20 +246,6 @@ pub fn text(seen: &Seen, graph: &Graph) -> String {
     rows.iter().map(line).collect()
 }
 
-/// What comes out of an item first.
-fn value_of<'g>(seen: &Seen, graph: &'g Graph, item: Item) -> Option<&'g Value> {
-    let value = match item {
-        Item::Input(i) => graph.inputs.get(i as usize).copied().flatten(),
-        Item::Output(i) => graph.outputs.get(i as usize).copied().flatten(),
-        Item::Node(id) => graph.node(id).outputs.first().copied(),
-        Item::Scope(_) => {
-            let mut out = seen.list.flow_from(item);
-            out.find_map(|f| f.value)
-        }
-    };
-    value.map(|v| graph.value(v))
-}
-
 /// How the width is shared out: rails, names, columns.
 struct Frame {
     rails: u16,
@@ -250,6 +254,33 @@ struct Frame {
 }
 
 impl Frame {
+    /// Sign, operator and the rest of its name in the room of a row. Long names are cut where they begin: they tell most at
+    /// their end. Of a scope the number of operators stays.
+    fn name(&self, item: Item, words: &Label) -> [String; 3] {
+        let room = usize::from(self.name.saturating_sub(1));
+        let is_scope = matches!(item, Item::Scope(_));
+        let sign = if is_scope { "▸ " } else { "" };
+        let room = room.saturating_sub(width(sign));
+        let more = match self.columns.first() {
+            // The shape of an input stands in its column.
+            Some((Column::Output, _)) if is_port(item) => String::new(),
+            _ if words.tail.is_empty() => String::new(),
+            _ => format!(" {}", words.tail),
+        };
+        if is_scope {
+            let head = cut_start(&words.head, room.saturating_sub(width(&more)));
+            return [sign.to_owned(), head, more];
+        }
+        let head = text::fit(&words.head, room);
+        let left = room - width(&head);
+        let more = match left {
+            _ if width(&more) <= left => more,
+            0..=LEAST_TAIL => String::new(),
+            _ => format!(" {}", cut_start(&words.tail, left - 1)),
+        };
+        [sign.to_owned(), head, more]
+    }
+
     /// The columns at the right with where each begins.
     fn columns(&self, area: Rect) -> impl Iterator<Item = (u16, (Column, u16))> {
         let mut x = area.x + self.rails + self.name;
@@ -294,7 +325,7 @@ fn cell(
     view: &View,
 ) -> (String, Style) {
     let theme = view.theme;
-    let value = value_of(seen, graph, item);
+    let value = seen.value(graph, item);
     let cost = seen.cost(item);
     let number = |n: u64, words: String| match n {
         0 => (text::right("–", wide), theme[Role::Border]),

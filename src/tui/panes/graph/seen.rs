@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::levels::{Ways, called};
+use crate::analysis::Trained;
 use crate::error::{Error, Result};
 use crate::layout::label::{Label, WIDEST, cut_end, scope_tail, words};
 use crate::layout::net::Net;
@@ -12,9 +13,10 @@ use crate::layout::rails::Rails;
 use crate::layout::scene::{Detail, Scene, Shown, build_with};
 use crate::layout::scope::{Hierarchy, Item, Open, ScopeId};
 use crate::layout::weights::{Bound, Origin, Weight};
-use crate::model::{DType, Graph, MetaGraph, Model, Node, NodeId, Value, ValueId};
+use crate::model::{DType, Graph, MetaGraph, Model, Node, NodeId, Shape, Value, ValueId};
 use crate::progress::Progress;
 use crate::tui::measured::Measured;
+use crate::tui::term::width;
 use crate::tui::text;
 
 /// Why a graph has no times.
@@ -101,8 +103,9 @@ impl Overlay {
 /// What an operator, or all of a scope, takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Elements and bytes of weights, each weight once.
+    /// Elements of weights as [`Trained`] counts them, each weight once.
     pub params: u64,
+    /// Of weights and of all other stored values, each once.
     pub bytes: u64,
     /// Multiply-accumulates for one sample, those of called functions included.
     pub macs: u64,
@@ -174,6 +177,82 @@ pub struct Known {
     pub total: Cost,
 }
 
+impl Known {
+    fn of(
+        model: &Model,
+        ways: &Ways,
+        key: &Key,
+        graph: &Graph,
+        progress: &Progress,
+    ) -> Result<Known> {
+        let hierarchy = Hierarchy::new(graph, &ways.weights(key.graph), false);
+        progress.check()?;
+        let hierarchy = hierarchy.in_parts(graph);
+        let (costs, total) = costs(model, ways, key, graph, &hierarchy, progress)?;
+        Ok(Known {
+            hierarchy,
+            costs,
+            total,
+        })
+    }
+}
+
+/// What the map and the rails show, and how the rows hang together.
+fn nets(
+    hierarchy: &Hierarchy,
+    open: &Open,
+    waits: bool,
+    progress: &Progress,
+) -> Result<(Arc<Net>, Arc<Net>, Arc<Rails>)> {
+    let map = Arc::new(Net::of(hierarchy, open, waits));
+    let all = hierarchy.with_parts(open);
+    let list = match all == *open {
+        true => map.clone(),
+        false => Arc::new(Net::of(hierarchy, &all, waits)),
+    };
+    progress.check()?;
+    let rails = Arc::new(Rails::new(&list));
+    Ok((map, list, rails))
+}
+
+/// Columns of the screen that rows would like to have, so that they need not be cut.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Widths {
+    /// Operator and what tells it from its like.
+    pub name: u16,
+    /// The shape of what comes out.
+    pub shape: u16,
+}
+
+impl Widths {
+    /// Of very many rows the first ones decide.
+    const ROWS: usize = 4096;
+
+    fn of(seen: &Seen, graph: &Graph) -> Widths {
+        let mut widths = Widths::default();
+        for item in seen.list.items().iter().take(Self::ROWS).copied() {
+            let words = seen.words(graph, item);
+            let mut name = width(&words.head);
+            if !words.tail.is_empty() && !is_port(item) {
+                name += 1 + width(&words.tail);
+            }
+            if matches!(item, Item::Scope(_)) {
+                name += 2;
+            }
+            let value = seen.value(graph, item);
+            let shape = value.map_or(0, |v| width(&v.shape.to_string()));
+            widths.name = widths.name.max(name.min(u16::MAX.into()) as u16);
+            widths.shape = widths.shape.max(shape.min(u16::MAX.into()) as u16);
+        }
+        widths
+    }
+}
+
+/// An input or an output.
+pub fn is_port(item: Item) -> bool {
+    matches!(item, Item::Input(_) | Item::Output(_))
+}
+
 /// All that is drawn of a graph.
 pub struct Seen {
     pub key: Key,
@@ -184,6 +263,7 @@ pub struct Seen {
     pub map: Arc<Net>,
     pub list: Arc<Net>,
     pub rails: Arc<Rails>,
+    pub widths: Widths,
     /// Of the scopes that are drawn, open or closed.
     told: HashMap<ScopeId, Told>,
     measured: Arc<Measured>,
@@ -242,17 +322,7 @@ impl Seen {
         let old = old.filter(|o| o.meta == key.meta && o.graph == key.graph);
         let known = match &old {
             Some(old) => old.known.clone(),
-            None => {
-                let hierarchy = Hierarchy::new(graph, &ways.weights(key.graph), false);
-                progress.check()?;
-                let hierarchy = hierarchy.in_parts(graph);
-                let (costs, total) = costs(model, ways, &key, graph, &hierarchy, progress)?;
-                Arc::new(Known {
-                    hierarchy,
-                    costs,
-                    total,
-                })
-            }
+            None => Arc::new(Known::of(model, ways, &key, graph, progress)?),
         };
         progress.check()?;
         let hierarchy = &known.hierarchy;
@@ -260,20 +330,10 @@ impl Seen {
             Some(open) => open.clone(),
             None => hierarchy.first_open(ROOM),
         };
-        let (map, list, rails) = match old.filter(|old| old.open == open && old.waits == key.waits)
-        {
+        let old = old.filter(|old| old.open == open && old.waits == key.waits);
+        let (map, list, rails) = match old {
             Some(old) => (old.map, old.list, old.rails),
-            None => {
-                let map = Arc::new(Net::of(hierarchy, &open, key.waits));
-                let all = hierarchy.with_parts(&open);
-                let list = match all == open {
-                    true => map.clone(),
-                    false => Arc::new(Net::of(hierarchy, &all, key.waits)),
-                };
-                progress.check()?;
-                let rails = Arc::new(Rails::new(&list));
-                (map, list, rails)
-            }
+            None => nets(hierarchy, &open, key.waits, progress)?,
         };
         progress.check()?;
         let mut seen = Seen {
@@ -282,6 +342,7 @@ impl Seen {
             map,
             list,
             rails,
+            widths: Widths::default(),
             told: HashMap::new(),
             nanos: 0,
             is_timed: measured.times(key.meta, key.graph).is_some(),
@@ -298,19 +359,15 @@ impl Seen {
         };
         let times = seen.measured.times(seen.key.meta, seen.key.graph);
         seen.nanos = times.map_or(0, |times| times.values().sum());
-        let closed = seen.map.items().iter().chain(seen.list.items());
-        let scopes = closed.filter_map(|item| match item {
-            Item::Scope(id) => Some(*id),
-            _ => None,
-        });
-        let opened = (1..hierarchy.scopes.len() as u32).map(ScopeId);
-        let opened = opened.filter(|id| seen.open.contains(*id));
-        let all: HashSet<ScopeId> = scopes.chain(opened).collect();
         let told = |id: ScopeId| {
             progress.check()?;
             Ok((id, seen.tell(model, ways, graph, id)))
         };
-        seen.told = all.into_iter().map(told).collect::<Result<_>>()?;
+        seen.told = seen
+            .drawn_scopes()
+            .into_iter()
+            .map(told)
+            .collect::<Result<_>>()?;
         let ports = port_names(model, &seen.key);
         let relabel = |item: Item, label: &mut Label| {
             if let Some(name) = ports.get(&item) {
@@ -326,7 +383,32 @@ impl Seen {
         let scene = build_with(graph, hierarchy, what, &relabel);
         progress.check()?;
         seen.scene = scene;
+        seen.widths = Widths::of(&seen, graph);
         Ok(seen)
+    }
+
+    /// Closed ones, which are boxes and rows, and open ones, which are frames.
+    fn drawn_scopes(&self) -> HashSet<ScopeId> {
+        let closed = self.map.items().iter().chain(self.list.items());
+        let closed = closed.filter_map(|item| match item {
+            Item::Scope(id) => Some(*id),
+            _ => None,
+        });
+        let all = (1..self.known.hierarchy.scopes.len() as u32).map(ScopeId);
+        closed
+            .chain(all.filter(|id| self.open.contains(*id)))
+            .collect()
+    }
+
+    /// What comes out of an item first.
+    pub fn value<'g>(&self, graph: &'g Graph, item: Item) -> Option<&'g Value> {
+        let value = match item {
+            Item::Input(i) => graph.inputs.get(i as usize).copied().flatten(),
+            Item::Output(i) => graph.outputs.get(i as usize).copied().flatten(),
+            Item::Node(id) => graph.node(id).outputs.first().copied(),
+            Item::Scope(_) => self.list.flow_from(item).find_map(|flow| flow.value),
+        };
+        value.map(|v| graph.value(v))
     }
 
     /// What there is to know of a scope.
@@ -563,7 +645,8 @@ fn dtype_of(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Option<DType> {
 pub struct Stored {
     pub name: String,
     pub shape: String,
-    pub elements: u64,
+    /// Elements that training made; 0 of sizes, axes and the like.
+    pub params: u64,
     pub bytes: u64,
     /// File and offset of a variable.
     pub place: Option<String>,
@@ -573,15 +656,27 @@ pub struct Stored {
 pub fn stored(model: &Model, ways: &Ways, key: &Key, origin: Origin) -> Option<Stored> {
     let meta = model.meta_graphs.get(key.meta)?;
     let graph = meta.graphs.get(key.graph)?;
+    let trained = Trained::of(model);
+    let elements = |shape: &Shape, counts: bool| match counts {
+        true => shape.elements().unwrap_or(0) as u64,
+        false => 0,
+    };
     let variable = |id: crate::model::VariableId| {
         let v = model.variables.get(id.0 as usize)?;
         Some(Stored {
             name: v.name.to_string(),
             shape: format!("{} {}", v.shape, v.dtype),
-            elements: v.shape.elements().unwrap_or(0) as u64,
+            params: elements(&v.shape, trained.variable(v)),
             bytes: v.bytes,
             place: Some(format!("shard {} @ {}", v.shard, v.offset)),
         })
+    };
+    let constant = |value: &Value| Stored {
+        name: value.name.to_string(),
+        shape: format!("{} {}", value.shape, value.dtype),
+        params: elements(&value.stored_shape, trained.constant(value)),
+        bytes: value.data.as_ref().map_or(0, |d| d.stored_bytes() as u64),
+        place: None,
     };
     match origin {
         Origin::Constant(id) => Some(constant(graph.values.get(id.index())?)),
@@ -590,16 +685,6 @@ pub fn stored(model: &Model, ways: &Ways, key: &Key, origin: Origin) -> Option<S
             Bound::Variable(id) => variable(id),
             Bound::Constant(at, id) => Some(constant(meta.graphs.get(at)?.values.get(id.index())?)),
         },
-    }
-}
-
-fn constant(value: &Value) -> Stored {
-    Stored {
-        name: value.name.to_string(),
-        shape: format!("{} {}", value.shape, value.dtype),
-        elements: value.stored_shape.elements().unwrap_or(0) as u64,
-        bytes: value.data.as_ref().map_or(0, |d| d.stored_bytes() as u64),
-        place: None,
     }
 }
 
@@ -630,7 +715,7 @@ fn costs(
         for weight in hierarchy.weights.at(graph, id) {
             for origin in weight.origins.iter().filter(|o| counted.insert(**o)) {
                 if let Some(stored) = stored(model, ways, key, *origin) {
-                    cost.params += stored.elements;
+                    cost.params += stored.params;
                     cost.bytes += stored.bytes;
                 }
             }

@@ -2,11 +2,13 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 
-use crate::tui::term::{Terminal, TestBackend};
-use crate::tui::{App, Options, render};
+use crate::tui::term::{
+    InputEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind, Terminal, TestBackend,
+};
+use crate::tui::{App, Event, Options, render};
 
-/// The screen after some keys, a line each.
-fn screen(sample: &str, keys: &str, (columns, rows): (u16, u16)) -> String {
+/// A model of samples/ that is open.
+fn opened(sample: &str) -> App {
     let options = Options {
         theme: Some("dark".to_owned()),
         config: Some(Path::new("/nowhere").to_owned()),
@@ -19,13 +21,25 @@ fn screen(sample: &str, keys: &str, (columns, rows): (u16, u16)) -> String {
             .join(sample),
     );
     app.settle();
+    app
+}
+
+/// The screen after some keys, a line each.
+fn screen(sample: &str, keys: &str, (columns, rows): (u16, u16)) -> String {
+    let mut app = opened(sample);
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     for key in std::iter::once("3").chain(keys.split_whitespace()) {
         app.press(key).unwrap();
         app.settle();
         terminal.draw(|frame| render::render(&app, frame)).unwrap();
     }
+    text(&terminal)
+}
+
+/// What this pane drew, a line each.
+fn text(terminal: &Terminal<TestBackend>) -> String {
     let buffer = terminal.backend().buffer();
+    let (columns, rows) = (buffer.area.width, buffer.area.height);
     let row = |y: u16| -> String {
         let cells = (0..columns).map(|x| buffer[(x, y)].symbol());
         cells.collect::<String>().trim_end().to_owned()
@@ -68,7 +82,7 @@ fn scopes_open_in_place_and_close_again() {
     ╭ serving_default ▸ __call__ ▸ stem_bn_1/batchnorm ─────────────── family · one line ╮╭ Mul ───────────────────────────╮
     │                                     ╰───────┬───────╯                              ││ …/stem_bn_1/batchnorm/mul_1    │
     │                                             │                                      ││ elementwise                    │
-    │                                     ╭───────┴───────╮                              ││ params   49                    │
+    │                                     ╭───────┴───────╮                              ││ params   48                    │
     │                                     │▌Conv2D stem_1 │                              ││ weights  196 B  0.4%           │
     │                                     ╰───────┰───────╯                              ││                                │
     │                                             ┃ ?×8×8×24                             ││ In                             │
@@ -103,20 +117,20 @@ fn scopes_open_in_place_and_close_again() {
 fn rails_are_one_operator_a_row() {
     assert_snapshot!(screen("digits_cnn.int8.tflite", "v Down Down", (120, 24)), @r"
     ╭ serving_default ────────────────────────────────────────────────────────── 13 rows ╮╭ CONV_2D ───────────────────────╮
-    │      operator                    output                 params      MAC     bytes  ││ …/stem_bn_1/batchnorm/sub1     │
-    │ ○    image ?×8×8×1               ?×8×8×1                     –        –         –  ││ conv                           │
-    │ ●    QUANTIZE tfl.quantize       ?×8×8×1                     –        –         –  ││ version  3                     │
-    │ ●    CONV_2D stem_1              ?×8×8×32                  320   18.4 k     416 B  ││ params   320                   │
-    │ ●    MAX_POOL_2D pool_1          ?×4×4×32                    –        –         –  ││ weights  416 B  1.7%           │
-    │ ├─●  CONV_2D conv_1              ?×4×4×64               18.5 k    295 k   18.7 KB  ││ cost     18.4 kMAC  5.3%       │
-    │ ● │  CONV_2D skip_1              ?×4×4×64               2.11 k   32.8 k   2.30 KB  ││                                │
-    │ ●─╯  ADD add_1                   ?×4×4×64                    –        –         –  ││ Attributes                     │
-    │ ●    MEAN mean_1                 ?×64                        2        –       8 B  ││ dilation_h_factor  1           │
-    │ ●    FULLY_CONNECTED hidden_1    ?×32                   2.08 k   2.05 k   2.18 KB  ││ dilation_w_factor  1           │
-    │ ●    FULLY_CONNECTED probs_1     ?×10                      330      320     360 B  ││   cells between the taps of    │
-    │ ●    SOFTMAX StatefulPartitione… ?×10                        –        –         –  ││   the window                   │
-    │ ●    DEQUANTIZE StatefulPartiti… ?×10                        –        –         –  ││ fused_activation_… RELU        │
-    │ ○    output_0 ?×10               ?×10                        –        –         –  ││   applied to the result in the │
+    │      operator                                output     params      MAC     bytes  ││ …/stem_bn_1/batchnorm/sub1     │
+    │ ○    image                                   ?×8×8×1         –        –         –  ││ conv                           │
+    │ ●    QUANTIZE tfl.quantize                   ?×8×8×1         –        –         –  ││ version  3                     │
+    │ ●    CONV_2D stem_1                          ?×8×8×32      320   18.4 k     416 B  ││ params   320                   │
+    │ ●    MAX_POOL_2D pool_1                      ?×4×4×32        –        –         –  ││ weights  416 B  1.7%           │
+    │ ├─●  CONV_2D conv_1                          ?×4×4×64   18.5 k    295 k   18.7 KB  ││ cost     18.4 kMAC  5.3%       │
+    │ ● │  CONV_2D skip_1                          ?×4×4×64   2.11 k   32.8 k   2.30 KB  ││                                │
+    │ ●─╯  ADD add_1                               ?×4×4×64        –        –         –  ││ Attributes                     │
+    │ ●    MEAN mean_1                             ?×64            –        –       8 B  ││ dilation_h_factor  1           │
+    │ ●    FULLY_CONNECTED hidden_1                ?×32       2.08 k   2.05 k   2.18 KB  ││ dilation_w_factor  1           │
+    │ ●    FULLY_CONNECTED probs_1                 ?×10          330      320     360 B  ││   cells between the taps of    │
+    │ ●    SOFTMAX StatefulPartitionedCall_1:01    ?×10            –        –         –  ││   the window                   │
+    │ ●    DEQUANTIZE StatefulPartitionedCall_1:0  ?×10            –        –         –  ││ fused_activation_… RELU        │
+    │ ○    output_0                                ?×10            –        –         –  ││   applied to the result in the │
     │                                                                                    ││   same step                    │
     │                                                                                    ││ padding            SAME        │
     │                                                                                    ││   SAME fills up the border so  │
@@ -185,4 +199,46 @@ fn graphs_that_a_loop_calls_are_known() {
         .collect();
     assert!(!names.is_empty() && names.len() < meta.graphs.len());
     assert!(names.iter().all(|name| name.contains("while")), "{names:?}");
+}
+
+#[test]
+fn the_map_follows_a_mouse_that_drags_it() {
+    let mut app = opened("digits_cnn/1");
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    let mut after = |app: &mut App, events: &[(MouseEventKind, u16, u16)]| {
+        for &(kind, column, row) in events {
+            app.event(Event::Input(InputEvent::Mouse(MouseEvent {
+                kind,
+                column,
+                row,
+                modifiers: KeyModifiers::NONE,
+            })));
+            app.settle();
+            terminal.draw(|frame| render::render(app, frame)).unwrap();
+        }
+        terminal.draw(|frame| render::render(app, frame)).unwrap();
+        text(&terminal)
+    };
+    app.press("3").unwrap();
+    app.settle();
+    let begin = after(&mut app, &[]);
+    let place = |screen: &str| screen.lines().position(|line| line.contains("Relu stem"));
+    let [down, drag, up] = [
+        MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Up(MouseButton::Left),
+    ];
+    // The drawing goes where the hand goes, also when this goes by leaps.
+    let events = [(down, 10, 18), (drag, 10, 17), (drag, 10, 12), (up, 10, 12)];
+    let pulled = after(&mut app, &events);
+    assert_eq!(
+        place(&pulled).unwrap() + 6,
+        place(&begin).unwrap(),
+        "{pulled}"
+    );
+    // Without a button nothing moves, nor where the hand comes in from outside.
+    let events = [(drag, 10, 3), (MouseEventKind::Moved, 10, 20)];
+    assert_eq!(after(&mut app, &events), pulled);
+    let events = [(down, 10, 12), (drag, 10, 18), (up, 10, 18)];
+    assert_eq!(after(&mut app, &events), begin);
 }

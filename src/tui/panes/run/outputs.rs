@@ -152,29 +152,21 @@ fn top(
         .max()
         .unwrap_or(1);
     let names = names.min(area.width as usize / 3);
-    let bars = (area.width as usize).saturating_sub(names + 13);
+    let values = told_apart(ranked, probabilities);
+    let wide = values.iter().map(String::len).max().unwrap_or(0).max(10);
+    let bars = (area.width as usize).saturating_sub(names + wide + 3);
     let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
-    // Probabilities are drawn against 1, anything else against the largest.
-    let scale = if probabilities {
-        1.0
-    } else {
-        most.max(f64::MIN_POSITIVE)
-    };
-    for (at, r) in ranked.iter().enumerate() {
+    let scale = most.max(f64::MIN_POSITIVE);
+    for (at, (r, value)) in ranked.iter().zip(&values).enumerate() {
         let role = if at == 0 { Role::Strong } else { Role::Text };
         let bar = text::left(&text::bar(r.value.max(0.0) / scale, bars), bars);
-        let value = if probabilities {
-            format!("{:.4}", r.value)
-        } else {
-            text::number(r.value, 10)
-        };
         let line = Line::from(vec![
             Span::styled(
                 text::right(&text::fit(&name(r), names), names) + "  ",
                 theme[role],
             ),
             Span::styled(bar, theme[Role::Bar]),
-            Span::styled(text::right(&value, 11), theme[Role::Number]),
+            Span::styled(text::right(value, wide + 1), theme[Role::Number]),
         ]);
         put(area, at as u16, line, buf);
     }
@@ -187,6 +179,37 @@ fn top(
             buf,
         );
     }
+}
+
+/// The values with as many digits as it takes to tell different ones apart, nine at most.
+fn told_apart(ranked: &[Ranked], probabilities: bool) -> Vec<String> {
+    let few: Vec<String> = ranked
+        .iter()
+        .map(|r| match probabilities {
+            true => format!("{:.4}", r.value),
+            false => text::number(r.value, 10),
+        })
+        .collect();
+    let is_clear = |words: &[String]| {
+        // They are in order: equal ones are neighbours.
+        let mut pairs = ranked.windows(2).zip(words.windows(2));
+        pairs.all(|(r, words)| r[0].value.total_cmp(&r[1].value).is_eq() || words[0] != words[1])
+    };
+    if is_clear(&few) {
+        return few;
+    }
+    let with = |digits: usize| -> Vec<String> {
+        let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
+        let words = ranked.iter().map(|r| match most < 1e-3 || most >= 1e6 {
+            true => format!("{:.digits$e}", r.value),
+            false => format!("{:.digits$}", r.value),
+        });
+        words.collect()
+    };
+    (5..=9)
+        .map(with)
+        .find(|words| is_clear(words))
+        .unwrap_or_else(|| with(9))
 }
 
 fn many(area: Rect, tensor: &Tensor, s: &Statistics, buf: &mut Buffer, theme: &Theme) {
@@ -220,4 +243,47 @@ fn many(area: Rect, tensor: &Tensor, s: &Statistics, buf: &mut Buffer, theme: &T
         }
     }
     grid::numbers(rest, tensor, Corner::default(), buf, theme);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranked(values: &[f64]) -> Vec<Ranked> {
+        let values = values.iter().enumerate();
+        values
+            .map(|(index, &value)| Ranked {
+                index,
+                value,
+                label: None,
+            })
+            .collect()
+    }
+
+    fn drawn(values: &[f64]) -> String {
+        let area = Rect::new(0, 0, 40, values.len() as u16);
+        let mut buf = Buffer::empty(area);
+        let theme = Theme::named("dark", None).unwrap();
+        top(area, (&ranked(values), 0), true, None, &mut buf, &theme);
+        let row = |y: u16| -> String { (0..40).map(|x| buf[(x, y)].symbol()).collect() };
+        (0..area.height).map(row).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn equal_values_have_equal_bars_and_different_ones_different_digits() {
+        insta::assert_snapshot!(drawn(&[0.001, 0.001]), @r"
+        0  ██████████████████████████     0.0010
+        1  ██████████████████████████     0.0010
+        ");
+        insta::assert_snapshot!(drawn(&[0.001003, 0.001002, 0.0005]), @r"
+        0  ██████████████████████████   0.001003
+        1  ██████████████████████████   0.001002
+        2  █████████████                0.000500
+        ");
+        insta::assert_snapshot!(drawn(&[0.95, 0.05, 0.0]), @r"
+        0  ██████████████████████████     0.9500
+        1  █▍                             0.0500
+        2                                 0.0000
+        ");
+    }
 }

@@ -1,0 +1,239 @@
+//! The right side: what came out above, where the time went below.
+
+use std::collections::HashMap;
+
+use super::{RunPane, Shown, outputs};
+use crate::model::Name;
+use crate::runtime::{OpTime, Timings};
+use crate::tui::panes::View;
+use crate::tui::term::{Buffer, Line, Rect, Span};
+use crate::tui::text;
+use crate::tui::theme::Role;
+use crate::tui::widgets::{self, panel, put};
+
+/// Where the time of a run went.
+pub struct Times {
+    /// The longest first.
+    pub steps: Vec<OpTime>,
+    /// By name of the operator, the longest first.
+    pub by_op: Vec<(Name, u64)>,
+    pub total: u64,
+}
+
+impl Times {
+    pub fn of(profile: &[OpTime]) -> Times {
+        let mut steps = profile.to_vec();
+        steps.sort_by_key(|s| std::cmp::Reverse(s.nanos));
+        // In the order in which they first ran, where they are equal.
+        let mut by_op: Vec<(Name, u64)> = Vec::new();
+        let mut places: HashMap<&Name, usize> = HashMap::new();
+        for step in profile {
+            let place = *places.entry(&step.op).or_insert_with(|| {
+                by_op.push((step.op.clone(), 0));
+                by_op.len() - 1
+            });
+            by_op[place].1 += step.nanos;
+        }
+        by_op.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
+        Times {
+            steps,
+            by_op,
+            total: profile.iter().map(|s| s.nanos).sum(),
+        }
+    }
+}
+
+impl RunPane {
+    pub(super) fn render_results(&self, area: Rect, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let focused = self.split.detail;
+        if self
+            .work
+            .render(area, buf, view, self.ran.is_none(), focused)
+        {
+            return;
+        }
+        let Some(ran) = &self.ran else {
+            let inner = panel("outputs", area, buf, theme, focused);
+            let words = match view.focus.meta(view.model) {
+                Some(meta) if meta.signatures.is_empty() => [
+                    "this model has no signature to run",
+                    "export it with signatures=…",
+                ],
+                _ => ["Enter runs it", "i takes the next input, b measures"],
+            };
+            widgets::message(inner, &words, buf, theme);
+            return;
+        };
+        let time = if self.per_operator {
+            area.height * 3 / 5
+        } else {
+            7.min(area.height / 2)
+        };
+        let top = Rect {
+            height: area.height - time,
+            ..area
+        };
+        let bottom = Rect {
+            y: top.bottom(),
+            height: time,
+            ..area
+        };
+        let look = outputs::Look {
+            labels: self.labels.as_deref(),
+            scroll: self.scroll,
+            focused,
+            theme,
+        };
+        outputs::render(top, &ran.given, look, buf);
+        self.render_time(bottom, ran, buf, view);
+    }
+
+    fn render_time(&self, area: Rect, ran: &Shown, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let inner = panel(
+            if self.per_operator {
+                "time per operator"
+            } else {
+                "time"
+            },
+            area,
+            buf,
+            theme,
+            false,
+        );
+        if self.per_operator {
+            self.render_profile(inner, ran, buf, view);
+            return;
+        }
+        let mut row = 0;
+        let line = match &self.timings {
+            Some(t) => {
+                let q = |q| text::duration(t.quantile_ns(q) as f64);
+                let first = text::duration(t.first_ns as f64);
+                format!(
+                    "first {first} · median {} · p90 {} · {} runs",
+                    q(0.5),
+                    q(0.9),
+                    t.runs_ns.len() + 1
+                )
+            }
+            None => format!(
+                "this run {}   b measures properly",
+                text::duration(ran.nanos as f64)
+            ),
+        };
+        put(inner, row, Line::styled(line, theme[Role::Text]), buf);
+        row += 1;
+        if let Some(t) = &self.timings {
+            let wide = (inner.width as usize).min(48);
+            put(
+                inner,
+                row,
+                Line::styled(text::spark(&spread(t, wide)), theme[Role::Bar]),
+                buf,
+            );
+            row += 1;
+        }
+        put(
+            inner,
+            row,
+            shares(&ran.times, view, inner.width as usize),
+            buf,
+        );
+        row += 1;
+        if ran.arena.bytes > 0 {
+            let words = format!("arena {}", text::bytes(ran.arena.bytes as u64));
+            let peak = match ran.arena.peak_node.as_str() {
+                "" => String::new(),
+                node => format!(", peak at {}", text::fit_end(&text::clean(node), 32)),
+            };
+            put(
+                inner,
+                row,
+                Line::styled(words + &peak, theme[Role::Dim]),
+                buf,
+            );
+        }
+    }
+
+    fn render_profile(&self, area: Rect, ran: &Shown, buf: &mut Buffer, view: &View) {
+        let theme = view.theme;
+        let dialect = view
+            .focus
+            .meta(view.model)
+            .map_or(crate::model::Dialect::Tf, |m| m.dialect);
+        let steps = &ran.times.steps;
+        let most = steps.first().map_or(1, |s| s.nanos).max(1);
+        let names = (area.width as usize).saturating_sub(18 + 12 + 10).max(8);
+        for (row, step) in steps
+            .iter()
+            .skip(self.scroll)
+            .take(area.height as usize)
+            .enumerate()
+        {
+            let line = Line::from(vec![
+                Span::styled(text::left(&step.op, 18), theme.op(dialect, &step.op)),
+                Span::styled(
+                    text::left(&text::fit_end(&text::clean(&step.node), names - 1), names),
+                    theme[Role::Dim],
+                ),
+                Span::styled(
+                    text::right(&text::duration(step.nanos as f64), 10),
+                    theme[Role::Number],
+                ),
+                Span::raw(" "),
+                Span::styled(
+                    text::bar(step.nanos as f64 / most as f64, 10),
+                    theme[Role::Bar],
+                ),
+            ]);
+            put(area, row as u16, line, buf);
+        }
+        if steps.is_empty() {
+            put(area, 0, Line::styled("no times", theme[Role::Dim]), buf);
+        }
+    }
+}
+
+/// How many runs took how long, from the shortest to the 99th of a hundred.
+fn spread(timings: &Timings, bins: usize) -> Vec<f64> {
+    let (low, high) = (timings.quantile_ns(0.0), timings.quantile_ns(0.99));
+    let range = (high.saturating_sub(low)).max(1) as f64;
+    let mut counts = vec![0.0; bins.max(1)];
+    for &run in timings.runs_ns.iter().filter(|&&r| r <= high) {
+        let at = (run.saturating_sub(low) as f64 / range * (counts.len() - 1) as f64) as usize;
+        let last = counts.len() - 1;
+        counts[at.min(last)] += 1.0;
+    }
+    counts
+}
+
+/// `Conv2D 61 % · MatMul 22 % · other 17 %`, each in its family's hue.
+fn shares(times: &Times, view: &View, wide: usize) -> Line<'static> {
+    let theme = view.theme;
+    let dialect = view
+        .focus
+        .meta(view.model)
+        .map_or(crate::model::Dialect::Tf, |m| m.dialect);
+    let total = times.total;
+    let mut spans = Vec::new();
+    let (mut used, mut rest) = (0, total);
+    for (op, nanos) in &times.by_op {
+        let words = format!("{op} {:.0} %", *nanos as f64 / total.max(1) as f64 * 100.0);
+        if used + words.len() + 14 > wide {
+            break;
+        }
+        used += words.len() + 3;
+        rest -= nanos;
+        spans.push(Span::styled(words, theme.op(dialect, op)));
+        spans.push(Span::styled(" · ", theme[Role::Dim]));
+    }
+    if rest > 0 {
+        let words = format!("other {:.0} %", rest as f64 / total.max(1) as f64 * 100.0);
+        spans.push(Span::styled(words, theme[Role::Dim]));
+    } else {
+        spans.pop();
+    }
+    Line::from(spans)
+}
