@@ -118,7 +118,7 @@ fn tensors_with_values() {
     ╭ Tensors ──────────────────── 11 · 24.0 KB ╮╭ …/conv_1/convolution ───────────╮
     │ name                  shape        bytes▾ ││ shape    int8 64×3×3×32         │
     │ …/conv_1/convolution  64×3×3×32   18.4 KB ││ holds    18,432 values          │
-    │ …/hidden_1/MatMul     32×64       2.05 KB ││ bytes    18,432   54.4% of the… │
+    │ …/hidden_1/MatMul     32×64       2.05 KB ││ bytes    18,432   54.4%         │
     │ …/skip_1/convolution  64×1×1×32   2.05 KB ││ scales   64 scales, axis 0      │
     │ …/probs_1/MatMul      10×32         320 B ││          ▇▆██▇█▇▇██▇█████       │
     │ …/stem_1/convolution  32×3×3×1      288 B ││ range    -127 … 127             │
@@ -150,7 +150,7 @@ fn tensors_wide() {
     ╭ Tensors ──────────────────────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────╮
     │ name                            dtype    shape        bytes▾  share        zeros ┃│ shape    float32 3×3×32×64       │
     │ conv/kernel                     float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ holds    18,432 values           │
-    │ conv/kernel                     float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ bytes    73,728   25.2% of the … │
+    │ conv/kernel                     float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ bytes    73,728   25.2%          │
     │ skip/kernel                     float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│ range    -0.4328 … 0.4121        │
     │ hidden/kernel                   float32  64×32       8.19 KB   2.8%  ▌         – ┃│ mean     -2.95e-5 ± 0.1066       │
     │ skip/kernel                     float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│                                  │

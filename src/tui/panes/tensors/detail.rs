@@ -65,11 +65,11 @@ impl TensorsPane {
             }
         }
         let of_all = text::percent(row.share);
-        facts.add(
-            theme,
-            "bytes",
-            format!("{}   {of_all} of the model", text::count(row.bytes)),
-        );
+        let bytes = format!("{}   {of_all}", text::count(row.bytes));
+        let whole = format!("{bytes} of the model");
+        // Cut words would say less than none.
+        let fits = width(&whole) + 9 <= wide;
+        facts.add(theme, "bytes", if fits { whole } else { bytes });
         if let Some(quantization) = &row.quantization {
             facts.styled(theme, "scales", quantization.clone(), theme[Role::Quantize]);
         }
