@@ -185,6 +185,34 @@ fn tensors_wide() {
 }
 
 #[test]
+fn variables_of_one_shard_have_room_for_their_names() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "5");
+    assert_snapshot!(screen(&app, 120, 20), @r"
+     mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
+     1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
+    ╭ Shards ──────────────────────────────────────────────────────────────────────────────────────────────────────────────╮
+    │ variables.data-00000-of-00001 █▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▓▓▓▒▓▓     192 KB │
+    ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
+    ╭ Variables ────────────────────────────────────────────── 33 · 192 KB ╮╭ stem/kernel ─────────────────────────────────╮
+    │    name                          shape             offset▾     bytes ┃│ values    float32 3×3×1×32                   │
+    │    stem/kernel                   3×3×1×32                0   1.15 KB ┃│ bytes     1,152                              │
+    │    stem_bn/gamma                 32                  1,152     128 B ┃│ shard     0   variables.data-00000-of-00001  │
+    │    stem_bn/beta                  32                  1,280     128 B ┃│ offset    0 to 1,152                         │
+    │    stem_bn/moving_mean           32                  1,408     128 B ││ use       weight, trainable                  │
+    │    stem_bn/moving_variance       32                  1,536     128 B ││ crc32c    a059aa50, not checked yet          │
+    │    conv/kernel                   3×3×32×64           1,664   73.7 KB ││                                              │
+    │    conv_bn/gamma                 64                 75,392     256 B ││ Owners                                       │
+    │    conv_bn/beta                  64                 75,648     256 B ││ variables/0                                  │
+    │    conv_bn/moving_mean           64                 75,904     256 B ││ trainable_variables/0                        │
+    │    conv_bn/moving_variance       64                 76,160     256 B ││                                              │
+    │    skip/kernel                   1×1×32×64          76,416   8.19 KB ││ Key                                          │
+    ╰──────────────────────────────────────────────────────────────────────╯╰──────────────────────────────────────────────╯
+     v verify   s sort   f filter   Tab other side   4 tensors   : commands   ? help   q quit
+    ");
+}
+
+#[test]
 fn variables_in_several_shards_after_verifying() {
     let mut app = app(&["sharded"]);
     press(&mut app, "5 v x");

@@ -51,6 +51,9 @@ const COLUMNS: [Column; 6] = [
     Column::right("bytes", 8, 0),
 ];
 
+/// The column of the shard.
+const SHARD: usize = 3;
+
 impl VariablesPane {
     pub fn new(model: &Arc<Model>) -> VariablesPane {
         VariablesPane {
@@ -393,11 +396,15 @@ impl VariablesPane {
             Order::Bytes => 5,
             Order::Name => 1,
         };
+        let mut columns = COLUMNS;
+        if view.model.shards.len() < 2 {
+            columns[SHARD].hide();
+        }
         table::render(
             inner,
             buf,
             theme,
-            &COLUMNS,
+            &columns,
             (&self.rows, self.shown.len(), !self.split.detail),
             Some(sorted),
             |row| {
