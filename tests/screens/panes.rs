@@ -352,14 +352,58 @@ fn convert_before_converting() {
     │   weights-int8  weights quarter; … ││                                        │
     │   dynamic       weights become in… ││                                        │
     │   weights-int4  as dynamic, in 4 … ││                                        │
-    │ ● int8          everything become… ││                                        │
+    │ ● int8          everything becomes ││                                        │
+    │                 int8 with ranges   ││                                        │
+    │                 from calibration   ││                                        │
+    │                 samples            ││                                        │
     │   int16x8       int16 values, int… ││                                        │
-    │                                    ││                                        │
-    │                                    ││                                        │
-    │                                    ││                                        │
     │                                    ││                                        │
     ╰────────────────────────────────────╯╰────────────────────────────────────────╯
      Enter convert   p check first   : commands   ? help   q quit
+    ");
+}
+
+#[test]
+fn convert_tells_what_every_mode_does() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "c");
+    assert_snapshot!(screen(&app, 120, 36), @r"
+     mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
+     1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
+    ╭ Convert to .tflite ───────────────────────────────────╮╭ result ─────────────────────────────────────────────────────╮
+    │ mode          ‹ int8 ›                                ││                                                             │
+    │ calibration     100 of digits:image                   ││                                                             │
+    │ in and out      float32                               ││                                                             │
+    │ recipe          none                                  ││                                                             │
+    │ operators       builtin only                          ││                                                             │
+    │ file            digits_cnn.int8.tflite                ││                                                             │
+    │                 Convert                               ││                                                             │
+    │                                                       ││                                                             │
+    │   float32       weights and arithmetic stay float32   ││                                                             │
+    │   float16       weights halve; arithmetic stays       ││                                                             │
+    │                 float32                               ││                                                             │
+    │   weights-int8  weights quarter; arithmetic stays     ││                                                             │
+    │                 float32                               ││                                                             │
+    │   dynamic       weights become int8, sums are scaled  ││                                                             │
+    │                 at run time; no calibration           ││                       Enter converts                        │
+    │   weights-int4  as dynamic, in 4 bits where there are ││               p lists what stands in the way                │
+    │                 kernels                               ││                                                             │
+    │ ● int8          everything becomes int8 with ranges   ││                                                             │
+    │                 from calibration samples              ││                                                             │
+    │   int16x8       int16 values, int8 weights; ranges    ││                                                             │
+    │                 from calibration samples              ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    │                                                       ││                                                             │
+    ╰───────────────────────────────────────────────────────╯╰─────────────────────────────────────────────────────────────╯
+     Enter convert   p check first   Tab other side   : commands   ? help   q quit
     ");
 }
 

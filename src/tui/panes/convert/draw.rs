@@ -24,21 +24,48 @@ impl ConvertPane {
             }
         }
         let first = fields.len() + 1;
-        for (at, (_, name, says)) in MODES.iter().enumerate() {
-            let role = if at == self.mode {
-                Role::Text
-            } else {
-                Role::Dim
-            };
-            let mark = if at == self.mode { "●" } else { " " };
-            let words = text::fit(says, (inner.width as usize).saturating_sub(16));
-            let line = Line::from(vec![
-                Span::styled(format!("{mark} "), theme[Role::Accent]),
-                Span::styled(format!("{name:<14}"), theme[role]),
-                Span::styled(words, theme[role]),
-            ]);
-            put(inner, (first + at) as u16, line, buf);
+        let high = (inner.height as usize).saturating_sub(first);
+        let lines = self.mode_lines(inner.width as usize, high, theme);
+        for (row, line) in lines.into_iter().take(high).enumerate() {
+            put(inner, (first + row) as u16, line, buf);
         }
+    }
+
+    /// What each mode does: in whole sentences, or those of the chosen one alone, as far as `high` lines allow.
+    fn mode_lines(&self, wide: usize, high: usize, theme: &Theme) -> Vec<Line<'static>> {
+        /// Lines of the longest on the narrowest screen.
+        const MOST: usize = 6;
+        let room = wide.saturating_sub(16);
+        let whole: [fn(bool) -> bool; 3] = [|_| true, |chosen| chosen, |_| false];
+        let mut told = Vec::new();
+        for whole in whole {
+            let modes = MODES.iter().enumerate();
+            let parts = modes.map(|(at, (_, _, says))| {
+                let most = if whole(at == self.mode) { MOST } else { 1 };
+                text::wrap(says, room, most)
+            });
+            told = parts.collect();
+            if told.iter().map(Vec::len).sum::<usize>() <= high {
+                break;
+            }
+        }
+        let mut lines = Vec::new();
+        for (at, (parts, (_, name, _))) in told.into_iter().zip(&MODES).enumerate() {
+            let (mut mark, role) = match at == self.mode {
+                true => ("●", Role::Text),
+                false => ("", Role::Dim),
+            };
+            let mut name = *name;
+            for part in parts {
+                lines.push(Line::from(vec![
+                    Span::styled(text::left(mark, 2), theme[Role::Accent]),
+                    Span::styled(text::left(name, 14), theme[role]),
+                    Span::styled(part, theme[role]),
+                ]));
+                (mark, name) = ("", "");
+            }
+        }
+        lines
     }
 
     fn form_line(&self, field: Field, chosen: bool, wide: usize, theme: &Theme) -> Line<'static> {
