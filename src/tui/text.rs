@@ -83,6 +83,13 @@ pub fn fit(text: &str, room: usize) -> String {
     kept
 }
 
+/// What of `more` stands beside `name` in `room` columns, a blank between, the beginning cut; `None` where that is nearly
+/// nothing.
+pub fn beside(name: &str, more: &str, room: usize) -> Option<String> {
+    let left = room.checked_sub(width(name) + 1)?;
+    (left >= 3 && !more.is_empty()).then(|| format!(" {}", fit_end(more, left)))
+}
+
 /// Cut between words into at most `most` lines; the last is cut short where there is more. Nothing for nothing.
 pub fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

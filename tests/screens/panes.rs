@@ -14,7 +14,7 @@ fn overview_of_a_saved_model() {
     │ size         292 KB in 4 files    ││ conv/kernel   ██████▍   73.7 KB   25.2% ┃
     │ parameters   23,626   trainable … ││ checkpoint b… █         11.0 KB    3.8% │
     │ cost         348 kMAC per sample  ││ skip/kernel   ▊         8.19 KB    2.8% │
-    │ operators    153 in the graph, 2… ││ hidden/kernel ▊         8.19 KB    2.8% │
+    │ operators    427 in 6 graphs      ││ hidden/kernel ▊         8.19 KB    2.8% │
     │ variables    33 in 1 shard        ││ skip/kernel   ▊         8.19 KB    2.8% │
     │ versions     1  ● 2               ││ hidden/kernel ▊         8.19 KB    2.8% │
     ╰───────────────────────────────────╯│ probs/kernel  ▏         1.28 KB    0.4% │
@@ -149,36 +149,36 @@ fn tensors_wide() {
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
     ╭ Tensors ──────────────────────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────╮
     │ name                            dtype    shape        bytes▾  share        zeros ┃│ shape    float32 3×3×32×64       │
-    │ conv/kernel                     float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ holds    18,432 values           │
-    │ conv/kernel                     float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ bytes    73,728   25.2%          │
-    │ skip/kernel                     float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│ range    -0.4328 … 0.4121        │
-    │ hidden/kernel                   float32  64×32       8.19 KB   2.8%  ▌         – ┃│ mean     -2.95e-5 ± 0.1066       │
-    │ skip/kernel                     float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│                                  │
-    │ hidden/kernel                   float32  64×32       8.19 KB   2.8%  ▌         – ┃│               ▂▅██▂              │
-    │ probs/kernel                    float32  32×10       1.28 KB   0.4%  ▏         – ┃│              ▅█████▄             │
-    │ probs/kernel                    float32  32×10       1.28 KB   0.4%  ▏         – ┃│             ▆███████▅            │
-    │ stem/kernel                     float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│            ▅█████████▅           │
-    │ stem/kernel                     float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│          ▃████████████▆▂         │
-    │ conv_bn/moving_mean             float32  64            256 B   0.1%  ▏         – ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁ │
-    │ conv_bn/moving_variance         float32  64            256 B   0.1%  ▏         – ┃│ -0.4328                   0.4121 │
-    │ conv_bn/gamma                   float32  64            256 B   0.1%  ▏         – ┃│                                  │
-    │ conv_bn/beta                    float32  64            256 B   0.1%  ▏         – ┃│ values [0, 0, :, :]   1 of 9   3 │
-    │ skip/bias                       float32  64            256 B   0.1%  ▏         – ┃│             0         1          │
-    │ skip/bias                       float32  64            256 B   0.1%  ▏         – ┃│  0    0.0385   -0.1151           │
-    │ conv_bn/gamma                   float32  64            256 B   0.1%  ▏         – ┃│  1   -0.0966   -0.1247           │
-    │ conv_bn/beta                    float32  64            256 B   0.1%  ▏         – ┃│  2    0.0164   -0.0222           │
-    │ conv_bn/moving_mean             float32  64            256 B   0.1%  ▏         – ┃│  3   -0.1758    0.0487           │
-    │ conv_bn/moving_variance         float32  64            256 B   0.1%  ▏         – ┃│  4   -0.1541   -0.1459           │
-    │ stem_bn/gamma                   float32  32            128 B   0.0%            – ││  5   -0.0826   -0.1368           │
-    │ hidden/bias                     float32  32            128 B   0.0%         6.2% ││  6    0.0167    0.2242           │
-    │ stem_bn/moving_mean             float32  32            128 B   0.0%            – ││  7   -0.1176    0.1206           │
-    │ stem_bn/moving_variance         float32  32            128 B   0.0%            – ││  8   -0.0999    0.0557           │
-    │ stem_bn/beta                    float32  32            128 B   0.0%            – ││  9    0.2695   -0.0803           │
-    │ stem_bn/gamma                   float32  32            128 B   0.0%            – ││ 10   -0.1837    0.0455           │
-    │ hidden/bias                     float32  32            128 B   0.0%         6.2% ││ 11    0.1569   -0.0301           │
-    │ stem_bn/beta                    float32  32            128 B   0.0%            – ││ 12   -0.0478    0.0756           │
-    │ stem_bn/moving_mean             float32  32            128 B   0.0%            – ││ 13   -0.0827   -0.0308           │
-    │ stem_bn/moving_variance         float32  32            128 B   0.0%            – ││ 14    0.0131   -0.0893           │
+    │ conv/kernel   _all_variables/1  float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ holds    18,432 values           │
+    │ conv/kernel        variables/5  float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ bytes    73,728   25.2%          │
+    │ skip/kernel   _all_variables/2  float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│ range    -0.4328 … 0.4121        │
+    │ hidden/kernel _all_variables/3  float32  64×32       8.19 KB   2.8%  ▌         – ┃│ mean     -2.95e-5 ± 0.1066       │
+    │ skip/kernel       variables/10  float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│                                  │
+    │ hidden/kernel     variables/12  float32  64×32       8.19 KB   2.8%  ▌         – ┃│               ▂▅██▂              │
+    │ probs/kernel  _all_variables/4  float32  32×10       1.28 KB   0.4%  ▏         – ┃│              ▅█████▄             │
+    │ probs/kernel      variables/14  float32  32×10       1.28 KB   0.4%  ▏         – ┃│             ▆███████▅            │
+    │ stem/kernel   _all_variables/5  float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│            ▅█████████▅           │
+    │ stem/kernel        variables/0  float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│          ▃████████████▆▂         │
+    │ conv_bn/moving_mean …iables/13  float32  64            256 B   0.1%  ▏         – ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁ │
+    │ conv_bn/moving_variance …es/14  float32  64            256 B   0.1%  ▏         – ┃│ -0.4328                   0.4121 │
+    │ conv_bn/gamma _all_variables/7  float32  64            256 B   0.1%  ▏         – ┃│                                  │
+    │ conv_bn/beta  _all_variables/8  float32  64            256 B   0.1%  ▏         – ┃│ values [0, 0, :, :]   1 of 9   3 │
+    │ skip/bias     _all_variables/9  float32  64            256 B   0.1%  ▏         – ┃│             0         1          │
+    │ skip/bias         variables/11  float32  64            256 B   0.1%  ▏         – ┃│  0    0.0385   -0.1151           │
+    │ conv_bn/gamma      variables/6  float32  64            256 B   0.1%  ▏         – ┃│  1   -0.0966   -0.1247           │
+    │ conv_bn/beta       variables/7  float32  64            256 B   0.1%  ▏         – ┃│  2    0.0164   -0.0222           │
+    │ conv_bn/moving_mean …riables/8  float32  64            256 B   0.1%  ▏         – ┃│  3   -0.1758    0.0487           │
+    │ conv_bn/moving_variance …les/9  float32  64            256 B   0.1%  ▏         – ┃│  4   -0.1541   -0.1459           │
+    │ stem_bn/gamma _all_variables/0  float32  32            128 B   0.0%            – ││  5   -0.0826   -0.1368           │
+    │ hidden/bias  _all_variables/10  float32  32            128 B   0.0%         6.2% ││  6    0.0167    0.2242           │
+    │ stem_bn/moving_mean …iables/12  float32  32            128 B   0.0%            – ││  7   -0.1176    0.1206           │
+    │ stem_bn/moving_variance …es/15  float32  32            128 B   0.0%            – ││  8   -0.0999    0.0557           │
+    │ stem_bn/beta  _all_variables/6  float32  32            128 B   0.0%            – ││  9    0.2695   -0.0803           │
+    │ stem_bn/gamma      variables/1  float32  32            128 B   0.0%            – ││ 10   -0.1837    0.0455           │
+    │ hidden/bias       variables/13  float32  32            128 B   0.0%         6.2% ││ 11    0.1569   -0.0301           │
+    │ stem_bn/beta       variables/2  float32  32            128 B   0.0%            – ││ 12   -0.0478    0.0756           │
+    │ stem_bn/moving_mean …riables/3  float32  32            128 B   0.0%            – ││ 13   -0.0827   -0.0308           │
+    │ stem_bn/moving_variance …les/4  float32  32            128 B   0.0%            – ││ 14    0.0131   -0.0893           │
     ╰──────────────────────────────────────────────────────────────────────────────────╯╰──────────────────────────────────╯
      s sort   f filter   Tab other side   v view   3 graph   : commands   ? help   q quit
     ");

@@ -65,6 +65,8 @@ pub enum Cell {
     Text(String, Style),
     /// Cut at its beginning when it does not fit.
     Name(String, Style),
+    /// A name, and dim what tells it from others of that name, as far as it fits beside it.
+    Twin(String, Style, String),
     Bar(f64),
     /// Several pieces; not cut.
     Spans(Vec<Span<'static>>),
@@ -199,6 +201,15 @@ fn draw(cell: Cell, wide: usize, right: bool, theme: &Theme, spans: &mut Vec<Spa
             text::left(&text::fit_end(&name, wide), wide),
             style,
         )),
+        Cell::Twin(name, style, told) => {
+            let told = text::beside(&name, &told, wide).unwrap_or_default();
+            let rest = wide.saturating_sub(Span::raw(told.as_str()).width());
+            spans.push(Span::styled(
+                text::left(&text::fit_end(&name, rest), rest),
+                style,
+            ));
+            spans.push(Span::styled(told, theme[Role::Dim]));
+        }
         Cell::Bar(fraction) => spans.push(Span::styled(
             text::left(&text::bar(fraction, wide), wide),
             theme[Role::Bar],

@@ -4,6 +4,7 @@ use std::cmp::{Ordering, Reverse};
 
 use crate::analysis::{self, Place, TensorRow, Use};
 use crate::model::Model;
+use crate::tui::panes::twins;
 use crate::tui::term::width;
 use crate::tui::text;
 
@@ -18,6 +19,8 @@ pub struct Listed {
     pub widest: (u16, u16),
     /// Whether any is.
     pub is_quantized: bool,
+    /// Of each row whether another has its name.
+    pub twins: Vec<bool>,
     /// The uses of all rows, one after another, and where those of each begin.
     uses: Vec<Use>,
     starts: Vec<u32>,
@@ -50,6 +53,7 @@ impl Listed {
                 longest(|row| row.dtype.to_string()),
                 longest(|row| row.shape.to_string()),
             ),
+            twins: twins::among(rows.iter().map(|row| text::last_name(&row.name))),
             is_quantized: rows.iter().any(|row| row.quantization.is_some()),
             rows,
             uses,

@@ -10,7 +10,7 @@ pub use self::list::Listed;
 use self::list::Order;
 
 use super::arranged::{self, Arranged};
-use super::{Context, Handled, Pane, View};
+use super::{Context, Handled, Pane, View, twins};
 use crate::analysis::{self, Place, Statistics, TensorRow};
 use crate::error::Error;
 use crate::format::npy;
@@ -545,14 +545,18 @@ impl TensorsPane {
                 };
                 let zeros = self.shown.get(at).and_then(|at| self.zeros.get(at));
                 let zeros = zeros.copied().flatten();
+                let name = text::clean(text::last_name(&row.name));
+                let style = match row.bookkeeping {
+                    true => theme[Role::Dim],
+                    false => theme[Role::Text],
+                };
+                let is_twin = self.shown.get(at).and_then(|at| listed.twins.get(at));
+                let name = match is_twin {
+                    Some(true) => Cell::Twin(name, style, twins::told_by(view.model, &row.place)),
+                    _ => Cell::Name(name, style),
+                };
                 vec![
-                    Cell::Name(
-                        text::clean(text::last_name(&row.name)),
-                        match row.bookkeeping {
-                            true => theme[Role::Dim],
-                            false => theme[Role::Text],
-                        },
-                    ),
+                    name,
                     Cell::Text(row.dtype.to_string(), theme[Role::Dim]),
                     Cell::Text(row.shape.to_string(), theme[Role::Number]),
                     if row.shared {

@@ -1,12 +1,15 @@
 //! Overview: what the model is, what it can do, where its bytes are, and whether it is well.
 
+mod about;
+
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use super::{Context, Handled, Pane, PaneId, View};
+use self::about::about;
+use super::{Context, Handled, Pane, PaneId, View, twins};
 use crate::analysis::{self, At, ByteEntry, Costs, Finding, Parameters, Severity};
 use crate::error::Error;
-use crate::model::{Details, GraphKind, MetaGraph, Model, Port};
+use crate::model::{MetaGraph, Model, Port};
 use crate::progress::Progress;
 use crate::report::check::sentence;
 use crate::report::cost_line;
@@ -16,13 +19,15 @@ use crate::tui::jobs::Output;
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::{self, Rows, facts::Facts, is_small, panel, panel_note, put};
+use crate::tui::widgets::{self, Rows, is_small, panel, panel_note, put};
 
 /// What is looked up in the structure of the model.
 pub struct Summary {
     pub bytes: Vec<ByteEntry>,
     /// Columns of the longest name among them.
     widest: usize,
+    /// Of each of them whether another has its name.
+    twins: Vec<bool>,
     pub parameters: Parameters,
     pub health: Vec<Finding>,
 }
@@ -210,6 +215,7 @@ impl Pane for OverviewPane {
                 let names = names.map(|e| crate::tui::term::width(text::last_name(&e.name)));
                 Ok(Output::Summary(Box::new(Summary {
                     widest: names.max().unwrap_or(0),
+                    twins: twins::among(bytes.iter().map(|e| text::last_name(&e.name))),
                     bytes,
                     parameters: analysis::parameters(&model),
                     health: analysis::health(&model),
@@ -312,7 +318,14 @@ impl Pane for OverviewPane {
         let meta = view.focus.meta(view.model);
         if is_small(area) {
             let inner = panel("Model", area, buf, theme, true);
-            let mut all = about(view, meta, self.summary.as_ref(), self.cost_line(view));
+            let wide = inner.width as usize;
+            let mut all = about(
+                view,
+                meta,
+                self.summary.as_ref(),
+                self.cost_line(view),
+                wide,
+            );
             all.heading(theme, "Signatures");
             for line in signature_lines(meta, theme, inner.width as usize).0 {
                 all.line(line);
@@ -335,7 +348,15 @@ impl Pane for OverviewPane {
             width: area.width - left.width,
             ..area
         };
-        let model_facts = about(view, meta, self.summary.as_ref(), self.cost_line(view));
+        // Without the borders and the air in them.
+        let wide = left.width.saturating_sub(4) as usize;
+        let model_facts = about(
+            view,
+            meta,
+            self.summary.as_ref(),
+            self.cost_line(view),
+            wide,
+        );
         let top = (model_facts.len() as u16 + 2).min(area.height * 2 / 3);
         let (above, below) = stack(left, top);
         let inner = panel("Model", above, buf, theme, false);
@@ -420,8 +441,11 @@ impl OverviewPane {
         let numbers = 17;
         let wide = inner.width as usize;
         let least_bar = 8;
-        let names = summary
-            .widest
+        let names = match summary.twins.contains(&true) {
+            true => summary.widest + twins::ROOM,
+            false => summary.widest,
+        };
+        let names = names
             .min(wide * 52 / 100)
             .min(wide.saturating_sub(numbers + least_bar + 1))
             .max(8);
@@ -435,10 +459,14 @@ impl OverviewPane {
                 true => text::fit_end(&name, names),
                 false => text::fit(&name, names),
             };
-            let name = text::left(&name, names);
+            let is_twin = summary.twins.get(at) == Some(&true);
+            let told = is_twin.then(|| twins::told_by(view.model, &entry.place));
+            let told = told.and_then(|told| text::beside(&name, &told, names));
+            let told = told.unwrap_or_default();
+            let name = text::left(&name, names - crate::tui::term::width(&told));
             let line = Line::from(vec![
                 Span::styled(name, theme[Role::Text]),
-                Span::raw(" "),
+                Span::styled(told + " ", theme[Role::Dim]),
                 Span::styled(
                     text::left(&text::bar(entry.share / most, bars), bars),
                     theme[Role::Bar],
@@ -542,126 +570,6 @@ impl OverviewPane {
         }
         let line = from + usize::from(row - area.y);
         starts.iter().rposition(|start| *start <= line)
-    }
-}
-
-/// The facts of the first box.
-fn about(
-    view: &View,
-    meta: Option<&MetaGraph>,
-    summary: Option<&Summary>,
-    cost: Option<String>,
-) -> Facts {
-    let (model, theme) = (view.model, view.theme);
-    let mut facts = Facts::new(12);
-    add_origin(&mut facts, model, meta, theme);
-    let files = model.files.len();
-    let size = text::bytes(model.total_bytes());
-    facts.add(
-        theme,
-        "size",
-        if files == 1 {
-            size
-        } else {
-            format!("{size} in {files} files")
-        },
-    );
-    if let Some(summary) = summary {
-        let trainable = match summary.parameters.trainable {
-            Some(n) => format!("   trainable {}", text::count(n)),
-            None => String::new(),
-        };
-        facts.add(
-            theme,
-            "parameters",
-            text::count(summary.parameters.total) + &trainable,
-        );
-    }
-    if let Some(cost) = cost {
-        facts.add(theme, "cost", cost);
-    }
-    if let Some(meta) = meta {
-        facts.add(theme, "operators", operators(meta));
-    }
-    add_contents(&mut facts, model, theme);
-    facts
-}
-
-/// Who made it, and for whom.
-fn add_origin(facts: &mut Facts, model: &Model, meta: Option<&MetaGraph>, theme: &Theme) {
-    if let Some(meta) = meta {
-        if !meta.tags.is_empty() {
-            let more = match model.meta_graphs.len() - 1 {
-                0 => String::new(),
-                more => format!("   and {more} more"),
-            };
-            facts.add(theme, "tags", meta.tags.join(", ") + &more);
-        }
-        if !meta.tensorflow_version.is_empty() {
-            let (version, producer) = (&meta.tensorflow_version, meta.producer);
-            let by = format!("TensorFlow {version}, producer {producer}");
-            facts.add(theme, "made by", by);
-        }
-    }
-    if let Details::Tflite(details) = &model.details {
-        let version = format!("version {}", details.schema_version);
-        facts.add(theme, "schema", version);
-        if !details.description.is_empty() {
-            facts.add(theme, "says", details.description.clone());
-        }
-        if let Some(version) = &details.min_runtime_version {
-            facts.add(theme, "needs", format!("runtime {version} or later"));
-        }
-    }
-}
-
-/// What lies in and beside it.
-fn add_contents(facts: &mut Facts, model: &Model, theme: &Theme) {
-    if !model.variables.is_empty() {
-        let shards = match model.shards.len() {
-            1 => "1 shard".to_owned(),
-            n => format!("{n} shards"),
-        };
-        let variables = format!("{} in {shards}", model.variables.len());
-        facts.add(theme, "variables", variables);
-    }
-    if !model.attachments.is_empty() {
-        let names: Vec<_> = model.attachments.iter().map(|a| a.name.as_str()).collect();
-        facts.add(theme, "files", names.join(", "));
-    }
-    if model.versions.len() > 1 {
-        let name = |v: &u64| match Some(*v) == model.version {
-            true => format!("● {v}"),
-            false => v.to_string(),
-        };
-        let all: Vec<_> = model.versions.iter().map(name).collect();
-        facts.add(theme, "versions", all.join("  "));
-    }
-}
-
-/// `31 in the graph, 214 in 9 functions`
-fn operators(meta: &MetaGraph) -> String {
-    let (mut own, mut inner, mut functions, mut subgraphs) = (0, 0, 0, 0);
-    for graph in &meta.graphs {
-        match graph.kind {
-            GraphKind::Function => {
-                inner += graph.nodes.len();
-                functions += 1;
-            }
-            GraphKind::Main | GraphKind::Subgraph => {
-                own += graph.nodes.len();
-                subgraphs += 1;
-            }
-        }
-    }
-    match (functions, subgraphs) {
-        (0, 0 | 1) => text::count(own as u64),
-        (0, n) => format!("{} in {n} subgraphs", text::count(own as u64)),
-        (n, _) => {
-            let (own, inner) = (text::count(own as u64), text::count(inner as u64));
-            let plural = if n == 1 { "" } else { "s" };
-            format!("{own} in the graph, {inner} in {n} function{plural}")
-        }
     }
 }
 
