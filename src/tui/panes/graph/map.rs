@@ -259,17 +259,17 @@ fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, the
     buf.set_style(frame, theme[Role::Screen]);
     block.render(frame, buf);
     let (dots_x, dots_y) = (usize::from(columns) * 2, usize::from(rows) * 4);
-    let across = |x: i32| (f64::from(x) / whole_x * dots_x as f64) as usize;
-    let down = |y: i32| (f64::from(y) / whole_y * dots_y as f64) as usize;
-    let mut dots = vec![false; dots_x * dots_y];
-    for place in seen.scene.places.iter().filter(|p| !p.open) {
-        let rect = &place.rect;
-        let (left, right) = (across(rect.x), across(rect.right() - 1).min(dots_x - 1));
-        let (top, bottom) = (down(rect.y), down(rect.bottom() - 1).min(dots_y - 1));
-        for y in top..=bottom {
-            dots[y * dots_x + left..=y * dots_x + right].fill(true);
+    let boxes = boxes(seen, dots_x, dots_y);
+    let filled = boxes.iter().filter(|dot| **dot).count();
+    // Where dots are too large to show single boxes, they tell where the work is.
+    let work = (filled * 4 > boxes.len() * 3).then(|| work(seen, dots_x, dots_y));
+    let dots = match work.flatten() {
+        Some(work) => {
+            buf.set_string(frame.x + 2, frame.y, "MAC", theme[Role::Dim]);
+            work
         }
-    }
+        None => boxes,
+    };
     for row in 0..rows {
         for column in 0..columns {
             let bit = |x: usize, y: usize| {
@@ -306,4 +306,44 @@ fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, the
             }
         }
     }
+}
+
+/// Dots of the whole drawing, row by row, that lie on a box.
+fn boxes(seen: &Seen, dots_x: usize, dots_y: usize) -> Vec<bool> {
+    let (whole_x, whole_y) = (seen.scene.width.max(1), seen.scene.height.max(1));
+    let across = |x: i32| dot(x, whole_x, dots_x);
+    let down = |y: i32| dot(y, whole_y, dots_y);
+    let mut dots = vec![false; dots_x * dots_y];
+    for place in seen.scene.places.iter().filter(|p| !p.open) {
+        let rect = &place.rect;
+        let (left, right) = (across(rect.x), across(rect.right() - 1));
+        for y in down(rect.y)..=down(rect.bottom() - 1) {
+            dots[y * dots_x + left..=y * dots_x + right].fill(true);
+        }
+    }
+    dots
+}
+
+/// A bar for each row of dots: its boxes' multiply-accumulates, against those of the heaviest row. `None` where nothing
+/// is known of them.
+fn work(seen: &Seen, dots_x: usize, dots_y: usize) -> Option<Vec<bool>> {
+    let mut macs = vec![0_u64; dots_y];
+    for place in seen.scene.places.iter().filter(|p| !p.open) {
+        let row = dot(place.rect.middle().1, seen.scene.height.max(1), dots_y);
+        macs[row] = macs[row].saturating_add(seen.cost(place.item).macs);
+    }
+    let most = macs.iter().copied().max().filter(|most| *most > 0)?;
+    let mut dots = vec![false; dots_x * dots_y];
+    for (row, macs) in dots.chunks_mut(dots_x).zip(macs) {
+        let long = (macs as f64 / most as f64 * dots_x as f64).round() as usize;
+        // The flow itself is one dot wide.
+        row[..long.clamp(1, dots_x)].fill(true);
+    }
+    Some(dots)
+}
+
+/// Which of `dots` a cell of a drawing of `whole` cells falls on.
+fn dot(at: i32, whole: i32, dots: usize) -> usize {
+    let dot = (f64::from(at) / f64::from(whole) * dots as f64) as usize;
+    dot.min(dots.saturating_sub(1))
 }

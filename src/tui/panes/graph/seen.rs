@@ -435,11 +435,15 @@ impl Seen {
         let mut operators: Vec<(String, usize)> =
             counts.map(|(op, count)| (op.to_owned(), count)).collect();
         operators.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
+        let label = words(graph, hierarchy, item);
         Told {
             cost,
             figures,
             dtype: dtype_of(graph, hierarchy, item),
-            label: crate::layout::label::label(graph, hierarchy, item),
+            label: Label {
+                sub: cut_end(&label.sub, WIDEST),
+                ..label
+            },
             operators,
             weights: (weights, many),
         }
