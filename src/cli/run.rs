@@ -41,7 +41,7 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         outputs,
         labels.as_deref(),
         args.top,
-    );
+    )?;
     if args.json {
         output::json(&report.json())?;
     } else {

@@ -200,16 +200,20 @@ fn kept(side: &mut Side, flow: &Flow<'_>, inputs: &[(String, Tensor)]) -> Result
     side.session.set_keep_intermediates(false);
     result?;
     let graph = &flow.graph;
-    Ok(values
-        .into_iter()
-        .filter_map(|value| {
-            let quantization = graph.value(value.id).quantization.as_deref();
-            let kept = Kept {
-                id: value.id,
-                node: flow.producer(value.id)?,
-                real: feed::dequantized(&value.tensor, quantization).into_owned(),
-            };
-            kept.counts(flow).then_some(kept)
-        })
-        .collect())
+    let mut all = Vec::new();
+    for value in values {
+        let Some(node) = flow.producer(value.id) else {
+            continue;
+        };
+        let quantization = graph.value(value.id).quantization.as_deref();
+        let kept = Kept {
+            id: value.id,
+            node,
+            real: feed::dequantized(&value.tensor, quantization)?.into_owned(),
+        };
+        if kept.counts(flow) {
+            all.push(kept);
+        }
+    }
+    Ok(all)
 }

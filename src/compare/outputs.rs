@@ -187,8 +187,8 @@ pub(super) fn compare(
                     .get(i)
                     .and_then(|p| p.quantization.clone())
             };
-            let x = feed::dequantized(x, port(&pair.a, ia).as_ref());
-            let y = feed::dequantized(y, port(&pair.b, ib).as_ref());
+            let x = feed::dequantized(x, port(&pair.a, ia).as_ref())?;
+            let y = feed::dequantized(y, port(&pair.b, ib).as_ref())?;
             uneven[at] |= !sums[at].add(&x, &y);
             answers[at].see(number, &x, &y);
         }

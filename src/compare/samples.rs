@@ -78,7 +78,7 @@ pub(super) fn for_port(value: &Tensor, own: &Port, port: &Port) -> Result<Tensor
         |p: &Port| p.dtype.is_integer() && p.quantization.as_ref().is_some_and(|q| q.is_active());
     let stored = value.dtype() == own.dtype && quantized(own);
     if stored && (port.dtype != own.dtype || port.quantization != own.quantization) {
-        let real = feed::dequantized(value, own.quantization.as_ref());
+        let real = feed::dequantized(value, own.quantization.as_ref())?;
         return feed::fit(real.into_owned(), port);
     }
     feed::fit(value.clone(), port)

@@ -91,11 +91,17 @@ pub(super) fn slice(tensor: &Tensor, index: usize) -> Result<Tensor> {
 }
 
 /// The real numbers that a quantized tensor stands for, as float32; any other tensor as it is.
-pub fn dequantized<'t>(tensor: &'t Tensor, quantization: Option<&Quantization>) -> Cow<'t, Tensor> {
+///
+/// # Errors
+/// There is no memory for them.
+pub fn dequantized<'t>(
+    tensor: &'t Tensor,
+    quantization: Option<&Quantization>,
+) -> Result<Cow<'t, Tensor>> {
     let Some(q) =
         quantization.filter(|q| !q.scale.is_empty() && int_range(tensor.dtype()).is_some())
     else {
-        return Cow::Borrowed(tensor);
+        return Ok(Cow::Borrowed(tensor));
     };
     // Elements of one channel lie together in runs of `inner`.
     let axis = q.axis(tensor.shape().len());
@@ -104,19 +110,19 @@ pub fn dequantized<'t>(tensor: &'t Tensor, quantization: Option<&Quantization>) 
         .iter()
         .skip(axis.map_or(usize::MAX, |axis| axis + 1));
     let inner: usize = inside.product();
-    let values: Vec<f32> = (0..tensor.len())
-        .map(|i| {
-            let channel = if q.scale.len() > 1 {
-                i / inner.max(1) % q.scale.len()
-            } else {
-                0
-            };
-            let zero = q.zero_point.get(channel).or(q.zero_point.first());
-            let stored = tensor.number(i).unwrap_or(0.0) - zero.copied().unwrap_or(0) as f64;
-            (stored * f64::from(q.scale[channel])) as f32
-        })
-        .collect();
-    Cow::Owned(Tensor::from_values(tensor.shape(), &values))
+    let mut real = Tensor::zeros(DType::Float32, tensor.shape())?;
+    let slots = real.values_mut::<f32>().unwrap_or_default();
+    for (i, slot) in slots.iter_mut().enumerate() {
+        let channel = if q.scale.len() > 1 {
+            i / inner.max(1) % q.scale.len()
+        } else {
+            0
+        };
+        let zero = q.zero_point.get(channel).or(q.zero_point.first());
+        let stored = tensor.number(i).unwrap_or(0.0) - zero.copied().unwrap_or(0) as f64;
+        *slot = (stored * f64::from(q.scale[channel])) as f32;
+    }
+    Ok(Cow::Owned(real))
 }
 
 #[cfg(test)]
@@ -132,7 +138,9 @@ mod tests {
         assert_eq!(fitted.shape(), [1, 2]);
         assert_eq!(fitted.values::<i8>().unwrap(), [1, -5]);
         assert_eq!(
-            dequantized(&fitted, port.quantization.as_ref()).numbers(),
+            dequantized(&fitted, port.quantization.as_ref())
+                .unwrap()
+                .numbers(),
             [1.0, -2.0]
         );
     }
@@ -150,12 +158,12 @@ mod tests {
         let tensor = Tensor::from_values(&[2, 2], &[1i8, 2, 3, 4]);
         let q = Quantization::per_channel(vec![1.0, 10.0], 0);
         assert_eq!(
-            dequantized(&tensor, Some(&q)).numbers(),
+            dequantized(&tensor, Some(&q)).unwrap().numbers(),
             [1.0, 2.0, 30.0, 40.0]
         );
         let q = Quantization::per_channel(vec![1.0, 10.0], 1);
         assert_eq!(
-            dequantized(&tensor, Some(&q)).numbers(),
+            dequantized(&tensor, Some(&q)).unwrap().numbers(),
             [1.0, 20.0, 3.0, 40.0]
         );
     }

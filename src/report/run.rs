@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::table::{Align, Table};
 use super::{Style, human};
+use crate::error::Result;
 use crate::feed::{self, Ranked};
 use crate::model::{DType, Port, Tensor};
 
@@ -54,6 +55,9 @@ struct OutputJson<'a> {
 
 impl RunReport {
     /// `top` is how many of the largest values to name; without it a few, where an output looks like scores.
+    ///
+    /// # Errors
+    /// There is no memory for the real numbers of quantized outputs.
     pub fn new(
         signature: &str,
         millis: f64,
@@ -61,12 +65,12 @@ impl RunReport {
         outputs: Vec<(String, Tensor)>,
         labels: Option<&[String]>,
         top: Option<usize>,
-    ) -> Self {
+    ) -> Result<Self> {
         let outputs = outputs
             .into_iter()
             .map(|(name, stored)| {
                 let port = ports.iter().find(|p| *p.name == *name);
-                let real = feed::dequantized(&stored, port.and_then(|p| p.quantization.as_ref()));
+                let real = feed::dequantized(&stored, port.and_then(|p| p.quantization.as_ref()))?;
                 let row = stored.shape().last().copied().unwrap_or(1);
                 let own = labels.filter(|l| l.len() == row);
                 let scores = real.dtype().is_float() && CLASSES.contains(&row);
@@ -76,19 +80,19 @@ impl RunReport {
                     Cow::Owned(real) => Some(real),
                     Cow::Borrowed(_) => None,
                 };
-                Output {
+                Ok(Output {
                     name,
                     stored,
                     real,
                     top,
-                }
+                })
             })
-            .collect();
-        RunReport {
+            .collect::<Result<_>>()?;
+        Ok(RunReport {
             signature: signature.to_owned(),
             millis,
             outputs,
-        }
+        })
     }
 
     pub fn json(&self) -> Value {
@@ -232,7 +236,8 @@ mod tests {
             vec![("probs".into(), scores)],
             Some(&labels),
             Some(2),
-        );
+        )
+        .unwrap();
         insta::assert_snapshot!(report.text(Style::PLAIN), @r"
         serving_default  0.250 ms
 

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use mexplore::feed;
 use mexplore::format::{self, OpenOptions, npy};
 use mexplore::layout::export;
-use mexplore::model::Model;
+use mexplore::model::{Model, Quantization, Tensor};
 use tempfile::TempDir;
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -479,6 +480,17 @@ fn what_a_node_takes_is_not_held_over_and_over() {
         model.meta_graphs[0].graphs[0].nodes[1].inputs.len(),
         1_000_000
     );
+}
+
+#[test]
+fn real_numbers_of_integers_are_held_once() {
+    let integers = Tensor::from_values(&[1 << 20], &vec![3i8; 1 << 20]);
+    let scale = Quantization::per_tensor(0.5, 1);
+    let most = peak(|| {
+        let real = feed::dequantized(&integers, Some(&scale)).unwrap();
+        assert_eq!(real.number(7), Some(1.0));
+    });
+    assert!(most < 5 << 20, "{most} bytes for 4 MiB");
 }
 
 #[test]

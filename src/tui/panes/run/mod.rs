@@ -213,7 +213,7 @@ impl RunPane {
             let ports = session.outputs();
             let profile = session.profile();
             Ok(Output::Ran(Box::new(Ran {
-                given: outputs.iter().map(|o| Given::of(o, ports)).collect(),
+                given: (outputs.iter().map(|o| Given::of(o, ports))).collect::<Result<_>>()?,
                 measured: measured::Run::of(&model, meta, session.signature(), profile),
                 times: Times::of(profile),
                 arena: session.arena(),

@@ -1,6 +1,7 @@
 //! What came out: the largest values with their labels, single values, or the spread of many.
 
 use crate::analysis::{self, Statistics};
+use crate::error::Result;
 use crate::feed::{self, Ranked};
 use crate::model::{Port, Tensor};
 use crate::tui::term::{Buffer, Line, Rect, Span};
@@ -43,7 +44,7 @@ enum Kind {
 }
 
 impl Given {
-    pub fn of((name, tensor): &(String, Tensor), ports: &[Port]) -> Given {
+    pub fn of((name, tensor): &(String, Tensor), ports: &[Port]) -> Result<Given> {
         let port = ports.iter().find(|p| *p.name == **name);
         let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
         let title = format!(
@@ -52,7 +53,7 @@ impl Given {
             tensor.dtype(),
             shape.join("×")
         );
-        let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()));
+        let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()))?;
         let row = real.shape().last().copied().unwrap_or(1);
         let kind = if real.strings().is_some() || real.number(0).is_none() {
             Kind::Grid
@@ -65,12 +66,12 @@ impl Given {
         } else {
             Kind::Many(Box::new(analysis::statistics(&real, BINS)))
         };
-        Given {
+        Ok(Given {
             title: title.trim_end().to_owned(),
             height: height(tensor),
             real: real.into_owned(),
             kind,
-        }
+        })
     }
 }
 
