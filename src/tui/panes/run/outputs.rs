@@ -201,7 +201,7 @@ fn told_apart(ranked: &[Ranked], probabilities: bool) -> Vec<String> {
     }
     let with = |digits: usize| -> Vec<String> {
         let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
-        let words = ranked.iter().map(|r| match most < 1e-3 || most >= 1e6 {
+        let words = ranked.iter().map(|r| match !(1e-3..1e6).contains(&most) {
             true => format!("{:.digits$e}", r.value),
             false => format!("{:.digits$}", r.value),
         });
