@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use super::usage::uses;
 use crate::error::{Error, Result};
 use crate::model::{
-    DType, Format, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor, Value,
-    ValueId, Variable, VariableId, VariableRole,
+    DType, Format, Graph, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor,
+    Value, ValueId, Variable, VariableId, VariableRole,
 };
 
 /// What bytes belong to.
@@ -36,6 +36,24 @@ impl Place {
             Place::Attachment(_) => "attachment",
             Place::Metadata(_) => "metadata",
             Place::File(_) => "file",
+        }
+    }
+
+    /// The graph that a constant is in; `None` for other places, or where there is no such graph.
+    pub fn graph<'m>(&self, model: &'m Model) -> Option<&'m Graph> {
+        match self {
+            Place::Constant {
+                meta_graph, graph, ..
+            } => model.meta_graphs.get(*meta_graph)?.graphs.get(*graph),
+            _ => None,
+        }
+    }
+
+    /// The constant itself; `None` as [`Place::graph`].
+    pub fn constant<'m>(&self, model: &'m Model) -> Option<&'m Value> {
+        match self {
+            Place::Constant { value, .. } => self.graph(model)?.values.get(value.index()),
+            _ => None,
         }
     }
 }
@@ -394,7 +412,7 @@ pub fn parameters(model: &Model) -> Parameters {
         };
     }
     let counts = |row: &&TensorRow| {
-        let value = constant_at(model, &row.place);
+        let value = row.place.constant(model);
         !row.shared && value.is_some_and(|v| trained.constant(v))
     };
     Parameters {
@@ -405,19 +423,6 @@ pub fn parameters(model: &Model) -> Parameters {
             .sum(),
         trainable: None,
     }
-}
-
-fn constant_at<'m>(model: &'m Model, place: &Place) -> Option<&'m Value> {
-    let Place::Constant {
-        meta_graph,
-        graph,
-        value,
-    } = place
-    else {
-        return None;
-    };
-    let graph = model.meta_graphs.get(*meta_graph)?.graphs.get(*graph)?;
-    graph.values.get(value.index())
 }
 
 /// The values at `place`.
@@ -441,7 +446,8 @@ pub fn read(model: &Model, place: &Place) -> Result<Tensor> {
                         .in_file(&model.path)
                 })
         }
-        Place::Constant { .. } => constant_at(model, place)
+        Place::Constant { .. } => place
+            .constant(model)
             .and_then(|v| v.read())
             .unwrap_or_else(|| Err(Error::usage("no such constant")))
             .map_err(|e| e.in_file(&model.path)),

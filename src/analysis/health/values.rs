@@ -7,9 +7,7 @@ use super::{Finding, Kind, Severity, Spot, listed, plural};
 use crate::analysis::sizes::{Place, TensorRow, read, tensors};
 use crate::analysis::usage::{Use, uses};
 use crate::error::Result;
-use crate::model::{
-    DType, Element, Format, Model, Quantization, Tensor, Value, Variable, VariableRole,
-};
+use crate::model::{DType, Element, Format, Model, Quantization, Tensor, Variable, VariableRole};
 use crate::progress::Progress;
 
 /// Constants below this size are shapes, axes and limits, where zeros, equals and infinities mean nothing.
@@ -66,20 +64,6 @@ fn variable<'m>(model: &'m Model, place: &Place) -> Option<&'m Variable> {
     }
 }
 
-fn value<'m>(model: &'m Model, place: &Place) -> Option<&'m Value> {
-    match place {
-        Place::Constant {
-            meta_graph,
-            graph,
-            value,
-        } => {
-            let graph = model.meta_graphs.get(*meta_graph)?.graphs.get(*graph)?;
-            graph.values.get(value.index())
-        }
-        _ => None,
-    }
-}
-
 /// A tensor, its bytes, and whether an operator takes it.
 type Stored = (Spot, u64, bool);
 
@@ -106,7 +90,10 @@ impl Found {
     fn tensor(&mut self, model: &Model, row: &TensorRow, uses: &[Use], tensor: &Tensor) {
         let spot = || Spot::stored(&row.name, &row.place);
         let kernel = uses.iter().find_map(|u| channels(u, tensor.shape()));
-        let quantization = value(model, &row.place).and_then(|v| v.quantization.as_deref());
+        let quantization = row
+            .place
+            .constant(model)
+            .and_then(|v| v.quantization.as_deref());
         let look = look(tensor, kernel, &zero_points(quantization));
         let large = row.bytes > SMALL;
         if look.nan + look.infinite > 0 {

@@ -30,13 +30,7 @@ pub fn told_by(model: &Model, place: &Place) -> String {
         Place::Constant { value, .. } if model.format == Format::Tflite => {
             Some(format!("#{}", value.index()))
         }
-        Place::Constant {
-            meta_graph, graph, ..
-        } => {
-            let meta = model.meta_graphs.get(*meta_graph);
-            let graph = meta.and_then(|m| m.graphs.get(*graph));
-            graph.map(|g| g.name.to_string())
-        }
+        Place::Constant { .. } => place.graph(model).map(|g| g.name.to_string()),
         _ => None,
     };
     text::clean(&told.unwrap_or_default())

@@ -14,7 +14,7 @@ use super::{Context, Handled, Pane, View, twins};
 use crate::analysis::{self, Place, Statistics, TensorRow};
 use crate::error::Error;
 use crate::format::npy;
-use crate::model::{Model, Quantization, QuantizationDetails, Tensor, Value};
+use crate::model::{Model, Quantization, QuantizationDetails, Tensor};
 use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
@@ -627,22 +627,8 @@ fn in_brief(quantization: &Quantization) -> Option<String> {
     }
 }
 
-/// The constant at a place, with the values of its graph.
-fn constant<'m>(model: &'m Model, place: &Place) -> Option<(&'m Value, &'m [Value])> {
-    let Place::Constant {
-        meta_graph,
-        graph,
-        value,
-    } = place
-    else {
-        return None;
-    };
-    let graph = model.meta_graphs.get(*meta_graph)?.graphs.get(*graph)?;
-    Some((graph.values.get(value.index())?, &graph.values))
-}
-
 fn quantization<'m>(model: &'m Model, place: &Place) -> Option<&'m Quantization> {
-    constant(model, place)?.0.quantization.as_deref()
+    place.constant(model)?.quantization.as_deref()
 }
 
 /// The stored number that stands for zero.
@@ -664,7 +650,7 @@ fn scales_of(model: &Model, place: &Place) -> Vec<f64> {
         return Vec::new();
     };
     let stored = quantization.details.values()[0].and_then(|id| {
-        let (_, values) = constant(model, place)?;
+        let values = &place.graph(model)?.values;
         values.get(id.index())?.read()?.ok()
     });
     match stored {
