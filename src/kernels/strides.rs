@@ -117,20 +117,31 @@ impl<const N: usize> Walk<N> {
 
     /// Every innermost run, in row-major order; `start` are the operands' first elements.
     /// None when an axis has size 0. An iterator rather than a closure: kernels are made for many
-    /// types, and this nest is the same for all of them.
+    /// types, and the nest is the same for all of them.
     pub fn runs(&self, start: [usize; N]) -> Runs<'_, N> {
-        let (len, step) = match self.rank.checked_sub(1) {
+        let axis = |back: usize| self.rank.checked_sub(back);
+        let (len, step) = match axis(1) {
             None => (1, [1; N]),
             Some(inner) => (self.sizes[inner], self.strides.map(|s| s[inner])),
         };
+        let (rows, row_step) = match axis(2) {
+            None => (1, [0; N]),
+            Some(outer) => (self.sizes[outer], self.strides.map(|s| s[outer])),
+        };
         Runs {
             walk: self,
-            index: [0; MAX_RANK],
-            next: (!self.sizes[..self.rank].contains(&0)).then_some(Run {
+            run: Run {
                 len,
                 at: start,
                 step,
-            }),
+            },
+            rows,
+            row_step,
+            left: match self.sizes[..self.rank].contains(&0) {
+                true => 0,
+                false => rows,
+            },
+            index: [0; MAX_RANK],
         }
     }
 }
@@ -139,38 +150,57 @@ impl<const N: usize> Walk<N> {
 #[derive(Debug, Clone)]
 pub struct Runs<'w, const N: usize> {
     walk: &'w Walk<N>,
+    /// The run that comes next.
+    run: Run<N>,
+    /// Size and strides of the axis before the innermost one, and its steps that are left.
+    rows: usize,
+    row_step: [isize; N],
+    left: usize,
+    /// Of the axes before that.
     index: [usize; MAX_RANK],
-    next: Option<Run<N>>,
 }
 
 impl<const N: usize> Runs<'_, N> {
-    /// Where the operands are after `at`; `None` after the last run.
-    fn step(&mut self, mut at: [usize; N]) -> Option<[usize; N]> {
+    /// Steps along the axes before the innermost two; no run is left after the last.
+    #[inline(never)]
+    fn carry(&mut self) {
         let walk = self.walk;
-        for axis in (0..walk.rank.saturating_sub(1)).rev() {
-            self.index[axis] += 1;
-            if self.index[axis] < walk.sizes[axis] {
-                for (at, strides) in at.iter_mut().zip(&walk.strides) {
-                    *at = at.wrapping_add_signed(strides[axis]);
-                }
-                return Some(at);
-            }
-            let back = self.index[axis] as isize - 1;
+        for axis in (0..walk.rank.saturating_sub(2)).rev() {
+            let (at, back) = (&mut self.run.at, self.index[axis] as isize);
+            let ends = self.index[axis] + 1 == walk.sizes[axis];
+            let steps = if ends { -back } else { 1 };
             for (at, strides) in at.iter_mut().zip(&walk.strides) {
-                *at = at.wrapping_add_signed(-strides[axis] * back);
+                *at = at.wrapping_add_signed(strides[axis] * steps);
+            }
+            if !ends {
+                self.index[axis] += 1;
+                self.left = self.rows;
+                return;
             }
             self.index[axis] = 0;
         }
-        None
     }
 }
 
 impl<const N: usize> Iterator for Runs<'_, N> {
     type Item = Run<N>;
 
+    #[inline]
     fn next(&mut self) -> Option<Run<N>> {
-        let run = self.next?;
-        self.next = self.step(run.at).map(|at| Run { at, ..run });
+        if self.left == 0 {
+            return None;
+        }
+        let run = self.run;
+        self.left -= 1;
+        for (at, step) in self.run.at.iter_mut().zip(self.row_step) {
+            *at = at.wrapping_add_signed(step);
+        }
+        if self.left == 0 {
+            for (at, step) in self.run.at.iter_mut().zip(self.row_step) {
+                *at = at.wrapping_add_signed(-step * self.rows as isize);
+            }
+            self.carry();
+        }
         Some(run)
     }
 }
@@ -190,6 +220,49 @@ mod tests {
             .collect();
         assert_eq!(seen.len(), 6);
         assert_eq!(seen[5], ([20, 0], 4, [1, 1]));
+    }
+
+    #[test]
+    fn every_element_is_met_once_in_order() {
+        for shape in [
+            &[][..],
+            &[1],
+            &[5],
+            &[2, 3],
+            &[3, 1, 4, 2],
+            &[2, 3, 2, 3, 2],
+        ] {
+            // Every second axis is turned about, so that none merge.
+            let own = row_major(shape);
+            let mut turned = own;
+            let mut first = 0;
+            for (axis, size) in shape.iter().enumerate().skip(1).step_by(2) {
+                turned[axis] = -own[axis];
+                first += own[axis] as usize * (size - 1);
+            }
+            let mut wanted = Vec::new();
+            for flat in 0..shape.iter().product::<usize>() {
+                let index = |axis: usize| flat / own[axis] as usize % shape[axis];
+                let to = (0..shape.len()).map(|axis| turned[axis] * index(axis) as isize);
+                wanted.push([flat, first.wrapping_add_signed(to.sum())]);
+            }
+            let walk = Walk::new(shape, [own, turned]);
+            let met: Vec<_> = walk
+                .runs([0, first])
+                .flat_map(|run| {
+                    (0..run.len as isize).map(move |i| {
+                        [0, 1].map(|o| run.at[o].wrapping_add_signed(run.step[o] * i))
+                    })
+                })
+                .collect();
+            assert_eq!(met, wanted, "{shape:?}");
+        }
+        assert_eq!(
+            Walk::new(&[2, 0, 3], [row_major(&[2, 0, 3])])
+                .runs([0])
+                .count(),
+            0
+        );
     }
 
     #[test]
