@@ -16,7 +16,9 @@ use crate::report::cost_line;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::term::{
+    Buffer, Constraint, Layout, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style,
+};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{self, Rows, is_small, panel, panel_note, put};
@@ -358,7 +360,7 @@ impl Pane for OverviewPane {
             wide,
         );
         let top = (model_facts.len() as u16 + 2).min(area.height * 2 / 3);
-        let (above, below) = stack(left, top);
+        let [above, below] = stack(left, top);
         let inner = panel("Model", above, buf, theme, false);
         model_facts.render(inner, 0, buf);
         self.render_signatures(below, buf, view, meta);
@@ -366,24 +368,14 @@ impl Pane for OverviewPane {
         let findings = self.health_lines(theme, wide).0.len() as u16;
         let health =
             (findings + 2 + u16::from(self.weights.is_none())).clamp(4, area.height * 6 / 10);
-        let (above, below) = stack(right, area.height - health);
+        let [above, below] = stack(right, area.height - health);
         self.render_bytes(above, buf, view);
         self.render_health(below, buf, view);
     }
 }
 
-fn stack(area: Rect, top: u16) -> (Rect, Rect) {
-    (
-        Rect {
-            height: top,
-            ..area
-        },
-        Rect {
-            y: area.y + top,
-            height: area.height - top,
-            ..area
-        },
-    )
+fn stack(area: Rect, top: u16) -> [Rect; 2] {
+    Layout::vertical([Constraint::Length(top), Constraint::Fill(1)]).areas(area)
 }
 
 impl OverviewPane {
