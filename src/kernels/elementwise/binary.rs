@@ -49,7 +49,7 @@ pub fn binary<T: Number>(
     use BinaryOp::*;
     check_values(op, rules, b.0)?;
     let nan_wins = rules == Rules::TensorFlow;
-    // Nothing here is worth vectors: one loop for all of them.
+    // For what vectors don't help, or few models do: one loop for all of them.
     let mut called = |f: fn(T, T) -> T| zip(a, b, (&mut *out.0, out.1), f);
     match op {
         Add => zip(a, b, out, T::add),

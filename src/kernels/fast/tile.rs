@@ -33,10 +33,8 @@ pub trait Vector: Copy {
         // SAFETY: promised by the caller.
         unsafe {
             let mut all = [Self::splat(0.0); N];
-            let mut v = 0;
-            while v < N {
-                all[v] = Self::load(p.add(v * Self::LANES));
-                v += 1;
+            for (v, vector) in all.iter_mut().enumerate() {
+                *vector = Self::load(p.add(v * Self::LANES));
             }
             all
         }
