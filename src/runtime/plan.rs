@@ -254,6 +254,7 @@ impl Builder<'_> {
             prepared
                 if constant
                     && operator.foldable
+                    && foldable_size(context.inputs, &outputs)
                     && (fixed || matches!(prepared, Prepared::Compute(_))) =>
             {
                 let mut tensors = Vec::new();
@@ -386,6 +387,17 @@ impl Builder<'_> {
             keep[at - 1]
         });
     }
+}
+
+/// Whether what is computed ahead is small, or not much more than what it is made of: a shape that says gigabytes is
+/// for the arena, which is asked for before anything is filled.
+fn foldable_size(inputs: &[Option<Fact>], outputs: &[Fact]) -> bool {
+    const SMALL: usize = 16 << 20;
+    const GROWTH: usize = 8;
+    let bytes = |fact: &Fact| fact.dtype.size()?.checked_mul(fact.shape.elements()?);
+    let read: usize = inputs.iter().flatten().filter_map(bytes).sum();
+    let made = outputs.iter().filter_map(bytes);
+    made.fold(0, usize::saturating_add) <= SMALL.max(read.saturating_mul(GROWTH))
 }
 
 enum Choice {

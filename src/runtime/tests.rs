@@ -80,6 +80,29 @@ fn session(model: &Model) -> Session {
 }
 
 #[test]
+fn a_large_constant_is_made_in_the_arena() {
+    let filled = |rows: i32, columns: i32| {
+        let mut net = Net::new(Dialect::Tf);
+        let sizes = net.constant(&Tensor::from_values(&[2], &[rows, columns]));
+        let value = net.constant(&Tensor::from_values(&[], &[1.5f32]));
+        let attrs = Attrs::new().with("T", Attr::Type(DType::Float32));
+        let y = net.op("Fill", &[sizes, value], DType::Float32, attrs);
+        net.finish(&[y])
+    };
+    let session_of = |rows: i32| {
+        let mut session = session(&filled(rows, 1024));
+        let outputs = session.run(&[], &Progress::new()).unwrap();
+        assert_eq!(outputs[0].1.number(7), Some(1.5));
+        session.arena().bytes
+    };
+    assert_eq!(session_of(4), 0);
+    assert_eq!(session_of(8192), 32 << 20);
+    // Nothing is filled before there is room for all of it.
+    let refused = open(&filled(i32::MAX, 1 << 20)).err().unwrap().to_string();
+    assert!(refused.contains("no memory for the"), "{refused}");
+}
+
+#[test]
 fn a_signature_that_gives_an_input_another_type_is_refused() {
     let mut net = Net::new(Dialect::Tf);
     let x = net.input("x", DType::Float32, &[3]);
