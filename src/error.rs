@@ -111,6 +111,18 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// All but the advice, for those who show that apart.
+    pub fn fault(&self) -> String {
+        let mut fault = String::new();
+        if let Some(file) = &self.0.file {
+            fault += &format!("{}: ", file.display());
+        }
+        if let Some(place) = &self.0.place {
+            fault += &format!("{place}: ");
+        }
+        fault + &self.0.what
+    }
+
     pub fn is_cancelled(&self) -> bool {
         self.0.kind == Kind::Cancelled
     }
@@ -128,13 +140,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.0.file {
-            write!(f, "{}: ", file.display())?;
-        }
-        if let Some(place) = &self.0.place {
-            write!(f, "{place}: ")?;
-        }
-        f.write_str(&self.0.what)?;
+        f.write_str(&self.fault())?;
         if let Some(hint) = &self.0.hint {
             write!(f, "; {hint}")?;
         }
@@ -156,6 +162,10 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "x.tflite: Model: Buffer[3]: 7 bytes, expected 8; copy the file again"
+        );
+        assert_eq!(
+            error.fault(),
+            "x.tflite: Model: Buffer[3]: 7 bytes, expected 8"
         );
         assert_eq!(error.exit_code(), 3);
     }

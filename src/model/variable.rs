@@ -18,6 +18,8 @@ pub enum VariableRole {
     Weight,
     /// Slots and hyperparameters of an optimizer.
     Optimizer,
+    /// Keys or values of a hash table.
+    Table,
     /// `_CHECKPOINTABLE_OBJECT_GRAPH`, `save_counter` and the like.
     Bookkeeping,
     /// Nothing in the graph names it.

@@ -155,6 +155,7 @@ fn extents(slice: &VariableSlice) -> String {
 fn role(role: VariableRole) -> &'static str {
     match role {
         VariableRole::Weight => "weight",
+        VariableRole::Table => "table",
         VariableRole::Optimizer => "optimizer",
         VariableRole::Bookkeeping => "bookkeeping",
         VariableRole::Orphan => "orphan",

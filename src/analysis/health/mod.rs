@@ -169,8 +169,10 @@ pub fn health(model: &Model) -> Vec<Finding> {
         .warnings
         .iter()
         .map(|w| {
-            Finding::new(Severity::Bad, Kind::Damage, w.to_string())
-                .advise("get the model again from where it came from")
+            Finding::new(Severity::Bad, Kind::Damage, w.fault()).advise(
+                w.advice()
+                    .unwrap_or("get the model again from where it came from"),
+            )
         })
         .collect();
     findings.extend(operators::findings(model));

@@ -153,7 +153,9 @@ fn meta_graph_of(
         collections: collections(&proto.collection_def),
     };
     let absent = variables::link(&mut meta_graph, bundle);
-    warn_of_absent(&absent, warnings);
+    if !bundle.is_v1 {
+        warn_of_absent(&absent, warnings);
+    }
     variables::trainable_collections(&proto.collection_def, &meta_graph, &nodes, bundle);
     Ok(meta_graph)
 }

@@ -339,3 +339,26 @@ fn signatures_tell_what_is_no_plain_tensor_and_what_may_be_left_out() {
     let x = signature.input("x").unwrap();
     assert_eq!(x.default_literal().as_deref(), Some("2.5"));
 }
+
+#[test]
+fn a_checkpoint_of_the_first_format_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let restore = r#"
+        node { name: "k" op: "Const" attr { key: "dtype" value { type: DT_STRING } }
+          attr { key: "value" value { tensor { dtype: DT_STRING tensor_shape { dim { size: 1 } } string_val: "w" } } } }
+        node { name: "r" op: "RestoreV2" input: "k" input: "k" input: "k"
+          attr { key: "dtypes" value { list { type: DT_FLOAT } } } }"#;
+    let text = format!("meta_graphs {{ graph_def {{ {restore} }} }}");
+    fs::write(dir.path().join("saved_model.pbtxt"), text).unwrap();
+    fs::create_dir(dir.path().join("variables")).unwrap();
+    let warnings = || {
+        let model = open(dir.path(), &OpenOptions::default()).unwrap();
+        let told = model.warnings.iter().map(|w| w.what().to_owned());
+        told.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(warnings(), @"no values for what the graph restores: w");
+    let mut table = vec![0; 48];
+    table.extend(crate::format::detect::TABLE_MAGIC);
+    fs::write(dir.path().join("variables/variables-00000-of-00001"), table).unwrap();
+    insta::assert_snapshot!(warnings(), @"a V1 checkpoint, which is not read; variables have no values");
+}

@@ -7,6 +7,10 @@ use super::restore::{self, Restored};
 use super::{pb, signatures};
 use crate::model::{MetaGraph, Name, NodeId, ObjectKind, VariableId, VariableRole};
 
+/// A hash table has two entries, named by the table and these.
+const KEYS: &str = "-keys";
+const VALUES: &str = "-values";
+
 /// Roles, owners and names as the checkpoint's own object graph says.
 pub fn describe(bundle: &mut Bundle) {
     let Bundle {
@@ -16,28 +20,23 @@ pub fn describe(bundle: &mut Bundle) {
         ..
     } = bundle;
     for stored in trackables.stored() {
-        // A table's key has two entries: `…-keys` and `…-values`.
-        let keys = [
-            stored.key.to_owned(),
-            format!("{}-keys", stored.key),
-            format!("{}-values", stored.key),
-        ];
-        for key in keys {
-            let Some(id) = by_key.get(key.as_str()) else {
+        for part in ["", KEYS, VALUES] {
+            let Some(id) = by_key.get(format!("{}{part}", stored.key).as_str()) else {
                 continue;
             };
             let Some(variable) = variables.get_mut(id.0 as usize) else {
                 continue;
             };
             let first = stored.paths.first().map_or("", String::as_str);
-            variable.role = match stored.slot {
-                true => VariableRole::Optimizer,
-                false => role_of(first),
+            variable.role = match (stored.slot, part) {
+                (true, _) => VariableRole::Optimizer,
+                (false, "") => role_of(first),
+                (false, _) => VariableRole::Table,
             };
             if !stored.full_name.is_empty() {
-                variable.name = stored.full_name.into();
+                variable.name = format!("{}{part}", stored.full_name).into();
             } else if !first.is_empty() {
-                variable.name = first.into();
+                variable.name = format!("{first}{part}").into();
             }
             variable.owners = stored
                 .paths
@@ -162,9 +161,21 @@ fn restored_roles(restored: &Restored, bundle: &mut Bundle) {
             "beta1_power" | "beta2_power" => VariableRole::Optimizer,
             "global_step" => VariableRole::Bookkeeping,
             _ if is_slot => VariableRole::Optimizer,
+            _ if of_table(key, &known) => VariableRole::Table,
             _ => VariableRole::Weight,
         };
     }
+}
+
+/// Whether this key and its twin hold a table of TF1.
+fn of_table(key: &str, known: &HashSet<&str>) -> bool {
+    let twin = |own: &str, other: &str| {
+        let name = key.strip_suffix(own)?;
+        Some(known.contains(format!("{name}{other}").as_str()))
+    };
+    twin(KEYS, VALUES)
+        .or_else(|| twin(VALUES, KEYS))
+        .unwrap_or(false)
 }
 
 /// Variables by name, where one name stands for one variable.
@@ -208,5 +219,19 @@ pub fn trainable_collections(
                 variable.trainable = Some(trainable);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_values_of_a_table_come_in_pairs() {
+        let known = HashSet::from(["t-keys", "t-values", "public-keys"]);
+        let found = known.iter().filter(|key| of_table(key, &known));
+        let mut found: Vec<_> = found.collect();
+        found.sort();
+        assert_eq!(found, [&"t-keys", &"t-values"]);
     }
 }

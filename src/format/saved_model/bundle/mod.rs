@@ -13,6 +13,7 @@ pub use verify::{Check, verify_variable};
 use super::objects::Trackables;
 use super::{pb, tensor};
 use crate::error::{Error, Result};
+use crate::format::detect::TABLE_MAGIC;
 use crate::format::mapped::map_file;
 use crate::model::{DType, Name, Shard, TensorData, Variable, VariableId, VariableRole};
 
@@ -26,6 +27,8 @@ pub struct Bundle {
     pub by_key: HashMap<Name, VariableId>,
     pub shards: Vec<Shard>,
     pub trackables: Trackables,
+    /// In its place lies a checkpoint of the format before, which is named and not read.
+    pub is_v1: bool,
 }
 
 /// The index of a checkpoint from its bytes alone.
@@ -40,7 +43,10 @@ pub(in crate::format) fn read_index(bytes: &bytes::Bytes) -> Result<index::Index
 pub fn open(prefix: &Path, warnings: &mut Vec<Error>) -> Bundle {
     let file = prefix.with_extension("index");
     if !file.exists() {
-        return Bundle::default();
+        return Bundle {
+            is_v1: warn_of_v1(prefix, warnings),
+            ..Bundle::default()
+        };
     }
     let index = match map_file(&file).and_then(|bytes| index::read(&bytes)) {
         Ok(index) => index,
@@ -68,7 +74,34 @@ pub fn open(prefix: &Path, warnings: &mut Vec<Error>) -> Bundle {
         variables,
         by_key,
         shards,
+        is_v1: false,
     }
+}
+
+/// Names a V1 checkpoint: tables with the values in them (`variables`, `variables-00000-of-00002`), without an index.
+fn warn_of_v1(prefix: &Path, warnings: &mut Vec<Error>) -> bool {
+    const MOST_FILES: usize = 1000;
+    let folder = prefix.parent().unwrap_or(prefix);
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    let is_table = |path: &Path| {
+        let named = path.extension().is_none();
+        named && map_file(path).is_ok_and(|bytes| bytes.ends_with(&TABLE_MAGIC))
+    };
+    // Links may lead out of the model.
+    let files = entries.take(MOST_FILES).flatten();
+    let files = files.filter(|entry| entry.file_type().is_ok_and(|t| t.is_file()));
+    let paths = files.map(|entry| entry.path());
+    let Some(first) = paths.filter(|path| is_table(path)).min() else {
+        return false;
+    };
+    warnings.push(
+        Error::unreadable("a V1 checkpoint, which is not read; variables have no values")
+            .in_file(first)
+            .hint("load it in TensorFlow and save it again with tf.compat.v1.train.Saver (V2)"),
+    );
+    true
 }
 
 fn variable(source: &shards::Source<'_>, key: &str, entry: &pb::BundleEntryProto) -> Variable {

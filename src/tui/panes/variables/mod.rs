@@ -463,6 +463,7 @@ impl VariablesPane {
                 (VariableRole::Weight, Some(true)) => "weight, trainable",
                 (VariableRole::Weight, Some(false)) => "weight, not trainable",
                 (VariableRole::Weight, None) => "weight",
+                (VariableRole::Table, _) => "of a hash table",
                 (VariableRole::Optimizer, _) => "of the optimizer",
                 (VariableRole::Bookkeeping, _) => "bookkeeping of the checkpoint",
                 (VariableRole::Orphan, _) => "nothing names it",
