@@ -33,6 +33,18 @@ fn tensors(model: &Model, file: &str) -> Vec<String> {
     tensors
 }
 
+/// How many lines a file of text has; `None` of other files and of empty ones.
+fn lines(data: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(data).ok()?;
+    let is_text = !text.contains(|c: char| c.is_control() && !c.is_whitespace());
+    match text.lines().count() {
+        0 => None,
+        _ if !is_text => None,
+        1 => Some("1 line".to_owned()),
+        n => Some(format!("{n} lines")),
+    }
+}
+
 pub fn text(model: &Model, style: Style) -> String {
     let columns = [
         ("file", Align::Left),
@@ -41,14 +53,9 @@ pub fn text(model: &Model, style: Style) -> String {
     ];
     let mut files = Table::new(&columns);
     for a in &model.attachments {
-        let lines = std::str::from_utf8(&a.data).ok().map(|t| t.lines().count());
-        let what = match (&tensors(model, &a.name)[..], lines) {
-            ([], Some(n)) if n > 0 => format!("{n} lines"),
-            ([], _) => String::new(),
-            (tensors, Some(n)) => format!("{n} lines, {}", tensors.join(", ")),
-            (tensors, None) => tensors.join(", "),
-        };
-        files.row([a.name.clone(), human::bytes(a.bytes), what]);
+        let mut what: Vec<String> = lines(&a.data).into_iter().collect();
+        what.extend(tensors(model, &a.name));
+        files.row([a.name.clone(), human::bytes(a.bytes), what.join(", ")]);
     }
     let mut metadata = Table::new(&[
         ("metadata", Align::Left),
