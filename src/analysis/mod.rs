@@ -8,6 +8,7 @@ mod health;
 mod lambda;
 mod locate;
 mod operators;
+mod parameters;
 mod reach;
 mod sizes;
 mod statistics;
@@ -21,9 +22,10 @@ pub use cost::{Costs, SignatureCost, costs};
 pub use health::{At, Finding, Kind, Severity, Spot, health, weights_health};
 pub use locate::Locator;
 pub use operators::{OpCounts, all_op_counts, op_counts};
+pub use parameters::{Parameters, Trained, parameters};
 pub use sizes::{
-    ByteEntry, Group, Parameters, Place, TensorRow, Trained, by_dtype, by_operator, by_scope,
-    parameters, quantization_text, read, tensors, where_bytes,
+    ByteEntry, Group, Place, TensorRow, by_dtype, by_operator, by_scope, quantization_text, read,
+    tensors, where_bytes,
 };
 pub use statistics::{Statistics, statistics};
 pub use unsafe_ops::LIST as UNSAFE_LIST;

@@ -6,7 +6,7 @@ use super::usage::uses;
 use crate::error::{Error, Result};
 use crate::model::{
     DType, Format, Graph, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor,
-    Value, ValueId, Variable, VariableId, VariableRole,
+    Value, ValueId, VariableId, VariableRole,
 };
 
 /// What bytes belong to.
@@ -98,14 +98,6 @@ pub struct Group {
     pub bytes: u64,
 }
 
-/// Trained numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub struct Parameters {
-    pub total: u64,
-    /// `None` where the file does not say.
-    pub trainable: Option<u64>,
-}
-
 /// Every variable and constant, largest first. Optimizer slots and bookkeeping entries of a bundle are in it too.
 pub fn tensors(model: &Model) -> Vec<TensorRow> {
     let total = model.total_bytes().max(1) as f64;
@@ -131,12 +123,14 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
         for (graph_index, graph) in meta_graph.graphs.iter().enumerate() {
             for id in graph.value_ids() {
                 let value = graph.value(id);
-                let Some(data) = &value.data else { continue };
+                if value.data.is_none() {
+                    continue;
+                }
                 let shared = value.buffer != 0 && !buffers.insert(value.buffer);
                 let bytes = if shared {
                     0
                 } else {
-                    data.stored_bytes() as u64
+                    value.stored_bytes() as u64
                 };
                 let place = Place::Constant {
                     meta_graph: meta_index,
@@ -352,77 +346,6 @@ pub fn by_operator(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
         let first = uses.get(&row.place).and_then(|uses| uses.first());
         first.map_or("–".to_owned(), |u| u.op.to_string())
     })
-}
-
-/// What of a model's values [`parameters`] counts, for those who tell them apart by operator.
-#[derive(Debug, Clone, Copy)]
-pub struct Trained {
-    /// The weights are in a bundle: constants are sizes, axes, epsilons.
-    bundled: bool,
-}
-
-impl Trained {
-    pub fn of(model: &Model) -> Trained {
-        Trained {
-            bundled: model.variables.iter().any(is_weight),
-        }
-    }
-
-    pub fn variable(self, variable: &Variable) -> bool {
-        is_weight(variable)
-    }
-
-    pub fn constant(self, value: &Value) -> bool {
-        let quantization = value.quantization.as_deref();
-        !self.bundled
-            && (value.dtype.is_float() || quantization.and_then(quantization_text).is_some())
-    }
-}
-
-fn is_weight(variable: &Variable) -> bool {
-    variable.role == VariableRole::Weight
-}
-
-/// The numbers that training made: weights in the bundle that signatures use (all of them where none can be followed
-/// to its use); without a bundle the float and quantized constants.
-pub fn parameters(model: &Model) -> Parameters {
-    let elements = |shape: &Shape| shape.elements().unwrap_or(0) as u64;
-    let is_weight = |v: &&Variable| is_weight(v);
-    let trained = Trained::of(model);
-    if trained.bundled {
-        let used = uses(model);
-        let mut counted: Vec<&Variable> = model
-            .variables
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| used.contains_key(&Place::Variable(VariableId(*i as u32))))
-            .map(|(_, v)| v)
-            .filter(is_weight)
-            .collect();
-        if counted.is_empty() {
-            counted = model.variables.iter().filter(is_weight).collect();
-        }
-        let trainable = || counted.iter().filter(|v| v.trainable == Some(true));
-        return Parameters {
-            total: counted.iter().map(|v| elements(&v.shape)).sum(),
-            trainable: counted
-                .iter()
-                .any(|v| v.trainable.is_some())
-                .then(|| trainable().map(|v| elements(&v.shape)).sum()),
-        };
-    }
-    let counts = |row: &&TensorRow| {
-        let value = row.place.constant(model);
-        !row.shared && value.is_some_and(|v| trained.constant(v))
-    };
-    Parameters {
-        total: tensors(model)
-            .iter()
-            .filter(counts)
-            .map(|row| elements(&row.shape))
-            .sum(),
-        trainable: None,
-    }
 }
 
 /// The values at `place`.

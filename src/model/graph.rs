@@ -161,6 +161,17 @@ impl Value {
         value
     }
 
+    /// Bytes that the values take in the file; 0 without values. Strings of a .tflite have a count and offsets before
+    /// them, 4 bytes each.
+    pub fn stored_bytes(&self) -> usize {
+        let Some(data) = &self.data else { return 0 };
+        let offsets = match data {
+            TensorData::Strings(strings) if self.buffer != 0 => 4 * (strings.len() + 2),
+            _ => 0,
+        };
+        data.stored_bytes() + offsets
+    }
+
     /// How the values of a sparse constant are packed; `None` for all others.
     pub fn sparsity(&self) -> Option<&Sparsity> {
         match &self.data {

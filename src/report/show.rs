@@ -107,13 +107,14 @@ fn about(model: &Model) -> Table {
         }
     }
     let parameters = analysis::parameters(model);
-    let trainable = parameters.trainable.map_or(String::new(), |n| {
-        format!("   trainable {}", human::exact(n))
-    });
-    line(
-        "parameters",
-        format!("{}{trainable}", human::exact(parameters.total)),
-    );
+    let mut counted = human::exact(parameters.total);
+    if let Some(n) = parameters.trainable {
+        counted += &format!("   trainable {}", human::exact(n));
+    }
+    if parameters.unserved > 0 {
+        counted += &format!("   not served {}", human::exact(parameters.unserved));
+    }
+    line("parameters", counted);
     if let Some(cost) = super::cost(model) {
         line("cost", super::cost_line(&cost));
     }

@@ -42,7 +42,7 @@ fn tensor(value: &Value) -> Json {
     );
     let external = (value.external_buffer != 0).then_some(value.external_buffer);
     add(&mut map, "external_buffer", external);
-    let bytes = value.data.as_ref().map(|data| data.stored_bytes());
+    let bytes = value.data.as_ref().map(|_| value.stored_bytes());
     add(&mut map, "bytes", bytes);
     add(&mut map, "is_variable", value.is_variable.then_some(true));
     let scheme = value.quantization.as_deref().map(quantization);

@@ -679,7 +679,7 @@ pub fn stored(model: &Model, ways: &Ways, key: &Key, origin: Origin) -> Option<S
         name: value.name.to_string(),
         shape: format!("{} {}", value.shape, value.dtype),
         params: elements(&value.stored_shape, trained.constant(value)),
-        bytes: value.data.as_ref().map_or(0, |d| d.stored_bytes() as u64),
+        bytes: value.stored_bytes() as u64,
         place: None,
     };
     match origin {

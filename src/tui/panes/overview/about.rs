@@ -33,15 +33,15 @@ pub(super) fn about(
         },
     );
     if let Some(summary) = summary {
-        let trainable = match summary.parameters.trainable {
-            Some(n) => format!("   trainable {}", text::count(n)),
-            None => String::new(),
-        };
-        facts.add(
-            theme,
-            "parameters",
-            text::count(summary.parameters.total) + &trainable,
-        );
+        let parameters = summary.parameters;
+        let mut counted = text::count(parameters.total);
+        if let Some(n) = parameters.trainable {
+            counted += &format!("   trainable {}", text::count(n));
+        }
+        if parameters.unserved > 0 {
+            counted += &format!("   not served {}", text::count(parameters.unserved));
+        }
+        facts.add(theme, "parameters", counted);
     }
     if let Some(cost) = cost {
         facts.add(theme, "cost", cost);

@@ -298,8 +298,8 @@ fn value_json(graph: &Graph, value: &Value) -> Json {
             json!(format!("{}:{slot}", graph.node(maker).name)),
         );
     }
-    if let Some(data) = &value.data {
-        map.insert("stored_bytes".into(), json!(data.stored_bytes()));
+    if value.data.is_some() {
+        map.insert("stored_bytes".into(), json!(value.stored_bytes()));
     }
     if value.buffer > 0 {
         map.insert("buffer".into(), json!(value.buffer));

@@ -319,10 +319,7 @@ pub fn variable_names(model: &Model) -> Names {
 /// Bytes of the constants that a node is or takes.
 fn node_bytes(graph: &Graph, id: NodeId) -> u64 {
     let node = graph.node(id);
-    let stored = |v: ValueId| {
-        let value = graph.value(v);
-        value.data.as_ref().map_or(0, |d| d.stored_bytes() as u64)
-    };
+    let stored = |v: ValueId| graph.value(v).stored_bytes() as u64;
     match graph.dialect {
         Dialect::Tf => node.outputs.iter().map(|&v| stored(v)).sum(),
         Dialect::Tflite => node.inputs.iter().flatten().map(|&v| stored(v)).sum(),
