@@ -86,8 +86,14 @@ impl Call<'_> {
             // The custom operator of MediaPipe: input, filter, bias.
             "Convolution2DTransposeBias" => self.per_input(0, &self.weight(1)?, 3),
             "FULLY_CONNECTED" => {
-                let units = *self.weight(1)?.first()?;
-                Some(product(&self.sizes(0)?).saturating_mul(units))
+                let weights = self.weight(1)?;
+                let (units, depth) = (*weights.first()?, *weights.last()?);
+                // Where shapes were left behind by a rewrite of the file, less is given than one row takes.
+                let given = match product(&self.sizes(0)?) {
+                    0 => 0,
+                    n => n.max(depth),
+                };
+                Some(given.saturating_mul(units))
             }
             "BATCH_MATMUL" => self.matrices(),
             // Input and recurrent weights of four gates, peepholes, projection.
@@ -303,6 +309,8 @@ mod tests {
             lite("FULLY_CONNECTED", &[&[1, 6, 7], &[3, 7]], &[6, 3]),
             126
         );
+        assert_eq!(lite("FULLY_CONNECTED", &[&[1, 1], &[3, 7]], &[1, 3]), 21);
+        assert_eq!(lite("FULLY_CONNECTED", &[&[0, 7], &[3, 7]], &[0, 3]), 0);
         let mut node = Node::new("n", "Einsum");
         node.attrs
             .set("equation", Attr::Bytes("...qd, ...kd -> ...qk".into()));
