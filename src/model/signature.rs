@@ -149,6 +149,12 @@ impl Signature {
     pub fn output(&self, name: &str) -> Option<&Port> {
         self.outputs.iter().find(|p| &*p.name == name)
     }
+
+    /// `predict` for `tensorflow/serving/predict`; other methods as they are.
+    pub fn short_method(&self) -> &str {
+        let method = &*self.method;
+        method.strip_prefix("tensorflow/serving/").unwrap_or(method)
+    }
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn functions(meta_graph: &MetaGraph, callables: &[Callable], style: Style) -> St
 fn remark(signature: &Signature) -> &str {
     match signature.implied {
         true => "the graph's own inputs and outputs; the file names no signature",
-        false => signature.method.rsplit('/').next().unwrap_or_default(),
+        false => signature.short_method(),
     }
 }
 

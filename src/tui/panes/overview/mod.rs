@@ -590,11 +590,10 @@ fn signature_lines(
     }
     for signature in &meta.signatures {
         starts.push(lines.len());
-        let method = signature.method.rsplit('/').next().unwrap_or_default();
         let method = if signature.implied {
             "from the graph"
         } else {
-            method
+            signature.short_method()
         };
         lines.push(Line::from(vec![
             Span::styled(text::clean(&signature.key), theme[Role::Strong]),
