@@ -25,7 +25,7 @@ pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use parameters::{Parameters, Trained, parameters};
 pub use sizes::{
     ByteEntry, Group, Place, TensorRow, by_dtype, by_operator, by_scope, quantization_text, read,
-    tensors, where_bytes,
+    tensors, where_bytes, whole_bytes,
 };
 pub use statistics::{Statistics, statistics};
 pub use unsafe_ops::LIST as UNSAFE_LIST;

@@ -1,6 +1,6 @@
 //! Where the bytes of a model are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::usage::uses;
 use crate::error::{Error, Result};
@@ -66,7 +66,7 @@ pub struct TensorRow {
     pub shape: Shape,
     /// Bytes in the file; 0 where another row already counts them (`shared`).
     pub bytes: u64,
-    /// Of all bytes of the model, 0 to 1.
+    /// Of [`whole_bytes`], 0 to 1.
     pub share: f64,
     pub place: Place,
     /// The same buffer as a row before.
@@ -84,7 +84,7 @@ pub struct ByteEntry {
     pub name: Name,
     pub place: Place,
     pub bytes: u64,
-    /// Of all bytes of the model, 0 to 1.
+    /// Of [`whole_bytes`], 0 to 1.
     pub share: f64,
 }
 
@@ -98,9 +98,32 @@ pub struct Group {
     pub bytes: u64,
 }
 
+/// Bytes of the model's files, with what shards lack that are missing or cut short.
+pub fn whole_bytes(model: &Model) -> u64 {
+    let mut ends: HashMap<u32, u64> = HashMap::new();
+    let mut note = |shard: u32, offset: u64, bytes: u64| {
+        let end = ends.entry(shard).or_default();
+        *end = (*end).max(offset.saturating_add(bytes));
+    };
+    for variable in &model.variables {
+        if variable.slices.is_empty() {
+            note(variable.shard, variable.offset, variable.bytes);
+        }
+        for slice in &variable.slices {
+            note(slice.shard, slice.offset, slice.bytes);
+        }
+    }
+    ends.into_iter()
+        .fold(model.total_bytes(), |sum, (shard, end)| {
+            let shard = model.shards.get(shard as usize);
+            let there = shard.and_then(|s| s.bytes).unwrap_or(0);
+            sum.saturating_add(end.saturating_sub(there))
+        })
+}
+
 /// Every variable and constant, largest first. Optimizer slots and bookkeeping entries of a bundle are in it too.
 pub fn tensors(model: &Model) -> Vec<TensorRow> {
-    let total = model.total_bytes().max(1) as f64;
+    let total = whole_bytes(model).max(1) as f64;
     let of_saver = saver_constants(model);
     let mut rows: Vec<TensorRow> = Vec::new();
     for (index, variable) in model.variables.iter().enumerate() {
@@ -218,7 +241,7 @@ fn saver_constants(model: &Model) -> HashSet<Place> {
     found
 }
 
-/// The whole model cut into parts, largest first; the parts add up to all bytes of its files.
+/// The whole model cut into parts, largest first; the parts add up to [`whole_bytes`].
 pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
     let mut parts: Vec<(Name, Place, u64)> = Vec::new();
     let (mut in_variables, mut in_graph) = (0, 0);
@@ -280,7 +303,7 @@ pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
         }
     }
     parts.extend(bookkeeping.map(|(place, bytes)| (BOOKKEEPING.into(), place, bytes)));
-    let total = model.total_bytes().max(1) as f64;
+    let total = whole_bytes(model).max(1) as f64;
     let mut entries: Vec<ByteEntry> = parts
         .into_iter()
         .filter(|(_, _, bytes)| *bytes > 0)
@@ -375,5 +398,37 @@ pub fn read(model: &Model, place: &Place) -> Result<Tensor> {
             .unwrap_or_else(|| Err(Error::usage("no such constant")))
             .map_err(|e| e.in_file(&model.path)),
         _ => Err(Error::usage("only variables and constants have values")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::testing::{main_graph, model, variable};
+    use crate::model::{FileEntry, Shard};
+
+    #[test]
+    fn shares_are_of_the_whole_model_where_shards_are_missing_or_cut_short() {
+        let mut model = model(vec![main_graph()], &[], &[]);
+        let values = Tensor::from_values(&[100], &[0f32; 100]);
+        model.variables = vec![variable("w", VariableRole::Weight, &values)];
+        let mut shard = Shard {
+            file: "variables.data-00000-of-00001".into(),
+            bytes: None,
+            data: None,
+        };
+        let graph_file = model.files.clone();
+        for (there, whole) in [(None, 1400), (Some(100), 1400), (Some(500), 1500)] {
+            model.files = graph_file.clone();
+            model.files.extend(there.map(|bytes| FileEntry {
+                path: format!("variables/{}", shard.file),
+                bytes,
+            }));
+            shard.bytes = there;
+            model.shards = vec![shard.clone()];
+            assert_eq!(whole_bytes(&model), whole);
+            let shares: f64 = where_bytes(&model).iter().map(|e| e.share).sum();
+            assert!(shares <= 1.0 + 1e-9 && tensors(&model)[0].share < 1.0);
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
+use super::show::more_kinds;
 use super::table::{Align, Table};
 use super::{Style, human};
 use crate::compare::{Comparison, LayerDiff};
@@ -210,7 +211,7 @@ fn operators(c: &Comparison) -> Table {
     let rest = c.ops.get(OPERATORS..).unwrap_or_default();
     if !rest.is_empty() {
         table.row([
-            format!("… {} more kinds", rest.len()),
+            more_kinds(rest.len()),
             count(rest.iter().map(|o| o.a).sum()),
             count(rest.iter().map(|o| o.b).sum()),
         ]);

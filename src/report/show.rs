@@ -6,7 +6,7 @@ use super::check::findings_text;
 use super::table::{Align, Table};
 use super::{Style, human, signatures};
 use crate::analysis;
-use crate::model::{Details, Fingerprint, GraphKind, Model};
+use crate::model::{Details, Fingerprint, GraphKind, MetaGraph, Model};
 
 /// Parts of the model that are named under "where the bytes are".
 const PARTS: usize = 8;
@@ -95,7 +95,7 @@ fn about(model: &Model) -> Table {
     let mut table = Table::new(&[("", Align::Left); 2]);
     let mut line = |name: &str, text: String| table.row([name.to_owned(), text]);
     if model.format == crate::model::Format::SavedModel {
-        let tags: Vec<_> = model.meta_graphs.iter().map(|m| m.tags.join(",")).collect();
+        let tags: Vec<_> = model.meta_graphs.iter().map(tags).collect();
         line("tags", tags.join("; "));
     }
     if let Details::Tflite(details) = &model.details {
@@ -121,7 +121,7 @@ fn about(model: &Model) -> Table {
     for meta_graph in &model.meta_graphs {
         let tags = match model.meta_graphs.len() {
             1 => String::new(),
-            _ => format!("   tags {}", meta_graph.tags.join(",")),
+            _ => format!("   tags {}", tags(meta_graph)),
         };
         line("operators", operator_line(meta_graph) + &tags);
     }
@@ -220,7 +220,7 @@ fn grouped(groups: &[analysis::Group], model: &Model) -> Table {
         ("", Align::Right),
         ("", Align::Right),
     ]);
-    let total = model.total_bytes().max(1) as f64;
+    let total = analysis::whole_bytes(model).max(1) as f64;
     let mut add = |name: String, elements: u64, bytes: u64| {
         table.row([
             name,
@@ -248,9 +248,28 @@ fn grouped(groups: &[analysis::Group], model: &Model) -> Table {
     table
 }
 
+/// The line for operators that are not named.
+pub(super) fn more_kinds(n: usize) -> String {
+    match n {
+        1 => "… 1 more kind".to_owned(),
+        n => format!("… {n} more kinds"),
+    }
+}
+
+/// `gpu,serve`.
+fn tags(meta_graph: &MetaGraph) -> String {
+    match meta_graph.tags.is_empty() {
+        true => "none".to_owned(),
+        false => meta_graph.tags.join(","),
+    }
+}
+
 fn operators(model: &Model) -> Table {
     let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
     for meta_graph in &model.meta_graphs {
+        if model.meta_graphs.len() > 1 {
+            table.row([format!("tags {}", tags(meta_graph)), String::new()]);
+        }
         let ranked = analysis::all_op_counts(meta_graph).ranked();
         for (op, n) in ranked.iter().take(OPERATORS) {
             table.row([op.to_string(), human::exact(*n as u64)]);
@@ -258,10 +277,7 @@ fn operators(model: &Model) -> Table {
         let rest = ranked.get(OPERATORS..).unwrap_or_default();
         if !rest.is_empty() {
             let sum: usize = rest.iter().map(|(_, n)| n).sum();
-            table.row([
-                format!("… {} more kinds", rest.len()),
-                human::exact(sum as u64),
-            ]);
+            table.row([more_kinds(rest.len()), human::exact(sum as u64)]);
         }
     }
     table

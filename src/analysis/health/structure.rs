@@ -126,6 +126,13 @@ fn worth(model: &Model, bytes: u64) -> bool {
     bytes.saturating_mul(100) >= model.total_bytes()
 }
 
+fn be(n: usize) -> &'static str {
+    match n {
+        1 => "is",
+        _ => "are",
+    }
+}
+
 /// Outputs that no input changes, inputs that change no output.
 fn ends(at: usize, index: usize, signature: &Signature, graph: &Graph) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -155,9 +162,10 @@ fn ends(at: usize, index: usize, signature: &Signature, graph: &Graph) -> Vec<Fi
         .collect();
     if !constant.is_empty() {
         let text = format!(
-            "{} of signature {} the same for every input: {}",
+            "{} of signature {} {} the same for every input: {}",
             plural(constant.len(), "output"),
             signature.key,
+            be(constant.len()),
             listed(constant.iter().copied())
         );
         let spots = constant.iter().map(|name| Spot::port(at, index, name));
@@ -178,9 +186,10 @@ fn ends(at: usize, index: usize, signature: &Signature, graph: &Graph) -> Vec<Fi
         .collect();
     if !unused.is_empty() {
         let text = format!(
-            "{} of signature {} used by nothing: {}",
+            "{} of signature {} {} used by nothing: {}",
             plural(unused.len(), "input"),
             signature.key,
+            be(unused.len()),
             listed(unused.iter().copied())
         );
         let spots = unused.iter().map(|name| Spot::port(at, index, name));
@@ -239,8 +248,8 @@ mod tests {
         let z = add(&mut main, "z", "Neg", &[c], &[2]);
         let made = model(vec![main], &[x, idle], &[y, z]);
         insta::assert_snapshot!(texts(&made).join("\n"), @r"
-        1 output of signature serving_default the same for every input: out1
-        1 input of signature serving_default used by nothing: in1
+        1 output of signature serving_default is the same for every input: out1
+        1 input of signature serving_default is used by nothing: in1
         ");
     }
 
