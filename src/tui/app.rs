@@ -502,9 +502,7 @@ impl App {
             .into_iter()
             .map(|e| Choice {
                 label: e.id.to_owned(),
-                detail: format!("{}  {}", e.says, self.keymap.key(e.command))
-                    .trim_end()
-                    .to_owned(),
+                detail: e.says.to_owned(),
                 act: Act::Command(e.command),
             })
             .collect();

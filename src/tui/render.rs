@@ -2,7 +2,7 @@
 
 use super::app::{App, State, name_of};
 use super::command::{Command, TABLE};
-use super::overlay::{Ask, Overlay, Picker};
+use super::overlay::{Act, Ask, Overlay, Picker};
 use super::panes::{PaneId, View};
 use super::term::{
     Buffer, Clear, Frame, Line, Paragraph, Position, Rect, Span, Widget, Wrap, width,
@@ -366,7 +366,7 @@ fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
                 .map(|k| k.to_string())
                 .collect();
             lines.push(Line::from(vec![
-                Span::styled(text::left(&keys.join(" "), 16), theme[Role::Key]),
+                Span::styled(text::left(&keys.join(" "), 18), theme[Role::Key]),
                 Span::styled(entry.says, theme[Role::Text]),
             ]));
         }
@@ -480,10 +480,16 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
             &text::fit_end(&label, name_room.saturating_sub(2)),
             name_room,
         );
-        let rest = (list.width as usize).saturating_sub(name_room);
+        let key = match picker.choices.act(at as usize) {
+            Some(Act::Command(command)) => app.keymap.key(command),
+            _ => String::new(),
+        };
+        let key_room = if key.is_empty() { 0 } else { width(&key) + 1 };
+        let rest = (list.width as usize).saturating_sub(name_room + key_room);
         Line::from(vec![
             Span::styled(label, theme[Role::Text]),
-            Span::styled(text::fit(&detail, rest), theme[Role::Dim]),
+            Span::styled(text::left(&detail, rest), theme[Role::Dim]),
+            Span::styled(text::right(&key, key_room), theme[Role::Key]),
         ])
         .render(line, buf);
         if row == picker.at {

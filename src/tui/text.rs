@@ -63,6 +63,48 @@ pub fn fit_end(text: &str, room: usize) -> String {
     }
 }
 
+/// The name of a value in at most `room` columns: outer scopes go first, then the middle of the layer's name, as both
+/// that and the leaf tell: `expanded_conv…ect_BN/gamma`.
+pub fn fit_name(name: &str, room: usize) -> String {
+    /// Columns of a layer's name below which it tells nothing, and from which on its end is kept too.
+    const LEAST: usize = 5;
+    const BOTH_ENDS: usize = 12;
+    let Some((scopes, leaf)) = name.rsplit_once('/') else {
+        return fit_end(name, room);
+    };
+    let layer = scopes.rsplit('/').next().unwrap_or(scopes);
+    let left = room.saturating_sub(width(leaf) + 1);
+    if width(name) <= room || width(layer) < left || left < LEAST {
+        return fit_end(name, room);
+    }
+    let end = if left < BOTH_ENDS { 0 } else { left / 3 };
+    let head = fit(layer, left - end);
+    match end {
+        0 => format!("{head}/{leaf}"),
+        _ => format!(
+            "{head}{}/{leaf}",
+            fit_end(layer, end + 1).trim_start_matches('…')
+        ),
+    }
+}
+
+/// A name and what tells it from others of that name in `room` columns together. Of what tells, the last part stays
+/// whole: its digits are what one looks for.
+pub fn fit_twin(name: &str, told: &str, room: usize) -> (String, String) {
+    let left = room.saturating_sub(width(name) + 1);
+    let last = told.rsplit('/').next().unwrap_or(told);
+    let short = format!("…/{last}");
+    let told = if told.is_empty() || width(told) <= left {
+        told.to_owned()
+    } else if width(&short) <= left {
+        short
+    } else {
+        fit_end(last, left.max(room * 2 / 5))
+    };
+    let left = room.saturating_sub(width(&told) + 1);
+    (fit_name(name, left), told)
+}
+
 /// `text` in at most `room` columns, the end cut.
 pub fn fit(text: &str, room: usize) -> String {
     if width(text) <= room {
@@ -113,6 +155,31 @@ pub fn wrap(text: &str, room: usize, most: usize) -> Vec<String> {
     lines
 }
 
+/// A path folded into lines of `room` columns, after its slashes where it can be; nothing is cut.
+pub fn folded(path: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for part in path.split_inclusive('/') {
+        if used > 0 && used + width(part) > room {
+            lines.push(String::new());
+            used = 0;
+        }
+        for letter in part.chars() {
+            let wide = width(letter.encode_utf8(&mut [0; 4]));
+            if used > 0 && used + wide > room {
+                lines.push(String::new());
+                used = 0;
+            }
+            used += wide;
+            lines
+                .last_mut()
+                .into_iter()
+                .for_each(|line| line.push(letter));
+        }
+    }
+    lines
+}
+
 /// `text` cut or filled to exactly `room` columns.
 pub fn left(text: &str, room: usize) -> String {
     let text = fit(text, room);
@@ -126,7 +193,8 @@ pub fn right(text: &str, room: usize) -> String {
     " ".repeat(room.saturating_sub(width(&text))) + &text
 }
 
-/// A bar of `fraction` of `room` columns in eighths; anything from two thousandths on shows.
+/// A bar of `fraction` of `room` columns in eighths; anything from two thousandths on shows. Full columns leave a thin
+/// gap above, so that bars of neighbouring rows stay apart.
 pub fn bar(fraction: f64, room: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let fraction = if fraction.is_finite() {
@@ -138,7 +206,7 @@ pub fn bar(fraction: f64, room: usize) -> String {
     if fraction >= 0.002 {
         eighths = eighths.max(1);
     }
-    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
+    "▇".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }
 
 /// One column per value, from nothing to the full height, scaled to the largest.
@@ -233,6 +301,17 @@ mod tests {
     }
 
     #[test]
+    fn paths_fold_after_their_slashes() {
+        assert_eq!(folded("layers/0/kernel", 20), ["layers/0/kernel"]);
+        assert_eq!(
+            folded("layers/0/kernel/.X/VALUE", 10),
+            ["layers/0/", "kernel/.X/", "VALUE"]
+        );
+        assert_eq!(folded("unfoldable", 4), ["unfo", "ldab", "le"]);
+        assert_eq!(folded("ab", 0), ["a", "b"]);
+    }
+
+    #[test]
     fn numbers_read_easily() {
         assert_eq!(duration(34_000.0), "0.034 ms");
         assert_eq!(number(-0.123456, 8), "-0.1235");
@@ -250,6 +329,37 @@ mod tests {
         assert_eq!(fit("abcdef", 4), "abc…");
         assert_eq!(left("ab", 4), "ab  ");
         assert_eq!(right("ab", 4), "  ab");
+    }
+
+    #[test]
+    fn names_keep_what_tells_them() {
+        let name = "block_16_project/kernel";
+        assert_eq!(fit_name(name, 23), name);
+        assert_eq!(fit_name(name, 20), "block_16…ject/kernel");
+        assert_eq!(fit_name(name, 16), "block_16…/kernel");
+        assert_eq!(fit_name(name, 9), "…/kernel");
+        assert_eq!(
+            fit_name("model/expanded_conv_project_BN/gamma", 26),
+            "expanded_conv…ect_BN/gamma"
+        );
+        assert_eq!(fit_name("model/conv/kernel", 14), "…/conv/kernel");
+        assert_eq!(fit_name("no_scope_at_all", 8), "…_at_all");
+        assert_eq!(
+            fit_name("höhe_über_null_im_modell/k", 18),
+            "höhe_über_…odell/k"
+        );
+    }
+
+    #[test]
+    fn twins_keep_the_number_that_tells_them() {
+        let (name, key) = ("block_16_project/kernel", "_all_variables/109");
+        let twin = |room| fit_twin(name, key, room);
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(twin(42), pair(name, key));
+        assert_eq!(twin(30), pair(name, "…/109"));
+        assert_eq!(twin(27), pair(name, "109"));
+        assert_eq!(twin(20), pair("block_16…/kernel", "109"));
+        assert_eq!(fit_twin("a", "", 4), pair("a", ""));
     }
 
     #[test]
@@ -271,7 +381,7 @@ mod tests {
 
     #[test]
     fn bars_are_in_eighths() {
-        assert_eq!(bar(0.5, 4), "██");
+        assert_eq!(bar(0.5, 4), "▇▇");
         assert_eq!(bar(0.002, 4), "▏");
         assert_eq!(bar(0.001, 4), "");
         assert_eq!(bar(0.0, 4), "");

@@ -9,10 +9,10 @@ fn overview_of_a_saved_model() {
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
-    │ tags         serve                ││ graph defini… ████████  92.2 KB   31.5% ┃
-    │ made by      TensorFlow 2.21.0, … ││ conv/kernel   ██████▍   73.7 KB   25.2% ┃
-    │ size         292 KB in 4 files    ││ conv/kernel   ██████▍   73.7 KB   25.2% ┃
-    │ parameters   23,626   trainable … ││ checkpoint b… █         11.0 KB    3.8% │
+    │ tags         serve                ││ graph defini… ▇▇▇▇▇▇▇▇  92.2 KB   31.5% ┃
+    │ made by      TensorFlow 2.21.0, … ││ conv/kernel   ▇▇▇▇▇▇▍   73.7 KB   25.2% ┃
+    │ size         292 KB in 4 files    ││ conv/kernel   ▇▇▇▇▇▇▍   73.7 KB   25.2% ┃
+    │ parameters   23,626   trainable … ││ checkpoint b… ▇         11.0 KB    3.8% │
     │ cost         348 kMAC per sample  ││ skip/kernel   ▊         8.19 KB    2.8% │
     │ operators    427 in 6 graphs      ││ hidden/kernel ▊         8.19 KB    2.8% │
     │ variables    33 in 1 shard        ││ skip/kernel   ▊         8.19 KB    2.8% │
@@ -40,10 +40,10 @@ fn overview_of_a_tflite() {
      mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
     ╭ Model ───────────────────────────────────────────────╮╭ Where the bytes are ─────────────────────────────────────────╮
-    │ made by      TensorFlow 2.21.0, producer 0           ││ digits_cnn_1/conv_1/convolution ███████████  18.4 KB   54.4% │
-    │ schema       version 3                               ││ graph definition                █████▉       9.83 KB   29.0% │
-    │ says         MLIR Converted.                         ││ digits_cnn_1/hidden_1/MatMul    █▎           2.05 KB    6.0% │
-    │ needs        runtime 1.14.0 or later                 ││ digits_cnn_1/skip_1/convolution █▎           2.05 KB    6.0% │
+    │ made by      TensorFlow 2.21.0, producer 0           ││ digits_cnn_1/conv_1/convolution ▇▇▇▇▇▇▇▇▇▇▇  18.4 KB   54.4% │
+    │ schema       version 3                               ││ graph definition                ▇▇▇▇▇▉       9.83 KB   29.0% │
+    │ says         MLIR Converted.                         ││ digits_cnn_1/hidden_1/MatMul    ▇▎           2.05 KB    6.0% │
+    │ needs        runtime 1.14.0 or later                 ││ digits_cnn_1/skip_1/convolution ▇▎           2.05 KB    6.0% │
     │ size         33.9 KB                                 ││ digits_cnn_1/probs_1/MatMul     ▎              320 B    0.9% │
     │ parameters   23,338                                  ││ digits_cnn_1/stem_1/convolution ▏              288 B    0.8% │
     │ cost         348 kMAC per sample                     ││ digits_cnn_1/skip_1/Squeeze     ▏              256 B    0.8% │
@@ -88,14 +88,14 @@ fn tree_with_a_layer_open() {
     │   ▾ Signatures                  2                ││ operators  27            │
     │       serve  1 in, 1 out                       8 ││                          │
     │       serving_default                          8 ││ Operators                │
-    │   ▸ Graph                      27   614 B     16 ││ ReadVar…     8 █████████ │
-    │   ▸ Objects  15                                  ││ VarHand…     6 ██████▊   │
-    │   ▸ Functions  5               59   403 B        ││ Statefu…     4 ████▌     │
-    │ ▸ Variables                     5   722 B        ││ Placeho…     3 ███▍      │
-    │                                                  ││ AssignV…     2 ██▎       │
-    │                                                  ││ VarIsIn…     2 ██▎       │
-    │                                                  ││ Const        1 █▏        │
-    │                                                  ││ NoOp         1 █▏        │
+    │   ▸ Graph                      27   614 B     16 ││ ReadVar…     8 ▇▇▇▇▇▇▇▇▇ │
+    │   ▸ Objects  15                                  ││ VarHand…     6 ▇▇▇▇▇▇▊   │
+    │   ▸ Functions  5               59   403 B        ││ Statefu…     4 ▇▇▇▇▌     │
+    │ ▸ Variables                     5   722 B        ││ Placeho…     3 ▇▇▇▍      │
+    │                                                  ││ AssignV…     2 ▇▇▎       │
+    │                                                  ││ VarIsIn…     2 ▇▇▎       │
+    │                                                  ││ Const        1 ▇▏        │
+    │                                                  ││ NoOp         1 ▇▏        │
     │                                                  ││                          │
     │                                                  ││                          │
     │                                                  ││                          │
@@ -115,27 +115,27 @@ fn tensors_with_values() {
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
-    ╭ Tensors ──────────────────── 11 · 24.0 KB ╮╭ …/conv_1/convolution ───────────╮
-    │ name                  shape        bytes▾ ││ shape    int8 64×3×3×32         │
-    │ …/conv_1/convolution  64×3×3×32   18.4 KB ││ holds    18,432 values          │
-    │ …/hidden_1/MatMul     32×64       2.05 KB ││ bytes    18,432   54.4%         │
-    │ …/skip_1/convolution  64×1×1×32   2.05 KB ││ scales   64 scales, axis 0      │
-    │ …/probs_1/MatMul      10×32         320 B ││          ▇▆██▇█▇▇██▇█████       │
-    │ …/stem_1/convolution  32×3×3×1      288 B ││ range    -127 … 127             │
-    │ …/skip_1/Squeeze      64            256 B ││ mean     -0.0301 ± 40.2399      │
-    │ …/batchnorm/sub       64            256 B ││ zeros    189   1.0%             │
-    │ …/hidden_1/BiasAdd    32            128 B ││                                 │
-    │ …/batchnorm/sub       32            128 B ││        ▂▅▇▇█▇▄▁                 │
-    │ …/probs_1/BiasAdd     10             40 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁          │
-    │ …/reduction_indices   2               8 B ││ -127               127          │
-    │                                           ││                                 │
-    │                                           ││ values [0, 0, :, :]   1 of 192  │
-    │                                           ││        0    1    2    3    4    │
-    │                                           ││  0   18  -45    8  -82  -72     │
-    │                                           ││  1   -1   93   87  -69   12     │
-    │                                           ││  2  -13   95   16  -32   12     │
-    │                                           ││                                 │
-    ╰───────────────────────────────────────────╯╰─────────────────────────────────╯
+    ╭ Tensors ─────────────────────── 11 · 24.0 KB ╮╭ …/conv_1/convolution ────────╮
+    │ name                dtype shape       bytes▾ ││ shape    int8 64×3×3×32      │
+    │ …/convolution       int8  64×3×3×32  18.4 KB ││ holds    18,432 values       │
+    │ …/hidden_1/MatMul   int8  32×64      2.05 KB ││ bytes    18,432   54.4%      │
+    │ …/convolution       int8  64×1×1×32  2.05 KB ││ scales   64 scales, axis 0   │
+    │ …/probs_1/MatMul    int8  10×32        320 B ││          ▇▆██▇█▇▇██▇█████    │
+    │ …/convolution       int8  32×3×3×1     288 B ││ range    -127 … 127          │
+    │ …/skip_1/Squeeze    int32 64           256 B ││ mean     -0.0301 ± 40.2399   │
+    │ …/batchnorm/sub     int32 64           256 B ││ zeros    189   1.0%          │
+    │ …/hidden_1/BiasAdd  int32 32           128 B ││                              │
+    │ …/batchnorm/sub     int32 32           128 B ││        ▂▅▇▇█▇▄▁              │
+    │ …/probs_1/BiasAdd   int32 10            40 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁       │
+    │ …/reduction_indices int32 2              8 B ││ -127               127       │
+    │                                              ││                              │
+    │                                              ││ values [0, 0, :, :]   1 of 1 │
+    │                                              ││        0    1    2    3    4 │
+    │                                              ││  0   18  -45    8  -82  -72  │
+    │                                              ││  1   -1   93   87  -69   12  │
+    │                                              ││  2  -13   95   16  -32   12  │
+    │                                              ││                              │
+    ╰──────────────────────────────────────────────╯╰──────────────────────────────╯
      s sort   f filter   Tab other side   v view   : commands   ? help   q quit
     ");
 }
@@ -149,36 +149,36 @@ fn tensors_wide() {
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
     ╭ Tensors ──────────────────────────────────────────────────────────── 46 · 198 KB ╮╭ conv/kernel ─────────────────────╮
     │ name                            dtype    shape        bytes▾  share        zeros ┃│ shape    float32 3×3×32×64       │
-    │ conv/kernel   _all_variables/1  float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ holds    18,432 values           │
-    │ conv/kernel        variables/5  float32  3×3×32×64   73.7 KB  25.2%  ████      – ┃│ bytes    73,728   25.2%          │
-    │ skip/kernel   _all_variables/2  float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│ range    -0.4328 … 0.4121        │
-    │ hidden/kernel _all_variables/3  float32  64×32       8.19 KB   2.8%  ▌         – ┃│ mean     -2.95e-5 ± 0.1066       │
-    │ skip/kernel       variables/10  float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│                                  │
-    │ hidden/kernel     variables/12  float32  64×32       8.19 KB   2.8%  ▌         – ┃│               ▂▅██▂              │
-    │ probs/kernel  _all_variables/4  float32  32×10       1.28 KB   0.4%  ▏         – ┃│              ▅█████▄             │
-    │ probs/kernel      variables/14  float32  32×10       1.28 KB   0.4%  ▏         – ┃│             ▆███████▅            │
-    │ stem/kernel   _all_variables/5  float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│            ▅█████████▅           │
-    │ stem/kernel        variables/0  float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│          ▃████████████▆▂         │
-    │ conv_bn/moving_mean …iables/13  float32  64            256 B   0.1%  ▏         – ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁ │
-    │ conv_bn/moving_variance …es/14  float32  64            256 B   0.1%  ▏         – ┃│ -0.4328                   0.4121 │
-    │ conv_bn/gamma _all_variables/7  float32  64            256 B   0.1%  ▏         – ┃│                                  │
-    │ conv_bn/beta  _all_variables/8  float32  64            256 B   0.1%  ▏         – ┃│ values [0, 0, :, :]   1 of 9   3 │
-    │ skip/bias     _all_variables/9  float32  64            256 B   0.1%  ▏         – ┃│             0         1          │
-    │ skip/bias         variables/11  float32  64            256 B   0.1%  ▏         – ┃│  0    0.0385   -0.1151           │
-    │ conv_bn/gamma      variables/6  float32  64            256 B   0.1%  ▏         – ┃│  1   -0.0966   -0.1247           │
-    │ conv_bn/beta       variables/7  float32  64            256 B   0.1%  ▏         – ┃│  2    0.0164   -0.0222           │
-    │ conv_bn/moving_mean …riables/8  float32  64            256 B   0.1%  ▏         – ┃│  3   -0.1758    0.0487           │
-    │ conv_bn/moving_variance …les/9  float32  64            256 B   0.1%  ▏         – ┃│  4   -0.1541   -0.1459           │
-    │ stem_bn/gamma _all_variables/0  float32  32            128 B   0.0%            – ││  5   -0.0826   -0.1368           │
-    │ hidden/bias  _all_variables/10  float32  32            128 B   0.0%         6.2% ││  6    0.0167    0.2242           │
-    │ stem_bn/moving_mean …iables/12  float32  32            128 B   0.0%            – ││  7   -0.1176    0.1206           │
-    │ stem_bn/moving_variance …es/15  float32  32            128 B   0.0%            – ││  8   -0.0999    0.0557           │
-    │ stem_bn/beta  _all_variables/6  float32  32            128 B   0.0%            – ││  9    0.2695   -0.0803           │
-    │ stem_bn/gamma      variables/1  float32  32            128 B   0.0%            – ││ 10   -0.1837    0.0455           │
-    │ hidden/bias       variables/13  float32  32            128 B   0.0%         6.2% ││ 11    0.1569   -0.0301           │
-    │ stem_bn/beta       variables/2  float32  32            128 B   0.0%            – ││ 12   -0.0478    0.0756           │
-    │ stem_bn/moving_mean …riables/3  float32  32            128 B   0.0%            – ││ 13   -0.0827   -0.0308           │
-    │ stem_bn/moving_variance …les/4  float32  32            128 B   0.0%            – ││ 14    0.0131   -0.0893           │
+    │ conv/kernel   _all_variables/1  float32  3×3×32×64   73.7 KB  25.2%  ▇▇▇▇      – ┃│ holds    18,432 values           │
+    │ conv/kernel        variables/5  float32  3×3×32×64   73.7 KB  25.2%  ▇▇▇▇      – ┃│ bytes    73,728   25.2%          │
+    │ skip/kernel   _all_variables/2  float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│ key      variables/5             │
+    │ hidden/kernel _all_variables/3  float32  64×32       8.19 KB   2.8%  ▌         – ┃│ range    -0.4328 … 0.4121        │
+    │ skip/kernel       variables/10  float32  1×1×32×64   8.19 KB   2.8%  ▌         – ┃│ mean     -2.95e-5 ± 0.1066       │
+    │ hidden/kernel     variables/12  float32  64×32       8.19 KB   2.8%  ▌         – ┃│                                  │
+    │ probs/kernel  _all_variables/4  float32  32×10       1.28 KB   0.4%  ▏         – ┃│               ▂▅██▂              │
+    │ probs/kernel      variables/14  float32  32×10       1.28 KB   0.4%  ▏         – ┃│              ▅█████▄             │
+    │ stem/kernel   _all_variables/5  float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│             ▆███████▅            │
+    │ stem/kernel        variables/0  float32  3×3×1×32    1.15 KB   0.4%  ▏         – ┃│            ▅█████████▅           │
+    │ conv_bn/moving_mean       …/13  float32  64            256 B   0.1%  ▏         – ┃│          ▃████████████▆▂         │
+    │ conv_bn/moving_variance   …/14  float32  64            256 B   0.1%  ▏         – ┃│ ▁▁▁▁▂▂▃▅▇███████████████▇▃▃▂▁▁▁▁ │
+    │ conv_bn/gamma _all_variables/7  float32  64            256 B   0.1%  ▏         – ┃│ -0.4328                   0.4121 │
+    │ conv_bn/beta  _all_variables/8  float32  64            256 B   0.1%  ▏         – ┃│                                  │
+    │ skip/bias     _all_variables/9  float32  64            256 B   0.1%  ▏         – ┃│ values [0, 0, :, :]   1 of 9   3 │
+    │ skip/bias         variables/11  float32  64            256 B   0.1%  ▏         – ┃│             0         1          │
+    │ conv_bn/gamma      variables/6  float32  64            256 B   0.1%  ▏         – ┃│  0    0.0385   -0.1151           │
+    │ conv_bn/beta       variables/7  float32  64            256 B   0.1%  ▏         – ┃│  1   -0.0966   -0.1247           │
+    │ conv_bn/moving_mean        …/8  float32  64            256 B   0.1%  ▏         – ┃│  2    0.0164   -0.0222           │
+    │ conv_bn/moving_variance    …/9  float32  64            256 B   0.1%  ▏         – ┃│  3   -0.1758    0.0487           │
+    │ stem_bn/gamma _all_variables/0  float32  32            128 B   0.0%            – ││  4   -0.1541   -0.1459           │
+    │ hidden/bias  _all_variables/10  float32  32            128 B   0.0%         6.2% ││  5   -0.0826   -0.1368           │
+    │ stem_bn/moving_mean       …/12  float32  32            128 B   0.0%            – ││  6    0.0167    0.2242           │
+    │ stem_bn/moving_variance   …/15  float32  32            128 B   0.0%            – ││  7   -0.1176    0.1206           │
+    │ stem_bn/beta  _all_variables/6  float32  32            128 B   0.0%            – ││  8   -0.0999    0.0557           │
+    │ stem_bn/gamma      variables/1  float32  32            128 B   0.0%            – ││  9    0.2695   -0.0803           │
+    │ hidden/bias       variables/13  float32  32            128 B   0.0%         6.2% ││ 10   -0.1837    0.0455           │
+    │ stem_bn/beta       variables/2  float32  32            128 B   0.0%            – ││ 11    0.1569   -0.0301           │
+    │ stem_bn/moving_mean        …/3  float32  32            128 B   0.0%            – ││ 12   -0.0478    0.0756           │
+    │ stem_bn/moving_variance    …/4  float32  32            128 B   0.0%            – ││ 13   -0.0827   -0.0308           │
     ╰──────────────────────────────────────────────────────────────────────────────────╯╰──────────────────────────────────╯
      s sort   f filter   Tab other side   v view   3 graph   : commands   ? help   q quit
     ");
@@ -195,18 +195,18 @@ fn variables_of_one_shard_have_room_for_their_names() {
     │ variables.data-00000-of-00001 █▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▒▒▒▒▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▒▒▒▓▓▓▒▓▓     192 KB │
     ╰──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────╯
     ╭ Variables ────────────────────────────────────────────── 33 · 192 KB ╮╭ stem/kernel ─────────────────────────────────╮
-    │    name                          shape             offset▾     bytes ┃│ values    float32 3×3×1×32                   │
-    │    stem/kernel                   3×3×1×32                0   1.15 KB ┃│ bytes     1,152                              │
-    │    stem_bn/gamma                 32                  1,152     128 B ┃│ shard     0   variables.data-00000-of-00001  │
-    │    stem_bn/beta                  32                  1,280     128 B ┃│ offset    0 to 1,152                         │
-    │    stem_bn/moving_mean           32                  1,408     128 B ││ use       weight, trainable                  │
-    │    stem_bn/moving_variance       32                  1,536     128 B ││ crc32c    a059aa50, not checked yet          │
-    │    conv/kernel                   3×3×32×64           1,664   73.7 KB ││                                              │
-    │    conv_bn/gamma                 64                 75,392     256 B ││ Owners                                       │
-    │    conv_bn/beta                  64                 75,648     256 B ││ variables/0                                  │
-    │    conv_bn/moving_mean           64                 75,904     256 B ││ trainable_variables/0                        │
-    │    conv_bn/moving_variance       64                 76,160     256 B ││                                              │
-    │    skip/kernel                   1×1×32×64          76,416   8.19 KB ││ Key                                          │
+    │ name                             shape             offset▾     bytes ┃│ values    float32 3×3×1×32                   │
+    │ stem/kernel         variables/0  3×3×1×32                0   1.15 KB ┃│ bytes     1,152                              │
+    │ stem_bn/gamma       variables/1  32                  1,152     128 B ┃│ shard     0   variables.data-00000-of-00001  │
+    │ stem_bn/beta        variables/2  32                  1,280     128 B ┃│ offset    0 to 1,152                         │
+    │ stem_bn/moving_mean variables/3  32                  1,408     128 B ││ use       weight, trainable                  │
+    │ stem_bn/moving_variance     …/4  32                  1,536     128 B ││ crc32c    a059aa50 unchecked                 │
+    │ conv/kernel         variables/5  3×3×32×64           1,664   73.7 KB ││                                              │
+    │ conv_bn/gamma       variables/6  64                 75,392     256 B ││ Owners                                       │
+    │ conv_bn/beta        variables/7  64                 75,648     256 B ││ variables/0                                  │
+    │ conv_bn/moving_mean variables/8  64                 75,904     256 B ││ trainable_variables/0                        │
+    │ conv_bn/moving_variance     …/9  64                 76,160     256 B ││                                              │
+    │ skip/kernel        variables/10  1×1×32×64          76,416   8.19 KB ││ Key                                          │
     ╰──────────────────────────────────────────────────────────────────────╯╰──────────────────────────────────────────────╯
      v verify   s sort   f filter   Tab other side   4 tensors   : commands   ? help   q quit
     ");
@@ -424,8 +424,8 @@ fn compare_without_another() {
     │                                                                              │
     │                      Put another model beside this one.                      │
     │                                                                              │
-    │                                 b   choose it                                │
-    │                         8   or convert this one first                        │
+    │                 b chooses it from the open ones or from disk                 │
+    │                           8 converts this one first                          │
     │                                                                              │
     │                                                                              │
     │                                                                              │
@@ -446,25 +446,25 @@ fn help_lists_what_works_here() {
     assert_snapshot!(screen(&app, 80, 24), @r"
      m╭ help ───────────────────────────────────────────────────────── ↓ 21 more ╮
      1│ In Variables                                                             │
-    ╭ │ v               Check the checksum of every entry                        │─╮
-    │ │ s               Sort by the next column                                  │ │
-    ╰─│ f               Keep only rows with these words                          │─╯
+    ╭ │ v                 Check the checksum of every entry                      │─╮
+    │ │ s                 Sort by the next column                                │ │
+    ╰─│ f                 Keep only rows with these words                        │─╯
     ╭ │                                                                          │─╮
     │ │ Everywhere                                                               │ │
-    │ │ ↑ k             One row up                                               │ │
-    │ │ ↓ j             One row down                                             │ │
-    │ │ ← h             Left: close, or the previous choice                      │ │
-    │ │ → l             Right: open, or the next choice                          │ │
-    │ │ PageUp Ctrl-u   A page up                                                │ │
-    │ │ PageDown Ctrl-d A page down                                              │ │
-    │ │ Home g          The first row                                            │ │
-    │ │ End G           The last row                                             │ │
-    │ │ Enter           Go into the chosen row                                   │ │
-    │ │ Backspace Alt-← Back to where you were                                   │ │
-    │ │ Alt-→           Forward again                                            │ │
-    │ │ Esc             Close what is open, or stop the running work             │ │
-    │ │ Tab             Move the focus inside the pane                           │ │
-    │ │ BackTab         Move the focus back                                      │ │
+    │ │ ↑ k               One row up                                             │ │
+    │ │ ↓ j               One row down                                           │ │
+    │ │ ← h               Left: close, or the previous choice                    │ │
+    │ │ → l               Right: open, or the next choice                        │ │
+    │ │ PageUp Ctrl-u     A page up                                              │ │
+    │ │ PageDown Ctrl-d   A page down                                            │ │
+    │ │ Home g            The first row                                          │ │
+    │ │ End G             The last row                                           │ │
+    │ │ Enter             Go into the chosen row                                 │ │
+    │ │ Backspace Alt-←   Back to where you were                                 │ │
+    │ │ Alt-→             Forward again                                          │ │
+    │ │ Esc               Close what is open, or stop the running work           │ │
+    │ │ Tab               Move the focus inside the pane                         │ │
+    │ │ BackTab           Move the focus back                                    │ │
     │ ╰──────────────────────────────────────────────────────────────────────────╯ │
     ╰──────────────────────────────────────────────╯╰──────────────────────────────╯
      v verify   s sort   f filter   Tab other side   : commands   ? help   q quit
@@ -479,7 +479,7 @@ fn the_palette_narrows() {
      mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
      1╭ commands ────────────────────────────────────────────────────────────────╮
     ╭ │ › conv                                                                   │─╮
-    │ │ convert       Convert to .tflite, quantize  c                            │ │
+    │ │ convert       Convert to .tflite, quantize                             c │ │
     │ │                                                                          │ │
     │ │                                                                          │ │
     │ │                                                                          │ │
@@ -544,11 +544,11 @@ fn a_narrow_screen_shows_one_part() {
      1  2  3  4 Tensors  5  6  7  8  9
     ╭ Tensors ───────────────────────── 11 · 24.0 KB ╮
     │ name                dtype  shape        bytes▾ ┃
-    │ …/convolution       int8   64×3×3×32   18.4 KB ┃
+    │ conv_1/convolution  int8   64×3×3×32   18.4 KB ┃
     │ …/hidden_1/MatMul   int8   32×64       2.05 KB ┃
-    │ …/convolution       int8   64×1×1×32   2.05 KB ┃
+    │ skip_1/convolution  int8   64×1×1×32   2.05 KB ┃
     │ …/probs_1/MatMul    int8   10×32         320 B ┃
-    │ …/convolution       int8   32×3×3×1      288 B ┃
+    │ stem_1/convolution  int8   32×3×3×1      288 B ┃
     │ …/skip_1/Squeeze    int32  64            256 B ┃
     │ …/batchnorm/sub     int32  64            256 B │
     │ …/hidden_1/BiasAdd  int32  32            128 B │

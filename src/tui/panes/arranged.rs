@@ -2,10 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::Context;
+use super::{Context, Handled, View};
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::tui::command::Command;
 use crate::tui::jobs::Output;
+use crate::tui::text;
+use crate::tui::widgets::Split;
 
 /// Lists up to this long are arranged before the next frame.
 const AT_ONCE: usize = 5_000;
@@ -79,6 +82,48 @@ impl Arranged {
         let found = chosen.and_then(|row| self.position(row));
         found.unwrap_or(place.min(self.len().saturating_sub(1)))
     }
+}
+
+/// What came of a key that every list with a filter and a detail beside it takes the same way.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The filter is gone: the list wants to be arranged anew.
+    Anew,
+    Yes,
+    No,
+}
+
+/// Moves the focus between list and detail, opens the filter's line, and leaves detail and filter again.
+pub fn take(command: Command, split: &mut Split, filter: &mut String, cx: &mut Context) -> Taken {
+    if split.handle(command) == Handled::Yes {
+        return Taken::Yes;
+    }
+    match command {
+        Command::Cancel if split.detail => split.detail = false,
+        Command::Cancel if !filter.is_empty() => {
+            filter.clear();
+            return Taken::Anew;
+        }
+        Command::Filter => cx.ask_live("filter", "keep rows with these words", filter.clone()),
+        _ => return Taken::No,
+    }
+    Taken::Yes
+}
+
+/// The words on a list's border: the filter, how many rows, their bytes where they are known.
+pub fn note(shown: &Arranged, has_bytes: bool, filter: &str, view: &View) -> String {
+    let mut words = Vec::new();
+    if !filter.is_empty() {
+        words.push(filter.to_owned());
+    }
+    words.push(shown.len().to_string());
+    if has_bytes {
+        words.push(text::bytes(shown.bytes));
+    }
+    if view.job(JOB).is_some() {
+        words.push("arranging…".to_owned());
+    }
+    words.join(" · ")
 }
 
 /// Whether a list of `len` rows is too long to be gone through before the next frame.

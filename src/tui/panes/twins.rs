@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::analysis::Place;
-use crate::model::{Format, Model};
+use crate::model::{Format, Model, Variable};
 use crate::tui::text;
 
 /// Columns that a list of names gets for it where it can.
@@ -20,13 +20,24 @@ pub fn among<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Vec<bool> {
         .collect()
 }
 
+/// What [`told_by`] gives, in a word.
+pub fn word(model: &Model, place: &Place) -> &'static str {
+    match place {
+        Place::Variable(_) => "key",
+        _ if model.format == Format::Tflite => "tensor",
+        _ => "graph",
+    }
+}
+
 /// The key of a variable in the checkpoint, the function that a constant is in, the number of a tensor of a .tflite.
 pub fn told_by(model: &Model, place: &Place) -> String {
     let told = match place {
-        Place::Variable(id) => model.variables.get(id.0 as usize).map(|v| {
-            let key = v.key.split("/.ATTRIBUTES/").next();
-            key.unwrap_or_default().to_owned()
-        }),
+        Place::Variable(id) => {
+            return model
+                .variables
+                .get(id.0 as usize)
+                .map_or(String::new(), key_of);
+        }
         Place::Constant { value, .. } if model.format == Format::Tflite => {
             Some(format!("#{}", value.index()))
         }
@@ -34,6 +45,12 @@ pub fn told_by(model: &Model, place: &Place) -> String {
         _ => None,
     };
     text::clean(&told.unwrap_or_default())
+}
+
+/// The key in the checkpoint, without what every key ends with.
+pub fn key_of(variable: &Variable) -> String {
+    let key = variable.key.split("/.ATTRIBUTES/").next();
+    text::clean(key.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A table whose columns give way on a narrow screen.
 
 use super::Rows;
-use crate::tui::term::{Buffer, Line, Rect, Span, Style};
+use crate::tui::term::{Buffer, Line, Rect, Span, Style, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 
@@ -63,9 +63,9 @@ impl Column {
 /// What a cell holds.
 pub enum Cell {
     Text(String, Style),
-    /// Cut at its beginning when it does not fit.
+    /// Cut where it tells least when it does not fit.
     Name(String, Style),
-    /// A name, and dim what tells it from others of that name, as far as it fits beside it.
+    /// A name, and dim what tells it from others of that name, the last part of that whole.
     Twin(String, Style, String),
     Bar(f64),
     /// Several pieces; not cut.
@@ -198,16 +198,13 @@ fn draw(cell: Cell, wide: usize, right: bool, theme: &Theme, spans: &mut Vec<Spa
     match cell {
         Cell::Text(words, style) => spans.push(Span::styled(set(&words, wide, right), style)),
         Cell::Name(name, style) => spans.push(Span::styled(
-            text::left(&text::fit_end(&name, wide), wide),
+            text::left(&text::fit_name(&name, wide), wide),
             style,
         )),
         Cell::Twin(name, style, told) => {
-            let told = text::beside(&name, &told, wide).unwrap_or_default();
-            let rest = wide.saturating_sub(Span::raw(told.as_str()).width());
-            spans.push(Span::styled(
-                text::left(&text::fit_end(&name, rest), rest),
-                style,
-            ));
+            let (name, told) = text::fit_twin(&name, &told, wide);
+            let rest = wide.saturating_sub(width(&told));
+            spans.push(Span::styled(text::left(&name, rest), style));
             spans.push(Span::styled(told, theme[Role::Dim]));
         }
         Cell::Bar(fraction) => spans.push(Span::styled(

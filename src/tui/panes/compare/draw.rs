@@ -66,8 +66,8 @@ impl ComparePane {
             let lines = [
                 "Put another model beside this one.",
                 "",
-                "b   choose it",
-                "8   or convert this one first",
+                "b chooses it from the open ones or from disk",
+                "8 converts this one first",
             ];
             widgets::message(inner, &lines, buf, theme);
             return;

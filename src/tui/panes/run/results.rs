@@ -146,7 +146,10 @@ impl RunPane {
             let words = format!("arena {}", text::bytes(ran.arena.bytes as u64));
             let peak = match ran.arena.peak_node.as_str() {
                 "" => String::new(),
-                node => format!(", peak at {}", text::fit_end(&text::clean(node), 32)),
+                node => {
+                    let room = usize::from(inner.width).saturating_sub(words.len() + 10);
+                    format!(", peak at {}", text::fit_end(&text::clean(node), room))
+                }
             };
             put(
                 inner,

@@ -2,7 +2,8 @@
 
 use super::{Loaded, Look, TensorsPane};
 use crate::analysis::TensorRow;
-use crate::tui::panes::View;
+use crate::model::Model;
+use crate::tui::panes::{View, twins};
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -21,7 +22,7 @@ impl TensorsPane {
         );
         let inner = panel(title, area, buf, theme, self.split.detail);
         let used = self
-            .facts(row, theme, inner.width as usize)
+            .facts(row, view.model, theme, inner.width as usize)
             .render(inner, 0, buf);
         let rest = Rect {
             y: inner.y + used,
@@ -48,7 +49,7 @@ impl TensorsPane {
         }
     }
 
-    fn facts(&self, row: &TensorRow, theme: &Theme, wide: usize) -> Facts {
+    fn facts(&self, row: &TensorRow, model: &Model, theme: &Theme, wide: usize) -> Facts {
         let mut facts = Facts::new(8);
         let elements = match row.shape.elements() {
             Some(n) if row.shape.rank() != Some(0) => {
@@ -57,10 +58,17 @@ impl TensorsPane {
             _ => String::new(),
         };
         let words = format!("{} {}{elements}", row.dtype, row.shape);
-        match width(&words) + 9 <= wide || elements.is_empty() {
-            true => facts.add(theme, "shape", words),
-            false => {
-                facts.add(theme, "shape", format!("{} {}", row.dtype, row.shape));
+        if width(&words) + 9 <= wide {
+            facts.add(theme, "shape", words);
+        } else {
+            let words = format!("{} {}", row.dtype, row.shape);
+            if width(&words) + 9 <= wide {
+                facts.add(theme, "shape", words);
+            } else {
+                facts.add(theme, "dtype", row.dtype.to_string());
+                facts.add(theme, "shape", row.shape.to_string());
+            }
+            if !elements.is_empty() {
                 facts.add(theme, "holds", elements.trim_start().to_owned());
             }
         }
@@ -78,6 +86,11 @@ impl TensorsPane {
             facts.styled(theme, "", line, theme[Role::Quantize]);
         }
         let listed = self.listed.as_ref().zip(self.shown.get(self.rows.at));
+        if listed.is_some_and(|(listed, at)| listed.twins.get(at) == Some(&true)) {
+            let told = twins::told_by(model, &row.place);
+            let word = twins::word(model, &row.place);
+            facts.add(theme, word, text::fit_end(&told, wide.saturating_sub(9)));
+        }
         let uses = listed.map_or(&[][..], |(listed, at)| listed.uses(at));
         let mut words = Vec::new();
         let mut room = wide.saturating_sub(10);

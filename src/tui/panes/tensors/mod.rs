@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub use self::list::Listed;
 use self::list::Order;
 
-use super::arranged::{self, Arranged};
+use super::arranged::{self, Arranged, Taken};
 use super::{Context, Handled, Pane, View, twins};
 use crate::analysis::{self, Place, Statistics, TensorRow};
 use crate::error::Error;
@@ -383,8 +383,13 @@ impl Pane for TensorsPane {
     }
 
     fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
-        if self.split.handle(command) == Handled::Yes {
-            return Handled::Yes;
+        match arranged::take(command, &mut self.split, &mut self.filter, cx) {
+            Taken::No => {}
+            Taken::Yes => return Handled::Yes,
+            Taken::Anew => {
+                self.arrange(cx);
+                return Handled::Yes;
+            }
         }
         let scroll =
             self.split.detail || matches!(command, Command::NextInput | Command::PrevInput);
@@ -398,11 +403,6 @@ impl Pane for TensorsPane {
                 }
             }
             Command::Enter => self.split.detail = true,
-            Command::Cancel if self.split.detail => self.split.detail = false,
-            Command::Cancel if !self.filter.is_empty() => {
-                self.filter.clear();
-                self.arrange(cx);
-            }
             Command::Sort => {
                 let at = Order::ALL
                     .iter()
@@ -410,9 +410,6 @@ impl Pane for TensorsPane {
                     .unwrap_or(0);
                 self.order = Order::ALL[(at + 1) % Order::ALL.len()];
                 self.arrange(cx);
-            }
-            Command::Filter => {
-                cx.ask_live("filter", "keep rows with these words", self.filter.clone())
             }
             Command::ViewMode => {
                 let several = matches!(&self.loaded, Some(Ok(l)) if l.scales.len() > 1);
@@ -492,7 +489,7 @@ impl Pane for TensorsPane {
     }
 
     fn render(&self, area: Rect, buf: &mut Buffer, view: &View) {
-        let share = if area.width >= 110 { 70 } else { 57 };
+        let share = if area.width >= 110 { 70 } else { 60 };
         let (list, detail) = self.split.areas(area, share);
         self.detail.replace(detail);
         if !list.is_empty() {
@@ -513,13 +510,7 @@ impl TensorsPane {
             put(inner, 0, Line::styled("counting…", theme[Role::Dim]), buf);
             return;
         };
-        let mut note = format!("{} · {}", self.shown.len(), text::bytes(self.shown.bytes));
-        if !self.filter.is_empty() {
-            note = format!("{} · {note}", self.filter);
-        }
-        if view.job(arranged::JOB).is_some() {
-            note += " · arranging…";
-        }
+        let note = arranged::note(&self.shown, true, &self.filter, view);
         panel_note(&note, area, buf, theme[Role::Dim]);
         if self.shown.is_empty() {
             let why = if self.filter.is_empty() {

@@ -5,8 +5,8 @@ mod shards;
 use std::sync::Arc;
 
 pub use self::shards::Shards;
-use super::arranged::{self, Arranged};
-use super::{Context, Handled, Pane, View};
+use super::arranged::{self, Arranged, Taken};
+use super::{Context, Handled, Pane, View, twins};
 use crate::analysis::{self, Check};
 use crate::error::Error;
 use crate::model::{Format, Model, Variable, VariableId, VariableRole};
@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::{Output, discard};
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Style};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::table::{Cell, Column};
@@ -51,6 +51,8 @@ const COLUMNS: [Column; 6] = [
     Column::right("bytes", 8, 0),
 ];
 
+/// The column of what checking said.
+const MARK: usize = 0;
 /// The column of the shard.
 const SHARD: usize = 3;
 
@@ -161,16 +163,16 @@ impl Pane for VariablesPane {
     }
 
     fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
-        if self.split.handle(command) == Handled::Yes {
-            return Handled::Yes;
+        match arranged::take(command, &mut self.split, &mut self.filter, cx) {
+            Taken::No => {}
+            Taken::Yes => return Handled::Yes,
+            Taken::Anew => {
+                self.arrange(cx);
+                return Handled::Yes;
+            }
         }
         match command {
             Command::Enter => self.split.detail = true,
-            Command::Cancel if self.split.detail => self.split.detail = false,
-            Command::Cancel if !self.filter.is_empty() => {
-                self.filter.clear();
-                self.arrange(cx);
-            }
             Command::Verify => {
                 let model = cx.model.clone();
                 self.checks = None;
@@ -185,9 +187,6 @@ impl Pane for VariablesPane {
                     Order::Name => Order::Offset,
                 };
                 self.arrange(cx);
-            }
-            Command::Filter => {
-                cx.ask_live("filter", "keep rows with these words", self.filter.clone())
             }
             _ => {
                 let handled = self.rows.handle(command, self.shown.len());
@@ -248,13 +247,11 @@ impl Pane for VariablesPane {
                 Format::Tflite => &[
                     "A .tflite keeps its weights as constants.",
                     "",
-                    "4   shows them",
+                    "4 shows them",
                 ],
-                Format::SavedModel => &[
-                    "This model has no variables.",
-                    "",
-                    "4   shows its constants",
-                ],
+                Format::SavedModel => {
+                    &["This model has no variables.", "", "4 shows its constants"]
+                }
             };
             widgets::message(inner, why, buf, theme);
             return;
@@ -380,16 +377,7 @@ impl VariablesPane {
         let theme = view.theme;
         let all = &view.model.variables;
         let inner = panel("Variables", area, buf, theme, !self.split.detail);
-        let mut note = self.shown.len().to_string();
-        if self.settled {
-            note += &format!(" · {}", text::bytes(self.shown.bytes));
-        }
-        if !self.filter.is_empty() {
-            note = format!("{} · {note}", self.filter);
-        }
-        if view.job(arranged::JOB).is_some() {
-            note += " · arranging…";
-        }
+        let note = arranged::note(&self.shown, self.settled, &self.filter, view);
         panel_note(&note, area, buf, theme[Role::Dim]);
         let sorted = match self.order {
             Order::Offset => 4,
@@ -399,6 +387,9 @@ impl VariablesPane {
         let mut columns = COLUMNS;
         if view.model.shards.len() < 2 {
             columns[SHARD].hide();
+        }
+        if self.checks.is_none() {
+            columns[MARK].hide();
         }
         table::render(
             inner,
@@ -417,9 +408,14 @@ impl VariablesPane {
                     VariableRole::Weight => theme[Role::Text],
                     _ => theme[Role::Dim],
                 };
+                let words = text::clean(&v.name);
+                let is_twin = self.shards.as_ref().is_some_and(|s| s.is_twin(at));
                 vec![
                     Cell::Text(mark.to_owned(), style),
-                    Cell::Name(text::clean(&v.name), name),
+                    match is_twin {
+                        true => Cell::Twin(words, name, twins::key_of(v)),
+                        false => Cell::Name(words, name),
+                    },
                     Cell::Text(v.shape.to_string(), theme[Role::Number]),
                     Cell::Text(v.shard.to_string(), theme[Role::Dim]),
                     if v.slices.is_empty() {
@@ -482,7 +478,7 @@ impl VariablesPane {
             (Some(Check::Missing), _) => ("its bytes are missing".to_owned(), Role::Bad),
             (Some(Check::Good), None) => ("of every slice ✔".to_owned(), Role::Good),
             (Some(Check::Bad { .. }), None) => ("a slice is damaged".to_owned(), Role::Bad),
-            (_, Some(crc)) => (format!("{crc:08x}, not checked yet"), Role::Text),
+            (_, Some(crc)) => (format!("{crc:08x} unchecked"), Role::Text),
             (_, None) if !v.slices.is_empty() => ("one for each slice".to_owned(), Role::Text),
             (_, None) => ("none".to_owned(), Role::Dim),
         };
@@ -518,10 +514,9 @@ impl VariablesPane {
             facts.line(Line::styled("no object names it", theme[Role::Dim]));
         }
         facts.heading(theme, "Key");
-        facts.line(Line::from(vec![Span::styled(
-            text::fit_end(&text::clean(&v.key), wide),
-            theme[Role::Dim],
-        )]));
+        for line in text::folded(&text::clean(&v.key), wide) {
+            facts.line(Line::styled(line, theme[Role::Dim]));
+        }
         let used = facts.render(inner, 0, buf);
         if let Some(job) = view.job("verify").filter(|j| j.since.as_millis() > 300) {
             let rest = Rect {

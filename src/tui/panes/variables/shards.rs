@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::model::Model;
+use crate::tui::panes::twins;
 
 /// Bytes of a variable in a shard.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +16,11 @@ struct Entry {
 
 /// The entries of each shard by their offsets.
 #[derive(Debug, Default)]
-pub struct Shards(Vec<Shard>);
+pub struct Shards {
+    shards: Vec<Shard>,
+    /// Of each variable whether another has its name.
+    twins: Vec<bool>,
+}
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -58,12 +63,20 @@ impl Shards {
             }
         }
         shards.iter_mut().for_each(Shard::finish);
-        Shards(shards)
+        Shards {
+            shards,
+            twins: twins::among(model.variables.iter().map(|v| &*v.name)),
+        }
+    }
+
+    /// Whether another variable has the name of this one.
+    pub fn is_twin(&self, variable: usize) -> bool {
+        self.twins.get(variable) == Some(&true)
     }
 
     /// Which variable fills most of each of `cells` equal parts of a shard of so many bytes.
     pub fn owners(&self, shard: usize, bytes: u64, cells: usize) -> Vec<Option<usize>> {
-        let Some(shard) = self.0.get(shard) else {
+        let Some(shard) = self.shards.get(shard) else {
             return vec![None; cells];
         };
         let per_cell = (bytes as f64 / cells as f64).max(f64::MIN_POSITIVE);
