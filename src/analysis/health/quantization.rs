@@ -2,11 +2,12 @@
 
 use super::{Finding, Kind, Severity, Spot, listed, plural};
 use crate::analysis::sizes::Place;
-use crate::model::{DType, Dialect, Graph, Model, Value, ValueId};
+use crate::model::{DType, Dialect, Graph, Model, QuantizationDetails, Value, ValueId};
 
 pub fn findings(model: &Model) -> Vec<Finding> {
     let mut scales: Vec<Spot> = Vec::new();
     let mut zeros: Vec<Spot> = Vec::new();
+    let mut misfits: Vec<Spot> = Vec::new();
     let mut coarse: Vec<Spot> = Vec::new();
     for (at, meta_graph) in model.meta_graphs.iter().enumerate() {
         if meta_graph.dialect != Dialect::Tflite {
@@ -28,6 +29,9 @@ pub fn findings(model: &Model) -> Vec<Finding> {
                 }
                 if bad_zero_point(value) {
                     zeros.push(spot(id));
+                }
+                if misfits_shape(value) {
+                    misfits.push(spot(id));
                 }
             }
             coarse.extend(
@@ -58,6 +62,12 @@ pub fn findings(model: &Model) -> Vec<Finding> {
             Severity::Bad,
             "with a zero point outside its type",
             "the file is damaged or its writer is wrong: quantize again",
+        ),
+        of(
+            misfits,
+            Severity::Bad,
+            "with scales that don't fit the shape, or as many zero points",
+            "TensorFlow Lite refuses to load it: convert the model again, or run it where this is not looked at",
         ),
         of(
             coarse,
@@ -98,6 +108,23 @@ fn bad_zero_point(value: &Value) -> bool {
         _ => return false,
     };
     !q.scale.is_empty() && q.zero_point.iter().any(|z| !range.contains(z))
+}
+
+/// What TensorFlow Lite asks of a tensor with scales before it loads a file (`ParseQuantization` of its interpreter
+/// builder): a zero point for each, an axis that is there, one scale or one for each index of that axis.
+fn misfits_shape(value: &Value) -> bool {
+    let Some(q) = &value.quantization else {
+        return false;
+    };
+    if q.scale.is_empty() || !matches!(q.details, QuantizationDetails::None) {
+        return false;
+    }
+    let axis_misfits = value.stored_shape.dims().is_some_and(|dims| {
+        let size = usize::try_from(q.dimension).ok().and_then(|d| dims.get(d));
+        let fits = size.is_some_and(|&n| q.scale.len() == 1 || n == q.scale.len() as i64);
+        !dims.is_empty() && !fits
+    });
+    axis_misfits || q.zero_point.len() != q.scale.len()
 }
 
 fn filters(graph: &Graph) -> impl Iterator<Item = ValueId> {
@@ -164,5 +191,30 @@ mod tests {
         }
         let all = found(fine, Quantization::per_tensor(0.5, 200));
         assert_eq!(all, ["1 tensor with a zero point outside its type: x"]);
+    }
+
+    #[test]
+    fn scales_that_the_runtime_refuses_are_named() {
+        let input = || Quantization::per_tensor(0.5, 0);
+        let refused = |filter: Quantization| {
+            let all = found(filter, input());
+            all.iter().any(|text| text.contains("don't fit"))
+        };
+        let fine = Quantization::per_channel(vec![0.1, 0.2], 0);
+        assert!(!refused(fine.clone()));
+        for dimension in [1, 4, -1] {
+            let mut q = fine.clone();
+            q.dimension = dimension;
+            assert!(refused(q), "{dimension}");
+        }
+        assert!(refused(Quantization::per_channel(vec![0.1; 3], 0)));
+        let mut q = fine;
+        q.zero_point.pop();
+        assert!(refused(q));
+        let mut q = Quantization::per_tensor(0.1, 0);
+        q.dimension = 3;
+        assert!(!refused(q.clone()));
+        q.dimension = 9;
+        assert!(refused(q));
     }
 }
