@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{DType, Graph, MetaGraph, NodeId, ValueId, VariableId};
+use crate::model::{DType, Graph, MetaGraph, Node, NodeId, ValueId, VariableId};
 
 /// Where the values of a weight come from in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,8 +70,8 @@ fn is_source(op: &str) -> bool {
     )
 }
 
-/// Operators that do something although all they take is weights.
-fn acts(op: &str) -> bool {
+/// Operators that do something although all they take is weights. What a custom one does, nobody knows.
+fn acts(node: &Node) -> bool {
     const PREFIXES: &[&str] = &[
         "Assign",
         "EagerPyFunc",
@@ -104,6 +104,11 @@ fn acts(op: &str) -> bool {
         "LookupTable",
         "InitializeTable",
     ];
+    let op = match (node.flex_op(), &node.custom) {
+        (Some(op), _) => op,
+        (None, Some(_)) => return true,
+        (None, None) => &node.op,
+    };
     PREFIXES.iter().any(|prefix| op.starts_with(prefix))
 }
 
@@ -131,7 +136,7 @@ impl Weights {
         for id in order {
             let node = graph.node(id);
             let derived = node.inputs.iter().flatten().count() > 0
-                && !acts(&node.op)
+                && !acts(node)
                 && node
                     .inputs
                     .iter()
@@ -302,4 +307,21 @@ fn source_of(
 /// Names of the functions that a node calls: its function attributes, and its own name of operator.
 pub fn callees(node: &crate::model::Node) -> impl Iterator<Item = &str> {
     node.functions().chain(std::iter::once(&*node.op))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_tensors_are_made_in_either_dialect_and_custom_operators_do_something() {
+        let custom = |name: &str| {
+            let mut node = Node::new("n", "CUSTOM");
+            node.custom = Some(name.into());
+            node
+        };
+        assert!(acts(&Node::new("n", "TensorListReserve")));
+        assert!(acts(&custom("FlexTensorListReserve")) && acts(&custom("MakeAnchors")));
+        assert!(!acts(&custom("FlexRange")) && !acts(&Node::new("n", "DEQUANTIZE")));
+    }
 }
