@@ -505,7 +505,10 @@ impl Hierarchy {
                         self.home.insert(leaf, here.0);
                     }
                 }
-                self.scopes[id.index()].parent = None;
+                // What is out of the tree holds nothing: it would tell another place of what it held.
+                let gone = &mut self.scopes[id.index()];
+                gone.parent = None;
+                gone.children.clear();
                 true
             });
             self.scopes[index].children = children;

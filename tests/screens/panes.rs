@@ -83,7 +83,7 @@ fn tree_with_a_layer_open() {
     assert_snapshot!(screen(&app, 80, 24), @r"
      mexplore   dense_four_lines   SavedModel · TensorFlow 2.21.0 · 22.8 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
-    ╭ Tree ───────────────────────── ops ─ bytes ── MAC╮╭ Graph ───────────────────╮
+    ╭ Tree ──────────────────────── ops ─ bytes ── MAC ╮╭ Graph ───────────────────╮
     │ ▾ MetaGraph serve              86 1.02 KB      8 ││ kind       the main gra… │
     │   ▾ Signatures                  2                ││ operators  27            │
     │       serve  1 in, 1 out                       8 ││                          │

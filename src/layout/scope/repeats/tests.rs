@@ -74,6 +74,13 @@ fn flat_names_with_numbers_are_blocks() {
 }
 
 #[test]
+fn blocks_of_operators_that_are_alone_in_their_scopes_are_found() {
+    // As Keras names them: each layer is a scope around its one operator.
+    let nodes = residual(5, |block, part| format!("net/block_{block}_{part}/op"));
+    assert!(drawn(&made(&nodes)).contains("block_0 … block_4 ×5"));
+}
+
+#[test]
 fn blocks_without_any_names_are_told_by_their_operators() {
     let nodes = residual(3, |block, part| format!("{part}_{}", 7 * block));
     assert_snapshot!(drawn(&made(&nodes)), @r"

@@ -174,8 +174,8 @@ impl Figures {
 
     /// Puts what each column is onto the upper border.
     pub(super) fn titles(&self, area: Rect, buf: &mut Buffer, theme: &Theme) {
-        let border = area.right().saturating_sub(1);
-        let mut right = border;
+        // The figures end a blank before the border.
+        let mut right = area.right().saturating_sub(2);
         let columns = [
             ("MAC", self.macs),
             ("bytes", self.bytes),
@@ -183,8 +183,7 @@ impl Figures {
         ];
         for (title, wide) in columns.into_iter().filter(|(_, wide)| *wide > 0) {
             let x = right.saturating_sub(title.len() as u16 + 1);
-            let after = if right < border { " " } else { "" };
-            let words = format!(" {title}{after}");
+            let words = format!(" {title} ");
             buf.set_string(x, area.y, words, theme[Role::Column]);
             right = right.saturating_sub(wide as u16);
         }

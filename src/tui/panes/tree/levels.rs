@@ -326,7 +326,10 @@ impl Levels {
         match (below, id) {
             (Below::Rows(rows), _) => rows.iter().position(|row| row.id == *id),
             (Below::Operators { children, .. }, Id::Node(_, _, node)) => item(children, node.0),
-            (Below::Variables { children, .. }, Id::Variable(id)) => item(children, id.0),
+            (Below::Variables { children, .. }, Id::Variable(id)) => {
+                let is_it = |c: &Child| c.item == id.0 && !c.is_scope();
+                children.iter().position(is_it)
+            }
             (
                 Below::Operators {
                     meta,
@@ -408,7 +411,11 @@ fn make(model: &Model, id: Id, source: Source, progress: &Progress) -> Result<Bu
                 },
             };
             progress.check()?;
-            let children = known.children(&prefix);
+            let mut children = known.children(&prefix);
+            if of.is_none() {
+                // Files keep them in the order of their keys, which tells nobody anything.
+                known.order_by_label(&prefix, &mut children);
+            }
             let counted = of.is_none() || told.costs.is_some();
             let sorted = Sorted {
                 names: known,

@@ -1,5 +1,6 @@
 //! Names cut at `/` into scopes. One sorted list answers for every scope; nothing is built before it is asked for.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -140,6 +141,15 @@ impl Names {
         children
     }
 
+    /// Puts children into the order in which a person counts: `block_2` before `block_10`, and last what begins with
+    /// `_`, which is bookkeeping.
+    pub fn order_by_label(&self, prefix: &str, children: &mut [Child]) {
+        children.sort_by(|a, b| {
+            let (a, b) = (self.label(prefix, a), self.label(prefix, b));
+            (a.starts_with('_').cmp(&b.starts_with('_'))).then_with(|| counted(a, b))
+        });
+    }
+
     /// A scope; one that holds nothing but another scope is shown as one row with it.
     fn scope(&self, scope: &str, start: usize, end: usize) -> Child {
         let (first, last) = (&self.sorted[start].0, &self.sorted[end - 1].0);
@@ -185,6 +195,36 @@ impl Names {
     }
 }
 
+/// Compares words by their letters, large or small, and numbers by what they count.
+fn counted(a: &str, b: &str) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    loop {
+        let order = match (left.chars().next(), right.chars().next()) {
+            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
+                let (x, rest) = number(left);
+                let (y, other) = number(right);
+                (left, right) = (rest, other);
+                x.len().cmp(&y.len()).then_with(|| x.cmp(y))
+            }
+            (Some(x), Some(y)) => {
+                (left, right) = (&left[x.len_utf8()..], &right[y.len_utf8()..]);
+                x.to_lowercase().cmp(y.to_lowercase())
+            }
+            (x, y) => return x.cmp(&y).then_with(|| a.cmp(b)),
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+}
+
+/// The digits at the beginning without zeros before them, and what follows.
+fn number(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, rest) = text.split_at(end.unwrap_or(text.len()));
+    (digits.trim_start_matches('0'), rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +268,32 @@ mod tests {
         let first = chain.children("")[0];
         assert_eq!(chain.label("", &first), "a/b/c");
         assert_eq!(chain.prefix(&first), Some("a/b/c/"));
+    }
+
+    #[test]
+    fn labels_stand_in_the_order_in_which_a_person_counts() {
+        let names = names(&[
+            "_BOOKS",
+            "block_10/kernel",
+            "block_2/kernel",
+            "Conv/kernel",
+            "block_2_bn/gamma",
+            "block_002/beta",
+            "bn",
+        ]);
+        let mut children = names.children("");
+        names.order_by_label("", &mut children);
+        let labels: Vec<&str> = children.iter().map(|c| names.label("", c)).collect();
+        let counted = [
+            "block_002",
+            "block_2",
+            "block_2_bn",
+            "block_10",
+            "bn",
+            "Conv",
+            "_BOOKS",
+        ];
+        assert_eq!(labels, counted);
     }
 
     proptest! {
