@@ -347,6 +347,8 @@ impl Siblings {
             }
             // What covers most first, of those the shortest block.
             stretches.sort_by_key(|(period, equal)| (std::cmp::Reverse(period + equal), *period));
+            // Most are too short to look at, and cost nothing.
+            stretches.retain(|(period, equal)| self.may_be_run(at, *equal, *period));
             let best = stretches.iter().find_map(|&(period, equal)| {
                 steps = steps.saturating_sub(period + equal);
                 self.aligned((free, at), equal, period)
@@ -363,17 +365,24 @@ impl Siblings {
         found
     }
 
+    /// How many equal blocks are worth a scope.
+    fn least(&self, from: usize, period: usize) -> usize {
+        match period {
+            1 if self.single[from] => LEAST_SINGLE,
+            _ => LEAST_TIMES,
+        }
+    }
+
+    /// Whether a stretch is long enough for a run; the block before it may be one of the run too.
+    fn may_be_run(&self, from: usize, equal: usize, period: usize) -> bool {
+        (equal + period) / period + 1 >= self.least(from, period)
+    }
+
     /// The run in a stretch where `equal` siblings are the same as those a period further on, begun where the least
     /// data passes from block to block. Nothing before `free` is taken.
     fn aligned(&self, (free, from): (usize, usize), equal: usize, period: usize) -> Option<Run> {
-        let least = match period {
-            1 if self.single[from] => LEAST_SINGLE,
-            _ => LEAST_TIMES,
-        };
+        let least = self.least(from, period);
         let whole = (equal + period) / period;
-        if whole + 1 < least {
-            return None;
-        }
         let runs = (0..period.min(equal)).map(|shift| {
             let from = from + shift;
             let times = (equal + period - shift) / period;

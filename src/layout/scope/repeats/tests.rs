@@ -81,6 +81,23 @@ fn blocks_of_operators_that_are_alone_in_their_scopes_are_found() {
 }
 
 #[test]
+fn the_search_lasts_to_the_blocks_at_the_end() {
+    // Before the blocks stand many operators that are much alike and never three times the same.
+    let ops = ["Conv2D", "Relu", "BiasAdd"];
+    let mut nodes: Vec<(String, &str, Vec<String>)> = Vec::new();
+    let mut last = "x".to_owned();
+    for at in 0..400usize {
+        let op = ops[(at.count_ones() % 2) as usize + usize::from(at % 29 == 0)];
+        nodes.push((format!("n{at}"), op, vec![last]));
+        last = format!("n{at}");
+    }
+    let mut blocks = residual(4, |block, part| format!("block_{block}_{part}"));
+    blocks[0].2 = vec![last];
+    nodes.extend(blocks);
+    assert!(drawn(&made(&nodes)).contains("block_0 … block_3 ×4"));
+}
+
+#[test]
 fn blocks_without_any_names_are_told_by_their_operators() {
     let nodes = residual(3, |block, part| format!("{part}_{}", 7 * block));
     assert_snapshot!(drawn(&made(&nodes)), @r"
