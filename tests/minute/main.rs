@@ -55,7 +55,7 @@ fn the_minute() {
     terminal.shows(&["sample 1 of 300", "label 2"]);
     terminal.press("\r");
     terminal.wait("the digit and the time", |text| {
-        text.contains("2  ███") && text.contains("arena")
+        text.contains("2  ▇▇▇") && text.contains("arena")
     });
     terminal.press("8");
     terminal.shows(&["‹ int8 ›", "100 of digits:image"]);

@@ -182,7 +182,8 @@ fn top(
     }
 }
 
-/// The values with as many digits as it takes to tell different ones apart, nine at most.
+/// The values with as many digits as it takes to tell different ones apart, nine at most; of ones that are next to
+/// nothing beside the largest that is not asked.
 fn told_apart(ranked: &[Ranked], probabilities: bool) -> Vec<String> {
     let few: Vec<String> = ranked
         .iter()
@@ -191,16 +192,19 @@ fn told_apart(ranked: &[Ranked], probabilities: bool) -> Vec<String> {
             false => text::number(r.value, 10),
         })
         .collect();
+    /// Of the largest; smaller values are next to nothing.
+    const COUNTS: f64 = 1e-3;
+    let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
+    let is_same = |a: f64, b: f64| a.total_cmp(&b).is_eq() || a.abs().max(b.abs()) < COUNTS * most;
     let is_clear = |words: &[String]| {
         // They are in order: equal ones are neighbours.
         let mut pairs = ranked.windows(2).zip(words.windows(2));
-        pairs.all(|(r, words)| r[0].value.total_cmp(&r[1].value).is_eq() || words[0] != words[1])
+        pairs.all(|(r, words)| is_same(r[0].value, r[1].value) || words[0] != words[1])
     };
     if is_clear(&few) {
         return few;
     }
     let with = |digits: usize| -> Vec<String> {
-        let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
         let words = ranked.iter().map(|r| match !(1e-3..1e6).contains(&most) {
             true => format!("{:.digits$e}", r.value),
             false => format!("{:.digits$}", r.value),
@@ -210,7 +214,7 @@ fn told_apart(ranked: &[Ranked], probabilities: bool) -> Vec<String> {
     (5..=9)
         .map(with)
         .find(|words| is_clear(words))
-        .unwrap_or_else(|| with(9))
+        .unwrap_or(few)
 }
 
 fn many(area: Rect, tensor: &Tensor, s: &Statistics, buf: &mut Buffer, theme: &Theme) {
@@ -280,6 +284,12 @@ mod tests {
         0  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇   0.001003
         1  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇   0.001002
         2  ▇▇▇▇▇▇▇▇▇▇▇▇▇                0.000500
+        ");
+        // What differs by nothing that counts keeps its few digits.
+        insta::assert_snapshot!(drawn(&[0.9999993, 5.7e-7, 1e-12]), @r"
+        0  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇     1.0000
+        1                                 0.0000
+        2                                 0.0000
         ");
         insta::assert_snapshot!(drawn(&[0.95, 0.05, 0.0]), @r"
         0  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇     0.9500

@@ -6,7 +6,7 @@ use super::{RunPane, Shown, outputs};
 use crate::model::Name;
 use crate::runtime::{OpTime, Timings};
 use crate::tui::panes::View;
-use crate::tui::term::{Buffer, Line, Rect, Span};
+use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{self, panel, put};
@@ -111,12 +111,17 @@ impl RunPane {
             Some(t) => {
                 let q = |q| text::duration(t.quantile_ns(q) as f64);
                 let first = text::duration(t.first_ns as f64);
-                format!(
-                    "first {first} · median {} · p90 {} · {} runs",
-                    q(0.5),
-                    q(0.9),
-                    t.runs_ns.len() + 1
-                )
+                let words = [
+                    format!("first {first}"),
+                    format!("median {}", q(0.5)),
+                    format!("p90 {}", q(0.9)),
+                    format!("{} runs", t.runs_ns.len() + 1),
+                ];
+                // On a narrow screen without the least telling.
+                let fewer = [&words[..], &words[1..], &words[1..3], &words[1..2]];
+                let fits = |words: &String| width(words) <= usize::from(inner.width);
+                let lines = fewer.map(|words| words.join(" · "));
+                lines.into_iter().find(fits).unwrap_or_default()
             }
             None => format!(
                 "this run {}   b measures properly",
@@ -168,7 +173,8 @@ impl RunPane {
             .map_or(crate::model::Dialect::Tf, |m| m.dialect);
         let steps = &ran.times.steps;
         let most = steps.first().map_or(1, |s| s.nanos).max(1);
-        let names = (area.width as usize).saturating_sub(18 + 12 + 10).max(8);
+        let (ops, bars) = columns_of(steps, area.width.into());
+        let names = usize::from(area.width).saturating_sub(ops + TIME + bars + 1);
         for (row, step) in steps
             .iter()
             .skip(self.scroll)
@@ -176,18 +182,18 @@ impl RunPane {
             .enumerate()
         {
             let line = Line::from(vec![
-                Span::styled(text::left(&step.op, 18), theme.op(dialect, &step.op)),
+                Span::styled(text::left(&step.op, ops), theme.op(dialect, &step.op)),
                 Span::styled(
-                    text::left(&text::fit_end(&text::clean(&step.node), names - 1), names),
+                    text::left(&text::fit_name(&text::clean(&step.node), names), names),
                     theme[Role::Dim],
                 ),
                 Span::styled(
-                    text::right(&text::duration(step.nanos as f64), 10),
+                    text::right(&text::duration(step.nanos as f64), TIME),
                     theme[Role::Number],
                 ),
                 Span::raw(" "),
                 Span::styled(
-                    text::bar(step.nanos as f64 / most as f64, 10),
+                    text::bar(step.nanos as f64 / most as f64, bars),
                     theme[Role::Bar],
                 ),
             ]);
@@ -196,6 +202,18 @@ impl RunPane {
         if steps.is_empty() {
             put(area, 0, Line::styled("no times", theme[Role::Dim]), buf);
         }
+    }
+}
+
+/// Of a duration with a blank before it.
+const TIME: usize = 10;
+
+/// How wide the operators and the bars of a profile are; the rest is for names.
+fn columns_of(steps: &[OpTime], wide: usize) -> (usize, usize) {
+    let longest = steps.iter().map(|s| width(&s.op)).max().unwrap_or(0);
+    match wide {
+        0..50 => (longest.min(12) + 1, 4),
+        _ => (longest.min(18) + 2, 10),
     }
 }
 

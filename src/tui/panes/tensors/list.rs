@@ -17,6 +17,8 @@ pub struct Listed {
     pub most: f64,
     /// Columns of the longest type and shape.
     pub widest: (u16, u16),
+    /// Columns that the longest name takes, with the number that tells it from its twins.
+    pub longest: u16,
     /// Whether any is.
     pub is_quantized: bool,
     /// Of each row whether another has its name.
@@ -27,6 +29,9 @@ pub struct Listed {
     /// Rows in the order of their places.
     by_place: Vec<u32>,
 }
+
+/// Columns of the number that tells twins, with a blank.
+const NUMBER: usize = 4;
 
 impl Listed {
     pub fn of(model: &Model) -> Listed {
@@ -46,14 +51,20 @@ impl Listed {
         }
         let mut by_place: Vec<u32> = (0..rows.len() as u32).collect();
         by_place.sort_unstable_by_key(|at| &rows[*at as usize].place);
+        let twins = twins::among(rows.iter().map(|row| text::last_name(&row.name)));
+        let name = |(row, is_twin): (&TensorRow, &bool)| {
+            width(text::last_name(&row.name)) + if *is_twin { NUMBER } else { 0 }
+        };
+        let longest_name = rows.iter().zip(&twins).map(name).max().unwrap_or(0);
         Listed {
+            longest: u16::try_from(longest_name).unwrap_or(u16::MAX),
             bytes: rows.iter().map(|row| row.bytes).sum(),
             most: rows.iter().map(|row| row.share).fold(1e-9, f64::max),
             widest: (
                 longest(|row| row.dtype.to_string()),
                 longest(|row| row.shape.to_string()),
             ),
-            twins: twins::among(rows.iter().map(|row| text::last_name(&row.name))),
+            twins,
             is_quantized: rows.iter().any(|row| row.quantization.is_some()),
             rows,
             uses,

@@ -583,8 +583,13 @@ fn columns(listed: &Listed, wide: u16) -> [Column; 8] {
     columns[1].width = listed.widest.0.clamp(5, 10);
     columns[2].width = listed.widest.1.clamp(6, LONGEST_SHAPE);
     if wide < 50 {
-        columns[0].least = if wide < 30 { 12 } else { 17 };
         columns[2].width = columns[2].width.min(12);
+        // The type, which the detail tells too, makes room for long names; the shape does not.
+        let room = wide.saturating_sub(columns[2].width + columns[3].width + 2);
+        columns[0].least = match wide {
+            0..30 => 12,
+            _ => listed.longest.min(room).max(17),
+        };
     }
     if !listed.is_quantized {
         columns[7].hide();
