@@ -342,6 +342,7 @@ fn frame_of(inner: Rect) -> Rect {
 fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let pane = app.pane();
+    let keys_wide = if area.width < 50 { 10 } else { 18 };
     let mut lines = Vec::new();
     let mut section = |title: String, here: bool| {
         let rows: Vec<_> = TABLE
@@ -366,7 +367,7 @@ fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
                 .map(|k| k.to_string())
                 .collect();
             lines.push(Line::from(vec![
-                Span::styled(text::left(&keys.join(" "), 18), theme[Role::Key]),
+                Span::styled(text::left(&keys.join(" "), keys_wide), theme[Role::Key]),
                 Span::styled(entry.says, theme[Role::Text]),
             ]));
         }

@@ -89,13 +89,15 @@ pub fn fit_name(name: &str, room: usize) -> String {
 }
 
 /// A name and what tells it from others of that name in `room` columns together. Of what tells, the last part stays
-/// whole: its digits are what one looks for.
-pub fn fit_twin(name: &str, told: &str, room: usize) -> (String, String) {
+/// whole: its digits are what one looks for; unless `both` ends are needed.
+pub fn fit_twin(name: &str, told: &str, both: bool, room: usize) -> (String, String) {
     let left = room.saturating_sub(width(name) + 1);
     let last = told.rsplit('/').next().unwrap_or(told);
     let short = format!("…/{last}");
     let told = if told.is_empty() || width(told) <= left {
         told.to_owned()
+    } else if both {
+        fit_name(told, left.max(room * 2 / 5))
     } else if width(&short) <= left {
         short
     } else {
@@ -353,13 +355,17 @@ mod tests {
     #[test]
     fn twins_keep_the_number_that_tells_them() {
         let (name, key) = ("block_16_project/kernel", "_all_variables/109");
-        let twin = |room| fit_twin(name, key, room);
+        let twin = |room| fit_twin(name, key, false, room);
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(twin(42), pair(name, key));
         assert_eq!(twin(30), pair(name, "…/109"));
         assert_eq!(twin(27), pair(name, "109"));
         assert_eq!(twin(20), pair("block_16…/kernel", "109"));
-        assert_eq!(fit_twin("a", "", 4), pair("a", ""));
+        assert_eq!(fit_twin("a", "", false, 4), pair("a", ""));
+        assert_eq!(
+            fit_twin("embedding/embeddings", "_all_variables/0", true, 24),
+            pair("…/embeddings", "_all_v…/0")
+        );
     }
 
     #[test]

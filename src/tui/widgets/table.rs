@@ -65,8 +65,13 @@ pub enum Cell {
     Text(String, Style),
     /// Cut where it tells least when it does not fit.
     Name(String, Style),
-    /// A name, and dim what tells it from others of that name, the last part of that whole.
-    Twin(String, Style, String),
+    /// A name, and dim what tells it from others of that name: by its last part, or only by `both` ends.
+    Twin {
+        name: String,
+        style: Style,
+        told: String,
+        both: bool,
+    },
     Bar(f64),
     /// Several pieces; not cut.
     Spans(Vec<Span<'static>>),
@@ -201,8 +206,13 @@ fn draw(cell: Cell, wide: usize, right: bool, theme: &Theme, spans: &mut Vec<Spa
             text::left(&text::fit_name(&name, wide), wide),
             style,
         )),
-        Cell::Twin(name, style, told) => {
-            let (name, told) = text::fit_twin(&name, &told, wide);
+        Cell::Twin {
+            name,
+            style,
+            told,
+            both,
+        } => {
+            let (name, told) = text::fit_twin(&name, &told, both, wide);
             let rest = wide.saturating_sub(width(&told));
             spans.push(Span::styled(text::left(&name, rest), style));
             spans.push(Span::styled(told, theme[Role::Dim]));

@@ -3,7 +3,8 @@
 use super::{Loaded, Look, TensorsPane};
 use crate::analysis::TensorRow;
 use crate::model::Model;
-use crate::tui::panes::{View, twins};
+use crate::tui::panes::View;
+use crate::tui::panes::twins::{self, Twin};
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -86,7 +87,7 @@ impl TensorsPane {
             facts.styled(theme, "", line, theme[Role::Quantize]);
         }
         let listed = self.listed.as_ref().zip(self.shown.get(self.rows.at));
-        if listed.is_some_and(|(listed, at)| listed.twins.get(at) == Some(&true)) {
+        if listed.is_some_and(|(listed, at)| listed.twins.get(at) != Some(&Twin::None)) {
             let told = twins::told_by(model, &row.place);
             let word = twins::word(model, &row.place);
             facts.add(theme, word, text::fit_end(&told, wide.saturating_sub(9)));

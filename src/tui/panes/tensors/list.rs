@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 
 use crate::analysis::{self, Place, TensorRow, Use};
 use crate::model::Model;
-use crate::tui::panes::twins;
+use crate::tui::panes::twins::{self, Twin};
 use crate::tui::term::width;
 use crate::tui::text;
 
@@ -22,7 +22,7 @@ pub struct Listed {
     /// Whether any is.
     pub is_quantized: bool,
     /// Of each row whether another has its name.
-    pub twins: Vec<bool>,
+    pub twins: Vec<Twin>,
     /// The uses of all rows, one after another, and where those of each begin.
     uses: Vec<Use>,
     starts: Vec<u32>,
@@ -51,9 +51,11 @@ impl Listed {
         }
         let mut by_place: Vec<u32> = (0..rows.len() as u32).collect();
         by_place.sort_unstable_by_key(|at| &rows[*at as usize].place);
-        let twins = twins::among(rows.iter().map(|row| text::last_name(&row.name)));
-        let name = |(row, is_twin): (&TensorRow, &bool)| {
-            width(text::last_name(&row.name)) + if *is_twin { NUMBER } else { 0 }
+        let names = rows.iter().map(|row| text::last_name(&row.name));
+        let twins = twins::kinds(names, |at| twins::told_by(model, &rows[at].place));
+        let name = |(row, twin): (&TensorRow, &Twin)| {
+            let told = if *twin == Twin::None { 0 } else { NUMBER };
+            width(text::last_name(&row.name)) + told
         };
         let longest_name = rows.iter().zip(&twins).map(name).max().unwrap_or(0);
         Listed {

@@ -10,7 +10,8 @@ pub use self::list::Listed;
 use self::list::Order;
 
 use super::arranged::{self, Arranged, Taken};
-use super::{Context, Handled, Pane, View, twins};
+use super::twins::{self, Twin};
+use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Place, Statistics, TensorRow};
 use crate::error::Error;
 use crate::format::npy;
@@ -541,10 +542,15 @@ impl TensorsPane {
                     true => theme[Role::Dim],
                     false => theme[Role::Text],
                 };
-                let is_twin = self.shown.get(at).and_then(|at| listed.twins.get(at));
-                let name = match is_twin {
-                    Some(true) => Cell::Twin(name, style, twins::told_by(view.model, &row.place)),
-                    _ => Cell::Name(name, style),
+                let twin = self.shown.get(at).and_then(|at| listed.twins.get(at));
+                let name = match twin {
+                    None | Some(Twin::None) => Cell::Name(name, style),
+                    Some(twin) => Cell::Twin {
+                        name,
+                        style,
+                        told: twins::told_by(view.model, &row.place),
+                        both: *twin == Twin::Whole,
+                    },
                 };
                 vec![
                     name,
@@ -584,10 +590,12 @@ fn columns(listed: &Listed, wide: u16) -> [Column; 8] {
     columns[2].width = listed.widest.1.clamp(6, LONGEST_SHAPE);
     if wide < 50 {
         columns[2].width = columns[2].width.min(12);
-        // The type, which the detail tells too, makes room for long names; the shape does not.
+        // The type, which the detail tells too, makes room for long names unless types differ as in quantized models; the
+        // shape does not.
         let room = wide.saturating_sub(columns[2].width + columns[3].width + 2);
         columns[0].least = match wide {
             0..30 => 12,
+            _ if listed.is_quantized => 17,
             _ => listed.longest.min(room).max(17),
         };
     }

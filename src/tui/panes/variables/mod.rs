@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 pub use self::shards::Shards;
 use super::arranged::{self, Arranged, Taken};
-use super::{Context, Handled, Pane, View, twins};
+use super::twins::{self, Twin};
+use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Check};
 use crate::error::Error;
 use crate::model::{Format, Model, Variable, VariableId, VariableRole};
@@ -14,7 +15,7 @@ use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::{Output, discard};
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Style};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Style, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::table::{Cell, Column};
@@ -409,12 +410,17 @@ impl VariablesPane {
                     _ => theme[Role::Dim],
                 };
                 let words = text::clean(&v.name);
-                let is_twin = self.shards.as_ref().is_some_and(|s| s.is_twin(at));
+                let twin = self.shards.as_ref().map_or(Twin::None, |s| s.twin(at));
                 vec![
                     Cell::Text(mark.to_owned(), style),
-                    match is_twin {
-                        true => Cell::Twin(words, name, twins::key_of(v)),
-                        false => Cell::Name(words, name),
+                    match twin {
+                        Twin::None => Cell::Name(words, name),
+                        twin => Cell::Twin {
+                            name: words,
+                            style: name,
+                            told: twins::key_of(v),
+                            both: twin == Twin::Whole,
+                        },
                     },
                     Cell::Text(v.shape.to_string(), theme[Role::Number]),
                     Cell::Text(v.shard.to_string(), theme[Role::Dim]),
@@ -431,10 +437,17 @@ impl VariablesPane {
     }
 
     /// What a variable is and where its bytes lie.
-    fn place_of(&self, v: &Variable, view: &View) -> Facts {
+    fn place_of(&self, v: &Variable, view: &View, wide: usize) -> Facts {
         let theme = view.theme;
         let mut facts = Facts::new(9);
-        facts.add(theme, "values", format!("{} {}", v.dtype, v.shape));
+        let room = wide.saturating_sub(10);
+        let values = format!("{} {}", v.dtype, v.shape);
+        if width(&values) <= room {
+            facts.add(theme, "values", values);
+        } else {
+            facts.add(theme, "dtype", v.dtype.to_string());
+            facts.add(theme, "shape", v.shape.to_string());
+        }
         facts.add(theme, "bytes", text::count(v.bytes));
         let file = |shard: u32| {
             let shards = &view.model.shards;
@@ -445,8 +458,20 @@ impl VariablesPane {
             format!("{} to {}", text::count(offset), text::count(end))
         };
         if v.slices.is_empty() {
-            facts.add(theme, "shard", format!("{}   {}", v.shard, file(v.shard)));
-            facts.add(theme, "offset", span(v.offset, v.bytes));
+            let shard = v.shard.to_string();
+            let file = text::fit_end(file(v.shard), room.saturating_sub(width(&shard) + 3));
+            facts.add(theme, "shard", format!("{shard}   {file}"));
+            let both = span(v.offset, v.bytes);
+            if width(&both) <= room {
+                facts.add(theme, "offset", both);
+            } else {
+                facts.add(theme, "offset", text::count(v.offset));
+                facts.add(
+                    theme,
+                    "ends at",
+                    text::count(v.offset.saturating_add(v.bytes)),
+                );
+            }
         }
         for slice in &v.slices {
             let span = span(slice.offset, slice.bytes);
@@ -499,11 +524,11 @@ impl VariablesPane {
             theme,
             self.split.detail,
         );
-        let mut facts = self.place_of(v, view);
+        let wide = inner.width as usize;
+        let mut facts = self.place_of(v, view, wide);
         let (says, style) = self.checksum_of(at, v, theme);
         facts.styled(theme, "crc32c", says, style);
         facts.heading(theme, "Owners");
-        let wide = inner.width as usize;
         for owner in &v.owners {
             facts.line(Line::styled(
                 text::fit_end(&text::clean(owner), wide),

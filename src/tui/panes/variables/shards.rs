@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::model::Model;
-use crate::tui::panes::twins;
+use crate::tui::panes::twins::{self, Twin};
 
 /// Bytes of a variable in a shard.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ struct Entry {
 pub struct Shards {
     shards: Vec<Shard>,
     /// Of each variable whether another has its name.
-    twins: Vec<bool>,
+    twins: Vec<Twin>,
 }
 
 #[derive(Debug, Default)]
@@ -65,13 +65,15 @@ impl Shards {
         shards.iter_mut().for_each(Shard::finish);
         Shards {
             shards,
-            twins: twins::among(model.variables.iter().map(|v| &*v.name)),
+            twins: twins::kinds(model.variables.iter().map(|v| &*v.name), |at| {
+                twins::key_of(&model.variables[at])
+            }),
         }
     }
 
     /// Whether another variable has the name of this one.
-    pub fn is_twin(&self, variable: usize) -> bool {
-        self.twins.get(variable) == Some(&true)
+    pub fn twin(&self, variable: usize) -> Twin {
+        self.twins.get(variable).copied().unwrap_or(Twin::None)
     }
 
     /// Which variable fills most of each of `cells` equal parts of a shard of so many bytes.
