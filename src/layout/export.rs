@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use super::label::{family_of, label};
+use super::label::{WIDEST, family_of, label};
 use super::scene::{self, Detail};
 use super::scope::{Hierarchy, Item, Open, ScopeId};
 use super::weights::Origin;
@@ -106,7 +106,7 @@ fn dot_scope(text: &mut String, graph: &Graph, hierarchy: &Hierarchy, open: &Ope
                 stack.extend(children(id));
             }
             Step::Item(item) => {
-                let label = label(graph, hierarchy, item);
+                let label = label(graph, hierarchy, item, WIDEST);
                 let words = format!("{}\n{}\n{}", label.head, label.tail, label.sub);
                 let colour = hue(label.family);
                 let _ = writeln!(

@@ -23,6 +23,9 @@ pub struct Label {
 /// Longest head and tail together, in columns.
 pub const WIDEST: usize = 30;
 
+/// The same for a box with none beside it: still narrower than the map on a small screen.
+pub const WIDEST_ALONE: usize = 42;
+
 /// As long as it is.
 pub fn words(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
     match item {
@@ -36,27 +39,27 @@ pub fn words(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
     }
 }
 
-/// Cut to what a box may be wide.
-pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
+/// Cut to `widest` columns.
+pub fn label(graph: &Graph, hierarchy: &Hierarchy, item: Item, widest: usize) -> Label {
     let mut label = words(graph, hierarchy, item);
     // How often a block repeats says more than the end of its name.
     let kept = match item {
         Item::Scope(_) => cells(&label.tail) + 1,
         _ => 0,
     };
-    let room = WIDEST.saturating_sub(kept);
+    let room = widest.saturating_sub(kept);
     label.head = match item {
         // Names tell most at their end; of repeated blocks the first one does.
         Item::Scope(id) if hierarchy.scope(id).repeat.is_none() => cut_start(&label.head, room),
         _ => cut_end(&label.head, room),
     };
-    let room = WIDEST.saturating_sub(cells(&label.head) + 1);
+    let room = widest.saturating_sub(cells(&label.head) + 1);
     label.tail = if room < 4 && kept == 0 {
         String::new()
     } else {
         cut_start(&label.tail, room)
     };
-    label.sub = cut_end(&label.sub, WIDEST);
+    label.sub = cut_end(&label.sub, widest);
     label
 }
 

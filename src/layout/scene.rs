@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::label::{Label, cells, label};
+use super::label::{Label, WIDEST, WIDEST_ALONE, cells, label};
 use super::layered::{Drawing, Link, Pin, Rect, Size, Spacing, lay_out};
 use super::scope::{Flow, Hierarchy, Item, Open, ScopeId};
 use crate::model::{Graph, ValueId};
@@ -285,6 +285,27 @@ fn wires(hierarchy: &Hierarchy, open: &Open, control: bool) -> HashMap<ScopeId, 
     wires
 }
 
+/// The items with none beside them, were each drawn as high as its inputs let it. `order` is one in which data flows.
+fn alone(order: &[Item], wires: &[Wire]) -> HashSet<Item> {
+    let mut takes: HashMap<Item, Vec<Item>> = HashMap::new();
+    for wire in wires {
+        if let (End::Child(from), End::Child(to)) = (wire.from, wire.to) {
+            takes.entry(to).or_default().push(from);
+        }
+    }
+    let mut ranks: HashMap<Item, usize> = HashMap::with_capacity(order.len());
+    let mut beside: HashMap<usize, usize> = HashMap::new();
+    for item in order {
+        let above = takes.get(item).into_iter().flatten();
+        let above = above.filter_map(|from| ranks.get(from)).max();
+        let rank = above.map_or(0, |rank| rank + 1);
+        ranks.insert(*item, rank);
+        *beside.entry(rank).or_default() += 1;
+    }
+    ranks.retain(|_, rank| beside.get(rank) == Some(&1));
+    ranks.into_keys().collect()
+}
+
 impl Builder<'_> {
     fn draw(&mut self, scope: ScopeId) -> Inner {
         let wires = self.wires.remove(&scope).unwrap_or_default();
@@ -292,8 +313,14 @@ impl Builder<'_> {
         let mut sizes: Vec<Size> = Vec::new();
         let mut labels: Vec<Option<Label>> = Vec::new();
         let mut inners: HashMap<usize, Inner> = HashMap::new();
-        for child in self.hierarchy.in_order(scope) {
-            let mut label = label(self.graph, self.hierarchy, child);
+        let order = self.hierarchy.in_order(scope);
+        let alone = alone(&order, &wires);
+        for child in order {
+            let widest = match alone.contains(&child) {
+                true => WIDEST_ALONE,
+                false => WIDEST,
+            };
+            let mut label = label(self.graph, self.hierarchy, child, widest);
             (self.relabel)(child, &mut label);
             let (mut width, mut height) = self.size(&label, child);
             if let Item::Scope(id) = child

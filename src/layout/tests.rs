@@ -307,3 +307,30 @@ fn wide_characters_take_two_columns() {
         ╰───────╯
     ");
 }
+
+#[test]
+fn a_box_with_none_beside_it_may_be_wider() {
+    let long = "a_name_of_a_layer_that_is_longer";
+    let graph = super::testing::graph(
+        &["x"],
+        &[
+            (long, "Conv2D", &["x"]),
+            ("left_that_is_a_rather_long_name", "Conv2D", &[long]),
+            ("right_that_is_a_rather_long_name", "Relu", &[long]),
+            (
+                "sum",
+                "AddV2",
+                &[
+                    "left_that_is_a_rather_long_name",
+                    "right_that_is_a_rather_long_name",
+                ],
+            ),
+        ],
+    );
+    let drawn = super::export::text(&graph, &super::export::Options::default());
+    assert!(drawn.contains(&format!("Conv2D {long}")), "{drawn}");
+    assert!(
+        drawn.contains("Conv2D …") && drawn.contains("Relu …"),
+        "{drawn}"
+    );
+}
