@@ -81,6 +81,22 @@ fn the_minute() {
 }
 
 #[test]
+fn no_key_is_lost_while_the_program_starts_or_works() {
+    let folder = desk();
+    let mut terminal = Terminal::start(&["digits_cnn"], folder.path(), (120, 36));
+    // Typed before the first frame, and before the model is open.
+    terminal.press(&format!("2{}3", "j".repeat(300)));
+    terminal.shows(&["MaxPool", "family · one line"]);
+    // Thousands at once, while each pane begins its work.
+    terminal.press(&format!("{}2", "123456789jk".repeat(300)));
+    terminal.shows(&["MetaGraph serve", "Signatures", "Variables"]);
+    terminal.press("1");
+    terminal.shows(&["Where the bytes are", "Health"]);
+    terminal.press("q");
+    terminal.ends_well();
+}
+
+#[test]
 fn what_is_no_model_is_a_card_and_the_terminal_comes_back() {
     let folder = desk();
     fs::write(folder.path().join("x.tflite"), b"not a model at all").unwrap();
