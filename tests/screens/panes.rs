@@ -88,7 +88,7 @@ fn tree_with_a_layer_open() {
     │   ▾ Signatures                  2                ││ operators  27            │
     │       serve  1 in, 1 out                       8 ││                          │
     │       serving_default                          8 ││ Operators                │
-    │   ▸ Graph                      27   614 B     16 ││ ReadVar…     8 ▇▇▇▇▇▇▇▇▇ │
+    │   ▸ Graph                      27   614 B      8 ││ ReadVar…     8 ▇▇▇▇▇▇▇▇▇ │
     │   ▸ Objects  15                                  ││ VarHand…     6 ▇▇▇▇▇▇▊   │
     │   ▸ Functions  5               59   403 B        ││ Statefu…     4 ▇▇▇▇▌     │
     │ ▸ Variables                     5   722 B        ││ Placeho…     3 ▇▇▇▍      │

@@ -175,7 +175,12 @@ pub fn below_meta(model: &Model, at: usize, told: &Told) -> Vec<Row> {
         .enumerate()
         .filter(|(_, g)| g.kind != GraphKind::Function)
     {
-        rows.push(graph_row(at, index, graph, told));
+        let mut row = graph_row(at, index, graph, told);
+        // It calls the functions of all signatures, and nobody runs them all at once.
+        if let Some(cost) = told.costs(at).and_then(|c| served(meta, c)) {
+            row.macs = row.macs.min(cost.macs);
+        }
+        rows.push(row);
     }
     let objects = meta.objects.nodes.len();
     if objects > 1 {
