@@ -91,10 +91,13 @@ pub fn fit_name(name: &str, room: usize) -> String {
 /// A name and what tells it from others of that name in `room` columns together. Of what tells, the last part stays
 /// whole: its digits are what one looks for; unless `both` ends are needed.
 pub fn fit_twin(name: &str, told: &str, both: bool, room: usize) -> (String, String) {
+    if told.is_empty() {
+        return (fit_name(name, room), String::new());
+    }
     let left = room.saturating_sub(width(name) + 1);
     let last = told.rsplit('/').next().unwrap_or(told);
     let short = format!("…/{last}");
-    let told = if told.is_empty() || width(told) <= left {
+    let told = if width(told) <= left {
         told.to_owned()
     } else if both {
         fit_name(told, left.max(room * 2 / 5))
@@ -125,13 +128,6 @@ pub fn fit(text: &str, room: usize) -> String {
         kept.push('…');
     }
     kept
-}
-
-/// What of `more` stands beside `name` in `room` columns, a blank between, the beginning cut; `None` where that is nearly
-/// nothing.
-pub fn beside(name: &str, more: &str, room: usize) -> Option<String> {
-    let left = room.checked_sub(width(name) + 1)?;
-    (left >= 3 && !more.is_empty()).then(|| format!(" {}", fit_end(more, left)))
 }
 
 /// Cut between words into at most `most` lines; the last is cut short where there is more. Nothing for nothing.

@@ -9,16 +9,16 @@ fn overview_of_a_saved_model() {
      mexplore   digits_cnn/2   SavedModel · TensorFlow 2.21.0 · 292 KB
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
-    │ tags         serve                ││ graph defini… ▇▇▇▇▇▇▇▇  92.2 KB   31.5% ┃
-    │ made by      TensorFlow 2.21.0, … ││ conv/kernel   ▇▇▇▇▇▇▍   73.7 KB   25.2% ┃
-    │ size         292 KB in 4 files    ││ conv/kernel   ▇▇▇▇▇▇▍   73.7 KB   25.2% ┃
-    │ parameters   23,626   trainable … ││ checkpoint b… ▇         11.0 KB    3.8% │
-    │ cost         348 kMAC per sample  ││ skip/kernel   ▊         8.19 KB    2.8% │
-    │ operators    427 in 6 graphs      ││ hidden/kernel ▊         8.19 KB    2.8% │
-    │ variables    33 in 1 shard        ││ skip/kernel   ▊         8.19 KB    2.8% │
-    │ versions     1  ● 2               ││ hidden/kernel ▊         8.19 KB    2.8% │
-    ╰───────────────────────────────────╯│ probs/kernel  ▏         1.28 KB    0.4% │
-    ╭ Signatures ───────────────────────╮│ probs/kernel  ▏         1.28 KB    0.4% │
+    │ tags         serve                ││ graph definition         ▇▇▇▇▇  92.2 KB ┃
+    │ made by      TensorFlow 2.21.0, … ││ conv/kernel          …/1 ▇▇▇▇   73.7 KB ┃
+    │ size         292 KB in 4 files    ││ conv/kernel  variables/5 ▇▇▇▇   73.7 KB ┃
+    │ parameters   23,626   trainable … ││ checkpoint bookkeeping   ▋      11.0 KB │
+    │ cost         348 kMAC per sample  ││ skip/kernel          …/2 ▌      8.19 KB │
+    │ operators    427 in 6 graphs      ││ hidden/kernel        …/3 ▌      8.19 KB │
+    │ variables    33 in 1 shard        ││ skip/kernel variables/10 ▌      8.19 KB │
+    │ versions     1  ● 2               ││ hidden/kernel       …/12 ▌      8.19 KB │
+    ╰───────────────────────────────────╯│ probs/kernel         …/4 ▏      1.28 KB │
+    ╭ Signatures ───────────────────────╮│ probs/kernel        …/14 ▏      1.28 KB │
     │ serve   predict                   │╰─────────────────────────────────────────╯
     │   in   image     float32  ?×8×8×1 │╭ Health ─────────────────────────────────╮
     │   out  output_0  float32  ?×10    ││ ! 16 variables are stored a second time │

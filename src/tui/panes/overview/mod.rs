@@ -1,15 +1,18 @@
 //! Overview: what the model is, what it can do, where its bytes are, and whether it is well.
 
 mod about;
+mod signatures;
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use self::about::about;
-use super::{Context, Handled, Pane, PaneId, View, twins};
+use self::signatures::{called_graph, signature_lines, ways_in};
+use super::twins::{self, Twin};
+use super::{Context, Handled, Pane, PaneId, View};
 use crate::analysis::{self, At, ByteEntry, Costs, Finding, Parameters, Severity};
 use crate::error::Error;
-use crate::model::{MetaGraph, Model, Port};
+use crate::model::{MetaGraph, Model};
 use crate::progress::Progress;
 use crate::report::check::sentence;
 use crate::report::cost_line;
@@ -18,6 +21,7 @@ use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
 use crate::tui::term::{
     Buffer, Constraint, Layout, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, Style,
+    width,
 };
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -28,8 +32,8 @@ pub struct Summary {
     pub bytes: Vec<ByteEntry>,
     /// Columns of the longest name among them.
     widest: usize,
-    /// Of each of them whether another has its name.
-    twins: Vec<bool>,
+    /// How the name of each stands to the others'.
+    twins: Vec<twins::Twin>,
     pub parameters: Parameters,
     pub health: Vec<Finding>,
 }
@@ -214,10 +218,12 @@ impl Pane for OverviewPane {
             cx.job("summary", "counting", move |_| {
                 let bytes = analysis::where_bytes(&model);
                 let names = bytes.iter();
-                let names = names.map(|e| crate::tui::term::width(text::last_name(&e.name)));
+                let names = names.map(|e| width(text::last_name(&e.name)));
                 Ok(Output::Summary(Box::new(Summary {
                     widest: names.max().unwrap_or(0),
-                    twins: twins::among(bytes.iter().map(|e| text::last_name(&e.name))),
+                    twins: twins::kinds(bytes.iter().map(|e| text::last_name(&e.name)), |at| {
+                        twins::told_by(&model, &bytes[at].place)
+                    }),
                     bytes,
                     parameters: analysis::parameters(&model),
                     health: analysis::health(&model),
@@ -430,15 +436,15 @@ impl OverviewPane {
             return;
         };
         let entries = &summary.bytes;
-        let numbers = 17;
         let wide = inner.width as usize;
-        let least_bar = 8;
-        let names = match summary.twins.contains(&true) {
-            true => summary.widest + twins::ROOM,
-            false => summary.widest,
-        };
+        // Where there is little room, names tell more than what the bars show already.
+        let narrow = wide < 48;
+        let (numbers, least_bar) = if narrow { (9, 5) } else { (17, 8) };
+        let has_twins = summary.twins.iter().any(|twin| *twin != Twin::None);
+        let names = summary.widest + if has_twins { twins::ROOM } else { 0 };
+        let most = if narrow { wide } else { wide * 52 / 100 };
         let names = names
-            .min(wide * 52 / 100)
+            .min(most)
             .min(wide.saturating_sub(numbers + least_bar + 1))
             .max(8);
         let bars = (inner.width as usize).saturating_sub(names + numbers + 1);
@@ -446,17 +452,14 @@ impl OverviewPane {
         for (row, at) in self.bytes.window(entries.len(), inner).enumerate() {
             let entry = &entries[at];
             let name = text::clean(text::last_name(&entry.name));
-            // Of a path the end tells most.
-            let name = match name.contains('/') {
-                true => text::fit_end(&name, names),
-                false => text::fit(&name, names),
+            let twin = summary.twins.get(at).copied().unwrap_or(Twin::None);
+            let told = match twin {
+                Twin::None => String::new(),
+                _ => twins::told_by(view.model, &entry.place),
             };
-            let is_twin = summary.twins.get(at) == Some(&true);
-            let told = is_twin.then(|| twins::told_by(view.model, &entry.place));
-            let told = told.and_then(|told| text::beside(&name, &told, names));
-            let told = told.unwrap_or_default();
-            let name = text::left(&name, names - crate::tui::term::width(&told));
-            let line = Line::from(vec![
+            let (name, told) = text::fit_twin(&name, &told, twin == Twin::Whole, names);
+            let name = text::left(&name, names - width(&told));
+            let mut line = Line::from(vec![
                 Span::styled(name, theme[Role::Text]),
                 Span::styled(told + " ", theme[Role::Dim]),
                 Span::styled(
@@ -467,11 +470,11 @@ impl OverviewPane {
                     text::right(&text::bytes(entry.bytes), 9),
                     theme[Role::Number],
                 ),
-                Span::styled(
-                    text::right(&text::percent(entry.share), 8),
-                    theme[Role::Dim],
-                ),
             ]);
+            if !narrow {
+                let share = text::right(&text::percent(entry.share), 8);
+                line.push_span(Span::styled(share, theme[Role::Dim]));
+            }
             put(inner, row as u16, line, buf);
             if focused && at == self.bytes.at {
                 widgets::mark_row(inner, row as u16, buf, theme);
@@ -563,118 +566,4 @@ impl OverviewPane {
         let line = from + usize::from(row - area.y);
         starts.iter().rposition(|start| *start <= line)
     }
-}
-
-/// Every signature with its ports, and the line where each begins.
-fn signature_lines(
-    meta: Option<&MetaGraph>,
-    theme: &Theme,
-    wide: usize,
-) -> (Vec<Line<'static>>, Vec<usize>) {
-    let (mut lines, mut starts) = (Vec::new(), Vec::new());
-    let Some(meta) = meta else {
-        return (lines, starts);
-    };
-    let ports = || {
-        meta.signatures
-            .iter()
-            .flat_map(|s| s.inputs.iter().chain(&s.outputs))
-    };
-    let names = ports()
-        .map(|p| crate::tui::term::width(&p.name))
-        .max()
-        .unwrap_or(0)
-        .min(wide / 3);
-    if meta.signatures.is_empty() {
-        return function_lines(meta, theme, wide);
-    }
-    for signature in &meta.signatures {
-        starts.push(lines.len());
-        let method = if signature.implied {
-            "from the graph"
-        } else {
-            signature.short_method()
-        };
-        lines.push(Line::from(vec![
-            Span::styled(text::clean(&signature.key), theme[Role::Strong]),
-            Span::styled(format!("   {}", text::clean(method)), theme[Role::Dim]),
-        ]));
-        for (word, ports) in [("in ", &signature.inputs), ("out", &signature.outputs)] {
-            lines.extend(ports.iter().map(|port| port_line(word, port, names, theme)));
-        }
-    }
-    (lines, starts)
-}
-
-/// Rows of the box of signatures: these, or the functions that stand in for them.
-fn ways_in(meta: &MetaGraph) -> usize {
-    match meta.signatures.len() {
-        0 => meta
-            .objects
-            .callables()
-            .iter()
-            .map(|c| c.traces.len())
-            .sum(),
-        n => n,
-    }
-}
-
-/// The graph of row `at` of the functions.
-fn called_graph(meta: &MetaGraph, at: usize) -> Option<usize> {
-    let callables = meta.objects.callables();
-    let mut traces = callables.iter().flat_map(|c| meta.objects.traces(c));
-    let name = &traces.nth(at)?.name;
-    meta.graphs.iter().position(|g| g.name == *name)
-}
-
-/// What a model without signatures lets a program call, and the line where each trace begins.
-fn function_lines(
-    meta: &MetaGraph,
-    theme: &Theme,
-    wide: usize,
-) -> (Vec<Line<'static>>, Vec<usize>) {
-    let callables = meta.objects.callables();
-    let (mut lines, mut starts) = (Vec::new(), Vec::new());
-    if callables.is_empty() {
-        lines.push(Line::styled("none", theme[Role::Dim]));
-        return (lines, starts);
-    }
-    lines.push(Line::styled(
-        "none, but functions to call:",
-        theme[Role::Dim],
-    ));
-    let add = |lines: &mut Vec<Line<'static>>, words: String, indent: usize, role: Role| {
-        let room = wide.saturating_sub(indent + 2).max(8);
-        for (at, part) in text::wrap(&text::clean(&words), room, 3)
-            .into_iter()
-            .enumerate()
-        {
-            let indent = indent + 2 * usize::from(at > 0);
-            lines.push(Line::styled(" ".repeat(indent) + &part, theme[role]));
-        }
-    };
-    for callable in &callables {
-        for trace in meta.objects.traces(callable) {
-            starts.push(lines.len());
-            let call = format!("{}({})", callable.path, trace.arguments_line());
-            add(&mut lines, call, 0, Role::Text);
-            let results = trace.results_line();
-            if !results.is_empty() {
-                add(&mut lines, format!("→ {results}"), 4, Role::Dim);
-            }
-        }
-    }
-    (lines, starts)
-}
-
-fn port_line(word: &str, port: &Port, names: usize, theme: &Theme) -> Line<'static> {
-    Line::from(vec![
-        Span::styled(format!("  {word}  "), theme[Role::Dim]),
-        Span::styled(
-            text::left(&text::fit_end(&text::clean(&port.name), names), names + 2),
-            theme[Role::Text],
-        ),
-        Span::styled(text::left(&port.type_text(), 8) + " ", theme[Role::Dim]),
-        Span::styled(port.shape.to_string(), theme[Role::Number]),
-    ])
 }
