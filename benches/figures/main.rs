@@ -47,8 +47,12 @@ fn main() {
     }
     let models = match option("--with") {
         Some(folder) => PathBuf::from(folder),
+        // By another process: each start forks this one, which takes the longer the more memory it holds.
         None => {
-            write_models(folder.path()).expect("the models");
+            let program = std::env::current_exe().expect("this program");
+            let mut command = std::process::Command::new(program);
+            let made = command.arg("--models").arg(folder.path()).status();
+            assert!(made.is_ok_and(|status| status.success()), "no models");
             folder.path().to_owned()
         }
     };
