@@ -68,7 +68,7 @@ pub fn fit_end(text: &str, room: usize) -> String {
 pub fn fit_name(name: &str, room: usize) -> String {
     /// Columns of a layer's name below which it tells nothing, and from which on its end is kept too.
     const LEAST: usize = 5;
-    const BOTH_ENDS: usize = 12;
+    const BOTH_ENDS: usize = 16;
     let Some((scopes, leaf)) = name.rsplit_once('/') else {
         return fit_end(name, room);
     };
@@ -333,7 +333,7 @@ mod tests {
     fn names_keep_what_tells_them() {
         let name = "block_16_project/kernel";
         assert_eq!(fit_name(name, 23), name);
-        assert_eq!(fit_name(name, 20), "block_16…ject/kernel");
+        assert_eq!(fit_name(name, 20), "block_16_pro…/kernel");
         assert_eq!(fit_name(name, 16), "block_16…/kernel");
         assert_eq!(fit_name(name, 9), "…/kernel");
         assert_eq!(
