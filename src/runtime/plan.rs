@@ -395,9 +395,10 @@ fn foldable_size(inputs: &[Option<Fact>], outputs: &[Fact]) -> bool {
     const SMALL: usize = 16 << 20;
     const GROWTH: usize = 8;
     let bytes = |fact: &Fact| fact.dtype.size()?.checked_mul(fact.shape.elements()?);
-    let read: usize = inputs.iter().flatten().filter_map(bytes).sum();
-    let made = outputs.iter().filter_map(bytes);
-    made.fold(0, usize::saturating_add) <= SMALL.max(read.saturating_mul(GROWTH))
+    let total = |sum: usize, fact: &Fact| sum.saturating_add(bytes(fact).unwrap_or(0));
+    let read = inputs.iter().flatten().fold(0, total);
+    let made = outputs.iter().fold(0, total);
+    made <= SMALL.max(read.saturating_mul(GROWTH))
 }
 
 enum Choice {
@@ -464,4 +465,18 @@ pub fn allocate_all(facts: &[Fact]) -> Result<Vec<Tensor>> {
             Tensor::zeros(fact.dtype, &sizes)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_out_of_a_damaged_shape_do_not_overflow_when_they_are_summed() {
+        let vast = || Fact::fixed(DType::UInt8, &[i64::MAX as usize]);
+        let small = || Fact::fixed(DType::Float32, &[4]);
+        let inputs = [Some(vast()), None, Some(vast()), Some(vast())];
+        assert!(foldable_size(&inputs, &[small()]));
+        assert!(!foldable_size(&[Some(small())], &[vast(), vast(), vast()]));
+    }
 }
