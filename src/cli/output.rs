@@ -1,9 +1,10 @@
 //! Writing to stdout and stderr without falling over a closed pipe.
 
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use crate::error::{Error, Result};
 use crate::model::visible;
@@ -66,39 +67,80 @@ fn colour_length(text: &str) -> Option<usize> {
 
 pub fn bytes(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::unsupported(format!("can't write to stdout: {e}")))
-        }
-        _ => Ok(()),
-    }
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .or_else(closed_early)
 }
 
-/// Writes one JSON value and a newline. NaN and infinities become null.
+/// Writes one JSON value and a newline, as it is made: it may be much longer than what it is made of. NaN and
+/// infinities become null.
 pub fn json(value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::unsupported(format!("can't write the report as JSON: {e}")))?;
-    text.push('\n');
-    bytes(escaped(&text).as_bytes())
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = write_json(value, &mut out).and_then(|()| {
+        out.write_all(b"\n")?;
+        out.flush()
+    });
+    written.or_else(closed_early)
 }
 
-/// JSON with what hides in its strings as escapes; the writer has done so with the first 32 characters.
-fn escaped(json: &str) -> Cow<'_, str> {
-    let hidden = |c: char| c != '\n' && is_hidden(c);
-    if !json.contains(hidden) {
-        return Cow::Borrowed(json);
+/// That nobody reads on is no failure.
+fn closed_early(error: io::Error) -> Result<()> {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Error::unsupported(format!(
+            "can't write to stdout: {error}"
+        ))),
     }
-    let mut text = String::with_capacity(json.len() + 8);
-    for c in json.chars() {
-        match hidden(c) {
-            true => c
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
-            false => text.push(c),
+}
+
+fn write_json(value: &impl Serialize, to: impl Write) -> io::Result<()> {
+    let format = Visible(PrettyFormatter::new());
+    let mut serializer = Serializer::with_formatter(to, format);
+    value.serialize(&mut serializer).map_err(io::Error::from)
+}
+
+/// Indented JSON with what hides in its strings as escapes; the writer itself does so with the first 32 characters.
+struct Visible(PrettyFormatter<'static>);
+
+/// Methods of [`Formatter`] as the pretty one has them.
+macro_rules! as_pretty {
+    ($($name:ident($($first:ident)?)),*) => {
+        $(fn $name<W: ?Sized + Write>(&mut self, to: &mut W $(, $first: bool)?) -> io::Result<()> {
+            self.0.$name(to $(, $first)?)
+        })*
+    };
+}
+
+impl Formatter for Visible {
+    as_pretty!(
+        begin_array(),
+        end_array(),
+        begin_array_value(first),
+        end_array_value(),
+        begin_object(),
+        end_object(),
+        begin_object_key(first),
+        begin_object_value(),
+        end_object_value()
+    );
+
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        to: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(is_hidden) {
+            let (before, from) = rest.split_at(at);
+            to.write_all(before.as_bytes())?;
+            let hidden = from.chars().next().unwrap_or_default();
+            for unit in hidden.encode_utf16(&mut [0; 2]) {
+                write!(to, "\\u{unit:04x}")?;
+            }
+            rest = &from[hidden.len_utf8()..];
         }
+        to.write_all(rest.as_bytes())
     }
-    Cow::Owned(text)
 }
 
 /// One paragraph on stderr.
@@ -137,11 +179,25 @@ mod tests {
     #[test]
     fn json_means_the_same_and_hides_nothing() {
         let value = serde_json::json!({"a\u{9b}": "\u{7f}\u{202e}\u{e0041}ß"});
-        let text = escaped(&value.to_string()).into_owned();
-        assert!(!text.contains(is_hidden), "{text}");
+        let mut shown = Vec::new();
+        write_json(&value, &mut shown).unwrap();
+        let text = String::from_utf8(shown).unwrap();
+        assert!(!text.contains(|c| c != '\n' && is_hidden(c)), "{text}");
+        assert!(text.contains('ß'), "{text}");
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&text).unwrap(),
             value
+        );
+    }
+
+    #[test]
+    fn json_is_indented() {
+        let value = serde_json::json!({"a": [1, {"b": []}], "c": {}, "d": "x\n"});
+        let mut shown = Vec::new();
+        write_json(&value, &mut shown).unwrap();
+        assert_eq!(
+            String::from_utf8(shown).unwrap(),
+            serde_json::to_string_pretty(&value).unwrap()
         );
     }
 }

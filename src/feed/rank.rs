@@ -12,6 +12,9 @@ pub struct Ranked {
 
 /// Equal values keep the order of their indices; NaN comes last.
 pub fn top_k(tensor: &Tensor, labels: Option<&[String]>, k: usize) -> Vec<Ranked> {
+    if k == 0 {
+        return Vec::new();
+    }
     let row = tensor.shape().last().copied().unwrap_or(1);
     let mut values: Vec<(usize, f64)> = (0..row.min(tensor.len()))
         .map_while(|i| Some((i, tensor.number(i)?)))

@@ -30,6 +30,13 @@ impl AlignedBytes {
         new
     }
 
+    /// Gives what lies behind the first `len` bytes back to the system.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        self.blocks.truncate(self.len.div_ceil(size_of::<u128>()));
+        self.blocks.shrink_to_fit();
+    }
+
     pub fn as_slice(&self) -> &[u8] {
         &bytemuck::cast_slice(&self.blocks)[..self.len]
     }

@@ -99,21 +99,22 @@ impl Tensor {
 
     /// From row-major little-endian bytes (one byte per sub-byte element).
     pub fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Self> {
-        let expected = element_count(shape)
-            .zip(dtype.size())
-            .and_then(|(n, size)| n.checked_mul(size));
-        if expected != Some(bytes.len()) {
-            return Err(Error::usage(format!(
-                "{dtype} {shape:?} needs {} bytes, found {}",
-                expected.map_or("too many".to_owned(), |n| n.to_string()),
-                bytes.len()
-            )));
-        }
+        expect_bytes(dtype, shape, bytes.len())?;
         let mut copy = Tensor::zeros(dtype, shape)?;
         if let Some(values) = copy.bytes_mut() {
             values.copy_from_slice(bytes);
         }
         Ok(copy)
+    }
+
+    /// As [`Tensor::from_bytes`], in the memory that the bytes have.
+    pub fn from_memory(dtype: DType, shape: &[usize], bytes: AlignedBytes) -> Result<Self> {
+        expect_bytes(dtype, shape, bytes.as_slice().len())?;
+        Ok(Tensor {
+            dtype,
+            shape: shape.to_vec(),
+            data: Data::Bytes(bytes),
+        })
     }
 
     pub fn from_strings(shape: &[usize], strings: Vec<Vec<u8>>) -> Self {
@@ -304,6 +305,20 @@ impl Tensor {
             .map(|v| v.to_string())
             .unwrap_or_default()
     }
+}
+
+/// Fails unless values of `dtype` and `shape` take `found` bytes.
+fn expect_bytes(dtype: DType, shape: &[usize], found: usize) -> Result<()> {
+    let expected = element_count(shape)
+        .zip(dtype.size())
+        .and_then(|(n, size)| n.checked_mul(size));
+    if expected == Some(found) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{dtype} {shape:?} needs {} bytes, found {found}",
+        expected.map_or("too many".to_owned(), |n| n.to_string()),
+    )))
 }
 
 /// As many empty strings, where there is memory for them.

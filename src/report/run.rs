@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
 
 use super::table::{Align, Table};
 use super::{Style, human};
-use crate::error::Result;
+use crate::error;
 use crate::feed::{self, Ranked};
-use crate::model::{DType, Port, Tensor};
+use crate::model::{DType, Element, Port, Tensor};
 
 /// Values of an output that are written out in text.
 const SHOWN: usize = 12;
@@ -42,15 +41,37 @@ impl Output {
     }
 }
 
+/// As JSON: a [`RunReport`], written as it is read, for an output may have millions of values.
+#[derive(Serialize)]
+struct Json<'a> {
+    signature: &'a str,
+    ms: f64,
+    #[serde(serialize_with = "by_name")]
+    outputs: &'a [Output],
+}
+
 #[derive(Serialize)]
 struct OutputJson<'a> {
     dtype: String,
     shape: &'a [usize],
-    values: Value,
+    values: Nested<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    dequantized: Option<Value>,
+    dequantized: Option<Nested<'a>>,
     #[serde(skip_serializing_if = "<[Ranked]>::is_empty")]
     top: &'a [Ranked],
+}
+
+fn by_name<S: Serializer>(outputs: &[Output], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(outputs.iter().map(|o| {
+        let json = OutputJson {
+            dtype: o.stored.dtype().to_string(),
+            shape: o.stored.shape(),
+            values: Nested::of(&o.stored),
+            dequantized: o.real.as_ref().map(Nested::of),
+            top: &o.top,
+        };
+        (&o.name, json)
+    }))
 }
 
 impl RunReport {
@@ -65,7 +86,7 @@ impl RunReport {
         outputs: Vec<(String, Tensor)>,
         labels: Option<&[String]>,
         top: Option<usize>,
-    ) -> Result<Self> {
+    ) -> error::Result<Self> {
         let outputs = outputs
             .into_iter()
             .map(|(name, stored)| {
@@ -87,7 +108,7 @@ impl RunReport {
                     top,
                 })
             })
-            .collect::<Result<_>>()?;
+            .collect::<error::Result<_>>()?;
         Ok(RunReport {
             signature: signature.to_owned(),
             millis,
@@ -95,22 +116,12 @@ impl RunReport {
         })
     }
 
-    pub fn json(&self) -> Value {
-        let outputs: Map<String, Value> = self
-            .outputs
-            .iter()
-            .map(|o| {
-                let json = OutputJson {
-                    dtype: o.stored.dtype().to_string(),
-                    shape: o.stored.shape(),
-                    values: nested(&o.stored),
-                    dequantized: o.real.as_ref().map(nested),
-                    top: &o.top,
-                };
-                (o.name.clone(), json!(json))
-            })
-            .collect();
-        json!({ "signature": self.signature, "ms": self.millis, "outputs": outputs })
+    pub fn json(&self) -> impl Serialize {
+        Json {
+            signature: &self.signature,
+            ms: self.millis,
+            outputs: &self.outputs,
+        }
     }
 
     pub fn text(&self, style: Style) -> String {
@@ -180,35 +191,64 @@ fn values(tensor: &Tensor) -> String {
     text
 }
 
-/// Nested lists as deep as the rank.
-fn nested(tensor: &Tensor) -> Value {
-    let leaves = (0..tensor.len()).map(|i| leaf(tensor, i)).collect();
-    let mut level: Vec<Value> = leaves;
-    // From the last axis outwards, rows become lists; an empty axis leaves nothing to count rows by.
-    for (axis, &size) in tensor.shape().iter().enumerate().rev() {
-        let rows: usize = tensor.shape().iter().take(axis).product();
-        let mut rest = level.into_iter();
-        level = (0..rows)
-            .map(|_| Value::Array(rest.by_ref().take(size).collect()))
-            .collect();
-    }
-    level.into_iter().next().unwrap_or(Value::Null)
+/// Values as nested lists as deep as the rank.
+#[derive(Clone, Copy)]
+struct Nested<'a> {
+    tensor: &'a Tensor,
+    /// How many axes lie outside, and which of their blocks this is.
+    axis: usize,
+    block: usize,
 }
 
-fn leaf(tensor: &Tensor, index: usize) -> Value {
+impl<'a> Nested<'a> {
+    fn of(tensor: &'a Tensor) -> Self {
+        Nested {
+            tensor,
+            axis: 0,
+            block: 0,
+        }
+    }
+}
+
+impl Serialize for Nested<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Nested {
+            tensor,
+            axis,
+            block,
+        } = *self;
+        let Some(&size) = tensor.shape().get(axis) else {
+            return leaf(tensor, block, to);
+        };
+        to.collect_seq((0..size).map(|i| Nested {
+            axis: axis + 1,
+            block: block * size + i,
+            tensor,
+        }))
+    }
+}
+
+fn leaf<S: Serializer>(tensor: &Tensor, index: usize, to: S) -> Result<S::Ok, S::Error> {
     if let Some(strings) = tensor.strings() {
-        return json!(strings.get(index).map(|s| String::from_utf8_lossy(s)));
+        let text = strings.get(index).map(|s| String::from_utf8_lossy(s));
+        return text.serialize(to);
     }
     match tensor.dtype() {
-        DType::Bool => json!(tensor.number(index).map(|v| v != 0.0)),
-        DType::Float32 => json!(tensor.values::<f32>().and_then(|v| v.get(index))),
-        DType::UInt64 => json!(tensor.values::<u64>().and_then(|v| v.get(index))),
-        DType::Complex64 => json!(tensor.values::<[f32; 2]>().and_then(|v| v.get(index))),
-        DType::Complex128 => json!(tensor.values::<[f64; 2]>().and_then(|v| v.get(index))),
-        DType::Int64 => json!(tensor.values::<i64>().and_then(|v| v.get(index))),
-        dtype if dtype.is_float() => json!(tensor.number(index)),
-        _ => json!(tensor.number(index).map(|v| v as i64)),
+        DType::Bool => tensor.number(index).map(|v| v != 0.0).serialize(to),
+        DType::UInt64 => element::<u64>(tensor, index).serialize(to),
+        DType::Int64 => element::<i64>(tensor, index).serialize(to),
+        DType::Complex64 => {
+            let parts = element::<[f32; 2]>(tensor, index);
+            parts.map(|p| p.map(f64::from)).serialize(to)
+        }
+        DType::Complex128 => element::<[f64; 2]>(tensor, index).serialize(to),
+        dtype if dtype.is_float() => tensor.number(index).serialize(to),
+        _ => tensor.number(index).map(|v| v as i64).serialize(to),
     }
+}
+
+fn element<T: Element>(tensor: &Tensor, index: usize) -> Option<T> {
+    tensor.values::<T>()?.get(index).copied()
 }
 
 #[cfg(test)]
@@ -217,12 +257,26 @@ mod tests {
 
     #[test]
     fn json_nests_as_the_shape_does() {
+        let nested = |tensor: &Tensor| serde_json::to_string(&Nested::of(tensor)).unwrap();
         let tensor = Tensor::from_values(&[2, 1, 2], &[1i32, 2, 3, 4]);
-        assert_eq!(nested(&tensor), json!([[[1, 2]], [[3, 4]]]));
+        assert_eq!(nested(&tensor), "[[[1,2]],[[3,4]]]");
         let scalar = Tensor::from_values(&[], &[f32::NAN]);
-        assert_eq!(nested(&scalar), Value::Null);
+        assert_eq!(nested(&scalar), "null");
         let empty = Tensor::from_values::<f32>(&[2, 0], &[]);
-        assert_eq!(nested(&empty), json!([[], []]));
+        assert_eq!(nested(&empty), "[[],[]]");
+        let complex = Tensor::from_values(&[1], &[[0.5f32, -1.0]]);
+        assert_eq!(nested(&complex), "[[0.5,-1.0]]");
+        let text = Tensor::from_strings(&[1], vec![b"a\xff".to_vec()]);
+        assert_eq!(nested(&text), "[\"a\u{fffd}\"]");
+    }
+
+    #[test]
+    fn json_is_what_a_program_reads() {
+        let values = Tensor::from_values(&[1, 2], &[0.1f32, 2.0]);
+        let outputs = vec![("y".to_owned(), values)];
+        let report = RunReport::new("serve", 0.5, &[], outputs, None, Some(1)).unwrap();
+        let json = serde_json::to_string(&report.json()).unwrap();
+        insta::assert_snapshot!(json, @r#"{"signature":"serve","ms":0.5,"outputs":{"y":{"dtype":"float32","shape":[1,2],"values":[[0.10000000149011612,2.0]],"top":[{"index":1,"value":2.0,"label":null}]}}}"#);
     }
 
     #[test]

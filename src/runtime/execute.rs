@@ -91,6 +91,13 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Leaves none.
+    pub fn take_arena(&mut self) -> AlignedBytes {
+        std::mem::take(&mut self.arena)
+    }
+}
+
 /// An empty list in the memory of `list`, for elements of the same layout: collecting in place keeps the allocation.
 fn emptied<A, B>(mut list: Vec<A>) -> Vec<B> {
     const { assert!(size_of::<A>() == size_of::<B>() && align_of::<A>() == align_of::<B>()) };
@@ -177,6 +184,21 @@ pub struct Values<'v> {
 }
 
 impl<'v> Values<'v> {
+    /// A value as a tensor of its own, shared where it is one already.
+    pub fn whole(&self, value: ValueId) -> Result<Arc<Tensor>> {
+        let sizes = self.plan.sizes[value.index()].as_deref();
+        let fits = |tensor: &&Arc<Tensor>| sizes.is_none_or(|sizes| sizes == tensor.shape());
+        let held = match &self.plan.places[value.index()] {
+            Place::Constant(tensor) => Some(tensor),
+            Place::Owned(index) => self.memory.owned[*index].as_ref(),
+            _ => None,
+        };
+        match held.filter(fits) {
+            Some(tensor) => Ok(tensor.clone()),
+            None => self.view(value)?.to_tensor().map(Arc::new),
+        }
+    }
+
     pub fn view(&self, value: ValueId) -> Result<View<'v>> {
         let never = || {
             let name = &self.setup.graph.value(value).name;
@@ -362,11 +384,7 @@ impl Run<'_> {
                 None => None,
                 Some(value) => match &self.plan.places[value.index()] {
                     Place::Nowhere => None,
-                    Place::Constant(tensor) => Some(tensor.clone()),
-                    Place::Owned(index) if *index == value.index() => {
-                        self.memory.owned[*index].clone()
-                    }
-                    _ => Some(Arc::new(self.values().view(*value)?.to_tensor()?)),
+                    _ => Some(self.values().whole(*value)?),
                 },
             });
         }

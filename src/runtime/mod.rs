@@ -5,6 +5,7 @@
 
 mod arena;
 mod execute;
+mod handover;
 mod inputs;
 #[cfg(test)]
 mod packed_tests;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::execute::{Memory, Run, Values, Watch};
 use super::plan::{Plan, Setup};
 use super::problems::Problems;
-use super::{ArenaReport, Intermediate, KernelChoice, OpTime, RunOptions, inputs};
+use super::{ArenaReport, Intermediate, KernelChoice, OpTime, RunOptions, handover, inputs};
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Threads;
 use crate::model::{Dialect, Graph, Model, Name, NodeId, Port, Signature, Tensor, ValueId, inline};
@@ -185,6 +185,27 @@ impl Session {
         let arranged = self.arrange(inputs)?;
         let given: Vec<&Tensor> = arranged.iter().map(|tensor| &**tensor).collect();
         self.invoke(&given, progress)?.to_tensors()
+    }
+
+    /// [`Session::run`] for the last time: gives the memory of the runs back, and hands the outputs over where they lie
+    /// rather than to copy them. Another run would plan anew.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn run_last(
+        &mut self,
+        inputs: &[(String, Tensor)],
+        progress: &Progress,
+    ) -> Result<Vec<(String, Tensor)>> {
+        let arranged = self.arrange(inputs)?;
+        let given: Vec<&Tensor> = arranged.iter().map(|tensor| &**tensor).collect();
+        self.invoke(&given, progress)?;
+        let Some((plan, memory)) = self.planned.take() else {
+            return Err(Error::unsupported("nothing was planned"));
+        };
+        let tensors = handover::outputs(&self.setup, &plan, memory, &given)?;
+        let names = self.outputs.iter().map(|port| port.name.to_string());
+        Ok(names.zip(tensors).collect())
     }
 
     /// Outputs of [`Session::run`] under the keys that files use: the signature's names, or `#0`, `#1`, … for a model
