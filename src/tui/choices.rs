@@ -9,9 +9,10 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use super::command::Command;
 use super::focus::{Focus, Thing};
+use super::panes::twins;
 use super::text;
 use crate::error::Result;
-use crate::model::{Model, VariableId};
+use crate::model::{GraphKind, Model, VariableId};
 use crate::progress::Progress;
 
 /// What choosing a row does.
@@ -67,6 +68,14 @@ impl Choices {
                 .map(|row| (row.label.clone(), row.detail.clone()))
                 .unwrap_or_default(),
             Choices::Named(named) => named.words(at).unwrap_or_default(),
+        }
+    }
+
+    /// Where the thing of a row lies.
+    pub fn place(&self, at: usize) -> Option<String> {
+        match self {
+            Choices::Listed(_) => None,
+            Choices::Named(named) => named.place(at),
         }
     }
 
@@ -128,6 +137,26 @@ impl Named {
         let mut detail = String::new();
         let name = self.describe(at, &mut detail)?;
         Some((text::clean(name), detail))
+    }
+
+    /// The function or subgraph of an operator or constant, where there are several; the key of a variable.
+    fn place(&self, at: usize) -> Option<String> {
+        let meta = self.focus.meta(&self.model)?;
+        match *self.things.get(at)? {
+            Thing::Variable(id) => {
+                let variable = self.model.variables.get(id.0 as usize)?;
+                let key = twins::key_of(variable);
+                (*key != *variable.name).then_some(key)
+            }
+            Thing::Node { graph, .. } | Thing::Value { graph, .. } if meta.graphs.len() > 1 => {
+                let graph = meta.graphs.get(graph)?;
+                Some(match graph.kind {
+                    GraphKind::Main => "main graph".to_owned(),
+                    GraphKind::Function | GraphKind::Subgraph => text::clean(&graph.name),
+                })
+            }
+            _ => None,
+        }
     }
 
     /// The name of a thing; adds what is said about it to `detail`.

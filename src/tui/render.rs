@@ -3,6 +3,7 @@
 use super::app::{App, State, name_of};
 use super::command::{Command, TABLE};
 use super::overlay::{Act, Ask, Overlay, Picker};
+use super::panes::twins::among;
 use super::panes::{PaneId, View};
 use super::term::{
     Buffer, Clear, Frame, Line, Paragraph, Position, Rect, Span, Widget, Wrap, width,
@@ -24,6 +25,7 @@ pub struct Hits {
 const QUIET_MS: u128 = 50;
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FOOTER_KEYS: usize = 8;
+const HELP_WIDE: u16 = 76;
 
 /// Draws everything; where the cursor of a text field is shown.
 pub fn render(app: &App, frame: &mut Frame) {
@@ -98,10 +100,10 @@ fn header(app: &App, area: Rect, buf: &mut Buffer) {
                 theme[Role::Strong],
             ));
             spans.push(Span::styled(more, theme[Role::Accent]));
-            spans.push(Span::styled(
-                format!("   {}", about(&open.model)),
-                theme[Role::Header],
-            ));
+            let used: usize = spans.iter().map(Span::width).sum();
+            let room = (area.width as usize).saturating_sub(used + 3);
+            let about = about(&open.model, room);
+            spans.push(Span::styled(format!("   {about}"), theme[Role::Header]));
         }
         Some((_, path)) => spans.push(Span::styled(name_of(path), theme[Role::Strong])),
         None => spans.push(Span::styled("no model", theme[Role::Header])),
@@ -142,21 +144,21 @@ fn header_note(app: &App) -> Option<(String, Role)> {
     })
 }
 
-/// `SavedModel · TensorFlow 2.21.0 · 412 KB`
-fn about(model: &Model) -> String {
-    let mut words = vec![match model.format {
-        Format::SavedModel => "SavedModel".to_owned(),
-        Format::Tflite => "TFLite".to_owned(),
-    }];
-    if let Some(meta) = model
-        .meta_graphs
-        .first()
-        .filter(|m| !m.tensorflow_version.is_empty())
-    {
-        words.push(format!("TensorFlow {}", meta.tensorflow_version));
-    }
-    words.push(text::bytes(model.total_bytes()));
-    words.join(" · ")
+/// `SavedModel · TensorFlow 2.21.0 · 412 KB`, or as many of these as `room` columns take.
+fn about(model: &Model, room: usize) -> String {
+    let format = match model.format {
+        Format::SavedModel => "SavedModel",
+        Format::Tflite => "TFLite",
+    };
+    let first = model.meta_graphs.first();
+    let version = first.map(|meta| &meta.tensorflow_version);
+    let version = version.filter(|version| !version.is_empty());
+    let maker = version.map(|version| format!("TensorFlow {version}"));
+    let bytes = text::bytes(model.total_bytes());
+    let whole = [Some(format), maker.as_deref(), Some(&bytes)];
+    let whole: Vec<&str> = whole.into_iter().flatten().collect();
+    let wordings = [&whole[..], &[format, &bytes], &[&bytes], &[]];
+    text::fitting(wordings.map(|words| words.join(" · ")), room)
 }
 
 type Name = fn(PaneId) -> &'static str;
@@ -182,7 +184,9 @@ fn tabs(app: &App, area: Rect, buf: &mut Buffer) {
     } else if total(PaneId::short_title, 1) <= room {
         (Some(PaneId::short_title), 1)
     } else {
-        (None, 2)
+        let numbers = PaneId::ALL.len() + front.title().len() + 1;
+        let airy = 1 + numbers + 2 * (PaneId::ALL.len() - 1) <= room;
+        (None, if airy { 2 } else { 1 })
     };
     let mut x = area.x + 1;
     for (number, pane) in PaneId::ALL.into_iter().enumerate() {
@@ -329,6 +333,14 @@ fn floating(
     panel(title, area, buf, theme, true)
 }
 
+/// The height of the screen with `free` rows around; without on a small one.
+fn high_of_screen(screen: Rect, free: u16) -> u16 {
+    match screen.height < 12 {
+        true => screen.height,
+        false => screen.height - free,
+    }
+}
+
 /// The box around the inside that [`panel`] gave.
 fn frame_of(inner: Rect) -> Rect {
     Rect {
@@ -343,6 +355,8 @@ fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
     let pane = app.pane();
     let keys_wide = if area.width < 50 { 10 } else { 18 };
+    // Beside them, between the borders and their air.
+    let says_wide = (area.width.min(HELP_WIDE) as usize).saturating_sub(keys_wide + 4);
     let mut lines = Vec::new();
     let mut section = |title: String, here: bool| {
         let rows: Vec<_> = TABLE
@@ -366,22 +380,19 @@ fn help(app: &App, scroll: usize, area: Rect, buf: &mut Buffer) {
                 .iter()
                 .map(|k| k.to_string())
                 .collect();
-            lines.push(Line::from(vec![
-                Span::styled(text::left(&keys.join(" "), keys_wide), theme[Role::Key]),
-                Span::styled(entry.says, theme[Role::Text]),
-            ]));
+            let mut keys = keys.join(" ");
+            for part in text::wrap(entry.says, says_wide, usize::MAX) {
+                let beside = text::left(&std::mem::take(&mut keys), keys_wide - 1);
+                lines.push(Line::from(vec![
+                    Span::styled(beside + " ", theme[Role::Key]),
+                    Span::styled(part, theme[Role::Text]),
+                ]));
+            }
         }
     };
     section(format!("In {}", pane.title()), true);
     section("Everywhere".to_owned(), false);
-    let inner = floating(
-        "help",
-        area,
-        76,
-        area.height.saturating_sub(2).max(6),
-        buf,
-        theme,
-    );
+    let inner = floating("help", area, HELP_WIDE, high_of_screen(area, 2), buf, theme);
     let most = lines.len().saturating_sub(inner.height as usize);
     if most > scroll {
         let note = format!("↓ {} more", most - scroll);
@@ -442,17 +453,34 @@ fn field(
     )
 }
 
+/// Where a thing lies, in what its `detail` leaves of `room` columns; of a twin, which nothing else tells, in more.
+fn fit_place(place: &str, detail: usize, is_twin: bool, room: usize) -> String {
+    /// Columns below which a place that was cut tells nothing.
+    const LEAST: usize = 8;
+    let left = room.saturating_sub(detail + 2);
+    let left = match is_twin {
+        true => left.max(room / 2),
+        false => left,
+    };
+    match width(place) <= left || left >= LEAST {
+        true => text::fit_name(place, left),
+        false => String::new(),
+    }
+}
+
 fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Position {
     let theme = &app.theme;
+    // Where a thing lies stands beside it.
+    let wide = if picker.is_search { 120 } else { 90 };
     let high = u16::try_from(picker.choices.len())
         .unwrap_or(u16::MAX)
         .saturating_add(4)
-        .min(area.height.saturating_sub(4))
-        .max(6);
+        .max(6)
+        .min(high_of_screen(area, 4));
     let inner = floating(
         &picker.title,
         area,
-        90.min(area.width.saturating_sub(4).max(30)),
+        wide.min(area.width.saturating_sub(4).max(30)),
         high,
         buf,
         theme,
@@ -470,15 +498,18 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
     let longest = first.map(|at| width(&picker.choices.words(at).0)).max();
     let longest = longest.unwrap_or(0);
     let name_room = name_room.min(longest + 2);
-    for (row, &at) in picker.shown.iter().enumerate().skip(from).take(rows) {
-        let (label, detail) = picker.choices.words(at as usize);
+    let window = || picker.shown.iter().enumerate().skip(from).take(rows);
+    let words = window().map(|(_, &at)| picker.choices.words(at as usize));
+    let words: Vec<_> = words.collect();
+    let twins = among(words.iter().map(|(label, _)| label));
+    for (((row, &at), (label, detail)), is_twin) in window().zip(words).zip(twins) {
         let line = Rect {
             y: list.y + (row - from) as u16,
             height: 1,
             ..list
         };
         let label = text::left(
-            &text::fit_end(&label, name_room.saturating_sub(2)),
+            &text::fit_name(&label, name_room.saturating_sub(2)),
             name_room,
         );
         let key = match picker.choices.act(at as usize) {
@@ -487,9 +518,17 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
         };
         let key_room = if key.is_empty() { 0 } else { width(&key) + 1 };
         let rest = (list.width as usize).saturating_sub(name_room + key_room);
+        let place = picker.choices.place(at as usize).unwrap_or_default();
+        let place = fit_place(&place, width(&detail), is_twin, rest);
+        let rest = rest.saturating_sub(width(&place));
+        let detail = match place.is_empty() {
+            true => text::left(&detail, rest),
+            false => text::left(&detail, rest.saturating_sub(2)) + "  ",
+        };
         Line::from(vec![
             Span::styled(label, theme[Role::Text]),
-            Span::styled(text::left(&detail, rest), theme[Role::Dim]),
+            Span::styled(detail, theme[Role::Dim]),
+            Span::styled(place, theme[Role::Dim]),
             Span::styled(text::right(&key, key_room), theme[Role::Key]),
         ])
         .render(line, buf);

@@ -63,29 +63,79 @@ pub fn fit_end(text: &str, room: usize) -> String {
     }
 }
 
-/// The name of a value in at most `room` columns: outer scopes go first, then the middle of the layer's name, as both
-/// that and the leaf tell: `expanded_conv…ect_BN/gamma`.
+/// The name of a value in at most `room` columns: outer scopes go first as far as they hold no number that tells one
+/// layer from another, then the stretch that tells least: `expanded_conv_pr…_BN/gamma`, `Conv2d_13_pointw…/read`.
 pub fn fit_name(name: &str, room: usize) -> String {
-    /// Columns of a layer's name below which it tells nothing, and from which on its end is kept too.
-    const LEAST: usize = 5;
-    const BOTH_ENDS: usize = 16;
-    let Some((scopes, leaf)) = name.rsplit_once('/') else {
+    /// Columns in which a stretch can be left out and the rest still be read; beside the leaf where there is no number.
+    const LEAST: usize = 8;
+    const BESIDE: usize = 5;
+    if width(name) <= room {
+        return name.to_owned();
+    }
+    let Some(leaf) = name.rfind('/') else {
         return fit_end(name, room);
     };
-    let layer = scopes.rsplit('/').next().unwrap_or(scopes);
-    let left = room.saturating_sub(width(leaf) + 1);
-    if width(name) <= room || width(layer) < left || left < LEAST {
-        return fit_end(name, room);
+    // Where the innermost layer with a number begins, or the innermost layer.
+    let scope = |end: usize| name[..end].rfind('/').map_or(0, |slash| slash + 1);
+    let (mut telling, mut end) = (scope(leaf), leaf);
+    let mut least = LEAST.max(width(&name[leaf..]) + BESIDE);
+    while end > 0 {
+        let begin = scope(end);
+        if name[begin..end].contains(|c: char| c.is_ascii_digit()) {
+            (telling, least) = (begin, LEAST);
+            break;
+        }
+        end = begin.saturating_sub(1);
     }
-    let end = if left < BOTH_ENDS { 0 } else { left / 3 };
-    let head = fit(layer, left - end);
-    match end {
-        0 => format!("{head}/{leaf}"),
-        _ => format!(
-            "{head}{}/{leaf}",
-            fit_end(layer, end + 1).trim_start_matches('…')
-        ),
+    let rest = &name[telling..];
+    match telling > 0 && width(rest) + 2 <= room {
+        true => fit_end(name, room),
+        false if room < least => fit_end(name, room),
+        false => without_middle(rest, room).unwrap_or_else(|| fit_end(name, room)),
     }
+}
+
+/// `name` without the stretch of it that tells least, if that leaves a beginning that can be read.
+fn without_middle(name: &str, room: usize) -> Option<String> {
+    /// Letters of the shortest beginning.
+    const LEAST: usize = 4;
+    let letters: Vec<char> = name.chars().collect();
+    let wide = |c: char| width(c.encode_utf8(&mut [0; 4]));
+    let over = (width(name) + 1).saturating_sub(room);
+    if over < 2 {
+        return Some(name.to_owned());
+    }
+    let leaf = letters.iter().rposition(|&c| c == '/').unwrap_or(0);
+    // Numbers tell most, then where parts and words begin, and what the leaf says.
+    let worth = |at: usize| {
+        let letter = letters[at];
+        let before = at.checked_sub(1).map(|at| letters[at]);
+        let worth = match before {
+            _ if letter.is_ascii_digit() => 4,
+            _ if letter == '/' => 3,
+            _ if !letter.is_alphanumeric() => 2,
+            None | Some('/') => 3,
+            Some(c) if !c.is_alphanumeric() => 2,
+            Some(c) if letter.is_uppercase() && c.is_lowercase() => 2,
+            Some(_) => 1,
+        };
+        if at > leaf { 2 * worth } else { worth }
+    };
+    let (mut best, mut least) = (0..letters.len(), u32::MAX);
+    let (mut from, mut cut, mut lost) = (0, 0, 0);
+    for to in 0..letters.len() {
+        (cut, lost) = (cut + wide(letters[to]), lost + worth(to));
+        while cut - wide(letters[from]) >= over {
+            (cut, lost) = (cut - wide(letters[from]), lost - worth(from));
+            from += 1;
+        }
+        if cut >= over && lost <= least {
+            (best, least) = (from..to + 1, lost);
+        }
+    }
+    let kept = |part: &[char]| part.iter().collect::<String>();
+    let (head, tail) = (&letters[..best.start], &letters[best.end..]);
+    (head.len() >= LEAST).then(|| format!("{}…{}", kept(head), kept(tail)))
 }
 
 /// A name and what tells it from others of that name in `room` columns together. Of what tells, the last part stays
@@ -128,6 +178,18 @@ pub fn fit(text: &str, room: usize) -> String {
         kept.push('…');
     }
     kept
+}
+
+/// The first of the wordings of the same, the longest first, that `room` columns take; the last where none does.
+pub fn fitting<const N: usize>(wordings: [String; N], room: usize) -> String {
+    let mut last = String::new();
+    for words in wordings {
+        last = words;
+        if width(&last) <= room {
+            break;
+        }
+    }
+    last
 }
 
 /// Cut between words into at most `most` lines; the last is cut short where there is more. Nothing for nothing.
@@ -335,16 +397,31 @@ mod tests {
         assert_eq!(fit_name(name, 23), name);
         assert_eq!(fit_name(name, 20), "block_16_pro…/kernel");
         assert_eq!(fit_name(name, 16), "block_16…/kernel");
-        assert_eq!(fit_name(name, 9), "…/kernel");
+        assert_eq!(fit_name(name, 7), "…kernel");
+        let fitted = |name, room| {
+            let fitted = fit_name(name, room);
+            assert!(width(&fitted) <= room, "{fitted}");
+            fitted
+        };
         assert_eq!(
-            fit_name("model/expanded_conv_project_BN/gamma", 26),
-            "expanded_conv…ect_BN/gamma"
+            fitted("model/expanded_conv_project_BN/gamma", 26),
+            "expanded_conv_pr…_BN/gamma"
         );
+        assert_eq!(
+            fitted("MobilenetV1/Conv2d_13_pointwise/weights/read", 22),
+            "Conv2d_13_pointw…/read"
+        );
+        assert_eq!(
+            fitted("MobilenetV1/Conv2d_13_depthwise/depthwise_weights/read", 22),
+            "Conv2d_13_depthw…/read"
+        );
+        let [one, other] = ["conv5_block16_2_conv/kernel", "conv5_block16_1_conv/kernel"];
+        assert_ne!(fitted(one, 20), fitted(other, 20));
         assert_eq!(fit_name("model/conv/kernel", 14), "…/conv/kernel");
         assert_eq!(fit_name("no_scope_at_all", 8), "…_at_all");
         assert_eq!(
             fit_name("höhe_über_null_im_modell/k", 18),
-            "höhe_über_…odell/k"
+            "höhe_über_null_…/k"
         );
     }
 

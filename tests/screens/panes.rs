@@ -10,9 +10,9 @@ fn overview_of_a_saved_model() {
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Model ────────────────────────────╮╭ Where the bytes are ────────────────────╮
     │ tags         serve                ││ graph definition         ▇▇▇▇▇  92.2 KB ┃
-    │ made by      TensorFlow 2.21.0, … ││ conv/kernel          …/1 ▇▇▇▇   73.7 KB ┃
+    │ made by      TensorFlow 2.21.0    ││ conv/kernel          …/1 ▇▇▇▇   73.7 KB ┃
     │ size         292 KB in 4 files    ││ conv/kernel  variables/5 ▇▇▇▇   73.7 KB ┃
-    │ parameters   23,626   trainable … ││ checkpoint bookkeeping   ▋      11.0 KB │
+    │ parameters   23,626               ││ checkpoint bookkeeping   ▋      11.0 KB │
     │ cost         348 kMAC per sample  ││ skip/kernel          …/2 ▌      8.19 KB │
     │ operators    427 in 6 graphs      ││ hidden/kernel        …/3 ▌      8.19 KB │
     │ variables    33 in 1 shard        ││ skip/kernel variables/10 ▌      8.19 KB │
@@ -42,7 +42,7 @@ fn overview_of_a_tflite() {
     ╭ Model ───────────────────────────────────────────────╮╭ Where the bytes are ─────────────────────────────────────────╮
     │ made by      TensorFlow 2.21.0, producer 0           ││ digits_cnn_1/conv_1/convolution ▇▇▇▇▇▇▇▇▇▇▇  18.4 KB   54.4% │
     │ schema       version 3                               ││ graph definition                ▇▇▇▇▇▉       9.83 KB   29.0% │
-    │ says         MLIR Converted.                         ││ digits_cnn_1/hidden_1/MatMul    ▇▎           2.05 KB    6.0% │
+    │ described    MLIR Converted.                         ││ digits_cnn_1/hidden_1/MatMul    ▇▎           2.05 KB    6.0% │
     │ needs        runtime 1.14.0 or later                 ││ digits_cnn_1/skip_1/convolution ▇▎           2.05 KB    6.0% │
     │ size         33.9 KB                                 ││ digits_cnn_1/probs_1/MatMul     ▎              320 B    0.9% │
     │ parameters   23,338                                  ││ digits_cnn_1/stem_1/convolution ▏              288 B    0.8% │
@@ -117,15 +117,15 @@ fn tensors_with_values() {
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Tensors ─────────────────────── 11 · 24.0 KB ╮╭ …/conv_1/convolution ────────╮
     │ name                dtype shape       bytes▾ ││ shape    int8 64×3×3×32      │
-    │ …/convolution       int8  64×3×3×32  18.4 KB ││ holds    18,432 values       │
+    │ conv_1/convolution  int8  64×3×3×32  18.4 KB ││ holds    18,432 values       │
     │ …/hidden_1/MatMul   int8  32×64      2.05 KB ││ bytes    18,432   54.4%      │
-    │ …/convolution       int8  64×1×1×32  2.05 KB ││ scales   64 scales, axis 0   │
+    │ skip_1/convolution  int8  64×1×1×32  2.05 KB ││ scales   64 scales, axis 0   │
     │ …/probs_1/MatMul    int8  10×32        320 B ││          ▇▆██▇█▇▇██▇█████    │
-    │ …/convolution       int8  32×3×3×1     288 B ││ range    -127 … 127          │
+    │ stem_1/convolution  int8  32×3×3×1     288 B ││ range    -127 … 127          │
     │ …/skip_1/Squeeze    int32 64           256 B ││ mean     -0.0301 ± 40.2399   │
-    │ …/batchnorm/sub     int32 64           256 B ││ zeros    189   1.0%          │
+    │ conv_bn_1/batc…/sub int32 64           256 B ││ zeros    189   1.0%          │
     │ …/hidden_1/BiasAdd  int32 32           128 B ││                              │
-    │ …/batchnorm/sub     int32 32           128 B ││        ▂▅▇▇█▇▄▁              │
+    │ stem_bn_1/batc…/sub int32 32           128 B ││        ▂▅▇▇█▇▄▁              │
     │ …/probs_1/BiasAdd   int32 10            40 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁       │
     │ …/reduction_indices int32 2              8 B ││ -127               127       │
     │                                              ││                              │
@@ -309,13 +309,13 @@ fn run_before_running() {
     ╭ serving_default ────── S  2 of 2 ╮╭ outputs ─────────────────────────────────╮
     │ image  float32 ?×8×8×1           ││                                          │
     │ ▸ sample 3 of 300 in digits:ima… ││                                          │
-    │   ←→ digits:image · random · ze… ││                                          │
+    │   ←→ another   t type…           ││                                          │
     │                                  ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
-    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││               Enter runs it              │
+    │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││              Enter runs it               │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││    i takes the next input, b measures    │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
@@ -347,16 +347,16 @@ fn convert_before_converting() {
     │ file            …cnn.int8.tflite   ││                                        │
     │                 Convert            ││                                        │
     │                                    ││                                        │
-    │   float32       weights and arith… ││             Enter converts             │
-    │   float16       weights halve; ar… ││     p lists what stands in the way     │
-    │   weights-int8  weights quarter; … ││                                        │
-    │   dynamic       weights become in… ││                                        │
-    │   weights-int4  as dynamic, in 4 … ││                                        │
+    │   float32       stays float32      ││             Enter converts             │
+    │   float16       weights halve      ││     p lists what stands in the way     │
+    │   weights-int8  weights quarter    ││                                        │
+    │   dynamic       int8, no samples   ││                                        │
+    │   weights-int4  int4, no samples   ││                                        │
     │ ● int8          everything becomes ││                                        │
     │                 int8 with ranges   ││                                        │
     │                 from calibration   ││                                        │
     │                 samples            ││                                        │
-    │   int16x8       int16 values, int… ││                                        │
+    │   int16x8       int16, by samples  ││                                        │
     │                                    ││                                        │
     ╰────────────────────────────────────╯╰────────────────────────────────────────╯
      Enter convert   p check first   : commands   ? help   q quit
@@ -425,7 +425,7 @@ fn compare_without_another() {
     │                      Put another model beside this one.                      │
     │                                                                              │
     │                 b chooses it from the open ones or from disk                 │
-    │                           8 converts this one first                          │
+    │                          8 converts this one first                           │
     │                                                                              │
     │                                                                              │
     │                                                                              │
@@ -540,7 +540,7 @@ fn a_narrow_screen_shows_one_part() {
     let mut app = app(&["digits_cnn.int8.tflite"]);
     press(&mut app, "4");
     assert_snapshot!(screen(&app, 50, 14), @r"
-     mexplore   digits_cnn.int8.tflite   TFLite · Tens
+     mexplore   digits_cnn.int8.tflite   33.9 KB
      1  2  3  4 Tensors  5  6  7  8  9
     ╭ Tensors ───────────────────────── 11 · 24.0 KB ╮
     │ name                dtype  shape        bytes▾ ┃
@@ -550,14 +550,14 @@ fn a_narrow_screen_shows_one_part() {
     │ …/probs_1/MatMul    int8   10×32         320 B ┃
     │ stem_1/convolution  int8   32×3×3×1      288 B ┃
     │ …/skip_1/Squeeze    int32  64            256 B ┃
-    │ …/batchnorm/sub     int32  64            256 B │
+    │ conv_bn_1/bat…/sub  int32  64            256 B │
     │ …/hidden_1/BiasAdd  int32  32            128 B │
     ╰────────────────────────────────────────────────╯
      s sort   : commands   ? help   q quit
     ");
     press(&mut app, "Tab");
     assert_snapshot!(screen(&app, 50, 14), @r"
-     mexplore   digits_cnn.int8.tflite   TFLite · Tens
+     mexplore   digits_cnn.int8.tflite   33.9 KB
      1  2  3  4 Tensors  5  6  7  8  9
     ╭ digits_cnn_1/conv_1/convolution ───────────────╮
     │ shape    int8 64×3×3×32   18,432 values        │

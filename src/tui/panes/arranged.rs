@@ -84,30 +84,30 @@ impl Arranged {
     }
 }
 
-/// What came of a key that every list with a filter and a detail beside it takes the same way.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// The filter is gone: the list wants to be arranged anew.
-    Anew,
-    Yes,
-    No,
-}
+/// A list with a filter, and beside it the detail of the chosen row.
+pub trait Filtered {
+    fn parts(&mut self) -> (&mut Split, &mut String);
 
-/// Moves the focus between list and detail, opens the filter's line, and leaves detail and filter again.
-pub fn take(command: Command, split: &mut Split, filter: &mut String, cx: &mut Context) -> Taken {
-    if split.handle(command) == Handled::Yes {
-        return Taken::Yes;
-    }
-    match command {
-        Command::Cancel if split.detail => split.detail = false,
-        Command::Cancel if !filter.is_empty() => {
-            filter.clear();
-            return Taken::Anew;
+    /// Filters and sorts anew.
+    fn arrange(&mut self, cx: &mut Context);
+
+    /// Moves the focus between list and detail, opens the filter's line, and leaves detail and filter again.
+    fn take(&mut self, command: Command, cx: &mut Context) -> Handled {
+        let (split, filter) = self.parts();
+        if split.handle(command) == Handled::Yes {
+            return Handled::Yes;
         }
-        Command::Filter => cx.ask_live("filter", "keep rows with these words", filter.clone()),
-        _ => return Taken::No,
+        match command {
+            Command::Cancel if split.detail => split.detail = false,
+            Command::Cancel if !filter.is_empty() => {
+                filter.clear();
+                self.arrange(cx);
+            }
+            Command::Filter => cx.ask_live("filter", "keep rows with these words", filter.clone()),
+            _ => return Handled::No,
+        }
+        Handled::Yes
     }
-    Taken::Yes
 }
 
 /// The words on a list's border: the filter, how many rows, their bytes where they are known.

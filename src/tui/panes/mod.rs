@@ -9,7 +9,7 @@ pub mod run;
 pub mod source;
 pub mod tensors;
 pub mod tree;
-mod twins;
+pub mod twins;
 pub mod variables;
 mod work;
 

@@ -17,6 +17,11 @@ pub fn extent(tensor: &Tensor) -> Option<(usize, usize, usize)> {
 
 /// Draws as large as whole steps allow; rows of pixels that don't fit are left out. Returns the rows used.
 pub fn render(area: Rect, tensor: &Tensor, buf: &mut Buffer, theme: &Theme) -> u16 {
+    /// Rows and columns below which nobody sees what it is.
+    const LEAST: (u16, u16) = (2, 4);
+    if area.height < LEAST.0 || area.width < LEAST.1 {
+        return 0;
+    }
     let Some((h, w, c)) = extent(tensor) else {
         return 0;
     };

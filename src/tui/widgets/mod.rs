@@ -16,7 +16,7 @@ pub use split::Split;
 
 use super::jobs::Shown;
 use super::term::{
-    Block, BorderType, Borders, Buffer, Line, Paragraph, Rect, Span, Style, Widget, Wrap,
+    Block, BorderType, Borders, Buffer, Line, Paragraph, Rect, Span, Style, Widget, Wrap, width,
 };
 use super::text;
 use super::theme::{Role, Theme};
@@ -57,12 +57,27 @@ pub fn panel(
     }
 }
 
-/// A word at the right end of a box's upper border.
+/// Words at the right end of a box's upper border, as many of those between dots as its title leaves room for.
 pub fn panel_note(note: &str, area: Rect, buf: &mut Buffer, style: Style) {
-    let room = text::fit(note, area.width.saturating_sub(6) as usize);
-    let wide = super::term::width(&room) as u16;
-    if wide > 0 && area.height > 0 && area.width > wide + 4 {
-        buf.set_string(area.right() - wide - 3, area.y, format!(" {room} "), style);
+    /// Columns below which words that were cut tell nothing.
+    const LEAST: usize = 4;
+    if area.height == 0 || note.is_empty() {
+        return;
+    }
+    // All but the corner.
+    let border = (area.x..area.right().saturating_sub(1)).rev();
+    let is_free = |x: &u16| buf.cell((*x, area.y)).is_some_and(|c| c.symbol() == "─");
+    let free = border.take_while(is_free).count().saturating_sub(3);
+    let mut words = note;
+    while width(words) > free
+        && let Some((first, _)) = words.rsplit_once(" · ")
+    {
+        words = first;
+    }
+    let words = text::fit(words, free);
+    let at = area.right().saturating_sub(width(&words) as u16 + 3);
+    if width(&words) >= LEAST.min(width(note)) {
+        buf.set_string(at, area.y, format!(" {words} "), style);
     }
 }
 
@@ -116,22 +131,24 @@ pub fn put_cut(area: Rect, row: u16, line: Line<'static>, buf: &mut Buffer) {
     put(area, row, Line::from(kept).style(line.style), buf);
 }
 
-/// Sentences in the middle of an empty pane.
+/// Sentences in the middle of an empty pane. Where they don't all fit the last ones stay, which name the keys.
 pub fn message(area: Rect, lines: &[&str], buf: &mut Buffer, theme: &Theme) {
-    let height = (lines.len() as u16).min(area.height);
-    let top = area.y + (area.height - height) / 2;
-    let text: Vec<Line> = lines
-        .iter()
-        .map(|l| Line::styled((*l).to_owned(), theme[Role::Dim]).centered())
-        .collect();
-    Paragraph::new(text).wrap(Wrap { trim: true }).render(
-        Rect {
-            y: top,
-            height: area.bottom() - top,
-            ..area
-        },
-        buf,
-    );
+    let (room, high) = (area.width as usize, area.height as usize);
+    let wrapped = |line: &&str| match line.is_empty() {
+        true => vec![String::new()],
+        false if width(line) <= room => vec![(*line).to_owned()],
+        false => text::wrap(line, room, usize::MAX),
+    };
+    let mut rows: Vec<String> = lines.iter().flat_map(wrapped).collect();
+    if rows.len() > high {
+        rows.retain(|row| !row.is_empty());
+    }
+    rows.drain(..rows.len().saturating_sub(high));
+    let top = (high - rows.len()) / 2;
+    for (row, words) in rows.into_iter().enumerate() {
+        let line = Line::styled(words, theme[Role::Dim]).centered();
+        put(area, (top + row) as u16, line, buf);
+    }
 }
 
 /// What a running job has done and what is left.
@@ -153,7 +170,7 @@ pub fn gauge(area: Rect, job: &Shown, buf: &mut Buffer, theme: &Theme) {
         Some(fraction) => {
             let room = wide.saturating_sub(7);
             let bar = text::bar(fraction, room);
-            let rest = room.saturating_sub(super::term::width(&bar));
+            let rest = room.saturating_sub(width(&bar));
             Line::from(vec![
                 Span::styled(bar, theme[Role::Bar]),
                 Span::styled("░".repeat(rest), theme[Role::BarRest]),

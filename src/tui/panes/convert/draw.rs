@@ -5,7 +5,7 @@ use super::{
 };
 use crate::convert::{ConvertReport, Fate, Placement};
 use crate::quantize::Io;
-use crate::tui::term::{Buffer, Line, Rect, Span};
+use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{self, facts::Facts, panel, put};
@@ -31,7 +31,7 @@ impl ConvertPane {
         }
     }
 
-    /// What each mode does: in whole sentences, or those of the chosen one alone, as far as `high` lines allow.
+    /// What each mode does: in whole sentences, or only of the chosen one, as far as `high` lines allow.
     fn mode_lines(&self, wide: usize, high: usize, theme: &Theme) -> Vec<Line<'static>> {
         /// Lines of the longest on the narrowest screen.
         const MOST: usize = 6;
@@ -39,10 +39,11 @@ impl ConvertPane {
         let whole: [fn(bool) -> bool; 3] = [|_| true, |chosen| chosen, |_| false];
         let mut told = Vec::new();
         for whole in whole {
-            let modes = MODES.iter().enumerate();
-            let parts = modes.map(|(at, (_, _, says))| {
-                let most = if whole(at == self.mode) { MOST } else { 1 };
-                text::wrap(says, room, most)
+            let ways = MODES.iter().enumerate();
+            let parts = ways.map(|(at, way)| match whole(at == self.mode) {
+                true => text::wrap(way.says, room, MOST),
+                false if width(way.says) <= room => vec![way.says.to_owned()],
+                false => vec![text::fit(way.brief, room)],
             });
             told = parts.collect();
             if told.iter().map(Vec::len).sum::<usize>() <= high {
@@ -50,12 +51,12 @@ impl ConvertPane {
             }
         }
         let mut lines = Vec::new();
-        for (at, (parts, (_, name, _))) in told.into_iter().zip(&MODES).enumerate() {
+        for (at, (parts, way)) in told.into_iter().zip(&MODES).enumerate() {
             let (mut mark, role) = match at == self.mode {
                 true => ("●", Role::Text),
                 false => ("", Role::Dim),
             };
-            let mut name = *name;
+            let mut name = way.name;
             for part in parts {
                 lines.push(Line::from(vec![
                     Span::styled(text::left(mark, 2), theme[Role::Accent]),
@@ -78,7 +79,7 @@ impl ConvertPane {
         };
         let room = wide.saturating_sub(18);
         let (word, says) = match field {
-            Field::Mode => ("mode", arrows(MODES[self.mode].1)),
+            Field::Mode => ("mode", arrows(MODES[self.mode].name)),
             Field::Calibration => (
                 "calibration",
                 match &self.samples {

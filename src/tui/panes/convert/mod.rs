@@ -98,39 +98,59 @@ pub struct ConvertPane {
     scroll: Cell<usize>,
 }
 
+/// A way to convert.
+struct Way {
+    mode: Option<Mode>,
+    name: &'static str,
+    says: &'static str,
+    /// The same in the words that a narrow screen has room for.
+    brief: &'static str,
+}
+
 /// What can be chosen, in the order of how much changes.
-const MODES: [(Option<Mode>, &str, &str); 7] = [
-    (None, "float32", "weights and arithmetic stay float32"),
-    (
-        Some(Mode::Float16),
-        "float16",
-        "weights halve; arithmetic stays float32",
-    ),
-    (
-        Some(Mode::WeightsInt8),
-        "weights-int8",
-        "weights quarter; arithmetic stays float32",
-    ),
-    (
-        Some(Mode::Dynamic),
-        "dynamic",
-        "weights become int8, sums are scaled at run time; no calibration",
-    ),
-    (
-        Some(Mode::WeightsInt4),
-        "weights-int4",
-        "as dynamic, in 4 bits where there are kernels",
-    ),
-    (
-        Some(Mode::Int8),
-        "int8",
-        "everything becomes int8 with ranges from calibration samples",
-    ),
-    (
-        Some(Mode::Int16x8),
-        "int16x8",
-        "int16 values, int8 weights; ranges from calibration samples",
-    ),
+const MODES: [Way; 7] = [
+    Way {
+        mode: None,
+        name: "float32",
+        says: "weights and arithmetic stay float32",
+        brief: "stays float32",
+    },
+    Way {
+        mode: Some(Mode::Float16),
+        name: "float16",
+        says: "weights halve; arithmetic stays float32",
+        brief: "weights halve",
+    },
+    Way {
+        mode: Some(Mode::WeightsInt8),
+        name: "weights-int8",
+        says: "weights quarter; arithmetic stays float32",
+        brief: "weights quarter",
+    },
+    Way {
+        mode: Some(Mode::Dynamic),
+        name: "dynamic",
+        says: "weights become int8, sums are scaled at run time; no calibration",
+        brief: "int8, no samples",
+    },
+    Way {
+        mode: Some(Mode::WeightsInt4),
+        name: "weights-int4",
+        says: "as dynamic, in 4 bits where there are kernels",
+        brief: "int4, no samples",
+    },
+    Way {
+        mode: Some(Mode::Int8),
+        name: "int8",
+        says: "everything becomes int8 with ranges from calibration samples",
+        brief: "int8, by samples",
+    },
+    Way {
+        mode: Some(Mode::Int16x8),
+        name: "int16x8",
+        says: "int16 values, int8 weights; ranges from calibration samples",
+        brief: "int16, by samples",
+    },
 ];
 
 /// int8.
@@ -180,13 +200,13 @@ impl ConvertPane {
         }
         let base = model.name.split('/').next().unwrap_or("model");
         let base = base.strip_suffix(".tflite").unwrap_or(base);
-        let mode = MODES[self.mode].1;
+        let mode = MODES[self.mode].name;
         self.path = text::fresh_file(&format!("{base}.{mode}"), "tflite");
     }
 
     /// Whether the mode asks for ranges.
     fn calibrates(&self) -> bool {
-        matches!(MODES[self.mode].0, Some(Mode::Int8 | Mode::Int16x8))
+        matches!(MODES[self.mode].mode, Some(Mode::Int8 | Mode::Int16x8))
     }
 
     /// Whether ranges may be asked for: a recipe's entries can.
@@ -283,7 +303,7 @@ impl ConvertPane {
 
     fn options(&self) -> ConvertOptions {
         ConvertOptions {
-            mode: MODES[self.mode].0,
+            mode: MODES[self.mode].mode,
             io: self.io,
             allowed: self.allowed.unwrap_or_default(),
             ..ConvertOptions::default()
@@ -318,7 +338,7 @@ impl ConvertPane {
         let (path, recipe) = (self.path.clone(), self.recipe.clone());
         cx.job(
             "convert",
-            format!("converting to {}", MODES[self.mode].1),
+            format!("converting to {}", MODES[self.mode].name),
             move |progress| {
                 let begun = Instant::now();
                 options.recipe = recipe.as_deref().map(Recipe::read).transpose()?;
@@ -511,9 +531,9 @@ impl Pane for ConvertPane {
     fn copied(&self, cx: &Context) -> Option<String> {
         let (model, file) = (text::path(&cx.model.path), text::path(&self.path));
         let mut words = vec!["mexplore", "convert", &model, "-o", &file];
-        let (mode, name, _) = MODES[self.mode];
-        if mode.is_some() {
-            words.extend(["--quantize", name]);
+        let way = &MODES[self.mode];
+        if way.mode.is_some() {
+            words.extend(["--quantize", way.name]);
         }
         let set = match &self.samples {
             Samples::Set(at) => self.sets.get(*at).map(|(_, set)| set),

@@ -2,7 +2,6 @@
 
 use super::{Summary, View};
 use crate::model::{Details, GraphKind, MetaGraph, Model};
-use crate::tui::term::width;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::facts::Facts;
@@ -20,7 +19,8 @@ pub(super) fn about(
 ) -> Facts {
     let (model, theme) = (view.model, view.theme);
     let mut facts = Facts::new(WORDS);
-    add_origin(&mut facts, model, meta, theme);
+    let room = wide.saturating_sub(WORDS + 1);
+    add_origin(&mut facts, model, meta, room, theme);
     let files = model.files.len();
     let size = text::bytes(model.total_bytes());
     facts.add(
@@ -34,31 +34,38 @@ pub(super) fn about(
     );
     if let Some(summary) = summary {
         let parameters = summary.parameters;
-        let mut counted = text::count(parameters.total);
-        if let Some(n) = parameters.trainable {
-            counted += &format!("   trainable {}", text::count(n));
-        }
-        if parameters.unserved > 0 {
-            counted += &format!("   not served {}", text::count(parameters.unserved));
-        }
-        facts.add(theme, "parameters", counted);
+        let counted = |count: fn(u64) -> String| {
+            let mut counted = count(parameters.total);
+            if let Some(n) = parameters.trainable {
+                counted += &format!("   trainable {}", count(n));
+            }
+            if parameters.unserved > 0 {
+                counted += &format!("   not served {}", count(parameters.unserved));
+            }
+            counted
+        };
+        let exact = text::count(parameters.total);
+        let wordings = [counted(text::count), counted(text::short), exact];
+        facts.add(theme, "parameters", text::fitting(wordings, room));
     }
     if let Some(cost) = cost {
         facts.add(theme, "cost", cost);
     }
     if let Some(meta) = meta {
-        facts.add(
-            theme,
-            "operators",
-            operators(meta, wide.saturating_sub(WORDS + 1)),
-        );
+        facts.add(theme, "operators", operators(meta, room));
     }
     add_contents(&mut facts, model, theme);
     facts
 }
 
 /// Who made it, and for whom.
-fn add_origin(facts: &mut Facts, model: &Model, meta: Option<&MetaGraph>, theme: &Theme) {
+fn add_origin(
+    facts: &mut Facts,
+    model: &Model,
+    meta: Option<&MetaGraph>,
+    room: usize,
+    theme: &Theme,
+) {
     if let Some(meta) = meta {
         if !meta.tags.is_empty() {
             let more = match model.meta_graphs.len() - 1 {
@@ -69,15 +76,16 @@ fn add_origin(facts: &mut Facts, model: &Model, meta: Option<&MetaGraph>, theme:
         }
         if !meta.tensorflow_version.is_empty() {
             let (version, producer) = (&meta.tensorflow_version, meta.producer);
-            let by = format!("TensorFlow {version}, producer {producer}");
-            facts.add(theme, "made by", by);
+            let maker = format!("TensorFlow {version}");
+            let whole = format!("{maker}, producer {producer}");
+            facts.add(theme, "made by", text::fitting([whole, maker], room));
         }
     }
     if let Details::Tflite(details) = &model.details {
         let version = format!("version {}", details.schema_version);
         facts.add(theme, "schema", version);
         if !details.description.is_empty() {
-            facts.add(theme, "says", details.description.clone());
+            facts.add(theme, "described", details.description.clone());
         }
         if let Some(version) = &details.min_runtime_version {
             facts.add(theme, "needs", format!("runtime {version} or later"));
@@ -132,12 +140,12 @@ fn operators(meta: &MetaGraph, room: usize) -> String {
             let all = text::count((own + inner) as u64);
             let (own, inner) = (text::count(own as u64), text::count(inner as u64));
             let plural = if n == 1 { "" } else { "s" };
-            let long = [
+            let wordings = [
                 format!("{own} in the graph, {inner} in {n} function{plural}"),
                 format!("{own} and {inner} in {n} function{plural}"),
+                format!("{all} in {graphs} graphs"),
             ];
-            let fitting = long.into_iter().find(|words| width(words) <= room);
-            fitting.unwrap_or_else(|| format!("{all} in {graphs} graphs"))
+            text::fitting(wordings, room)
         }
     }
 }

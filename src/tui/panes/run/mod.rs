@@ -22,7 +22,7 @@ use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::{Output, discard};
 use crate::tui::measured;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span};
+use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::grid::{self, Corner};
@@ -494,10 +494,16 @@ impl RunPane {
         let names = self
             .inputs
             .iter()
-            .map(|i| crate::tui::term::width(&i.port.name))
+            .map(|i| width(&i.port.name))
             .max()
             .unwrap_or(0);
-        let names = names.min(inner.width as usize / 3);
+        let kinds = self
+            .inputs
+            .iter()
+            .map(|i| format!("{} {}", i.port.dtype, i.port.shape));
+        let kinds = kinds.map(|kind| width(&kind)).max().unwrap_or(0);
+        let left = (inner.width as usize).saturating_sub(kinds + 2);
+        let names = names.min(left.max(inner.width as usize / 3));
         let list = Rect {
             height: (self.inputs.len() as u16)
                 .min(inner.height / 2)
@@ -550,13 +556,16 @@ impl RunPane {
         );
         let mut words: Vec<String> = input.sets.iter().map(|s| s.name.clone()).collect();
         words.extend(["random".to_owned(), "zeros".to_owned(), "ones".to_owned()]);
-        let hint = format!("  ←→ {}   t type…", words.join(" · "));
-        put(
-            area,
-            1,
-            Line::styled(text::fit(&hint, area.width as usize), theme[Role::Dim]),
-            buf,
-        );
+        let hint = format!("  ←→ {}", words.join(" · "));
+        let typed = "   t type…";
+        let wordings = [
+            format!("{hint}{typed}"),
+            hint,
+            format!("  ←→ another{typed}"),
+        ];
+        let room = area.width as usize;
+        let hint = text::fit(&text::fitting(wordings, room), room);
+        put(area, 1, Line::styled(hint, theme[Role::Dim]), buf);
         let rest = Rect {
             y: area.y + 3.min(area.height),
             height: area.height.saturating_sub(3),

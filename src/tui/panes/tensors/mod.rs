@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub use self::list::Listed;
 use self::list::Order;
 
-use super::arranged::{self, Arranged, Taken};
+use super::arranged::{self, Arranged, Filtered};
 use super::twins::{self, Twin};
 use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Place, Statistics, TensorRow};
@@ -113,27 +113,6 @@ impl TensorsPane {
             Some(Ok(loaded)) => Some(&loaded.tensor),
             _ => None,
         }
-    }
-
-    /// Filters and sorts anew, now or by a job; the chosen tensor stays chosen.
-    fn arrange(&mut self, cx: &mut Context) {
-        let Some(listed) = self.listed.clone() else {
-            return;
-        };
-        let (order, filter, zeros) = (self.order, self.filter.clone(), self.zeros.clone());
-        let arrange = move |progress: &Progress| {
-            let fits = list::holding(&listed, &filter);
-            let key = list::by(&listed, &zeros, order);
-            Arranged::new(
-                listed.rows.len(),
-                fits,
-                key,
-                |at| listed.rows[at].bytes,
-                progress,
-            )
-        };
-        let len = self.listed.as_ref().map_or(0, |l| l.rows.len());
-        arranged::start(len, arrange, cx, |shown, cx| self.arranged(shown, cx));
     }
 
     fn arranged(&mut self, shown: Arranged, cx: &Context) {
@@ -310,6 +289,33 @@ impl TensorsPane {
     }
 }
 
+impl Filtered for TensorsPane {
+    fn parts(&mut self) -> (&mut Split, &mut String) {
+        (&mut self.split, &mut self.filter)
+    }
+
+    /// Now or by a job; the chosen tensor stays chosen.
+    fn arrange(&mut self, cx: &mut Context) {
+        let Some(listed) = self.listed.clone() else {
+            return;
+        };
+        let (order, filter, zeros) = (self.order, self.filter.clone(), self.zeros.clone());
+        let arrange = move |progress: &Progress| {
+            let fits = list::holding(&listed, &filter);
+            let key = list::by(&listed, &zeros, order);
+            Arranged::new(
+                listed.rows.len(),
+                fits,
+                key,
+                |at| listed.rows[at].bytes,
+                progress,
+            )
+        };
+        let len = self.listed.as_ref().map_or(0, |l| l.rows.len());
+        arranged::start(len, arrange, cx, |shown, cx| self.arranged(shown, cx));
+    }
+}
+
 impl Pane for TensorsPane {
     fn footer(&self) -> &'static [Command] {
         if self.split.detail {
@@ -384,13 +390,8 @@ impl Pane for TensorsPane {
     }
 
     fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
-        match arranged::take(command, &mut self.split, &mut self.filter, cx) {
-            Taken::No => {}
-            Taken::Yes => return Handled::Yes,
-            Taken::Anew => {
-                self.arrange(cx);
-                return Handled::Yes;
-            }
+        if self.take(command, cx) == Handled::Yes {
+            return Handled::Yes;
         }
         let scroll =
             self.split.detail || matches!(command, Command::NextInput | Command::PrevInput);

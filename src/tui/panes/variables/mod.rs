@@ -5,7 +5,7 @@ mod shards;
 use std::sync::Arc;
 
 pub use self::shards::Shards;
-use super::arranged::{self, Arranged, Taken};
+use super::arranged::{self, Arranged, Filtered};
 use super::twins::{self, Twin};
 use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Check};
@@ -73,31 +73,6 @@ impl VariablesPane {
         }
     }
 
-    /// Filters and sorts anew, now or by a job; the chosen variable stays chosen.
-    fn arrange(&mut self, cx: &mut Context) {
-        let (model, order, filter) = (cx.model.clone(), self.order, self.filter.clone());
-        let arrange = move |progress: &Progress| {
-            let all = &model.variables;
-            let holds = text::holds_words(&filter);
-            let fits = |at: usize| {
-                let v = &all[at];
-                let words = || format!("{} {} {} {}", v.name, v.key, v.dtype, v.shape);
-                filter.trim().is_empty() || holds(&words())
-            };
-            let by = |a: usize, b: usize| {
-                let (a, b) = (&all[a], &all[b]);
-                match order {
-                    Order::Offset => (a.shard, a.offset).cmp(&(b.shard, b.offset)),
-                    Order::Bytes => b.bytes.cmp(&a.bytes),
-                    Order::Name => a.name.cmp(&b.name),
-                }
-            };
-            Arranged::new(all.len(), fits, by, |at| all[at].bytes, progress)
-        };
-        let len = cx.model.variables.len();
-        arranged::start(len, arrange, cx, |shown, _| self.arranged(shown));
-    }
-
     fn arranged(&mut self, shown: Arranged) {
         // At first one stands at the top, whatever is there.
         let stays = std::mem::replace(&mut self.settled, true) || self.rows.at > 0;
@@ -139,6 +114,37 @@ impl VariablesPane {
     }
 }
 
+impl Filtered for VariablesPane {
+    fn parts(&mut self) -> (&mut Split, &mut String) {
+        (&mut self.split, &mut self.filter)
+    }
+
+    /// Now or by a job; the chosen variable stays chosen.
+    fn arrange(&mut self, cx: &mut Context) {
+        let (model, order, filter) = (cx.model.clone(), self.order, self.filter.clone());
+        let arrange = move |progress: &Progress| {
+            let all = &model.variables;
+            let holds = text::holds_words(&filter);
+            let fits = |at: usize| {
+                let v = &all[at];
+                let words = || format!("{} {} {} {}", v.name, v.key, v.dtype, v.shape);
+                filter.trim().is_empty() || holds(&words())
+            };
+            let by = |a: usize, b: usize| {
+                let (a, b) = (&all[a], &all[b]);
+                match order {
+                    Order::Offset => (a.shard, a.offset).cmp(&(b.shard, b.offset)),
+                    Order::Bytes => b.bytes.cmp(&a.bytes),
+                    Order::Name => a.name.cmp(&b.name),
+                }
+            };
+            Arranged::new(all.len(), fits, by, |at| all[at].bytes, progress)
+        };
+        let len = cx.model.variables.len();
+        arranged::start(len, arrange, cx, |shown, _| self.arranged(shown));
+    }
+}
+
 impl Pane for VariablesPane {
     fn footer(&self) -> &'static [Command] {
         &[
@@ -164,13 +170,8 @@ impl Pane for VariablesPane {
     }
 
     fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
-        match arranged::take(command, &mut self.split, &mut self.filter, cx) {
-            Taken::No => {}
-            Taken::Yes => return Handled::Yes,
-            Taken::Anew => {
-                self.arrange(cx);
-                return Handled::Yes;
-            }
+        if self.take(command, cx) == Handled::Yes {
+            return Handled::Yes;
         }
         match command {
             Command::Enter => self.split.detail = true,
