@@ -126,11 +126,16 @@ impl Drop for Closing<'_> {
     }
 }
 
+/// Processor cores that the program may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
 impl Threads {
     /// `count` threads, the calling one among them; 0 means one per core.
     pub fn new(count: usize) -> Self {
         let count = match count {
-            0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            0 => cores(),
             n => n,
         };
         let shared = Arc::new(Shared::default());
@@ -204,6 +209,27 @@ impl Threads {
         });
     }
 
+    /// Cuts two slices into as many pieces, each of its own length (the last may be shorter), and calls
+    /// `f(index, piece, piece)` for each pair.
+    pub fn pairs<T: Send, U: Send>(
+        &self,
+        (a, piece_a): (&mut [T], usize),
+        (b, piece_b): (&mut [U], usize),
+        f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+    ) {
+        let piece_b = piece_b.max(1);
+        let len = b.len();
+        assert_eq!(a.len().div_ceil(piece_a.max(1)), len.div_ceil(piece_b));
+        let base = SendPtr(b.as_mut_ptr());
+        self.pieces(a, piece_a, |index, a| {
+            let start = index * piece_b;
+            let count = piece_b.min(len - start);
+            // SAFETY: as in `pieces`: there are as many indices, each is given out once, and start + count <= len.
+            let b = unsafe { std::slice::from_raw_parts_mut(base.get().add(start), count) };
+            f(index, a, b);
+        });
+    }
+
     /// Splits `out`, rows of `row` elements, into about four pieces per thread, each a multiple of `grain` rows;
     /// `f(first_row, rows)`. One piece when there is a single thread.
     pub fn rows<T: Send>(
@@ -255,7 +281,7 @@ impl<T> SendPtr<T> {
     }
 }
 
-// SAFETY: used by `pieces` alone, which hands disjoint parts of one `&mut [T]` to threads; T is Send there.
+// SAFETY: used by `pieces` and `pairs`, which hand disjoint parts of one `&mut [T]` to threads; T is Send there.
 unsafe impl<T: Send> Sync for SendPtr<T> {}
 
 #[cfg(test)]
@@ -276,6 +302,18 @@ mod tests {
                 assert!(out.iter().enumerate().all(|(i, &v)| v == i as u32 / 10 + 1));
             }
         }
+    }
+
+    #[test]
+    fn pieces_of_two_slices_meet() {
+        let threads = Threads::new(3);
+        let (mut a, mut b) = (vec![0u32; 103], vec![0u64; 31]);
+        threads.pairs((&mut a, 10), (&mut b, 3), |index, a, b| {
+            a.fill(index as u32);
+            b.fill(a.len() as u64);
+        });
+        assert!(a.iter().enumerate().all(|(i, &v)| v == i as u32 / 10));
+        assert!(b.iter().enumerate().all(|(i, &v)| v == [10, 3][i / 30]));
     }
 
     #[test]

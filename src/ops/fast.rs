@@ -8,11 +8,11 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use super::packed::{Layout, Shared, shared};
 use super::quantized::{Bias, Product};
 use super::windows::{channels_last, turning_bytes};
-use super::{Context, Prepared, room_bytes};
+use super::{Context, Io, Kernel, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::fast::{
-    ConvWeights, FastMatMul, Int8Weights, PackedConv2d, PackedConv2dInt8, PackedDepthwise,
-    PackedDepthwiseInt8, as_conv,
+    ConvWeights, DepthwiseOver, FastMatMul, Int8Weights, PackedConv2d, PackedConv2dInt8,
+    PackedDepthwise, PackedDepthwiseInt8, as_conv,
 };
 use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
@@ -24,6 +24,39 @@ const HELD: &[usize] = &[1, 2];
 /// Longest sums whose products of bytes can't leave 31 bits, with a bias of up to [`MAX_BIAS`].
 const MAX_DEPTH: usize = 1 << 15;
 const MAX_BIAS: i64 = 1 << 30;
+
+/// Elements of an image from which on a depthwise convolution rather writes over it.
+const LARGE: usize = 1 << 20;
+
+struct LargeDepthwise {
+    weights: Arc<Shared<Vec<f32>>>,
+    kernel: PackedDepthwise,
+    over: DepthwiseOver,
+}
+
+impl Kernel for LargeDepthwise {
+    fn run(&self, io: &mut Io<'_, '_>) -> Result<()> {
+        let (threads, room) = (io.threads, io.room(self.over.scratch_len())?);
+        if io.is_in_place(0) {
+            (self.over).run(&self.weights, io.output(0)?, room, threads);
+        } else {
+            (self.kernel).run(&self.weights, io.input(0)?, io.output(0)?, threads);
+        }
+        Ok(())
+    }
+
+    fn reads(&self, input: usize) -> bool {
+        !HELD.contains(&input)
+    }
+
+    fn in_place(&self) -> &'static [usize] {
+        &[0]
+    }
+
+    fn scratch_bytes(&self) -> usize {
+        room_bytes::<f32>(self.over.scratch_len())
+    }
+}
 
 /// A float convolution or depthwise convolution of input 0 whose filter, its axes in this order, is as the kernels want it.
 pub fn float_conv(
@@ -56,6 +89,15 @@ pub fn float_conv(
             return Ok(None);
         };
         let kernel = PackedDepthwise::new(&p, Some(&bias), clamp);
+        let large = !channels_first && p.output_len() >= LARGE;
+        if let (true, Some(over)) = (large, DepthwiseOver::new(&kernel)) {
+            return Prepared::kernel(LargeDepthwise {
+                weights,
+                kernel,
+                over,
+            })
+            .map(Some);
+        }
         return Prepared::packed_with(HELD, turning, move |io| {
             let threads = io.threads;
             channels_last(io, channels_first, from, to, |x, out| {

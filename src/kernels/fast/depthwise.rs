@@ -111,48 +111,80 @@ impl PackedDepthwise {
     /// Convolves with a filter `[k_h, k_w, out_c]`; needs no scratch.
     pub fn run(&self, filter: &[f32], input: &[f32], output: &mut [f32], threads: &Threads) {
         assert_eq!(input.len(), self.p.input_len(), "input of {:?}", self.p);
-        split(
-            &self.p,
-            filter.len(),
-            threads,
-            output,
-            |first, out| match self.level {
-                // SAFETY: the level was checked when packing.
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx512 => unsafe { self.rows_avx512(input, filter, first, out) },
-                // SAFETY: the level was checked when packing.
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx2 => unsafe { self.rows_avx2(input, filter, first, out) },
-                // SAFETY: plain Rust needs no instruction set.
-                _ => unsafe { self.rows::<Plain>(input, filter, first, out) },
-            },
-        );
+        split(&self.p, filter.len(), threads, output, |first, out| {
+            self.some_rows(&self.p, input, filter, first, out)
+        });
+    }
+
+    pub(super) fn geometry(&self) -> &Conv2d {
+        &self.p
+    }
+
+    /// Rows from `first` on of a convolution whose geometry `p` is this one's but for the height and the padding above.
+    pub(super) fn some_rows(
+        &self,
+        p: &Conv2d,
+        input: &[f32],
+        filter: &[f32],
+        first: usize,
+        out: &mut [f32],
+    ) {
+        match self.level {
+            // SAFETY: the level was checked when packing.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { self.rows_avx512(p, input, filter, first, out) },
+            // SAFETY: the level was checked when packing.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { self.rows_avx2(p, input, filter, first, out) },
+            // SAFETY: plain Rust needs no instruction set.
+            _ => unsafe { self.rows::<Plain>(p, input, filter, first, out) },
+        }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f")]
-    unsafe fn rows_avx512(&self, input: &[f32], filter: &[f32], first: usize, out: &mut [f32]) {
+    unsafe fn rows_avx512(
+        &self,
+        p: &Conv2d,
+        input: &[f32],
+        filter: &[f32],
+        first: usize,
+        out: &mut [f32],
+    ) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.rows::<super::tile::x86::Avx512>(input, filter, first, out) }
+        unsafe { self.rows::<super::tile::x86::Avx512>(p, input, filter, first, out) }
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn rows_avx2(&self, input: &[f32], filter: &[f32], first: usize, out: &mut [f32]) {
+    unsafe fn rows_avx2(
+        &self,
+        p: &Conv2d,
+        input: &[f32],
+        filter: &[f32],
+        first: usize,
+        out: &mut [f32],
+    ) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.rows::<super::tile::x86::Avx2>(input, filter, first, out) }
+        unsafe { self.rows::<super::tile::x86::Avx2>(p, input, filter, first, out) }
     }
 
     /// # Safety
     /// The instruction set of `V` must be there.
     #[inline(always)]
-    unsafe fn rows<V: Vector>(&self, input: &[f32], filter: &[f32], first: usize, out: &mut [f32]) {
-        let p = &self.p;
+    unsafe fn rows<V: Vector>(
+        &self,
+        p: &Conv2d,
+        input: &[f32],
+        filter: &[f32],
+        first: usize,
+        out: &mut [f32],
+    ) {
         let vectors = p.out_c == p.in_c && p.out_c >= V::LANES;
         for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
             let cell = Cell::at(p, first + i / p.out_w, i % p.out_w);
             if !vectors {
-                self.plain_cell(input, filter, out, &cell);
+                self.plain_cell(p, input, filter, out, &cell);
                 continue;
             }
             let mut c = 0;
@@ -161,12 +193,12 @@ impl PackedDepthwise {
                 // SAFETY: the caller promises the instruction set; the block ends at or before `out_c`.
                 unsafe {
                     if left >= 4 * V::LANES {
-                        self.block::<V, 4>(input, filter, out, &cell, c);
+                        self.block::<V, 4>(p, input, filter, out, &cell, c);
                         c += 4 * V::LANES;
                     } else {
                         // the last block may do some channels again
                         let at = c.min(p.out_c - V::LANES);
-                        self.block::<V, 1>(input, filter, out, &cell, at);
+                        self.block::<V, 1>(p, input, filter, out, &cell, at);
                         c = at + V::LANES;
                     }
                 }
@@ -181,6 +213,7 @@ impl PackedDepthwise {
     #[inline(always)]
     unsafe fn block<V: Vector, const NV: usize>(
         &self,
+        p: &Conv2d,
         input: &[f32],
         filter: &[f32],
         out: &mut [f32],
@@ -195,8 +228,8 @@ impl PackedDepthwise {
             let mut sums: [V; NV] = V::load_all(bias.as_ptr());
             for ky in cell.ky.clone() {
                 for kx in cell.kx.clone() {
-                    let x = &input[tap_at(&self.p, cell.origin, ky, kx) + c..][..width];
-                    let w = &filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..width];
+                    let x = &input[tap_at(p, cell.origin, ky, kx) + c..][..width];
+                    let w = &filter[(ky * p.k_w + kx) * p.out_c + c..][..width];
                     for (v, sum) in sums.iter_mut().enumerate() {
                         let at = v * V::LANES;
                         *sum = sum.fma(V::load(x.as_ptr().add(at)), V::load(w.as_ptr().add(at)));
@@ -210,8 +243,7 @@ impl PackedDepthwise {
         }
     }
 
-    fn plain_cell(&self, input: &[f32], filter: &[f32], out: &mut [f32], cell: &Cell) {
-        let p = &self.p;
+    fn plain_cell(&self, p: &Conv2d, input: &[f32], filter: &[f32], out: &mut [f32], cell: &Cell) {
         let multiplier = p.out_c / p.in_c;
         out.copy_from_slice(&self.bias);
         for ky in cell.ky.clone() {

@@ -5,6 +5,7 @@
 
 pub mod conv;
 pub mod depthwise;
+pub mod depthwise_over;
 mod epilogue;
 pub mod int8;
 pub mod matmul;
@@ -17,5 +18,6 @@ mod window;
 
 pub use conv::{ConvWeights, PackedConv2d, as_conv};
 pub use depthwise::{PackedDepthwise, PackedDepthwiseInt8};
+pub use depthwise_over::DepthwiseOver;
 pub use int8::{Int8Weights, PackedConv2dInt8};
 pub use matmul::FastMatMul;
