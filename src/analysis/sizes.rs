@@ -6,7 +6,7 @@ use super::usage::uses;
 use crate::error::{Error, Result};
 use crate::model::{
     DType, Format, Graph, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor,
-    Value, ValueId, VariableId, VariableRole,
+    TensorData, Value, ValueId, VariableId, VariableRole,
 };
 
 /// What bytes belong to.
@@ -376,28 +376,65 @@ pub fn by_operator(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
 /// # Errors
 /// Damaged or missing data; a place without values.
 pub fn read(model: &Model, place: &Place) -> Result<Tensor> {
-    match place {
+    let stored = stored(model, place)?;
+    let tensor = stored.data.read(stored.dtype, &stored.sizes);
+    tensor.map_err(|e| stored.placed(e))
+}
+
+/// Values in the file, not yet read.
+pub struct Stored<'m> {
+    model: &'m Model,
+    what: String,
+    data: &'m TensorData,
+    pub dtype: DType,
+    pub sizes: Vec<usize>,
+}
+
+/// The values behind a place.
+///
+/// # Errors
+/// It is no variable and no constant, or its sizes are not known.
+pub fn stored<'m>(model: &'m Model, place: &Place) -> Result<Stored<'m>> {
+    let found = match place {
         Place::Variable(id) => {
-            let variable = model
-                .variables
-                .get(id.0 as usize)
-                .ok_or_else(|| Error::usage("no such variable"))?;
-            let shape = variable.shape.fixed().ok_or_else(|| {
-                Error::unreadable(format!("a variable of shape {}", variable.shape))
-            });
-            shape
-                .and_then(|shape| variable.data.read(variable.dtype, &shape))
-                .map_err(|e| {
-                    e.at(format_args!("variable {:?}", variable.name))
-                        .in_file(&model.path)
-                })
+            let variable = model.variables.get(id.0 as usize);
+            variable.map(|v| {
+                let what = format!("variable {:?}", v.name);
+                (what, &v.data, v.dtype, &v.shape)
+            })
         }
-        Place::Constant { .. } => place
-            .constant(model)
-            .and_then(|v| v.read())
-            .unwrap_or_else(|| Err(Error::usage("no such constant")))
-            .map_err(|e| e.in_file(&model.path)),
-        _ => Err(Error::usage("only variables and constants have values")),
+        _ => place.constant(model).and_then(|v| {
+            let what = format!("tensor {:?}", v.name);
+            Some((what, v.data.as_ref()?, v.dtype, &v.stored_shape))
+        }),
+    };
+    let (what, data, dtype, shape) =
+        found.ok_or_else(|| Error::usage("only variables and constants have values"))?;
+    let sizes = shape.fixed().ok_or_else(|| {
+        let unknown = Error::unreadable(format!("values of shape {shape}"));
+        unknown.at(&what).in_file(&model.path)
+    })?;
+    Ok(Stored {
+        model,
+        what,
+        data,
+        dtype,
+        sizes,
+    })
+}
+
+impl Stored<'_> {
+    /// Calls `each` with pieces of the values, as [`TensorData::pieces`] does.
+    ///
+    /// # Errors
+    /// The values can't be read; what `each` gives.
+    pub fn pieces(&self, each: impl FnMut(usize, &Tensor) -> Result<()>) -> Result<()> {
+        let read = self.data.pieces(self.dtype, &self.sizes, each);
+        read.map_err(|e| self.placed(e))
+    }
+
+    fn placed(&self, error: Error) -> Error {
+        error.at(&self.what).in_file(&self.model.path)
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use super::dtype::DType;
 use super::shape::element_count;
 use super::sparse::Sparse;
-use super::tensor::Tensor;
+use super::tensor::{Tensor, expect_bytes};
 use crate::error::{Error, Result};
 
 /// Where the values of a constant or a variable are.
@@ -196,7 +196,40 @@ impl TensorData {
             }
         }
     }
+
+    /// Calls `each` with the values in their order and the index of the first: flat pieces of a few megabytes where they
+    /// are stored plainly, else all at once.
+    ///
+    /// # Errors
+    /// As [`TensorData::read`], and what `each` gives.
+    pub fn pieces(
+        &self,
+        dtype: DType,
+        shape: &[usize],
+        mut each: impl FnMut(usize, &Tensor) -> Result<()>,
+    ) -> Result<()> {
+        let plain = match self {
+            TensorData::Bytes { bytes, packed } if !*packed || dtype.bits() >= 8 => {
+                dtype.size().map(|size| (bytes, size))
+            }
+            _ => None,
+        };
+        let Some((bytes, size)) = plain else {
+            return each(0, &self.read(dtype, shape)?);
+        };
+        let damaged = |e: Error| Error::unreadable(e.what());
+        expect_bytes(dtype, shape, bytes.len()).map_err(damaged)?;
+        let count = (PIECE / size).max(1);
+        for (at, piece) in bytes.chunks(count * size).enumerate() {
+            let flat = [piece.len() / size];
+            each(at * count, &Tensor::from_bytes(dtype, &flat, piece)?)?;
+        }
+        Ok(())
+    }
 }
+
+/// Bytes that [`TensorData::pieces`] reads at a time.
+const PIECE: usize = 4 << 20;
 
 /// A file of a few bytes may claim any number of repeated values; past this many bytes it is taken to be damaged.
 const REPEAT_LIMIT: usize = 1 << 25;
@@ -271,6 +304,32 @@ mod tests {
         let data = TensorData::Repeated(Bytes::copy_from_slice(bytemuck::cast_slice(&[1i32, 7])));
         let tensor = data.read(DType::Int32, &[4]).unwrap();
         assert_eq!(tensor.values::<i32>().unwrap(), [1, 7, 7, 7]);
+    }
+
+    #[test]
+    fn pieces_are_the_whole() {
+        let values: Vec<f32> = (0..PIECE / 2).map(|v| v as f32).collect();
+        let plain = TensorData::plain(bytemuck::cast_slice(&values).to_vec());
+        let mut seen: Vec<f32> = Vec::new();
+        let mut calls = 0;
+        let see = |start: usize, piece: &Tensor| {
+            assert_eq!(start, seen.len());
+            seen.extend(piece.values::<f32>().unwrap());
+            calls += 1;
+            Ok(())
+        };
+        plain.pieces(DType::Float32, &[2, PIECE / 4], see).unwrap();
+        assert_eq!((seen == values, calls), (true, 2));
+        assert!(plain.pieces(DType::Float32, &[7], |_, _| Ok(())).is_err());
+        let repeated = TensorData::Repeated(Bytes::from_static(&[5]));
+        let mut seen = Vec::new();
+        repeated
+            .pieces(DType::Int8, &[3], |_, piece| {
+                seen = piece.numbers();
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(seen, [5.0; 3]);
     }
 
     #[test]

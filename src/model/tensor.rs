@@ -308,7 +308,7 @@ impl Tensor {
 }
 
 /// Fails unless values of `dtype` and `shape` take `found` bytes.
-fn expect_bytes(dtype: DType, shape: &[usize], found: usize) -> Result<()> {
+pub(super) fn expect_bytes(dtype: DType, shape: &[usize], found: usize) -> Result<()> {
     let expected = element_count(shape)
         .zip(dtype.size())
         .and_then(|(n, size)| n.checked_mul(size));

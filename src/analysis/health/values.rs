@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Finding, Kind, Severity, Spot, listed, plural};
-use crate::analysis::sizes::{Place, TensorRow, read, tensors};
+use crate::analysis::sizes::{Place, Stored, TensorRow, stored, tensors};
 use crate::analysis::usage::{Use, uses};
 use crate::error::Result;
 use crate::model::{DType, Element, Format, Model, Quantization, Tensor, Variable, VariableRole};
@@ -19,7 +19,7 @@ const SPARSE: f64 = 0.5;
 /// Share of values at the ends of an integer range that a calibration with room would not leave.
 const CLIPPED: f64 = 0.05;
 
-/// Findings from the values, the gravest first. Reads every weight, one at a time.
+/// Findings from the values, the gravest first. Reads every weight, a few megabytes at a time.
 ///
 /// # Errors
 /// Only when stopped.
@@ -37,20 +37,16 @@ pub fn weights_health(model: &Model, progress: &Progress) -> Result<Vec<Finding>
     let uses = uses(model);
     let mut found = Found::default();
     for row in &rows {
-        match read(model, &row.place) {
-            Err(error) => {
-                found.unreadable += 1;
-                let finding = Finding::new(Severity::Bad, Kind::Damage, error.to_string());
-                found.findings.push(
-                    finding
-                        .advise("get the model again from where it came from")
-                        .about(vec![Spot::stored(&row.name, &row.place)]),
-                );
-            }
-            Ok(tensor) => {
-                let used = uses.get(&row.place).map_or(&[][..], Vec::as_slice);
-                found.tensor(model, row, used, &tensor);
-            }
+        let used = uses.get(&row.place).map_or(&[][..], Vec::as_slice);
+        if let Err(error) = found.stored(model, row, used, progress) {
+            progress.check()?;
+            found.unreadable += 1;
+            let finding = Finding::new(Severity::Bad, Kind::Damage, error.to_string());
+            found.findings.push(
+                finding
+                    .advise("get the model again from where it came from")
+                    .about(vec![Spot::stored(&row.name, &row.place)]),
+            );
         }
         progress.step(1)?;
     }
@@ -65,7 +61,7 @@ fn variable<'m>(model: &'m Model, place: &Place) -> Option<&'m Variable> {
 }
 
 /// A tensor, its bytes, and whether an operator takes it.
-type Stored = (Spot, u64, bool);
+type Duplicate = (Spot, u64, bool);
 
 /// A tensor and a number about it.
 type Counted = (Spot, usize, usize);
@@ -83,44 +79,66 @@ struct Found {
     sparse: Vec<(Spot, u64)>,
     zeros: u64,
     weights: u64,
-    by_content: HashMap<(u64, u64), Vec<Stored>>,
+    by_content: HashMap<(u64, u64), Vec<Duplicate>>,
 }
 
 impl Found {
-    fn tensor(&mut self, model: &Model, row: &TensorRow, uses: &[Use], tensor: &Tensor) {
-        let spot = || Spot::stored(&row.name, &row.place);
-        let kernel = uses.iter().find_map(|u| channels(u, tensor.shape()));
+    /// Walks over the values of a tensor, a piece at a time.
+    fn stored(
+        &mut self,
+        model: &Model,
+        row: &TensorRow,
+        uses: &[Use],
+        progress: &Progress,
+    ) -> Result<()> {
+        let stored = stored(model, &row.place)?;
+        let kernel = uses.iter().find_map(|u| channels(u, &stored.sizes));
         let quantization = row
             .place
             .constant(model)
             .and_then(|v| v.quantization.as_deref());
-        let look = look(tensor, kernel, &zero_points(quantization));
+        let mut walk = Walk::new(&stored, kernel, &zero_points(quantization));
+        stored.pieces(|start, piece| {
+            walk.piece(start, piece);
+            progress.check()
+        })?;
+        self.tensor(model, row, uses, &walk);
+        Ok(())
+    }
+
+    fn tensor(&mut self, model: &Model, row: &TensorRow, uses: &[Use], walk: &Walk) {
+        let spot = || Spot::stored(&row.name, &row.place);
+        let (look, count) = (&walk.look, walk.count);
+        let quantization = row
+            .place
+            .constant(model)
+            .and_then(|v| v.quantization.as_deref());
         let large = row.bytes > SMALL;
         if look.nan + look.infinite > 0 {
             // Infinities in constants are masks and limits.
             let mask = look.nan == 0 && variable(model, &row.place).is_none();
             match mask {
                 true if !large => {}
-                true => self.masks.push((spot(), look.infinite, tensor.len())),
+                true => self.masks.push((spot(), look.infinite, count)),
                 false => {
                     let odd = look.nan + look.infinite;
-                    self.not_finite.push((spot(), odd, tensor.len()));
+                    self.not_finite.push((spot(), odd, count));
                 }
             }
         }
         let weight = row.dtype.is_float() || quantization.is_some_and(Quantization::is_active);
-        let matrix = tensor.rank() >= 2 && large && weight;
+        let matrix = walk.rank >= 2 && large && weight;
         // A state that begins with zeros is no weight.
-        let trained = kernel.is_some() || uses.iter().any(is_lookup);
-        if matrix && look.zeros == tensor.len() {
+        let trained = walk.channels.is_some() || uses.iter().any(is_lookup);
+        if matrix && look.zeros == count {
             if trained {
                 self.zero.push((spot(), row.bytes));
             }
         } else if matrix {
-            if kernel.is_some() {
+            if walk.channels.is_some() {
                 self.zeros += look.zeros as u64;
-                self.weights += tensor.len() as u64;
-                if look.zeros as f64 >= SPARSE * tensor.len() as f64 {
+                self.weights += count as u64;
+                if look.zeros as f64 >= SPARSE * count as f64 {
                     self.sparse.push((spot(), row.bytes));
                 }
             }
@@ -128,22 +146,19 @@ impl Found {
             if dead > 0 {
                 self.dead.push((spot(), dead, look.live.len()));
             }
-            if look.is_clipped(tensor, quantization) {
-                self.clipped.push((spot(), look.at_ends, tensor.len()));
+            if walk.is_clipped(quantization) {
+                self.clipped.push((spot(), look.at_ends, count));
             }
         }
         // An optimizer's moments of a gamma bear its name and are no gamma.
         let moment = variable(model, &row.place).is_some_and(|v| v.role == VariableRole::Optimizer);
         if !moment && is_gamma(row, uses) && row.dtype.is_float() {
-            let numbers = (0..tensor.len()).filter_map(|at| tensor.number(at));
-            let gone = numbers.filter(|g| g.abs() < NO_GAMMA).count();
-            if gone > 0 {
-                self.no_gamma.push((spot(), gone, tensor.len()));
+            if look.near_zero > 0 {
+                self.no_gamma.push((spot(), look.near_zero, count));
             }
         }
         if large && !look.same {
-            let key = content(row.dtype, tensor);
-            let group = self.by_content.entry(key).or_default();
+            let group = self.by_content.entry(walk.content()).or_default();
             group.push((spot(), row.bytes, !uses.is_empty()));
         }
     }
@@ -256,9 +271,9 @@ fn sparsity(list: Vec<(Spot, u64)>, zeros: u64, weights: u64) -> Option<Finding>
 const LEAST_COPIES: u64 = 1024;
 const LEAST_SHARE: f64 = 0.01;
 
-fn duplicates(model: &Model, groups: impl Iterator<Item = Vec<Stored>>) -> Option<Finding> {
-    let spare = |group: &[Stored]| group.iter().skip(1).map(|(_, b, _)| b).sum::<u64>();
-    let mut groups: Vec<Vec<Stored>> = groups
+fn duplicates(model: &Model, groups: impl Iterator<Item = Vec<Duplicate>>) -> Option<Finding> {
+    let spare = |group: &[Duplicate]| group.iter().skip(1).map(|(_, b, _)| b).sum::<u64>();
+    let mut groups: Vec<Vec<Duplicate>> = groups
         .map(|mut group| {
             // A copy that nothing takes is a finding of its own.
             if group.iter().any(|(.., used)| *used) {
@@ -293,16 +308,6 @@ fn duplicates(model: &Model, groups: impl Iterator<Item = Vec<Stored>>) -> Optio
             .about(spots.collect())
             .sparing(bytes),
     )
-}
-
-/// Two hashes with different seeds: equal ones mean equal values.
-fn content(dtype: DType, tensor: &Tensor) -> (u64, u64) {
-    let hash = |seed: u8| {
-        let mut hasher = DefaultHasher::new();
-        (seed, dtype, tensor.shape(), tensor.bytes()).hash(&mut hasher);
-        hasher.finish()
-    };
-    (hash(0), hash(1))
 }
 
 /// Output channels of a kernel: how many, and how many elements of one lie side by side.
@@ -355,12 +360,14 @@ fn zero_points(quantization: Option<&Quantization>) -> Vec<i64> {
     }
 }
 
-/// One walk over the values.
+/// What the values are like.
 #[derive(Debug, Default, PartialEq)]
 struct Look {
     nan: usize,
     infinite: usize,
     zeros: usize,
+    /// Below [`NO_GAMMA`].
+    near_zero: usize,
     /// At the smallest or largest number of an integer type.
     at_ends: usize,
     /// Every value is the same.
@@ -369,58 +376,101 @@ struct Look {
     live: Vec<bool>,
 }
 
-impl Look {
+/// One walk over the values of a tensor, piece after piece.
+struct Walk {
+    dtype: DType,
+    rank: usize,
+    count: usize,
+    channels: Option<Channels>,
+    /// What stands for zero.
+    zero: f64,
+    first: Option<f64>,
+    look: Look,
+    /// With different seeds: equal ones of both mean equal values.
+    hashes: [DefaultHasher; 2],
+}
+
+impl Walk {
+    fn new(stored: &Stored, channels: Option<Channels>, zeros: &[i64]) -> Self {
+        let hashes = [0u8, 1].map(|seed| {
+            let mut hasher = DefaultHasher::new();
+            (seed, stored.dtype, &stored.sizes).hash(&mut hasher);
+            hasher
+        });
+        Walk {
+            dtype: stored.dtype,
+            rank: stored.sizes.len(),
+            count: stored.sizes.iter().product(),
+            channels,
+            // Kernels have one zero point or one that is the same for all channels.
+            zero: zeros.first().copied().unwrap_or(0) as f64,
+            first: None,
+            look: Look {
+                same: true,
+                live: vec![false; channels.map_or(0, |c| c.count)],
+                ..Look::default()
+            },
+            hashes,
+        }
+    }
+
+    /// Two hashes of type, sizes and values.
+    fn content(&self) -> (u64, u64) {
+        (self.hashes[0].finish(), self.hashes[1].finish())
+    }
+
+    fn see(&mut self, index: usize, v: f64, end: bool) {
+        let look = &mut self.look;
+        look.nan += usize::from(v.is_nan());
+        look.infinite += usize::from(v.is_infinite());
+        look.near_zero += usize::from(v.abs() < NO_GAMMA);
+        look.at_ends += usize::from(end);
+        look.same &= *self.first.get_or_insert(v) == v;
+        if v == self.zero {
+            look.zeros += 1;
+        } else if let Some(channels) = self.channels
+            && !look.live.is_empty()
+        {
+            let channel = index / channels.inner.max(1) % look.live.len();
+            look.live[channel] = true;
+        }
+    }
+
+    /// Looks at the values from index `start` on.
+    fn piece(&mut self, start: usize, piece: &Tensor) {
+        for hasher in &mut self.hashes {
+            hasher.write(piece.bytes().unwrap_or_default());
+        }
+        match piece.dtype() {
+            DType::Float32 => each(piece, |i, v: f32| self.see(start + i, f64::from(v), false)),
+            // Symmetric ranges leave the smallest number out.
+            DType::Int8 => each(piece, |i, v: i8| {
+                self.see(start + i, f64::from(v), v <= -127 || v == 127)
+            }),
+            DType::UInt8 => each(piece, |i, v: u8| {
+                self.see(start + i, f64::from(v), v == 0 || v == 255)
+            }),
+            DType::Int16 => each(piece, |i, v: i16| {
+                self.see(start + i, f64::from(v), v <= -32767 || v == 32767)
+            }),
+            _ => (0..piece.len()).for_each(|i| {
+                if let Some(v) = piece.number(i) {
+                    self.see(start + i, v, false);
+                }
+            }),
+        }
+    }
+
     /// More values at the ends than the one or two of each channel that set its scale.
-    fn is_clipped(&self, tensor: &Tensor, quantization: Option<&Quantization>) -> bool {
+    fn is_clipped(&self, quantization: Option<&Quantization>) -> bool {
         let Some(q) = quantization.filter(|q| q.is_active()) else {
             return false;
         };
         let natural = 3 * q.scale.len().max(1);
-        tensor.len() > 256
-            && matches!(tensor.dtype(), DType::Int8 | DType::UInt8 | DType::Int16)
-            && self.at_ends as f64 > CLIPPED * tensor.len() as f64 + natural as f64
+        self.count > 256
+            && matches!(self.dtype, DType::Int8 | DType::UInt8 | DType::Int16)
+            && self.look.at_ends as f64 > CLIPPED * self.count as f64 + natural as f64
     }
-}
-
-fn look(tensor: &Tensor, channels: Option<Channels>, zeros: &[i64]) -> Look {
-    // Kernels have one zero point or one that is the same for all channels.
-    let zero = zeros.first().copied().unwrap_or(0);
-    let mut look = Look {
-        same: true,
-        live: vec![false; channels.map_or(0, |c| c.count)],
-        ..Look::default()
-    };
-    let inner = channels.map_or(1, |c| c.inner.max(1));
-    let mut first = None;
-    let mut see = |index: usize, v: f64, end: bool| {
-        look.nan += usize::from(v.is_nan());
-        look.infinite += usize::from(v.is_infinite());
-        look.at_ends += usize::from(end);
-        look.same &= *first.get_or_insert(v) == v;
-        if v == zero as f64 {
-            look.zeros += 1;
-        } else if !look.live.is_empty() {
-            let channel = index / inner % look.live.len();
-            look.live[channel] = true;
-        }
-    };
-    match tensor.dtype() {
-        DType::Float32 => each(tensor, |i, v: f32| see(i, f64::from(v), false)),
-        // Symmetric ranges leave the smallest number out.
-        DType::Int8 => each(tensor, |i, v: i8| {
-            see(i, f64::from(v), v <= -127 || v == 127)
-        }),
-        DType::UInt8 => each(tensor, |i, v: u8| see(i, f64::from(v), v == 0 || v == 255)),
-        DType::Int16 => each(tensor, |i, v: i16| {
-            see(i, f64::from(v), v <= -32767 || v == 32767)
-        }),
-        _ => (0..tensor.len()).for_each(|i| {
-            if let Some(v) = tensor.number(i) {
-                see(i, v, false);
-            }
-        }),
-    }
-    look
 }
 
 fn each<T: Element>(tensor: &Tensor, mut see: impl FnMut(usize, T)) {
