@@ -10,6 +10,7 @@ mod locate;
 mod operators;
 mod parameters;
 mod reach;
+mod rows;
 mod sizes;
 mod statistics;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use health::{At, Finding, Kind, Severity, Spot, health, weights_health};
 pub use locate::Locator;
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use parameters::{Parameters, Trained, parameters};
+pub use rows::table_rows;
 pub use sizes::{
     ByteEntry, Group, Place, TensorRow, by_dtype, by_operator, by_scope, quantization_text, read,
     tensors, where_bytes, whole_bytes,

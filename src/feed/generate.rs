@@ -35,15 +35,18 @@ pub(super) fn range(port: &Port) -> Result<Tensor> {
 
 /// Seeded values in the range that the port's quantization or type suggests: floats evenly in [0, 1), quantized and
 /// 8-bit integers over their whole range, wider integers 0 to 9 (they are indices or counts as a rule), words for strings.
+/// Indices into a table are spread over all of its [rows](Port::rows).
 pub fn random(port: &Port, seed: u64) -> Result<Tensor> {
     let mut state = seed;
     let mut next = || split_mix(&mut state);
     let dtype = port.dtype;
     let quantized = port.quantization.as_ref().is_some_and(|q| q.is_active());
-    let range = match int_range(dtype) {
-        Some((low, high)) if quantized || dtype.bits() <= 8 => Some((low, high)),
-        Some((_, high)) => Some((0, high.min(9))),
-        None => None,
+    let last_row = port.rows.and_then(|rows| rows.checked_sub(1));
+    let range = match (int_range(dtype), last_row) {
+        (Some((_, high)), Some(last)) => Some((0, high.min(i128::from(last)))),
+        (Some((low, high)), None) if quantized || dtype.bits() <= 8 => Some((low, high)),
+        (Some((_, high)), None) => Some((0, high.min(9))),
+        (None, _) => None,
     };
     build(dtype, None, &sizes(port), |_| {
         let bits = next();
@@ -118,6 +121,22 @@ mod tests {
                 .iter()
                 .any(|&v| v < -1000.0)
         );
+    }
+
+    #[test]
+    fn indices_are_spread_over_the_table() {
+        let mut port = port(DType::Int64, &[4000]);
+        let values = |port: &Port| random(port, 3).unwrap().numbers();
+        port.rows = Some(30_522);
+        let (all, again) = (values(&port), values(&port));
+        assert!(all.iter().all(|v| (0.0..30_522.0).contains(v)));
+        assert!(all.iter().any(|&v| v < 100.0) && all.iter().any(|&v| v > 30_400.0));
+        assert_eq!(all, again);
+        port.rows = Some(2);
+        assert!(values(&port).iter().all(|v| [0.0, 1.0].contains(v)));
+        port.dtype = DType::Int8;
+        port.rows = Some(1000);
+        assert!(values(&port).iter().all(|v| (0.0..=127.0).contains(v)));
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Port {
     pub parts: Vec<Name>,
     /// What an input is when nobody gives it; of a SavedModel, an [`Attr::Tensor`].
     pub default: Option<Attr>,
+    /// Rows of the smallest table that an input picks from with its values, where somebody has looked for it.
+    pub rows: Option<u64>,
 }
 
 impl Port {
@@ -61,6 +63,7 @@ impl Port {
             quantization: None,
             parts: Vec::new(),
             default: None,
+            rows: None,
         }
     }
 

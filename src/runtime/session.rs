@@ -6,6 +6,7 @@ use super::execute::{Memory, Run, Values, Watch};
 use super::plan::{Plan, Setup};
 use super::problems::Problems;
 use super::{ArenaReport, Intermediate, KernelChoice, OpTime, RunOptions, handover, inputs};
+use crate::analysis::table_rows;
 use crate::error::{Error, Kind, Result};
 use crate::kernels::Threads;
 use crate::model::{Dialect, Graph, Model, Name, NodeId, Port, Signature, Tensor, ValueId, inline};
@@ -62,6 +63,11 @@ impl Session {
             }
         }
         let order = graph.topological_order()?;
+        let mut ports = signature.inputs.clone();
+        let rows = table_rows(&graph, &model.variables, &inputs);
+        for (port, rows) in ports.iter_mut().zip(rows) {
+            port.rows = rows;
+        }
         let setup = Setup {
             variables: model.variables.clone(),
             options: Options {
@@ -75,7 +81,7 @@ impl Session {
         };
         let mut session = Session {
             key: signature.key.clone(),
-            inputs: signature.inputs.clone(),
+            inputs: ports,
             outputs: signature.outputs.clone(),
             implied: signature.implied,
             setup,

@@ -155,6 +155,7 @@ fn a_literal_is_a_tensor_or_an_error() {
         quantization: None,
         parts: Vec::new(),
         default: None,
+        rows: None,
     };
     for good in ["[[1, -2.5e3], [nan, 4]]", "[\"a\\\"b\", 'c']", "[[], []]"] {
         for seed in 1..=DAMAGES {

@@ -129,6 +129,7 @@ fn port(
         quantization: None,
         parts,
         default: None,
+        rows: None,
     }
 }
 
