@@ -1,7 +1,8 @@
-//! The map: a canvas that pans, with the whole drawing small in a corner.
+//! The map: a canvas that pans, with the whole drawing small in a corner ([`minimap`]).
 
 use std::cell::Cell;
 
+use super::minimap::{self, Corner};
 use super::seen::{Lit, Overlay, Seen};
 use crate::layout::layered;
 use crate::layout::paint::paint;
@@ -9,7 +10,7 @@ use crate::layout::scene::Place;
 use crate::layout::scope::Item;
 use crate::model::{DType, Graph};
 use crate::tui::panes::View;
-use crate::tui::term::{Block, BorderType, Borders, Buffer, Clear, Rect, Style, Widget};
+use crate::tui::term::{Buffer, Rect, Style};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::canvas::{self, Look};
 
@@ -20,6 +21,7 @@ pub struct Window {
     pub pan: Cell<(i32, i32)>,
     pub area: Cell<Rect>,
     pub follow: Cell<Follow>,
+    corner: Cell<Corner>,
 }
 
 /// What the next frame does about the chosen box.
@@ -82,9 +84,11 @@ impl Window {
             }
             _ => {}
         }
+        // Beside the drawing, or beyond its right end, is room for the minimap.
+        let beside = minimap::size(&seen.scene, area).map_or(0, |(columns, _)| columns);
         self.pan.set((
-            bound(x, width, seen.scene.width),
-            bound(y, height, seen.scene.height),
+            bound(x, width, seen.scene.width, i32::from(beside)),
+            bound(y, height, seen.scene.height, 0),
         ));
         self.follow.set(Follow::No);
         self.area.set(area);
@@ -97,13 +101,15 @@ fn keep(at: i32, size: i32, from: i32, length: i32, margin: i32) -> i32 {
     at.min(from - margin)
 }
 
-/// A small drawing stands in the middle; a large one is left by no more than a margin.
-fn bound(at: i32, size: i32, whole: i32) -> i32 {
+/// A small drawing stands in the middle, farther left if that leaves `beside` cells free; a large one is left by no
+/// more than a margin, at its end by that many cells.
+fn bound(at: i32, size: i32, whole: i32, beside: i32) -> i32 {
     const MARGIN: i32 = 2;
-    if whole <= size {
-        -(size - whole) / 2
-    } else {
-        at.clamp(-MARGIN, whole - size + MARGIN)
+    let free = size - whole;
+    match free >= beside {
+        _ if free < 0 => at.clamp(-MARGIN, MARGIN.max(beside) - free),
+        true => -(free / 2).min(free - beside),
+        false => -free / 2,
     }
 }
 
@@ -223,127 +229,32 @@ pub fn render(
             .lit
             .is_some_and(|lit| !place.open && !lit.contains(place.item)),
     });
-    let (width, height) = (seen.scene.width, seen.scene.height);
-    let large = width > sight.width || height > sight.height;
-    if large && area.width >= 50 && area.height >= 14 {
-        minimap(seen, &sight, area, buf, view.theme);
+    if let Some(size) = minimap::size(&seen.scene, area) {
+        let frame =
+            minimap::Frame::place(&seen.scene, &sight, shown.chosen, size, window.corner.get());
+        window.corner.set(frame.corner);
+        let macs = |item| seen.cost(item).macs;
+        minimap::render(&seen.scene, macs, &sight, frame.on(area), buf, view.theme);
     }
 }
 
-/// The whole drawing in dots, what is in sight marked.
-fn minimap(seen: &Seen, sight: &layered::Rect, area: Rect, buf: &mut Buffer, theme: &Theme) {
-    let (whole_x, whole_y) = (
-        f64::from(seen.scene.width.max(1)),
-        f64::from(seen.scene.height.max(1)),
-    );
-    // A dot is as high as wide when a row of cells counts twice a column.
-    let unit = (whole_x / 36.0).max(2.0 * whole_y / 28.0);
-    // It must not hide much of what it is a map of.
-    let (most_columns, most_rows) = (area.width / 6, area.height / 5);
-    let columns = (whole_x / unit / 2.0).ceil() as u16;
-    let columns = columns.clamp(6, most_columns.clamp(6, 18));
-    let rows = (2.0 * whole_y / unit / 4.0).ceil() as u16;
-    let rows = rows.clamp(3, most_rows.clamp(3, 7));
-    let frame = Rect {
-        x: area.right().saturating_sub(columns + 2),
-        y: area.bottom().saturating_sub(rows + 2),
-        width: columns + 2,
-        height: rows + 2,
-    };
-    let block = Block::new()
-        .borders(Borders::ALL)
-        .border_type(BorderType::Rounded)
-        .border_style(theme[Role::Border]);
-    let inner = block.inner(frame);
-    Clear.render(frame, buf);
-    buf.set_style(frame, theme[Role::Screen]);
-    block.render(frame, buf);
-    let (dots_x, dots_y) = (usize::from(columns) * 2, usize::from(rows) * 4);
-    let boxes = boxes(seen, dots_x, dots_y);
-    let filled = boxes.iter().filter(|dot| **dot).count();
-    // Where dots are too large to show single boxes, they tell where the work is.
-    let work = (filled * 4 > boxes.len() * 3).then(|| work(seen, dots_x, dots_y));
-    let dots = match work.flatten() {
-        Some(work) => {
-            buf.set_string(frame.x + 2, frame.y, "MAC", theme[Role::Dim]);
-            work
-        }
-        None => boxes,
-    };
-    for row in 0..rows {
-        for column in 0..columns {
-            let bit = |x: usize, y: usize| {
-                u32::from(dots[(usize::from(row) * 4 + y) * dots_x + usize::from(column) * 2 + x])
-            };
-            let pattern = bit(0, 0)
-                | bit(0, 1) << 1
-                | bit(0, 2) << 2
-                | bit(1, 0) << 3
-                | bit(1, 1) << 4
-                | bit(1, 2) << 5
-                | bit(0, 3) << 6
-                | bit(1, 3) << 7;
-            let middle = (
-                (f64::from(column) + 0.5) / f64::from(columns) * whole_x,
-                (f64::from(row) + 0.5) / f64::from(rows) * whole_y,
-            );
-            let half = (
-                whole_x / f64::from(columns) / 2.0,
-                whole_y / f64::from(rows) / 2.0,
-            );
-            let seen = middle.0 + half.0 > f64::from(sight.x)
-                && middle.0 - half.0 < f64::from(sight.right())
-                && middle.1 + half.1 > f64::from(sight.y)
-                && middle.1 - half.1 < f64::from(sight.bottom());
-            let style = if seen {
-                theme[Role::Accent].patch(theme[Role::SelectedDim])
-            } else {
-                theme[Role::Dim]
-            };
-            if let Some(cell) = buf.cell_mut((inner.x + column, inner.y + row)) {
-                let letter = char::from_u32(0x2800 + pattern).unwrap_or(' ');
-                cell.set_char(letter).set_style(style);
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Dots of the whole drawing, row by row, that lie on a box.
-fn boxes(seen: &Seen, dots_x: usize, dots_y: usize) -> Vec<bool> {
-    let (whole_x, whole_y) = (seen.scene.width.max(1), seen.scene.height.max(1));
-    let across = |x: i32| dot(x, whole_x, dots_x);
-    let down = |y: i32| dot(y, whole_y, dots_y);
-    let mut dots = vec![false; dots_x * dots_y];
-    for place in seen.scene.places.iter().filter(|p| !p.open) {
-        let rect = &place.rect;
-        let (left, right) = (across(rect.x), across(rect.right() - 1));
-        for y in down(rect.y)..=down(rect.bottom() - 1) {
-            dots[y * dots_x + left..=y * dots_x + right].fill(true);
-        }
+    #[test]
+    fn a_drawing_leaves_room_beside_it_where_there_is_some() {
+        // In the middle where that does.
+        assert_eq!(bound(7, 100, 60, 12), -20);
+        // Farther left, to its very end.
+        assert_eq!(bound(7, 100, 80, 12), -8);
+        assert_eq!(bound(7, 100, 88, 12), 0);
+        // No room either way: in the middle again.
+        assert_eq!(bound(7, 100, 94, 12), -3);
+        assert_eq!(bound(7, 100, 100, 12), 0);
+        // A large one can be moved until its end is beside.
+        assert_eq!(bound(-50, 100, 300, 12), -2);
+        assert_eq!(bound(900, 100, 300, 12), 212);
+        assert_eq!(bound(900, 100, 300, 0), 202);
     }
-    dots
-}
-
-/// A bar for each row of dots: its boxes' multiply-accumulates, against those of the heaviest row. `None` where nothing
-/// is known of them.
-fn work(seen: &Seen, dots_x: usize, dots_y: usize) -> Option<Vec<bool>> {
-    let mut macs = vec![0_u64; dots_y];
-    for place in seen.scene.places.iter().filter(|p| !p.open) {
-        let row = dot(place.rect.middle().1, seen.scene.height.max(1), dots_y);
-        macs[row] = macs[row].saturating_add(seen.cost(place.item).macs);
-    }
-    let most = macs.iter().copied().max().filter(|most| *most > 0)?;
-    let mut dots = vec![false; dots_x * dots_y];
-    for (row, macs) in dots.chunks_mut(dots_x).zip(macs) {
-        let long = (macs as f64 / most as f64 * dots_x as f64).round() as usize;
-        // The flow itself is one dot wide.
-        row[..long.clamp(1, dots_x)].fill(true);
-    }
-    Some(dots)
-}
-
-/// Which of `dots` a cell of a drawing of `whole` cells falls on.
-fn dot(at: i32, whole: i32, dots: usize) -> usize {
-    let dot = (f64::from(at) / f64::from(whole) * dots as f64) as usize;
-    dot.min(dots.saturating_sub(1))
 }

@@ -3,6 +3,7 @@
 mod levels;
 mod map;
 mod meanings;
+mod minimap;
 mod moves;
 mod rows;
 mod seen;
