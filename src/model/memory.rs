@@ -1,7 +1,12 @@
 //! Memory for values. Shapes of a damaged file may want any amount, and a system that promises more than it has ends
 //! the program instead of saying no: so what is asked for is weighed first, and a refusal is an answer, not an abort.
 
+use std::fs;
+use std::path::Path;
+
 use bytemuck::allocation::try_zeroed_vec;
+
+use crate::error::Error;
 
 /// Bytes that begin on a 16-byte boundary, so that a view as any element type is sound.
 #[derive(Clone, Default)]
@@ -60,10 +65,10 @@ pub fn list_for<T>(count: usize) -> Option<Vec<T>> {
 }
 
 /// Less than this is not worth asking the system.
-const SMALL: usize = 64 << 20;
+const SMALL: usize = 16 << 20;
 
 /// What a large piece has to leave for everything small, which ends the program where it is not to be had.
-const SPARE: usize = SMALL / 2;
+const SPARE: usize = 32 << 20;
 
 /// Whether the system has `bytes` to give, and would have some more.
 fn fits(bytes: usize) -> bool {
@@ -74,14 +79,55 @@ fn fits(bytes: usize) -> bool {
         })
 }
 
-/// Bytes that Linux could give without swapping; `None` elsewhere.
+/// Why there is no memory for `what`.
+pub fn shortage(what: &str, bytes: usize) -> Error {
+    let mut text = format!("no memory for {what}: {} needed", megabytes(bytes as u64));
+    if let Some(free) = available() {
+        text.push_str(&format!(", {} there", megabytes(free)));
+    }
+    Error::unsupported(text)
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
+}
+
+/// Bytes that Linux could give without swapping, and would within the program's control groups; `None` elsewhere.
 fn available() -> Option<u64> {
-    let all = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let all = fs::read_to_string("/proc/meminfo").ok()?;
     let line = all
         .lines()
         .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
+    let free = kilobytes.checked_mul(1024)?;
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let within = group.and_then(|group| allowed(Path::new("/sys/fs/cgroup"), group));
+    Some(within.map_or(free, |within| free.min(within)))
+}
+
+/// What is left of the memory limits of a control group (version 2) below `root` and of those that it is in.
+fn allowed(root: &Path, group: &str) -> Option<u64> {
+    let group = root.join(group);
+    let folders = group
+        .ancestors()
+        .take_while(|folder| folder.starts_with(root));
+    folders.filter_map(left).min()
+}
+
+fn left(folder: &Path) -> Option<u64> {
+    let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
+    let used =
+        number("memory.current")?.saturating_sub(cached(&text("memory.stat").unwrap_or_default()));
+    Some(number("memory.max")?.saturating_sub(used))
+}
+
+/// Pages of files that nobody has used for a while: the first to go.
+fn cached(statistics: &str) -> u64 {
+    let mut lines = statistics.lines();
+    let line = lines.find_map(|line| line.strip_prefix("inactive_file "));
+    line.and_then(|n| n.trim().parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -108,5 +154,28 @@ mod tests {
             assert!(AlignedBytes::zeroed(free as usize * 2).is_none());
         }
         assert!(list_for::<u64>(3).is_some_and(|list| list.capacity() >= 3));
+    }
+
+    #[test]
+    fn the_tightest_control_group_decides() {
+        let root = tempfile::tempdir().unwrap();
+        let group = root.path().join("user/job");
+        fs::create_dir_all(&group).unwrap();
+        let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
+        write("user/memory.max", "5000000\n");
+        write("user/memory.current", "4000000\n");
+        write("user/memory.stat", "anon 7\ninactive_file 500000\n");
+        write("user/job/memory.max", "max\n");
+        write("user/job/memory.current", "1\n");
+        assert_eq!(allowed(root.path(), "user/job"), Some(1_500_000));
+        write("user/job/memory.max", "1000001\n");
+        assert_eq!(allowed(root.path(), "user/job"), Some(1_000_000));
+        assert_eq!(allowed(root.path(), "other"), None);
+    }
+
+    #[test]
+    fn a_refusal_says_how_much_is_wanted() {
+        let said = shortage("the values", 70_000_001).to_string();
+        assert!(said.starts_with("no memory for the values: 71 MB needed"));
     }
 }

@@ -59,7 +59,9 @@ impl Tensor {
     pub fn zeros(dtype: DType, shape: &[usize]) -> Result<Self> {
         let count = element_count(shape)
             .ok_or_else(|| Error::usage(format!("shape {shape:?} has more than 2^64 elements")))?;
-        let no_room = || Error::unsupported(format!("no memory for a tensor of {dtype} {shape:?}"));
+        let each = dtype.size().unwrap_or(size_of::<Vec<u8>>());
+        let wanted = count.saturating_mul(each);
+        let no_room = || memory::shortage(&format!("a tensor of {dtype} {shape:?}"), wanted);
         let data = match dtype {
             DType::String => Data::Strings(empty_strings(count).ok_or_else(no_room)?),
             _ => {

@@ -7,7 +7,7 @@ use super::plan::{Place, Plan, Role, Setup, Step, Work};
 use super::{Intermediate, OpTime};
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
-use crate::model::memory::AlignedBytes;
+use crate::model::memory::{self, AlignedBytes};
 use crate::model::{NodeId, Tensor, ValueId, shape::element_count};
 use crate::ops::{self, Constant, Content, Fact, Io, Kernel, Prepared, View};
 use crate::progress::Progress;
@@ -107,9 +107,7 @@ fn emptied<A, B>(mut list: Vec<A>) -> Vec<B> {
 
 /// Zeroed bytes for what `needs` them.
 fn blocks(bytes: usize, needs: &str) -> Result<AlignedBytes> {
-    AlignedBytes::zeroed(bytes).ok_or_else(|| {
-        Error::unsupported(format!("no memory for the {bytes} bytes that {needs} need"))
-    })
+    AlignedBytes::zeroed(bytes).ok_or_else(|| memory::shortage(needs, bytes))
 }
 
 /// What the caller wants to know of a run besides the outputs.
@@ -259,7 +257,8 @@ impl Run<'_> {
                 self.memory.owned[value] = None;
             }
         }
-        Ok(())
+        // What a kernel gave that was stopped means nothing.
+        progress.check()
     }
 
     fn keep(&self, step: &Step, watch: &mut Watch) -> Result<()> {

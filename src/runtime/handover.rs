@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::execute::{Memory, Values};
 use super::plan::{Place, Plan, Setup};
 use crate::error::{Error, Result};
-use crate::model::memory::AlignedBytes;
+use crate::model::memory::{self, AlignedBytes};
 use crate::model::{Tensor, ValueId};
 
 /// Part of the arena: offset and bytes.
@@ -88,9 +88,8 @@ fn cut(mut arena: AlignedBytes, mut pieces: Vec<Piece>) -> Result<Vec<(Piece, Al
     arena.truncate(end);
     let mut cut = Vec::with_capacity(pieces.len());
     for (&piece, &start) in pieces.iter().zip(&starts).skip(1).rev() {
-        let mut own = AlignedBytes::zeroed(piece.1).ok_or_else(|| {
-            Error::unsupported(format!("no memory for an output of {} bytes", piece.1))
-        })?;
+        let own = AlignedBytes::zeroed(piece.1);
+        let mut own = own.ok_or_else(|| memory::shortage("an output", piece.1))?;
         own.as_mut_slice()
             .copy_from_slice(&arena.as_slice()[start..]);
         arena.truncate(start);

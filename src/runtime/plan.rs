@@ -142,6 +142,8 @@ impl Plan {
             progress.step(1)?;
             builder.node(node)?;
         }
+        // A constant that was computed meanwhile may be half of one.
+        progress.check()?;
         std::mem::take(&mut builder.problems).result(&setup.graph)?;
         builder.finish(input_sizes)
     }
@@ -438,7 +440,12 @@ impl Plan {
         };
         let most = self.steps.iter().map(operands).max().unwrap_or(0);
         let (values, steps) = (self.places.len(), self.steps.len());
-        Memory::new(self.arena_bytes, most, values, steps)
+        Memory::new(self.arena_bytes, most, values, steps).map_err(|e| {
+            let node = &self.report.peak_node;
+            e.hint(format!(
+                "most is alive at {node:?}; smaller inputs may need less"
+            ))
+        })
     }
 
     pub fn is_static(&self) -> bool {
