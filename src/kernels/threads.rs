@@ -6,8 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::progress::Progress;
+
 /// How often an idle worker looks for work before it sleeps; about 50 microseconds, what waking one costs.
 const SPINS: usize = 2_000;
+
+/// Elements from which on the work on them may take long.
+const LARGE: usize = 1 << 18;
 
 /// Workers that wait for kernels. Cheap to share by reference; one kernel at a time uses the workers, others that
 /// come meanwhile run on their own thread.
@@ -28,6 +33,7 @@ struct Shared {
     next: AtomicUsize,
     panicked: AtomicBool,
     board: Mutex<Board>,
+    watched: Mutex<Progress>,
     wake: Condvar,
     done: Condvar,
 }
@@ -164,8 +170,26 @@ impl Threads {
         self.workers.len() + 1
     }
 
-    /// Calls `task(0)`, …, `task(total - 1)`, each once, and returns when all are done.
+    /// From now on tasks are left out once `progress` is cancelled: one operator may take minutes. What a kernel gives
+    /// then means nothing, and whoever called it has to ask.
+    pub fn watch(&self, progress: &Progress) {
+        *self.watched() = progress.clone();
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Progress> {
+        let watched = self.shared.watched.lock();
+        watched.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `task(0)`, …, `task(total - 1)`, each once, and returns when all are done, or [it was
+    /// cancelled](Threads::watch).
     pub fn run(&self, total: usize, task: &(dyn Fn(usize) + Sync)) {
+        let watched = self.watched().clone();
+        let task = &|index| {
+            if !watched.cancelled() {
+                task(index);
+            }
+        };
         let turn = self.turn.try_lock();
         if self.workers.is_empty() || total <= 1 || turn.is_err() {
             (0..total).for_each(task);
@@ -231,7 +255,8 @@ impl Threads {
     }
 
     /// Splits `out`, rows of `row` elements, into about four pieces per thread, each a multiple of `grain` rows;
-    /// `f(first_row, rows)`. One piece when there is a single thread.
+    /// `f(first_row, rows)`. One piece when there is a single thread. Large ones are cut finer, so that it does not take
+    /// long to stop.
     pub fn rows<T: Send>(
         &self,
         out: &mut [T],
@@ -241,11 +266,12 @@ impl Threads {
     ) {
         let row = row.max(1);
         let rows = out.len() / row;
-        let wanted = if self.count() == 1 {
-            rows
-        } else {
-            rows.div_ceil(self.count() * 4)
+        let parts = match self.count() {
+            count if out.len() >= LARGE => 16 * count,
+            1 => 1,
+            count => 4 * count,
         };
+        let wanted = rows.div_ceil(parts);
         let per_piece = wanted.next_multiple_of(grain.max(1)).max(1);
         self.pieces(out, per_piece * row, |index, part| {
             f(index * per_piece, part);
@@ -314,6 +340,27 @@ mod tests {
         });
         assert!(a.iter().enumerate().all(|(i, &v)| v == i as u32 / 10));
         assert!(b.iter().enumerate().all(|(i, &v)| v == [10, 3][i / 30]));
+    }
+
+    #[test]
+    fn cancelled_work_ends_after_the_piece_at_hand() {
+        for count in [1, 3] {
+            let threads = Threads::new(count);
+            let progress = Progress::new();
+            threads.watch(&progress);
+            let done = AtomicUsize::new(0);
+            threads.rows(&mut vec![0u8; LARGE], 1, 1, |_, _| {
+                progress.cancel();
+                done.fetch_add(1, Relaxed);
+            });
+            assert!((1..=count).contains(&done.into_inner()));
+            threads.watch(&Progress::new());
+            let again = AtomicUsize::new(0);
+            threads.run(5, &|_| {
+                again.fetch_add(1, Relaxed);
+            });
+            assert_eq!(again.into_inner(), 5);
+        }
     }
 
     #[test]

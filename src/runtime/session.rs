@@ -149,13 +149,14 @@ impl Session {
     ///
     /// # Errors
     /// Inputs that don't fit (usage), values that an operator can't work with, and a stop asked for through `progress`
-    /// between two operators.
+    /// between two operators or within a large one.
     pub fn invoke<'s>(
         &'s mut self,
         inputs: &'s [&'s Tensor],
         progress: &Progress,
     ) -> Result<Outputs<'s>> {
         inputs::check(&self.inputs, inputs)?;
+        self.setup.threads.watch(progress);
         self.plan_for(inputs, progress)?;
         let Some((plan, memory)) = &mut self.planned else {
             return Err(Error::unsupported("nothing was planned"));
