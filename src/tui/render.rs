@@ -1,6 +1,6 @@
 //! The state as a picture: header, tabs, the front pane, footer, and what lies on top.
 
-use super::app::{App, State, name_of};
+use super::app::{App, Desk, State, name_of};
 use super::command::{Command, TABLE};
 use super::overlay::{Act, Ask, Overlay, Picker};
 use super::panes::twins::among;
@@ -26,6 +26,9 @@ const QUIET_MS: u128 = 50;
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FOOTER_KEYS: usize = 8;
 const HELP_WIDE: u16 = 76;
+const BRAND: &str = "mexplore";
+/// Lists narrower than this tell of what a search found only the names.
+const NAMES_ONLY: u16 = 40;
 
 /// Draws everything; where the cursor of a text field is shown.
 pub fn render(app: &App, frame: &mut Frame) {
@@ -84,10 +87,14 @@ fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Option<Position> {
 
 fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.theme;
-    let mut spans = vec![
-        Span::styled(" mexplore", theme[Role::Brand]),
-        Span::raw("   "),
-    ];
+    let note = header_note(app);
+    // A narrow screen has room for the model's name or for that of the program.
+    let name = app.desk().map_or(0, |desk| width(&desk_name(desk)));
+    let mut spans = vec![Span::raw(" ")];
+    if BRAND.len() + name + 5 <= area.width as usize {
+        spans.push(Span::styled(BRAND, theme[Role::Brand]));
+        spans.push(Span::raw("   "));
+    }
     match app.desk().map(|d| (&d.state, &d.path)) {
         Some((State::Open(open), _)) => {
             let more = if app.desks.len() > 1 {
@@ -95,13 +102,14 @@ fn header(app: &App, area: Rect, buf: &mut Buffer) {
             } else {
                 String::new()
             };
-            spans.push(Span::styled(
-                text::clean(&open.model.name),
-                theme[Role::Strong],
-            ));
+            let used: usize = spans.iter().map(Span::width).sum();
+            let room = (area.width as usize).saturating_sub(used + width(&more) + 1);
+            let name = text::fit_name(&text::clean(&open.model.name), room);
+            spans.push(Span::styled(name, theme[Role::Strong]));
             spans.push(Span::styled(more, theme[Role::Accent]));
             let used: usize = spans.iter().map(Span::width).sum();
-            let room = (area.width as usize).saturating_sub(used + 3);
+            let noted = note.as_ref().map_or(0, |(words, _)| width(words) + 1);
+            let room = (area.width as usize).saturating_sub(used + 3 + noted);
             let about = about(&open.model, room);
             spans.push(Span::styled(format!("   {about}"), theme[Role::Header]));
         }
@@ -111,7 +119,7 @@ fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let line = Line::from(spans);
     let used = line.width() as u16;
     line.render(area, buf);
-    let Some((words, role)) = header_note(app) else {
+    let Some((words, role)) = note else {
         return;
     };
     let room = area.width.saturating_sub(used.min(area.width / 2) + 1);
@@ -123,6 +131,14 @@ fn header(app: &App, area: Rect, buf: &mut Buffer) {
         let place = Rect::new(at, area.y, wide, 1);
         let mut hits = app.hits.borrow_mut();
         hits.commands.push((place, Command::Reload));
+    }
+}
+
+/// What a model is called in the header.
+fn desk_name(desk: &Desk) -> String {
+    match &desk.state {
+        State::Open(open) => text::clean(&open.model.name),
+        _ => name_of(&desk.path),
     }
 }
 
@@ -497,7 +513,10 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
     let first = 0..picker.choices.len().min(2000);
     let longest = first.map(|at| width(&picker.choices.words(at).0)).max();
     let longest = longest.unwrap_or(0);
-    let name_room = name_room.min(longest + 2);
+    let name_room = match picker.is_search && list.width < NAMES_ONLY {
+        true => list.width as usize + 2,
+        false => name_room.min(longest + 2),
+    };
     let window = || picker.shown.iter().enumerate().skip(from).take(rows);
     let words = window().map(|(_, &at)| picker.choices.words(at as usize));
     let words: Vec<_> = words.collect();

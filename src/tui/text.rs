@@ -72,8 +72,10 @@ pub fn fit_name(name: &str, room: usize) -> String {
     if width(name) <= room {
         return name.to_owned();
     }
+    let is_number = |c: char| c.is_ascii_digit();
     let Some(leaf) = name.rfind('/') else {
-        return fit_end(name, room);
+        let whole = name.contains(is_number).then(|| without_middle(name, room));
+        return whole.flatten().unwrap_or_else(|| fit_end(name, room));
     };
     // Where the innermost layer with a number begins, or the innermost layer.
     let scope = |end: usize| name[..end].rfind('/').map_or(0, |slash| slash + 1);
@@ -81,7 +83,7 @@ pub fn fit_name(name: &str, room: usize) -> String {
     let mut least = LEAST.max(width(&name[leaf..]) + BESIDE);
     while end > 0 {
         let begin = scope(end);
-        if name[begin..end].contains(|c: char| c.is_ascii_digit()) {
+        if name[begin..end].contains(is_number) {
             (telling, least) = (begin, LEAST);
             break;
         }
@@ -97,6 +99,15 @@ pub fn fit_name(name: &str, room: usize) -> String {
 
 /// `name` without the stretch of it that tells least, if that leaves a beginning that can be read.
 fn without_middle(name: &str, room: usize) -> Option<String> {
+    /// Letters of the longest leaf that names what a layer holds, as `kernel` does; a longer one names an operator.
+    const ROLE: usize = 8;
+    let leaf = name.len() - name.rfind('/').map_or(0, |slash| slash + 1);
+    let weighed = (leaf <= ROLE).then(|| without(name, room, 2)).flatten();
+    weighed.or_else(|| without(name, room, 1))
+}
+
+/// As [`without_middle`]; a letter of the leaf tells `leaf_worth` times as much as another.
+fn without(name: &str, room: usize, leaf_worth: u32) -> Option<String> {
     /// Letters of the shortest beginning.
     const LEAST: usize = 4;
     let letters: Vec<char> = name.chars().collect();
@@ -119,7 +130,7 @@ fn without_middle(name: &str, room: usize) -> Option<String> {
             Some(c) if letter.is_uppercase() && c.is_lowercase() => 2,
             Some(_) => 1,
         };
-        if at > leaf { 2 * worth } else { worth }
+        if at > leaf { leaf_worth * worth } else { worth }
     };
     let (mut best, mut least) = (0..letters.len(), u32::MAX);
     let (mut from, mut cut, mut lost) = (0, 0, 0);

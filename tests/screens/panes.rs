@@ -40,7 +40,7 @@ fn overview_of_a_tflite() {
      mexplore   digits_cnn.int8.tflite   TFLite · TensorFlow 2.21.0 · 33.9 KB
      1 Overview  2 Tree  3 Graph  4 Tensors  5 Variables  6 Source  7 Run  8 Convert  9 Compare
     ╭ Model ───────────────────────────────────────────────╮╭ Where the bytes are ─────────────────────────────────────────╮
-    │ made by      TensorFlow 2.21.0, producer 0           ││ digits_cnn_1/conv_1/convolution ▇▇▇▇▇▇▇▇▇▇▇  18.4 KB   54.4% │
+    │ made by      TensorFlow 2.21.0                       ││ digits_cnn_1/conv_1/convolution ▇▇▇▇▇▇▇▇▇▇▇  18.4 KB   54.4% │
     │ schema       version 3                               ││ graph definition                ▇▇▇▇▇▉       9.83 KB   29.0% │
     │ described    MLIR Converted.                         ││ digits_cnn_1/hidden_1/MatMul    ▇▎           2.05 KB    6.0% │
     │ needs        runtime 1.14.0 or later                 ││ digits_cnn_1/skip_1/convolution ▇▎           2.05 KB    6.0% │
@@ -53,10 +53,10 @@ fn overview_of_a_tflite() {
     │ serving_default                                      ││ CONVERSION_METADATA             ▏               96 B    0.3% │
     │   in   image     float32  ?×8×8×1                    ││ 2 small constants               ▏               48 B    0.1% │
     │   out  output_0  float32  ?×10                       ││ min_runtime_version                             16 B    0.0% │
-    │                                                      ││                                                              │
-    │                                                      ││                                                              │
-    │                                                      ││                                                              │
-    │                                                      ││                                                              │
+    ╰──────────────────────────────────────────────────────╯│                                                              │
+    ╭ Where the work is ───────────── multiply-accumulates ╮│                                                              │
+    │ CONV_2D          ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇    346 k   99.3% ││                                                              │
+    │ FULLY_CONNECTED  ▏                    2.37 k    0.7% ││                                                              │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
     │                                                      ││                                                              │
@@ -121,20 +121,20 @@ fn tensors_with_values() {
     │ …/hidden_1/MatMul   int8  32×64      2.05 KB ││ bytes    18,432   54.4%      │
     │ skip_1/convolution  int8  64×1×1×32  2.05 KB ││ scales   64 scales, axis 0   │
     │ …/probs_1/MatMul    int8  10×32        320 B ││          ▇▆██▇█▇▇██▇█████    │
-    │ stem_1/convolution  int8  32×3×3×1     288 B ││ range    -127 … 127          │
-    │ …/skip_1/Squeeze    int32 64           256 B ││ mean     -0.0301 ± 40.2399   │
-    │ conv_bn_1/batc…/sub int32 64           256 B ││ zeros    189   1.0%          │
-    │ …/hidden_1/BiasAdd  int32 32           128 B ││                              │
-    │ stem_bn_1/batc…/sub int32 32           128 B ││        ▂▅▇▇█▇▄▁              │
-    │ …/probs_1/BiasAdd   int32 10            40 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁       │
-    │ …/reduction_indices int32 2              8 B ││ -127               127       │
+    │ stem_1/convolution  int8  32×3×3×1     288 B ││ tensor   #9                  │
+    │ …/skip_1/Squeeze    int32 64           256 B ││ range    -127 … 127          │
+    │ conv_bn_1/batc…/sub int32 64           256 B ││ mean     -0.0301 ± 40.2399   │
+    │ …/hidden_1/BiasAdd  int32 32           128 B ││ zeros    189   1.0%          │
+    │ stem_bn_1/batc…/sub int32 32           128 B ││                              │
+    │ …/probs_1/BiasAdd   int32 10            40 B ││        ▂▅▇▇█▇▄▁              │
+    │ mean_1/Mean/reduct… int32 2              8 B ││ ▁▁▁▂▃▅▇████████▆▄▂▁▁▁▁       │
+    │                                              ││ -127               127       │
     │                                              ││                              │
     │                                              ││ values [0, 0, :, :]   1 of 1 │
     │                                              ││        0    1    2    3    4 │
     │                                              ││  0   18  -45    8  -82  -72  │
     │                                              ││  1   -1   93   87  -69   12  │
     │                                              ││  2  -13   95   16  -32   12  │
-    │                                              ││                              │
     ╰──────────────────────────────────────────────╯╰──────────────────────────────╯
      s sort   f filter   Tab other side   v view   : commands   ? help   q quit
     ");
@@ -524,8 +524,8 @@ fn search_goes_over_names_operators_and_shapes() {
     │ │                                                                          │ │
     │ │                                                                          │ │
     │ │                                                                          │ │
-    │ │                                                                          │ │
-    │ │                                                                          │ │
+    ╰─│                                                                          │ │
+    ╭ │                                                                          │ │
     │ │                                                                          │─╯
     │ │                                                                          │─╮
     │ ╰──────────────────────────────────────────────────────────────────────────╯ │
@@ -564,11 +564,11 @@ fn a_narrow_screen_shows_one_part() {
     │ bytes    18,432   54.4% of the model           │
     │ scales   64 scales, axis 0                     │
     │          ▇▇▆▆▇██▇▆▇▇█▇▇▇▆█▇▇█▇▇██▇██▇▇█▇█      │
+    │ tensor   #9                                    │
     │ used by  CONV_2D …/conv_bn_1/batchnorm/sub1    │
     │ range    -127 … 127                            │
     │ mean     -0.0301 ± 40.2399                     │
     │ zeros    189   1.0%                            │
-    │                                                │
     ╰────────────────────────────────────────────────╯
      v view   x axes   : commands   ? help   q quit
     ");

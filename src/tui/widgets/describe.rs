@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::facts::Facts;
+use crate::analysis::quantization_text;
 use crate::model::{
-    Attr, Dialect, Graph, GraphKind, MetaGraph, Name, Node, NodeId, Port, Signature, Value, ValueId,
+    Attr, Dialect, Graph, GraphKind, MetaGraph, Name, Node, NodeId, Port, Quantization,
+    QuantizationDetails, Signature, Value, ValueId,
 };
-use crate::tui::term::{Line, Span};
+use crate::tui::term::{Line, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 
@@ -70,6 +72,32 @@ pub fn value_type(value: &Value) -> String {
     format!("{} {}", value.dtype, value.shape)
 }
 
+/// How values are quantized, for a narrow column: `0.00784 z -3`, `32 on axis 0`.
+pub fn quantization_in_brief(quantization: &Quantization) -> Option<String> {
+    let short = |scale: f32| text::number(f64::from(scale), 7);
+    match quantization.single() {
+        Some((scale, 0)) => Some(format!("×{}", short(scale))),
+        Some((scale, zero)) => Some(format!("×{} z {zero}", short(scale))),
+        None => match (&quantization.details, quantization.scale.len()) {
+            (QuantizationDetails::None, 1..) => Some(format!(
+                "{} on axis {}",
+                quantization.scale.len(),
+                quantization.dimension
+            )),
+            _ => quantization_text(quantization),
+        },
+    }
+}
+
+/// How values are quantized, in at most `room` columns where it can be.
+fn quantization(quantization: &Quantization, room: usize) -> Option<String> {
+    let brief = quantization_in_brief(quantization).unwrap_or_default();
+    Some(text::fitting(
+        [quantization_text(quantization)?, brief],
+        room,
+    ))
+}
+
 /// An operator: what it is, its attributes, what comes in and what goes out.
 pub fn node(graph: &Graph, id: NodeId, wide: usize, theme: &Theme) -> Facts {
     let node = graph.node(id);
@@ -82,6 +110,10 @@ pub fn node(graph: &Graph, id: NodeId, wide: usize, theme: &Theme) -> Facts {
     );
     if node.version > 0 {
         facts.add(theme, "version", node.version.to_string());
+    }
+    if graph.dialect == Dialect::Tflite {
+        // TensorFlow Lite's own messages name an operator so.
+        facts.add(theme, "node", format!("number {}", id.index()));
     }
     if !node.device.is_empty() {
         facts.add(theme, "device", node.device.to_string());
@@ -125,11 +157,9 @@ fn ends(facts: &mut Facts, graph: &Graph, node: &Node, wide: usize, theme: &Them
                 Some((maker, _)) => &graph.node(maker).name,
                 None => &value.name,
             };
-            let kind = if value.data.is_some() {
-                "constant "
-            } else {
-                ""
-            };
+            let is_constant = value.data.is_some();
+            let fits = 4 + "constant ".len() + width(&value_type(value)) <= wide;
+            let kind = if is_constant && fits { "constant " } else { "" };
             facts.line(Line::from(vec![
                 Span::styled(format!("{mark} "), theme[Role::Dim]),
                 Span::styled(
@@ -141,6 +171,11 @@ fn ends(facts: &mut Facts, graph: &Graph, node: &Node, wide: usize, theme: &Them
                 Span::styled(format!("    {kind}"), theme[Role::Dim]),
                 Span::styled(value_type(value), theme[Role::Number]),
             ]));
+            let scales = value.quantization.as_deref();
+            let scales = scales.and_then(|q| quantization(q, wide.saturating_sub(4)));
+            if let Some(words) = scales {
+                facts.line(Line::styled(format!("    {words}"), theme[Role::Quantize]));
+            }
         }
         more(facts, values.len(), theme);
     };
@@ -197,11 +232,9 @@ fn port(facts: &mut Facts, port: &Port, wide: usize, theme: &Theme) {
         let words = format!("  default {}", text::clean(&default));
         facts.line(Line::styled(text::fit(&words, wide), theme[Role::Dim]));
     }
-    if let Some((scale, zero)) = port.quantization.as_ref().and_then(|q| q.single()) {
-        facts.line(Line::styled(
-            format!("  scale {scale} zero {zero}"),
-            theme[Role::Quantize],
-        ));
+    let scales = port.quantization.as_ref();
+    if let Some(words) = scales.and_then(|q| quantization(q, wide.saturating_sub(2))) {
+        facts.line(Line::styled(format!("  {words}"), theme[Role::Quantize]));
     }
 }
 

@@ -74,7 +74,12 @@ pub fn panel_note(note: &str, area: Rect, buf: &mut Buffer, style: Style) {
     {
         words = first;
     }
-    let words = text::fit(words, free);
+    // Of a note that has parts the first is what a person typed.
+    let words = match words.len() < note.len() {
+        true => text::fit(words, free),
+        false if width(words) <= free => words.to_owned(),
+        false => return,
+    };
     let at = area.right().saturating_sub(width(&words) as u16 + 3);
     if width(&words) >= LEAST.min(width(note)) {
         buf.set_string(at, area.y, format!(" {words} "), style);

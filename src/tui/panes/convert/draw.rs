@@ -123,7 +123,13 @@ impl ConvertPane {
                 ),
             ),
             Field::Start => ("", "  Convert".to_owned()),
-            Field::Compare => ("", "  Compare with the original".to_owned()),
+            Field::Compare => {
+                let wordings = ["  Compare with the original", "  Compare the two"];
+                (
+                    "",
+                    text::fitting(wordings.map(str::to_owned), wide.saturating_sub(14)),
+                )
+            }
         };
         let role = if matches!(field, Field::Start | Field::Compare) {
             Role::Accent

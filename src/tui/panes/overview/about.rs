@@ -26,10 +26,9 @@ pub(super) fn about(
     facts.add(
         theme,
         "size",
-        if files == 1 {
-            size
-        } else {
-            format!("{size} in {files} files")
+        match files {
+            1 => size,
+            _ => text::fitting([format!("{size} in {files} files"), size], room),
         },
     );
     if let Some(summary) = summary {
@@ -77,8 +76,16 @@ fn add_origin(
         if !meta.tensorflow_version.is_empty() {
             let (version, producer) = (&meta.tensorflow_version, meta.producer);
             let maker = format!("TensorFlow {version}");
-            let whole = format!("{maker}, producer {producer}");
-            facts.add(theme, "made by", text::fitting([whole, maker], room));
+            // A .tflite names no producer.
+            let whole = match producer {
+                0 => maker.clone(),
+                _ => format!("{maker}, producer {producer}"),
+            };
+            facts.add(
+                theme,
+                "made by",
+                text::fitting([whole, maker, format!("TF {version}")], room),
+            );
         }
     }
     if let Details::Tflite(details) = &model.details {
@@ -88,7 +95,9 @@ fn add_origin(
             facts.add(theme, "described", details.description.clone());
         }
         if let Some(version) = &details.min_runtime_version {
-            facts.add(theme, "needs", format!("runtime {version} or later"));
+            let least = format!("runtime {version}");
+            let whole = format!("{least} or later");
+            facts.add(theme, "needs", text::fitting([whole, least], room));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod about;
 mod signatures;
+mod work;
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use self::about::about;
 use self::signatures::{called_graph, signature_lines, ways_in};
 use super::twins::{self, Twin};
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::analysis::{self, At, ByteEntry, Costs, Finding, Parameters, Severity};
+use crate::analysis::{self, At, ByteEntry, Costs, Finding, Parameters, Severity, SignatureCost};
 use crate::error::Error;
 use crate::model::{MetaGraph, Model};
 use crate::progress::Progress;
@@ -87,19 +88,21 @@ impl OverviewPane {
         });
     }
 
-    /// `1.31 MMAC per sample`; of the signature that would be run. The line is there before the count is, so that nothing
-    /// moves when it comes.
+    /// The cost of the signature that would be run, once it is counted.
+    fn cost(&self, view: &View) -> Option<&SignatureCost> {
+        let signatures = &view.focus.meta(view.model)?.signatures;
+        let serving = signatures.iter().position(|s| &*s.key == "serving_default");
+        let costs = self.costs.as_ref()?.get(view.focus.meta)?;
+        costs.signatures.get(serving.unwrap_or(0))
+    }
+
+    /// `1.31 MMAC per sample`. The line is there before the count is, so that nothing moves when it comes.
     fn cost_line(&self, view: &View) -> Option<String> {
         let meta = view.focus.meta(view.model)?;
-        let Some(costs) = &self.costs else {
+        if self.costs.is_none() {
             return (!meta.signatures.is_empty()).then(|| "counting…".to_owned());
-        };
-        let serving = meta
-            .signatures
-            .iter()
-            .position(|s| &*s.key == "serving_default");
-        let costs = costs.get(view.focus.meta)?;
-        let cost = costs.signatures.get(serving.unwrap_or(0))?;
+        }
+        let cost = self.cost(view)?;
         Some(match cost.macs {
             0 => "nothing that multiplies".to_owned(),
             _ => cost_line(cost),
@@ -369,7 +372,16 @@ impl Pane for OverviewPane {
         let [above, below] = stack(left, top);
         let inner = panel("Model", above, buf, theme, false);
         model_facts.render(inner, 0, buf);
+        let lines = signature_lines(meta, theme, wide).0.len() as u16 + 2;
+        let has_signatures = meta.is_some_and(|meta| !meta.signatures.is_empty());
+        let [below, rest] = match has_signatures && below.height >= lines + work::LEAST {
+            true => stack(below, lines),
+            false => [below, Rect::ZERO],
+        };
         self.render_signatures(below, buf, view, meta);
+        if !rest.is_empty() {
+            work::render(rest, self.cost(view), self.costs.is_none(), buf, view);
+        }
         let wide = right.width.saturating_sub(2) as usize;
         let findings = self.health_lines(theme, wide).0.len() as u16;
         let health =

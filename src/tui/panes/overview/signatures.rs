@@ -1,5 +1,6 @@
 //! The box of signatures: each with its ports, or the functions that stand in for them.
 
+use crate::analysis::quantization_text;
 use crate::model::{MetaGraph, Port};
 use crate::tui::term::{Line, Span, width};
 use crate::tui::text;
@@ -105,8 +106,10 @@ fn function_lines(
 struct Columns {
     names: usize,
     types: usize,
+    shapes: usize,
     /// Type and shape stand in a line of their own: there is no room beside the longest name.
     folded: bool,
+    wide: usize,
 }
 
 /// Of a port's line before its name: `  in   `.
@@ -120,14 +123,17 @@ impl Columns {
         };
         let types = longest(Port::type_text);
         let names = longest(|p| text::clean(&p.name));
+        let shapes = longest(|p| p.shape.to_string());
         let room = wide.saturating_sub(INDENT);
-        let beside = room.saturating_sub(types + 2 + longest(|p| p.shape.to_string()) + 2);
+        let beside = room.saturating_sub(types + 2 + shapes + 2);
         // A shape of many axes cuts no name to nothing.
         let folded = names > beside;
         Self {
             names: if folded { room } else { names },
             types,
+            shapes,
             folded,
+            wide,
         }
     }
 
@@ -137,10 +143,18 @@ impl Columns {
             Span::styled(format!("  {word}  "), theme[Role::Dim]),
             Span::styled(text::left(&name, self.names), theme[Role::Text]),
         ];
-        let kind = [
+        let shape = text::left(&port.shape.to_string(), self.shapes);
+        let mut kind = vec![
             Span::styled(text::left(&port.type_text(), self.types), theme[Role::Dim]),
-            Span::styled(format!("  {}", port.shape), theme[Role::Number]),
+            Span::styled(format!("  {shape}"), theme[Role::Number]),
         ];
+        let beside = if self.folded { 0 } else { self.names + 2 };
+        let used = INDENT + beside + self.types + 2 + self.shapes;
+        let scale = port.quantization.as_ref().and_then(quantization_text);
+        let scale = scale.map(|words| format!("  {words}"));
+        if let Some(words) = scale.filter(|words| used + width(words) <= self.wide) {
+            kind.push(Span::styled(words, theme[Role::Quantize]));
+        }
         if self.folded {
             let mut second = vec![Span::raw(" ".repeat(INDENT))];
             second.extend(kind);

@@ -153,7 +153,10 @@ impl RunPane {
                 "" => String::new(),
                 node => {
                     let room = usize::from(inner.width).saturating_sub(words.len() + 10);
-                    format!(", peak at {}", text::fit_end(&text::clean(node), room))
+                    format!(
+                        ", peak at {}",
+                        text::fit_end(&text::clean(text::last_name(node)), room)
+                    )
                 }
             };
             put(
@@ -181,10 +184,11 @@ impl RunPane {
             .take(area.height as usize)
             .enumerate()
         {
+            let name = text::clean(text::last_name(&step.node));
             let line = Line::from(vec![
                 Span::styled(text::left(&step.op, ops), theme.op(dialect, &step.op)),
                 Span::styled(
-                    text::left(&text::fit_name(&text::clean(&step.node), names), names),
+                    text::left(&text::fit_name(&name, names), names),
                     theme[Role::Dim],
                 ),
                 Span::styled(

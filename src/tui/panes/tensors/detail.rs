@@ -2,7 +2,7 @@
 
 use super::{Loaded, Look, TensorsPane};
 use crate::analysis::TensorRow;
-use crate::model::Model;
+use crate::model::{Format, Model};
 use crate::tui::panes::View;
 use crate::tui::panes::twins::{self, Twin};
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
@@ -87,7 +87,8 @@ impl TensorsPane {
             facts.styled(theme, "", line, theme[Role::Quantize]);
         }
         let listed = self.listed.as_ref().zip(self.shown.get(self.rows.at));
-        if listed.is_some_and(|(listed, at)| listed.twins.get(at) != Some(&Twin::None)) {
+        let is_twin = listed.is_some_and(|(listed, at)| listed.twins.get(at) != Some(&Twin::None));
+        if is_twin || model.format == Format::Tflite {
             let told = twins::told_by(model, &row.place);
             let word = twins::word(model, &row.place);
             facts.add(theme, word, text::fit_end(&told, wide.saturating_sub(9)));

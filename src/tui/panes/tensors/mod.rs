@@ -15,7 +15,7 @@ use super::{Context, Handled, Pane, View};
 use crate::analysis::{self, Place, Statistics, TensorRow};
 use crate::error::Error;
 use crate::format::npy;
-use crate::model::{Model, Quantization, QuantizationDetails, Tensor};
+use crate::model::{Model, Quantization, Tensor};
 use crate::progress::Progress;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
@@ -23,6 +23,7 @@ use crate::tui::jobs::{Output, discard};
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
 use crate::tui::theme::Role;
+use crate::tui::widgets::describe;
 use crate::tui::widgets::grid::{self, Corner};
 use crate::tui::widgets::table::{Cell, Column};
 use crate::tui::widgets::{self, Rows, Split, inside, panel, panel_note, put, table};
@@ -573,7 +574,7 @@ impl TensorsPane {
                     },
                     Cell::Text(
                         quantization(view.model, &row.place)
-                            .and_then(in_brief)
+                            .and_then(describe::quantization_in_brief)
                             .unwrap_or_default(),
                         theme[Role::Quantize],
                     ),
@@ -613,23 +614,6 @@ fn share_of(share: f64) -> String {
         .strip_suffix(".0%")
         .filter(|w| w.len() > 2)
         .map_or(words.clone(), |w| format!("{w}%"))
-}
-
-/// How values are quantized, for a narrow column: `0.00784 z -3`, `32 on axis 0`.
-fn in_brief(quantization: &Quantization) -> Option<String> {
-    let short = |scale: f32| text::number(f64::from(scale), 7);
-    match quantization.single() {
-        Some((scale, 0)) => Some(format!("×{}", short(scale))),
-        Some((scale, zero)) => Some(format!("×{} z {zero}", short(scale))),
-        None => match (&quantization.details, quantization.scale.len()) {
-            (QuantizationDetails::None, 1..) => Some(format!(
-                "{} on axis {}",
-                quantization.scale.len(),
-                quantization.dimension
-            )),
-            _ => analysis::quantization_text(quantization),
-        },
-    }
 }
 
 fn quantization<'m>(model: &'m Model, place: &Place) -> Option<&'m Quantization> {

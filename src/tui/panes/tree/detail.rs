@@ -102,13 +102,12 @@ impl TreePane {
             Id::Variable(at) => {
                 if let Some(v) = model.variables.get(at.0 as usize) {
                     facts.add(theme, "values", format!("{} {}", v.dtype, v.shape));
-                    facts.add(
-                        theme,
-                        "shard",
-                        format!("{} at {}", v.shard, text::count(v.offset)),
-                    );
+                    facts.add(theme, "shard", v.shard.to_string());
+                    facts.add(theme, "offset", text::count(v.offset));
                     for owner in &v.owners {
-                        facts.add(theme, "owner", owner.to_string());
+                        // Beside the word, its column and a blank.
+                        let room = wide.saturating_sub(11);
+                        facts.add(theme, "owner", text::fit_name(owner, room));
                     }
                 }
             }

@@ -227,7 +227,7 @@ fn row_line(row: &Row, wide: usize, figures: &Figures, theme: &Theme) -> Line<'s
     } else {
         format!("{op}  {}", row.note)
     };
-    let label = text::fit_end(&text::clean(&row.label), room.saturating_sub(1));
+    let label = text::fit_name(&text::clean(&row.label), room.saturating_sub(1));
     let used = crate::tui::term::width(&label);
     // A note of which only a few letters would be left says nothing.
     let left = room.saturating_sub(used + 2);

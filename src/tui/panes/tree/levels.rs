@@ -12,6 +12,7 @@ use super::rows::{
 use crate::error::Result;
 use crate::model::{Model, Name, NodeId, VariableId};
 use crate::progress::Progress;
+use crate::tui::panes::twins::key_of;
 
 /// Rows are found before the next frame where at most so many names have to be looked at, by a job otherwise.
 const AT_ONCE: usize = 5_000;
@@ -308,6 +309,10 @@ impl Levels {
             Id::Variable(id) => {
                 let v = model.variables.get(id.0 as usize)?;
                 row.note = format!("{} {}", v.dtype, v.shape);
+                let key = key_of(v);
+                if key != *v.name {
+                    row.note += &format!("  {key}");
+                }
             }
             _ => return Some(row),
         }
