@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 
+use super::lit::Lit;
 use super::minimap::{self, Corner};
-use super::seen::{Lit, Overlay, Seen};
+use super::overlay::Overlay;
+use super::seen::Seen;
 use crate::layout::layered;
 use crate::layout::paint::paint;
 use crate::layout::scene::Place;
@@ -157,11 +159,11 @@ fn hue(seen: &Seen, graph: &Graph, place: &Place, view: &View) -> Style {
         Overlay::Family => theme.family(place.label.family),
         Overlay::Bytes => match seen.cost(place.item).bytes {
             0 => theme[Role::Dim],
-            bytes => theme.heat(share(bytes, seen.known.total.bytes)),
+            bytes => theme.heat(share(bytes, seen.known.costs.total.bytes)),
         },
         Overlay::Macs => match seen.cost(place.item).macs {
             0 => theme[Role::Dim],
-            macs => theme.heat(share(macs, seen.known.total.macs)),
+            macs => theme.heat(share(macs, seen.known.costs.total.macs)),
         },
         Overlay::Dtype => by_type(seen.dtype(graph, place.item), theme),
         Overlay::Time => match seen.figures(place.item).nanos {

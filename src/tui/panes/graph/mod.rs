@@ -1,10 +1,13 @@
 //! The Graph pane: one drawing, two views. The map is boxes on a canvas, the rails are one operator a row.
 
+mod costs;
 mod levels;
+mod lit;
 mod map;
 mod meanings;
 mod minimap;
 mod moves;
+mod overlay;
 mod rows;
 mod seen;
 mod side;
@@ -16,9 +19,11 @@ use std::sync::Arc;
 pub use seen::Seen;
 
 use self::levels::{Level, Ways};
+use self::lit::Lit;
 use self::map::{Follow, Shown, Window};
+use self::overlay::Overlay;
 use self::rows::Scroll;
-use self::seen::{Key, Lit, Overlay};
+use self::seen::Key;
 use super::{Context, Handled, Pane, View};
 use crate::layout::scene::Detail;
 use crate::layout::scope::Item;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::levels::{Level, Ways, called, called_as, title};
+use super::lit::Lit;
 use super::map::{Follow, Way, step};
 use super::meanings::meaning;
 use super::rows::{self, row_of};
-use super::seen::Lit;
 use super::{FIND, FOLLOW, GraphPane, Output, WAYS, answer, is_large};
 use crate::error::Error;
 use crate::format::write_file;

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 
 use super::map::Shown;
-use super::seen::{Overlay, Seen, is_port};
+use super::overlay::Overlay;
+use super::seen::{Seen, is_port};
 use crate::layout::label::{Label, cut_start};
 use crate::layout::rails::Row;
 use crate::layout::scope::Item;
@@ -12,6 +13,39 @@ use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Rect, Style, width};
 use crate::tui::text;
 use crate::tui::theme::Role;
+
+/// Columns of the screen that rows would like to have, so that they need not be cut.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Widths {
+    /// Operator and what tells it from its like.
+    pub name: u16,
+    /// The shape of what comes out.
+    pub shape: u16,
+}
+
+impl Widths {
+    /// Of very many rows the first ones decide.
+    const ROWS: usize = 4096;
+
+    pub(super) fn of(seen: &Seen, graph: &Graph) -> Widths {
+        let mut widths = Widths::default();
+        for item in seen.list.items().iter().take(Self::ROWS).copied() {
+            let words = seen.words(graph, item);
+            let mut name = width(&words.head);
+            if !words.tail.is_empty() && !is_port(item) {
+                name += 1 + width(&words.tail);
+            }
+            if matches!(item, Item::Scope(_)) {
+                name += 2;
+            }
+            let value = seen.value(graph, item);
+            let shape = value.map_or(0, |v| width(&v.shape.to_string()));
+            widths.name = widths.name.max(name.min(u16::MAX.into()) as u16);
+            widths.shape = widths.shape.max(shape.min(u16::MAX.into()) as u16);
+        }
+        widths
+    }
+}
 
 /// First row in sight, and the area of the rows in the last frame.
 #[derive(Debug, Default)]

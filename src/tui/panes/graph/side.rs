@@ -1,8 +1,9 @@
 //! What there is to know about the chosen operator, scope, input or output.
 
+use super::costs::{LISTED, Stored};
 use super::levels::Ways;
 use super::meanings::meaning;
-use super::seen::{LISTED, Seen, Stored};
+use super::seen::Seen;
 use crate::layout::net::Net;
 use crate::layout::scope::{Flow, Item, ScopeId};
 use crate::model::{Attr, Graph, NodeId, Value};
@@ -112,14 +113,14 @@ impl Side<'_> {
         }
         let cost = self.seen.cost(item);
         if cost.bytes > 0 {
-            let share = cost.bytes as f64 / self.seen.known.total.bytes.max(1) as f64;
+            let share = cost.bytes as f64 / self.seen.known.costs.total.bytes.max(1) as f64;
             self.facts
                 .add(self.theme, "params", text::count(cost.params));
             let words = format!("{}  {}", text::bytes(cost.bytes), text::percent(share));
             self.facts.add(self.theme, "weights", words);
         }
         if cost.macs > 0 {
-            let share = cost.macs as f64 / self.seen.known.total.macs.max(1) as f64;
+            let share = cost.macs as f64 / self.seen.known.costs.total.macs.max(1) as f64;
             let words = format!("{}MAC  {}", text::short(cost.macs), text::percent(share));
             self.facts.add(self.theme, "cost", words);
         }

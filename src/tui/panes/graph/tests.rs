@@ -192,7 +192,7 @@ fn graphs_that_a_loop_calls_are_known() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/lstm");
     let model = crate::format::open(&path, &Default::default()).unwrap();
     let meta = &model.meta_graphs[0];
-    let within = |index: &usize| super::seen::is_within_a_loop(meta, *index);
+    let within = |index: &usize| super::overlay::is_within_a_loop(meta, *index);
     let names: Vec<&str> = (0..meta.graphs.len())
         .filter(within)
         .map(|index| &*meta.graphs[index].name)
