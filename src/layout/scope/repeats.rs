@@ -234,13 +234,19 @@ impl Hierarchy {
     }
 }
 
-/// `layer_0 … layer_11`, or the first alone where that gets too long for a box.
+/// `layer_0 … layer_11`; `conv2_block1 … 6` where that gets too long for a box, or the first name alone.
 fn from_to(first: &str, last: &str) -> String {
     const ROOM: usize = 24;
     let both = format!("{first} … {last}");
-    match both.chars().count() <= ROOM {
-        true => both,
-        false => format!("{first} …"),
+    if both.chars().count() <= ROOM {
+        return both;
+    }
+    let stem = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    match (first.split_at(stem(first)), last.split_at(stem(last))) {
+        ((before, from), (same, to)) if before == same && !from.is_empty() && !to.is_empty() => {
+            format!("{first} … {to}")
+        }
+        _ => format!("{first} …"),
     }
 }
 

@@ -82,6 +82,23 @@ fn flat_names_with_numbers_are_blocks() {
 }
 
 #[test]
+fn long_names_of_blocks_are_told_by_their_numbers() {
+    assert_eq!(from_to("layer_0", "layer_11"), "layer_0 … layer_11");
+    assert_eq!(
+        from_to("conv2_block1", "conv2_block16"),
+        "conv2_block1 … 16"
+    );
+    assert_eq!(
+        from_to("encoder_of_words", "encoder_of_sounds"),
+        "encoder_of_words …"
+    );
+    assert_eq!(
+        from_to("a_stage_of_many_1", "another_stage_of_2"),
+        "a_stage_of_many_1 …"
+    );
+}
+
+#[test]
 fn blocks_of_operators_that_are_alone_in_their_scopes_are_found() {
     // As Keras names them: each layer is a scope around its one operator.
     let nodes = residual(5, |block, part| format!("net/block_{block}_{part}/op"));

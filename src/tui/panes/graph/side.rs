@@ -4,6 +4,7 @@ use super::costs::{LISTED, Stored};
 use super::levels::Ways;
 use super::meanings::meaning;
 use super::seen::Seen;
+use crate::layout::label::{Label, cut_end};
 use crate::layout::net::Net;
 use crate::layout::scope::{Flow, Item, ScopeId};
 use crate::model::{Attr, Graph, NodeId, Value};
@@ -216,11 +217,8 @@ impl Side<'_> {
             for flow in &flows {
                 let other = if before { flow.from } else { flow.to };
                 let words = self.seen.words(self.graph, other);
-                self.line(
-                    sign,
-                    format!("{} {}", words.head, words.tail).trim(),
-                    Role::Text,
-                );
+                let room = self.wide.saturating_sub(width(sign));
+                self.line(sign, &in_one(other, &words, room), Role::Text);
                 let says = match flow.value.map(|v| self.graph.value(v)) {
                     Some(value) => format!("{} {}", value.shape, value.dtype),
                     None if before => "waits for it, takes no data".to_owned(),
@@ -242,18 +240,32 @@ impl Side<'_> {
         for stored in weights.iter().take(LISTED) {
             self.line("", &stored.name, Role::Text);
             let place = stored.place.as_deref().unwrap_or("");
-            let words = format!("{}  {}  {place}", stored.shape, text::bytes(stored.bytes));
-            self.facts.line(Line::styled(
-                format!(
-                    "  {}",
-                    text::fit(words.trim_end(), self.wide.saturating_sub(2))
-                ),
-                self.theme[Role::Dim],
-            ));
+            let room = self.wide.saturating_sub(2);
+            let mut words = format!("{}  {}", stored.shape, text::bytes(stored.bytes));
+            // All of the place or nothing of it.
+            if width(&words) + 2 + width(place) <= room {
+                words = format!("{words}  {place}");
+            }
+            let line = format!("  {}", text::fit(words.trim_end(), room));
+            self.facts.line(Line::styled(line, self.theme[Role::Dim]));
         }
         if all > LISTED {
             self.line("", &format!("… {} more", all - LISTED), Role::Dim);
         }
+    }
+}
+
+/// Operator and name in a line. Of an operator's own words the beginning says the most, of names the end.
+fn in_one(item: Item, words: &Label, room: usize) -> String {
+    /// Columns of an operator that still tell which it is.
+    const LEAST: usize = 6;
+    let all = format!("{} {}", words.head, words.tail);
+    let head = room.saturating_sub(width(&words.tail) + 1);
+    match item {
+        Item::Node(_) if width(&all) > room && head >= LEAST && !words.tail.is_empty() => {
+            format!("{} {}", cut_end(&words.head, head), words.tail)
+        }
+        _ => all.trim().to_owned(),
     }
 }
 

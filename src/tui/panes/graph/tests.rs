@@ -95,9 +95,9 @@ fn scopes_open_in_place_and_close_again() {
     │                             │           ╭───┸───╮           │                      ││                                │
     │                             │           │▌AddV2 │           │                      ││ Weights                        │
     │                             │           ╰───┬───╯           │                      ││ stem_bn/gamma                  │
-    │                             │               │ ?×8×8×24      │                      ││   24 float32  96 B  shard 0 @… │
+    │                             │               │ ?×8×8×24      │                      ││   24 float32  96 B             │
     │                             ╰───────────────┼───────────────╯                      ││ stem_bn/moving_variance        │
-    │                                             │                                      ││   24 float32  96 B  shard 0 @… │
+    │                                             │                                      ││   24 float32  96 B             │
     │                                   ╭─────────┴─────────╮                   ╭──────╮ ││ …/stem_bn_1/batchnorm/add/y:0  │
     │                                   │▌Relu stem_relu_1  │                   │⠀⠀⢛⣛⠃⠀│ ││   scalar float32  4 B          │
     │                                   ╰─────────┬─────────╯                   │⠀⠀⣼⣿⣤⠀│ ││                                │
