@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::usage::uses;
 use crate::error::{Error, Result};
+use crate::format::mapped::release;
 use crate::model::{
     DType, Format, Graph, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor,
     TensorData, Value, ValueId, VariableId, VariableRole,
@@ -428,8 +429,17 @@ impl Stored<'_> {
     ///
     /// # Errors
     /// The values can't be read; what `each` gives.
-    pub fn pieces(&self, each: impl FnMut(usize, &Tensor) -> Result<()>) -> Result<()> {
-        let read = self.data.pieces(self.dtype, &self.sizes, each);
+    pub fn pieces(&self, mut each: impl FnMut(usize, &Tensor) -> Result<()>) -> Result<()> {
+        let read = self.data.pieces(self.dtype, &self.sizes, |start, piece| {
+            let size = piece.bytes().map_or(0, <[u8]>::len);
+            let looked_at = each(start, piece);
+            if let (TensorData::Bytes { bytes, .. }, Some(element)) = (self.data, self.dtype.size())
+                && let Some(done) = bytes.get(start * element..).and_then(|b| b.get(..size))
+            {
+                release(done);
+            }
+            looked_at
+        });
         read.map_err(|e| self.placed(e))
     }
 

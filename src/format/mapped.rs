@@ -3,8 +3,12 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
+use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 
 use crate::error::{Error, Result};
 
@@ -38,6 +42,63 @@ pub fn map_file(path: &Path) -> Result<Bytes> {
     }
     // SAFETY: the map is private and read-only. A program that rewrites the model in place while it is open can
     // change what we read; every reader checks what it reads before use, and models are replaced, not edited.
-    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-    Ok(Bytes::from_owner(map))
+    let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+    let map = Arc::new(map);
+    let mut maps = maps();
+    maps.retain(|map| map.strong_count() > 0);
+    maps.push(Arc::downgrade(&map));
+    drop(maps);
+    Ok(Bytes::from_owner(Held(map)))
+}
+
+struct Held(Arc<Mmap>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The maps that may still be in use.
+static MAPS: Mutex<Vec<Weak<Mmap>>> = Mutex::new(Vec::new());
+
+fn maps() -> MutexGuard<'static, Vec<Weak<Mmap>>> {
+    MAPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets go of the pages that hold these bytes, if they are those of a mapped file: they come back from the file when
+/// they are read again. Whoever walks through gigabytes calls it behind himself.
+pub fn release(bytes: &[u8]) {
+    #[cfg(unix)]
+    for map in maps().iter().filter_map(Weak::upgrade) {
+        let range = bytes.as_ptr_range();
+        let within = map.as_ptr_range();
+        if within.start <= range.start && range.end <= within.end {
+            let offset = range.start.addr() - within.start.addr();
+            let advice = UncheckedAdvice::DontNeed;
+            // SAFETY: the map is private and nothing ever writes to it, so every page is the file's own.
+            let advised = unsafe { map.unchecked_advise_range(advice, offset, bytes.len()) };
+            // Pages that stay are no failure.
+            let _ = advised;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_let_go_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        let content: Vec<u8> = (0..300_000u32).map(|i| (i % 251) as u8).collect();
+        fs::write(&path, &content).unwrap();
+        let map = map_file(&path).unwrap();
+        release(&map[70_001..200_003]);
+        release(&map[..0]);
+        release(&content);
+        assert!(map == content);
+        assert_eq!(content[251], 0);
+    }
 }

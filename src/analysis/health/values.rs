@@ -366,7 +366,7 @@ struct Look {
     nan: usize,
     infinite: usize,
     zeros: usize,
-    /// Below [`NO_GAMMA`].
+    /// Below [`NO_GAMMA`], in a vector.
     near_zero: usize,
     /// At the smallest or largest number of an integer type.
     at_ends: usize,
@@ -419,11 +419,14 @@ impl Walk {
         (self.hashes[0].finish(), self.hashes[1].finish())
     }
 
+    #[inline(always)]
     fn see(&mut self, index: usize, v: f64, end: bool) {
         let look = &mut self.look;
         look.nan += usize::from(v.is_nan());
         look.infinite += usize::from(v.is_infinite());
-        look.near_zero += usize::from(v.abs() < NO_GAMMA);
+        if self.rank == 1 {
+            look.near_zero += usize::from(v.abs() < NO_GAMMA);
+        }
         look.at_ends += usize::from(end);
         look.same &= *self.first.get_or_insert(v) == v;
         if v == self.zero {
