@@ -90,6 +90,11 @@ fn header(app: &App, area: Rect, buf: &mut Buffer) {
     let note = header_note(app);
     // A narrow screen has room for the model's name or for that of the program.
     let name = app.desk().map_or(0, |desk| width(&desk_name(desk)));
+    let more = match app.desks.len() {
+        0 | 1 => String::new(),
+        all => format!(" ▾ {}/{all}", app.current + 1),
+    };
+    let name = name + width(&more);
     let mut spans = vec![Span::raw(" ")];
     if BRAND.len() + name + 5 <= area.width as usize {
         spans.push(Span::styled(BRAND, theme[Role::Brand]));
@@ -97,11 +102,6 @@ fn header(app: &App, area: Rect, buf: &mut Buffer) {
     }
     match app.desk().map(|d| (&d.state, &d.path)) {
         Some((State::Open(open), _)) => {
-            let more = if app.desks.len() > 1 {
-                format!(" ▾ {}/{}", app.current + 1, app.desks.len())
-            } else {
-                String::new()
-            };
             let used: usize = spans.iter().map(Span::width).sum();
             let room = (area.width as usize).saturating_sub(used + width(&more) + 1);
             let name = text::fit_name(&text::clean(&open.model.name), room);
@@ -527,10 +527,13 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
             height: 1,
             ..list
         };
-        let label = text::left(
-            &text::fit_name(&label, name_room.saturating_sub(2)),
-            name_room,
-        );
+        let room = name_room.saturating_sub(2);
+        // Of names that a converter joined the last one tells, where all are too long.
+        let label = match picker.is_search && width(&label) > room {
+            true => text::fit_name(text::last_name(&label), room),
+            false => text::fit_name(&label, room),
+        };
+        let label = text::left(&label, name_room);
         let key = match picker.choices.act(at as usize) {
             Some(Act::Command(command)) => app.keymap.key(command),
             _ => String::new(),

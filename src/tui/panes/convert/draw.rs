@@ -124,7 +124,11 @@ impl ConvertPane {
             ),
             Field::Start => ("", "  Convert".to_owned()),
             Field::Compare => {
-                let wordings = ["  Compare with the original", "  Compare the two"];
+                let wordings = [
+                    "  Compare with the original",
+                    "  Compare the two",
+                    "  Compare",
+                ];
                 (
                     "",
                     text::fitting(wordings.map(str::to_owned), wide.saturating_sub(14)),

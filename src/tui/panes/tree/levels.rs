@@ -309,9 +309,12 @@ impl Levels {
             Id::Variable(id) => {
                 let v = model.variables.get(id.0 as usize)?;
                 row.note = format!("{} {}", v.dtype, v.shape);
+                // Its last part tells it from the copies that Keras stores under the same name.
                 let key = key_of(v);
-                if key != *v.name {
-                    row.note += &format!("  {key}");
+                if key != *v.name
+                    && let Some((_, last)) = key.rsplit_once('/')
+                {
+                    row.note += &format!("  …/{last}");
                 }
             }
             _ => return Some(row),
