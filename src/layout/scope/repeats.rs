@@ -54,7 +54,7 @@ impl Hierarchy {
         let runs = |order: &[Item]| Siblings::new(graph, survey, order).runs(longest);
         let covered = |runs: &[Run]| runs.iter().map(|run| run.end() - run.from).sum::<usize>();
         let (mut order, mut found) = (first, runs(first));
-        if first != second {
+        if covered(&found) < first.len() && first != second {
             let other = runs(second);
             if covered(&other) > covered(&found) {
                 (order, found) = (second, other);

@@ -53,13 +53,19 @@ pub(super) struct Siblings {
 
 impl Siblings {
     pub(super) fn new(graph: &Graph, survey: &Survey, order: &[Item]) -> Siblings {
-        let numbered = order.iter().enumerate().map(|(at, item)| (*item, at));
-        let places: HashMap<Item, usize> = numbered.collect();
+        // Of each place among all siblings, where that one stands in `order`.
+        let placed = order.iter().map(|item| survey.place(*item));
+        let placed: Vec<usize> = placed.flatten().map(|place| place as usize).collect();
+        let mut places = vec![None; placed.iter().max().map_or(0, |last| last + 1)];
+        for (at, place) in placed.into_iter().enumerate() {
+            places[place] = Some(at);
+        }
+        let place = |item: Item| *places.get(survey.place(item)? as usize)?;
         let slots: Vec<usize> = order.iter().filter_map(|i| survey.slot(*i)).collect();
         let taken = |slot: &usize| -> Vec<Taken> {
             let found = survey.sources[*slot].iter().map(|source| match *source {
-                Source::Sibling(from, value) => match places.get(&from) {
-                    Some(at) => Taken::At(*at, survey.ports[value.index()]),
+                Source::Sibling(from, value) => match place(from) {
+                    Some(at) => Taken::At(at, survey.ports[value.index()]),
                     None => Taken::Else(value),
                 },
                 Source::Outside(value) => Taken::Else(value),

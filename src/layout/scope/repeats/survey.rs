@@ -268,7 +268,7 @@ fn kind_of(hierarchy: &Hierarchy, graph: &Graph, node: &Node) -> u64 {
         Some((is_weight, at.dtype, window(graph.dialect, filter)))
     };
     let mut parts: Vec<_> = node.inputs.iter().map(part).collect();
-    if commutes(graph.dialect, &node.op) {
+    if parts.len() > 1 && commutes(graph.dialect, &node.op) {
         parts.sort_unstable();
     }
     parts.hash(&mut hasher);
