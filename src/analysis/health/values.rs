@@ -152,10 +152,9 @@ impl Found {
         }
         // An optimizer's moments of a gamma bear its name and are no gamma.
         let moment = variable(model, &row.place).is_some_and(|v| v.role == VariableRole::Optimizer);
-        if !moment && is_gamma(row, uses) && row.dtype.is_float() {
-            if look.near_zero > 0 {
-                self.no_gamma.push((spot(), look.near_zero, count));
-            }
+        let gamma = !moment && is_gamma(row, uses) && row.dtype.is_float();
+        if gamma && look.near_zero > 0 {
+            self.no_gamma.push((spot(), look.near_zero, count));
         }
         if large && !look.same {
             let group = self.by_content.entry(walk.content()).or_default();
