@@ -73,11 +73,14 @@ fn hands_on(node: &Node, value: ValueId) -> bool {
         &*node.op,
         "Pack" | "PACK" | "Concat" | "ConcatV2" | "CONCATENATION" | "IdentityN"
     );
+    // Keras counts negative indices from the end: it selects between the index and its sum with the rows.
+    let selects = matches!(&*node.op, "Select" | "SelectV2" | "SELECT" | "SELECT_V2")
+        && [1, 2].iter().any(|&slot| node.input(slot) == Some(value));
     let slot = match &*node.op {
         "Split" | "SPLIT" => 1,
         _ => 0,
     };
-    joins || TRANSPARENT.contains(&&*node.op) && node.input(slot) == Some(value)
+    joins || selects || TRANSPARENT.contains(&&*node.op) && node.input(slot) == Some(value)
 }
 
 /// Rows of the table that `node` picks from with the indices `value`.
@@ -185,6 +188,26 @@ mod tests {
             table_rows(&main, &variables, &[ids, kinds, count, scores]),
             [Some(5000), Some(2), None, None]
         );
+    }
+
+    #[test]
+    fn indices_that_may_be_negative_are_indices() {
+        let mut main = subgraph("main");
+        let ids = argument(&mut main, "ids", DType::Int32, &[4]);
+        let zero = constant(&mut main, "zero", &Tensor::from_values(&[], &[0i32]));
+        let rows = constant(&mut main, "rows", &Tensor::from_values(&[], &[40i32]));
+        let negative = add(&mut main, "less", "LESS", &[ids, zero], &[4]);
+        let wrapped = add(&mut main, "sum", "ADD", &[ids, rows], &[4]);
+        let index = add(
+            &mut main,
+            "select",
+            "SELECT_V2",
+            &[negative, wrapped, ids],
+            &[4],
+        );
+        let words = constant(&mut main, "words", &table(40, 2));
+        add(&mut main, "picked", "GATHER", &[words, index], &[4, 2]);
+        assert_eq!(table_rows(&main, &[], &[ids]), [Some(40)]);
     }
 
     #[test]
