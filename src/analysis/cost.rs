@@ -231,6 +231,7 @@ impl<'m> Walk<'m> {
             node,
             inputs,
             variables: &self.model.variables,
+            written: &[],
             options: Options::default(),
         }
     }

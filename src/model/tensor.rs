@@ -6,11 +6,12 @@ use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::dtype::DType;
 use super::memory::{self, AlignedBytes};
+use super::resource::Resource;
 use super::shape::element_count;
 use crate::error::{Error, Result};
 
 /// Row-major values with a type and sizes. Sub-byte integers take one byte each; bool is one byte, 0 or 1;
-/// float16 and bfloat16 are their bits; complex numbers are (re, im) pairs; strings are bytes.
+/// float16 and bfloat16 are their bits; complex numbers are (re, im) pairs; strings are bytes; resources are handles.
 #[derive(Clone, PartialEq)]
 pub struct Tensor {
     dtype: DType,
@@ -22,6 +23,7 @@ pub struct Tensor {
 enum Data {
     Bytes(AlignedBytes),
     Strings(Vec<Vec<u8>>),
+    Handles(Vec<Resource>),
 }
 
 /// A Rust type that stands for the elements of some [`DType`]s.
@@ -132,6 +134,30 @@ impl Tensor {
         }
     }
 
+    /// A scalar that stands for `resource`.
+    pub fn handle(resource: Resource) -> Self {
+        Tensor {
+            dtype: DType::Resource,
+            shape: Vec::new(),
+            data: Data::Handles(vec![resource]),
+        }
+    }
+
+    /// Fails when their number is not the product of `shape`.
+    pub fn from_handles(shape: &[usize], handles: Vec<Resource>) -> Result<Self> {
+        if element_count(shape) != Some(handles.len()) {
+            return Err(Error::usage(format!(
+                "{} handles can't be seen as {shape:?}",
+                handles.len()
+            )));
+        }
+        Ok(Tensor {
+            dtype: DType::Resource,
+            shape: shape.to_vec(),
+            data: Data::Handles(handles),
+        })
+    }
+
     pub fn dtype(&self) -> DType {
         self.dtype
     }
@@ -180,25 +206,32 @@ impl Tensor {
         }
     }
 
-    /// The row-major bytes; `None` for strings.
+    /// The row-major bytes; `None` for strings and resources.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.data {
             Data::Bytes(bytes) => Some(bytes.as_slice()),
-            Data::Strings(_) => None,
+            Data::Strings(_) | Data::Handles(_) => None,
         }
     }
 
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         match &mut self.data {
             Data::Bytes(bytes) => Some(bytes.as_mut_slice()),
-            Data::Strings(_) => None,
+            Data::Strings(_) | Data::Handles(_) => None,
         }
     }
 
     pub fn strings(&self) -> Option<&[Vec<u8>]> {
         match &self.data {
             Data::Strings(strings) => Some(strings),
-            Data::Bytes(_) => None,
+            Data::Bytes(_) | Data::Handles(_) => None,
+        }
+    }
+
+    pub fn handles(&self) -> Option<&[Resource]> {
+        match &self.data {
+            Data::Handles(handles) => Some(handles),
+            Data::Bytes(_) | Data::Strings(_) => None,
         }
     }
 
@@ -280,6 +313,12 @@ impl Tensor {
             return strings
                 .get(index)
                 .map(|s| format!("{:?}", String::from_utf8_lossy(s)))
+                .unwrap_or_default();
+        }
+        if let Some(handles) = self.handles() {
+            return handles
+                .get(index)
+                .map(|handle| format!("{handle:?}"))
                 .unwrap_or_default();
         }
         if self.dtype == DType::Bool {

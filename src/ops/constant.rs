@@ -1,8 +1,8 @@
-//! Constants, variables that are only read, and operators that hand values on.
+//! Constants and operators that hand values on.
 
 use super::{Constant, Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
-use crate::model::{Attr, DType, Shape};
+use crate::model::Attr;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["Const"], &[], constant, nothing),
@@ -32,13 +32,6 @@ pub(super) const OPERATORS: &[Operator] = &[
         |_| Ok(Vec::new()),
         nothing,
     ),
-    Operator::new(
-        &["VarHandleOp", "VariableV2", "Variable"],
-        &[],
-        variable,
-        nothing,
-    ),
-    Operator::new(&["ReadVariableOp"], &[], read_variable, nothing),
 ];
 
 fn nothing(_: &Context) -> Result<Prepared> {
@@ -72,43 +65,4 @@ fn densify(cx: &Context) -> Result<Vec<Fact>> {
         Some(_) => Ok(vec![input.clone()]),
         None => Err(cx.wrong("its input is no constant")),
     }
-}
-
-/// A handle; for the first kind of variables also its value.
-fn variable(cx: &Context) -> Result<Vec<Fact>> {
-    let Some(id) = cx.node.variable else {
-        return Err(Error::unsupported("no stored variable belongs to it"));
-    };
-    let mut fact = Fact::new(DType::Resource, Shape::scalar());
-    if &*cx.node.op != "VarHandleOp" {
-        fact = stored(cx, id)?;
-    }
-    fact.variable = Some(id);
-    Ok(vec![fact])
-}
-
-fn read_variable(cx: &Context) -> Result<Vec<Fact>> {
-    match cx.input(0)?.variable {
-        Some(id) => Ok(vec![stored(cx, id)?]),
-        None => Err(Error::unsupported("it reads a variable that is not stored")),
-    }
-}
-
-fn stored(cx: &Context, id: crate::model::VariableId) -> Result<Fact> {
-    let variable = cx
-        .variables
-        .get(id.0 as usize)
-        .ok_or_else(|| Error::unsupported("it names a variable that the model does not have"))?;
-    let sizes = variable.shape.fixed().ok_or_else(|| {
-        Error::unreadable(format!(
-            "the variable {:?} has the shape {}",
-            variable.key, variable.shape
-        ))
-    })?;
-    let data = variable.data.clone();
-    Ok(Fact::constant(Constant::stored(
-        variable.dtype,
-        &sizes,
-        data,
-    )))
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::fact::{Constant, Fact};
 use crate::error::{Error, Result};
-use crate::model::{Attr, DType, Dialect, Graph, Node, Quantization, Shape, Tensor, Variable};
+use crate::model::{
+    Attr, DType, Dialect, Graph, Node, Quantization, Shape, Tensor, Variable, VariableId,
+};
 
 /// Choices that hold for a whole run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,6 +22,8 @@ pub struct Context<'g> {
     pub inputs: &'g [Option<Fact>],
     /// The stored variables of the model.
     pub variables: &'g [Variable],
+    /// Those that the run changes, in order: their stored values say nothing.
+    pub written: &'g [VariableId],
     pub options: Options,
 }
 

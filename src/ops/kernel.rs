@@ -1,10 +1,14 @@
 //! What an operator becomes once its shapes are known: something that runs on views of memory.
 
+use std::sync::Arc;
+
 use bytemuck::{Pod, PodCastError, cast_slice_mut, try_cast_slice, try_cast_slice_mut};
 
+use super::control::Control;
+use super::state::State;
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
-use crate::model::{DType, Element, Tensor};
+use crate::model::{DType, Element, Resource, Tensor};
 
 /// An operator made ready for fixed shapes. Weights that never change are already packed inside.
 pub trait Kernel: Send + Sync {
@@ -22,6 +26,12 @@ pub trait Kernel: Send + Sync {
         &[]
     }
 
+    /// Inputs that `run` changes: variable tensors of a .tflite. Their memory comes behind that of the outputs, in this
+    /// order, with the values of the run before; they are absent from [`Io::inputs`].
+    fn changes(&self) -> &'static [usize] {
+        &[]
+    }
+
     /// Bytes that `run` wants in [`Io::scratch`]: the sum of [`room_bytes`] of what it takes.
     fn scratch_bytes(&self) -> usize {
         0
@@ -33,6 +43,12 @@ pub trait Compute: Send + Sync {
     fn compute(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Tensor>>;
 }
 
+/// An operator that reads or changes what outlives the run. It gets its inputs whole, and alone those that nothing
+/// needs afterwards.
+pub trait Effect: Send + Sync {
+    fn run(&self, inputs: Vec<Option<Arc<Tensor>>>, state: &mut State) -> Result<Vec<Arc<Tensor>>>;
+}
+
 /// How the runtime has to execute an operator.
 pub enum Prepared {
     Kernel(Box<dyn Kernel>),
@@ -42,6 +58,9 @@ pub enum Prepared {
     Forward,
     /// Outputs come as tensors of their own.
     Compute(Box<dyn Compute>),
+    Effect(Box<dyn Effect>),
+    /// It runs other graphs of the model.
+    Control(Control),
     /// There is nothing to do.
     Nothing,
     /// It can't be prepared before the values of its inputs are known.
@@ -110,7 +129,27 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    pub fn effect(
+        run: impl Fn(Vec<Option<Arc<Tensor>>>, &mut State) -> Result<Vec<Arc<Tensor>>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Self> {
+        Ok(Prepared::Effect(Box::new(Function(run))))
+    }
+}
+
 struct Function<F>(F);
+
+impl<F> Effect for Function<F>
+where
+    F: Fn(Vec<Option<Arc<Tensor>>>, &mut State) -> Result<Vec<Arc<Tensor>>> + Send + Sync,
+{
+    fn run(&self, inputs: Vec<Option<Arc<Tensor>>>, state: &mut State) -> Result<Vec<Arc<Tensor>>> {
+        (self.0)(inputs, state)
+    }
+}
 
 impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Function<F> {
     fn run(&self, io: &mut Io<'_, '_>) -> Result<()> {
@@ -161,6 +200,7 @@ pub struct View<'a> {
 pub enum Content<'a> {
     Bytes(&'a [u8]),
     Strings(&'a [Vec<u8>]),
+    Handles(&'a [Resource]),
 }
 
 impl<'a> View<'a> {
@@ -168,9 +208,10 @@ impl<'a> View<'a> {
         View {
             dtype: tensor.dtype(),
             shape: tensor.shape(),
-            data: match tensor.strings() {
-                Some(strings) => Content::Strings(strings),
-                None => Content::Bytes(tensor.bytes().unwrap_or_default()),
+            data: match (tensor.strings(), tensor.handles()) {
+                (Some(strings), _) => Content::Strings(strings),
+                (None, Some(handles)) => Content::Handles(handles),
+                (None, None) => Content::Bytes(tensor.bytes().unwrap_or_default()),
             },
         }
     }
@@ -178,7 +219,7 @@ impl<'a> View<'a> {
     pub fn bytes(&self) -> &'a [u8] {
         match self.data {
             Content::Bytes(bytes) => bytes,
-            Content::Strings(_) => &[],
+            Content::Strings(_) | Content::Handles(_) => &[],
         }
     }
 
@@ -200,7 +241,7 @@ impl<'a> View<'a> {
     pub fn strings(&self) -> Result<&'a [Vec<u8>]> {
         match self.data {
             Content::Strings(strings) => Ok(strings),
-            Content::Bytes(_) => Err(Error::unsupported(format!(
+            Content::Bytes(_) | Content::Handles(_) => Err(Error::unsupported(format!(
                 "an input is {}, expected strings",
                 self.dtype
             ))),
@@ -212,6 +253,7 @@ impl<'a> View<'a> {
         match self.data {
             Content::Bytes(bytes) => Tensor::from_bytes(self.dtype, self.shape, bytes),
             Content::Strings(strings) => Ok(Tensor::from_strings(self.shape, strings.to_vec())),
+            Content::Handles(handles) => Tensor::from_handles(self.shape, handles.to_vec()),
         }
     }
 }

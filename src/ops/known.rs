@@ -152,6 +152,7 @@ mod tests {
             node: &node,
             inputs: &inputs,
             variables: &[],
+            written: &[],
             options: Options::default(),
         };
         facts(&context)[0].shape.to_string()

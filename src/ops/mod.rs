@@ -5,6 +5,7 @@ mod blocks;
 mod broadcast;
 mod constant;
 mod context;
+mod control;
 mod conv;
 mod convert;
 mod cost;
@@ -31,8 +32,10 @@ mod resize;
 mod sequence;
 mod shape;
 mod slice;
+mod state;
 mod types;
 mod unary;
+mod variables;
 pub mod weights;
 mod windows;
 
@@ -40,11 +43,13 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub use context::{Context, Options};
+pub use control::{Block, Control, control};
 pub use cost::macs;
 pub use fact::{Constant, Fact};
 pub use family::{Family, family};
-pub use kernel::{Compute, Content, Io, Kernel, Prepared, View, room_bytes};
+pub use kernel::{Compute, Content, Effect, Io, Kernel, Prepared, View, room_bytes};
 pub use known::{declared, facts};
+pub use state::State;
 
 use crate::error::{Error, Result};
 use crate::model::{Dialect, Graph, Node, Variable};
@@ -60,6 +65,8 @@ pub struct Operator {
     pub prepare: fn(&Context) -> Result<Prepared>,
     /// The same inputs always give the same outputs, so constants can be computed ahead.
     pub foldable: bool,
+    /// `prepare` does not ask for sizes.
+    pub any_sizes: bool,
 }
 
 impl Operator {
@@ -75,12 +82,15 @@ impl Operator {
             infer,
             prepare,
             foldable: true,
+            any_sizes: false,
         }
     }
 
-    /// Each call may answer otherwise, or changes something.
-    pub const fn stateful(mut self) -> Self {
+    /// Each call may answer otherwise, or changes something, or runs other graphs; it becomes a [`Prepared::Effect`] or a
+    /// [`Prepared::Control`].
+    const fn effect(mut self) -> Self {
         self.foldable = false;
+        self.any_sizes = true;
         self
     }
 }
@@ -88,6 +98,7 @@ impl Operator {
 const FAMILIES: &[&[Operator]] = &[
     blocks::OPERATORS,
     constant::OPERATORS,
+    control::OPERATORS,
     conv::OPERATORS,
     convert::OPERATORS,
     elementwise::OPERATORS,
@@ -103,6 +114,7 @@ const FAMILIES: &[&[Operator]] = &[
     shape::OPERATORS,
     slice::OPERATORS,
     unary::OPERATORS,
+    variables::OPERATORS,
 ];
 
 type Table = HashMap<&'static str, &'static Operator>;
@@ -166,6 +178,7 @@ pub fn infer(
         node,
         inputs,
         variables,
+        written: &[],
         options: Options::default(),
     };
     infer_in(&context)

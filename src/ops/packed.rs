@@ -143,6 +143,7 @@ mod tests {
             node: &Node::new("", ""),
             inputs: &inputs,
             variables: &[],
+            written: &[],
             options: Options::default(),
         };
         let mut called = false;

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::plan::{Place, Plan, Role, Setup, Step, Work};
+use super::blocks::Frame;
+use super::plan::{Kept, Place, Plan, Role, Step, Work};
+use super::program::Setup;
 use super::{Intermediate, OpTime};
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
 use crate::model::memory::{self, AlignedBytes};
 use crate::model::{NodeId, Tensor, ValueId, shape::element_count};
-use crate::ops::{self, Constant, Content, Fact, Io, Kernel, Prepared, View};
+use crate::ops::{self, Constant, Content, Fact, Io, Kernel, Prepared, State, View};
 use crate::progress::Progress;
 
 /// What a plan writes while it runs; made once and used again.
@@ -19,6 +21,8 @@ pub struct Memory {
     owned: Vec<Option<Arc<Tensor>>>,
     /// Dynamic steps as they ran last, by step.
     ready: Vec<Option<Ready>>,
+    /// Other graphs that steps run, by step.
+    frames: Vec<Vec<Option<Box<Frame>>>>,
     operands: Operands,
 }
 
@@ -30,10 +34,10 @@ struct Ready {
 }
 
 impl Ready {
-    fn new(setup: &Setup, node: NodeId, inputs: Vec<Option<Fact>>) -> Result<Self> {
+    fn new(setup: Setup<'_>, node: NodeId, inputs: Vec<Option<Fact>>) -> Result<Self> {
         let context = setup.context(node, &inputs);
         let outputs = ops::infer_in(&context)?;
-        let operator = ops::find_for(&setup.graph, context.node)
+        let operator = ops::find_for(setup.graph(), context.node)
             .ok_or_else(|| Error::unsupported("no such operator here"))?;
         let known = !outputs.is_empty() && outputs.iter().all(|f| f.constant.is_some());
         let prepared = match known {
@@ -77,11 +81,23 @@ struct Operands {
 
 impl Memory {
     /// `operands` is the most that a step reads or writes.
-    pub fn new(arena_bytes: usize, operands: usize, values: usize, steps: usize) -> Result<Self> {
+    pub fn new(
+        arena_bytes: usize,
+        kept: &[Kept],
+        operands: usize,
+        values: usize,
+        steps: usize,
+    ) -> Result<Self> {
+        let mut arena = blocks(arena_bytes, "the values")?;
+        let bytes = arena.as_mut_slice();
+        for kept in kept {
+            bytes[kept.offset..kept.offset + kept.bytes].fill(kept.fill);
+        }
         Ok(Memory {
-            arena: blocks(arena_bytes, "the values")?,
+            arena,
             owned: vec![None; values],
             ready: std::iter::repeat_with(|| None).take(steps).collect(),
+            frames: std::iter::repeat_with(Vec::new).take(steps).collect(),
             operands: Operands {
                 inputs: Vec::with_capacity(operands),
                 outputs: Vec::with_capacity(operands),
@@ -95,6 +111,27 @@ impl Memory {
     /// Leaves none.
     pub fn take_arena(&mut self) -> AlignedBytes {
         std::mem::take(&mut self.arena)
+    }
+
+    /// The graph number `part` of the `parts` that step `at` runs, as it ran last.
+    pub fn frame(&mut self, at: usize, part: usize, parts: usize) -> &mut Option<Box<Frame>> {
+        let frames = &mut self.frames[at];
+        if frames.len() < parts {
+            frames.resize_with(parts, || None);
+        }
+        &mut frames[part]
+    }
+
+    /// Hands inputs over.
+    pub fn give(&mut self, values: &[ValueId], tensors: Vec<Arc<Tensor>>) {
+        for (value, tensor) in values.iter().zip(tensors) {
+            self.owned[value.index()] = Some(tensor);
+        }
+    }
+
+    /// Drops the tensors of the last run.
+    pub fn forget(&mut self) {
+        self.owned.fill(None);
     }
 }
 
@@ -156,6 +193,9 @@ pub fn evaluate(
             let views: Vec<_> = inputs.iter().map(|t| t.as_deref().map(View::of)).collect();
             compute.compute(&views)
         }
+        Prepared::Effect(_) | Prepared::Control(_) => {
+            Err(Error::unsupported("it needs a run around it"))
+        }
         Prepared::Kernel(kernel) => {
             let mut tensors = super::plan::allocate_all(outputs)?;
             let views: Vec<_> = inputs.iter().map(|t| t.as_deref().map(View::of)).collect();
@@ -175,7 +215,7 @@ pub fn evaluate(
 /// The values of a run, where they lie.
 #[derive(Clone, Copy)]
 pub struct Values<'v> {
-    pub setup: &'v Setup,
+    pub setup: Setup<'v>,
     pub plan: &'v Plan,
     pub inputs: &'v [&'v Tensor],
     pub memory: &'v Memory,
@@ -199,7 +239,7 @@ impl<'v> Values<'v> {
 
     pub fn view(&self, value: ValueId) -> Result<View<'v>> {
         let never = || {
-            let name = &self.setup.graph.value(value).name;
+            let name = &self.setup.graph().value(value).name;
             Error::unsupported(format!("the value {name:?} was not computed"))
         };
         let sizes = self.plan.sizes[value.index()].as_deref();
@@ -224,10 +264,13 @@ impl<'v> Values<'v> {
 }
 
 pub struct Run<'r> {
-    pub setup: &'r Setup,
+    pub setup: Setup<'r>,
     pub plan: &'r Plan,
     pub inputs: &'r [&'r Tensor],
     pub memory: &'r mut Memory,
+    pub state: &'r mut State,
+    /// The graphs that run each other down to this one, without the signature's own.
+    pub within: &'r [usize],
 }
 
 impl Run<'_> {
@@ -236,12 +279,15 @@ impl Run<'_> {
         watch.kept.clear();
         let plan = self.plan;
         for (at, step) in plan.steps.iter().enumerate() {
-            progress.step(1)?;
+            match self.within {
+                [] => progress.step(1)?,
+                _ => progress.check()?,
+            }
             let start = watch.profiling.then(Instant::now);
-            self.step(at, step)
+            self.step(at, step, progress)
                 .map_err(|e| self.setup.at_node(step.node, e))?;
             if let Some(start) = start {
-                let node = self.setup.graph.node(step.node);
+                let node = self.setup.graph().node(step.node);
                 watch.profile.push(OpTime {
                     step: at,
                     node: node.name.clone(),
@@ -262,11 +308,11 @@ impl Run<'_> {
     }
 
     fn keep(&self, step: &Step, watch: &mut Watch) -> Result<()> {
-        let node = self.setup.graph.node(step.node);
+        let node = self.setup.graph().node(step.node);
         for &output in &step.outputs {
             watch.kept.push(Intermediate {
                 id: output,
-                value: self.setup.graph.value(output).name.clone(),
+                value: self.setup.graph().value(output).name.clone(),
                 node: node.name.clone(),
                 op: node.custom.clone().unwrap_or_else(|| node.op.clone()),
                 tensor: self.values().view(output)?.to_tensor()?,
@@ -284,13 +330,22 @@ impl Run<'_> {
         }
     }
 
-    fn step(&mut self, at: usize, step: &Step) -> Result<()> {
+    fn step(&mut self, at: usize, step: &Step, progress: &Progress) -> Result<()> {
         match &step.work {
             Work::Kernel(kernel) => self.kernel(step, &**kernel),
             Work::Compute(compute) => {
                 let tensors = self.gather(step)?;
                 let views: Vec<_> = tensors.iter().map(|t| t.as_deref().map(View::of)).collect();
                 let outputs = compute.compute(&views)?;
+                self.store(step, outputs.into_iter().map(Arc::new).collect())
+            }
+            Work::Effect(effect) => {
+                let inputs = self.hand_over(step)?;
+                let outputs = effect.run(inputs, self.state)?;
+                self.store(step, outputs)
+            }
+            Work::Blocks(blocks) => {
+                let outputs = self.blocks(at, step, blocks, progress)?;
                 self.store(step, outputs)
             }
             Work::Dynamic => {
@@ -301,8 +356,10 @@ impl Run<'_> {
                     Some(ready) => ready,
                     None => Ready::new(self.setup, step.node, facts)?,
                 };
-                let outputs = last.insert(ready).run(&tensors, &self.setup.threads)?;
-                self.store(step, outputs)
+                let outputs = last
+                    .insert(ready)
+                    .run(&tensors, &self.setup.program.threads)?;
+                self.store(step, outputs.into_iter().map(Arc::new).collect())
             }
         }
     }
@@ -319,7 +376,7 @@ impl Run<'_> {
         let mut inputs = emptied(std::mem::take(&mut operands.inputs));
         let mut outputs = emptied(std::mem::take(&mut operands.outputs));
         let mut pieces = emptied(std::mem::take(&mut operands.pieces));
-        outputs.resize_with(step.outputs.len(), || None);
+        outputs.resize_with(step.outputs.len() + kernel.changes().len(), || None);
         let mut scratch: &mut [u8] = &mut [];
         let mut rest = arena.as_mut_slice();
         let mut base = 0;
@@ -366,7 +423,7 @@ impl Run<'_> {
         let result = kernel.run(&mut Io {
             inputs: &inputs,
             outputs: &mut outputs,
-            threads: &self.setup.threads,
+            threads: &self.setup.program.threads,
             scratch,
         });
         operands.inputs = emptied(inputs);
@@ -375,8 +432,17 @@ impl Run<'_> {
         result
     }
 
+    /// As [`Run::gather`]; what nothing needs after the step is handed over.
+    fn hand_over(&mut self, step: &Step) -> Result<Vec<Option<Arc<Tensor>>>> {
+        let tensors = self.gather(step)?;
+        for &value in &step.releases {
+            self.memory.owned[value] = None;
+        }
+        Ok(tensors)
+    }
+
     /// The step's inputs as tensors of their own.
-    fn gather(&self, step: &Step) -> Result<Vec<Option<Arc<Tensor>>>> {
+    pub(super) fn gather(&self, step: &Step) -> Result<Vec<Option<Arc<Tensor>>>> {
         let mut tensors = Vec::with_capacity(step.inputs.len());
         for input in &step.inputs {
             tensors.push(match input {
@@ -406,7 +472,7 @@ impl Run<'_> {
         step.inputs.iter().zip(tensors).map(describe).collect()
     }
 
-    fn store(&mut self, step: &Step, tensors: Vec<Tensor>) -> Result<()> {
+    fn store(&mut self, step: &Step, tensors: Vec<Arc<Tensor>>) -> Result<()> {
         for (value, tensor) in step.outputs.iter().zip(tensors) {
             if let Some((dtype, sizes)) = self.plan.known(*value)
                 && (dtype != tensor.dtype() || sizes != tensor.shape())
@@ -417,7 +483,7 @@ impl Run<'_> {
                     tensor.shape()
                 )));
             }
-            self.memory.owned[value.index()] = Some(Arc::new(tensor));
+            self.memory.owned[value.index()] = Some(tensor);
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::execute::{Memory, Values};
-use super::plan::{Place, Plan, Setup};
+use super::plan::{Place, Plan};
+use super::program::Setup;
 use crate::error::{Error, Result};
 use crate::model::memory::{self, AlignedBytes};
 use crate::model::{Tensor, ValueId};
@@ -14,19 +15,19 @@ type Piece = (usize, usize);
 /// The outputs of the last run, in order. The arena and copies of what lies in it are never there together, apart from
 /// the largest piece but the first.
 pub fn outputs(
-    setup: &Setup,
+    setup: Setup<'_>,
     plan: &Plan,
     mut memory: Memory,
     inputs: &[&Tensor],
 ) -> Result<Vec<Tensor>> {
-    let pieces: Vec<Option<Piece>> = (setup.outputs.iter())
+    let pieces: Vec<Option<Piece>> = (setup.body().outputs.iter())
         .map(|value| match plan.places[value.index()] {
             Place::Arena { offset, bytes } if bytes > 0 => Some((offset, bytes)),
             _ => None,
         })
         .collect();
     let mut whole = Vec::with_capacity(pieces.len());
-    for (&value, piece) in setup.outputs.iter().zip(&pieces) {
+    for (&value, piece) in setup.body().outputs.iter().zip(&pieces) {
         let values = Values {
             setup,
             plan,
@@ -42,7 +43,7 @@ pub fn outputs(
     drop(memory);
     let mut cut = cut(arena, pieces.iter().flatten().copied().collect())?;
     let mut outputs = Vec::with_capacity(pieces.len());
-    for (at, (&value, tensor)) in setup.outputs.iter().zip(whole).enumerate() {
+    for (at, (&value, tensor)) in setup.body().outputs.iter().zip(whole).enumerate() {
         outputs.push(match (tensor, pieces[at]) {
             (Some(tensor), _) => Arc::unwrap_or_clone(tensor),
             (None, piece) => {

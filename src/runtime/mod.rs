@@ -4,6 +4,7 @@
 //! sizes plans: shapes, folded constants, packed weights, one arena. Later runs with the same sizes only execute.
 
 mod arena;
+mod blocks;
 mod execute;
 mod handover;
 mod inputs;
@@ -12,6 +13,7 @@ mod packed_tests;
 mod places;
 mod plan;
 mod problems;
+mod program;
 mod session;
 #[cfg(test)]
 mod tests;

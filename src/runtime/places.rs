@@ -1,10 +1,10 @@
 //! Where every value of a plan lies: with the caller, in a constant, in the arena, or in a tensor of its own.
 
 use super::arena::{self, Lifetime};
-use super::plan::{Builder, Piece, Place, Role, Step, Work};
+use super::plan::{Builder, Call, Kept, Piece, Place, Role, Step, Work};
 use super::{ArenaBlock, ArenaReport};
 use crate::error::{Error, Result};
-use crate::model::ValueId;
+use crate::model::{DType, ValueId};
 use crate::ops::Fact;
 
 impl Builder<'_> {
@@ -16,7 +16,7 @@ impl Builder<'_> {
                 last[self.same_as[value.index()]] = Some(at);
             }
         }
-        for output in &self.setup.outputs {
+        for output in &self.setup.body().outputs {
             last[self.same_as[output.index()]] = Some(self.steps.len());
         }
         last
@@ -35,13 +35,16 @@ impl Builder<'_> {
                 };
             }
         }
-        for (at, id) in self.setup.inputs.iter().enumerate() {
-            places[id.index()] = Place::Input(at);
+        for (at, id) in self.setup.body().inputs.iter().enumerate() {
+            places[id.index()] = match self.call {
+                Call::Outermost => Place::Input(at),
+                Call::Within(_) => Place::Owned(id.index()),
+            };
         }
         let read: Vec<bool> = {
             let mut read = vec![false; self.facts.len()];
             let used = self.steps.iter().flat_map(|s| s.inputs.iter().flatten());
-            for value in used.chain(&self.setup.outputs) {
+            for value in used.chain(&self.setup.body().outputs) {
                 read[value.index()] = true;
             }
             read
@@ -50,6 +53,14 @@ impl Builder<'_> {
             let constant = self.facts[at].as_ref().and_then(|f| f.constant.as_ref());
             if let (Some(constant), true) = (constant, read[at]) {
                 places[at] = Place::Constant(constant.read()?);
+            }
+            let lasting = self.setup.graph().values[at].is_variable;
+            if let (Some(fact), Place::Nowhere, true, true) =
+                (&self.facts[at], &places[at], lasting, read[at])
+                && self.same_as[at] == at
+            {
+                let (offset, bytes) = (0, bytes_of(fact)?);
+                places[at] = Place::Arena { offset, bytes };
             }
         }
         for (at, step) in self.steps.iter_mut().enumerate() {
@@ -77,6 +88,20 @@ impl Builder<'_> {
             owners: Vec::new(),
             lifetimes: Vec::new(),
         };
+        let made: Vec<bool> = {
+            let mut made = vec![false; places.len()];
+            let outputs = self.steps.iter().flat_map(|step| &step.outputs);
+            outputs.for_each(|value| made[value.index()] = true);
+            made
+        };
+        // What no step makes is there before the first step and after the last.
+        for (at, place) in places.iter().enumerate() {
+            if let (&Place::Arena { bytes, .. }, false) = (place, made[at]) {
+                let (first, last) = (0, self.steps.len());
+                let owner = Owner::Value(ValueId(at as u32));
+                blocks.of[at] = Some(blocks.add(owner, Lifetime { bytes, first, last }));
+            }
+        }
         for (at, step) in self.steps.iter().enumerate() {
             for (slot, value) in step.outputs.iter().enumerate() {
                 let Place::Arena { bytes, .. } = places[value.index()] else {
@@ -114,12 +139,25 @@ impl Builder<'_> {
             }
         }
         for ((owner, lifetime), &offset) in blocks.iter().zip(&offsets) {
-            if let Owner::Scratch(step) = owner {
-                self.steps[*step].pieces.push(Piece {
-                    offset,
-                    bytes: lifetime.bytes,
-                    role: Role::Scratch,
-                });
+            let bytes = lifetime.bytes;
+            match owner {
+                Owner::Scratch(step) => {
+                    let role = Role::Scratch;
+                    self.steps[*step].pieces.push(Piece {
+                        offset,
+                        bytes,
+                        role,
+                    });
+                }
+                Owner::Value(value) if !made[value.index()] => {
+                    let fill = self.first_byte(*value);
+                    self.kept.push(Kept {
+                        offset,
+                        bytes,
+                        fill,
+                    });
+                }
+                Owner::Value(_) => {}
             }
         }
         for at in 0..places.len() {
@@ -129,6 +167,16 @@ impl Builder<'_> {
             }
         }
         Ok((size, self.report(&blocks, &offsets, size)))
+    }
+
+    /// What the bytes of a variable tensor are before the first run: those of 0, or the zero point of 8-bit integers.
+    fn first_byte(&self, value: ValueId) -> u8 {
+        let value = self.setup.graph().value(value);
+        let zero = value.quantization.as_ref().and_then(|q| q.single());
+        match (value.dtype, zero) {
+            (DType::Int8 | DType::UInt8, Some((_, zero))) => zero as u8,
+            _ => 0,
+        }
     }
 
     /// The block of an input of step `at` that output 0, of `bytes` bytes, may overwrite: nothing else needs it.
@@ -156,7 +204,7 @@ impl Builder<'_> {
             .zip(offsets)
             .map(|((owner, lifetime), &offset)| ArenaBlock {
                 value: match owner {
-                    Owner::Value(value) => Some(self.setup.graph.value(*value).name.clone()),
+                    Owner::Value(value) => Some(self.setup.graph().value(*value).name.clone()),
                     Owner::Scratch(_) => None,
                 },
                 offset,
@@ -186,7 +234,7 @@ impl Builder<'_> {
             peak_node: self
                 .steps
                 .get(peak_step)
-                .map(|s| self.setup.graph.node(s.node).name.to_string())
+                .map(|s| self.setup.graph().node(s.node).name.to_string())
                 .unwrap_or_default(),
             blocks,
         }
@@ -231,6 +279,21 @@ impl Step {
         for (slot, output) in self.outputs.iter().enumerate() {
             if let Some((offset, bytes)) = at(output) {
                 let role = Role::Output(slot);
+                self.pieces.push(Piece {
+                    offset,
+                    bytes,
+                    role,
+                });
+            }
+        }
+        let changed = match &self.work {
+            Work::Kernel(kernel) => kernel.changes(),
+            _ => &[],
+        };
+        for (order, &slot) in changed.iter().enumerate() {
+            let input = self.inputs.get(slot).copied().flatten();
+            if let Some((offset, bytes)) = input.as_ref().and_then(at) {
+                let role = Role::Output(self.outputs.len() + order);
                 self.pieces.push(Piece {
                     offset,
                     bytes,

@@ -3,43 +3,14 @@
 use std::sync::Arc;
 
 use super::ArenaReport;
+use super::blocks::Blocks;
 use super::execute::{Memory, evaluate};
 use super::problems::Problems;
+use super::program::Setup;
 use crate::error::{Error, Kind, Result};
-use crate::kernels::Threads;
-use crate::model::{DType, Graph, NodeId, Shape, Tensor, ValueId, Variable};
-use crate::ops::{self, Constant, Context, Fact, Options, Prepared};
+use crate::model::{DType, NodeId, Shape, Tensor, ValueId};
+use crate::ops::{self, Constant, Context, Fact, Prepared};
 use crate::progress::Progress;
-
-/// What a session knows before it knows any sizes.
-pub struct Setup {
-    pub graph: Graph,
-    pub variables: Vec<Variable>,
-    pub options: Options,
-    pub threads: Threads,
-    /// The values behind the signature's ports, in their order.
-    pub inputs: Vec<ValueId>,
-    pub outputs: Vec<ValueId>,
-    pub order: Vec<NodeId>,
-}
-
-impl Setup {
-    pub fn context<'g>(&'g self, node: NodeId, inputs: &'g [Option<Fact>]) -> Context<'g> {
-        Context {
-            graph: &self.graph,
-            node: self.graph.node(node),
-            inputs,
-            variables: &self.variables,
-            options: self.options,
-        }
-    }
-
-    /// An error of a node, with its name.
-    pub fn at_node(&self, node: NodeId, error: Error) -> Error {
-        let node = self.graph.node(node);
-        error.at(format_args!("{} {:?}", node.op_label(), node.name))
-    }
-}
 
 /// Where a value is while the plan runs.
 #[derive(Clone)]
@@ -61,6 +32,9 @@ pub enum Place {
 pub enum Work {
     Kernel(Box<dyn ops::Kernel>),
     Compute(Box<dyn ops::Compute>),
+    Effect(Box<dyn ops::Effect>),
+    /// Other graphs of the program.
+    Blocks(Box<Blocks>),
     /// Sizes are known only when the inputs are there: inferred, prepared and run in one go.
     Dynamic,
 }
@@ -75,6 +49,13 @@ pub struct Step {
     /// Values in tensors of their own that nothing needs after this step.
     pub releases: Vec<usize>,
     pub macs: u64,
+}
+
+impl Step {
+    /// Whether it does something that its outputs don't show.
+    fn has_effects(&self) -> bool {
+        self.outputs.is_empty() || matches!(self.work, Work::Effect(_) | Work::Blocks(_))
+    }
 }
 
 pub struct Piece {
@@ -92,67 +73,103 @@ pub enum Role {
 }
 
 pub struct Plan {
-    pub input_sizes: Vec<Vec<usize>>,
+    /// What was known of the inputs.
+    pub inputs: Vec<Fact>,
     pub steps: Vec<Step>,
     pub places: Vec<Place>,
     pub facts: Vec<Option<Fact>>,
     /// Sizes of every value that are known before the run.
     pub sizes: Vec<Option<Vec<usize>>>,
     pub arena_bytes: usize,
+    /// Parts of the arena that keep their values from run to run.
+    pub kept: Vec<Kept>,
     pub report: ArenaReport,
+}
+
+/// Memory of a variable tensor.
+pub struct Kept {
+    pub offset: usize,
+    pub bytes: usize,
+    /// What every byte is before the first run.
+    pub fill: u8,
 }
 
 /// Sizes at most this large are looked at when shapes are inferred from values during a run.
 const MAX_SHAPE_VALUES: usize = 4096;
 
 pub(super) struct Builder<'s> {
-    pub setup: &'s Setup,
+    pub setup: Setup<'s>,
     /// A plan for other sizes, whose folded constants are used again.
     before: Option<&'s Plan>,
     pub facts: Vec<Option<Fact>>,
     /// Values that are the bytes of another value.
     pub same_as: Vec<usize>,
     pub steps: Vec<Step>,
+    pub kept: Vec<Kept>,
     problems: Problems,
+    pub call: Call<'s>,
+}
+
+/// How the graph of a plan is run.
+#[derive(Clone, Copy)]
+pub enum Call<'c> {
+    /// As the signature's own graph: the caller has the inputs.
+    Outermost,
+    /// By operators of these graphs, the last by the last but one: the inputs are handed over.
+    Within(&'c [usize]),
 }
 
 impl Plan {
-    /// Plans for inputs of these sizes. What the plan `before` packed and folded is used again where it is the same.
+    /// Plans for inputs of which this is known. What the plan `before` packed and folded is used again where it is the
+    /// same.
     ///
     /// # Errors
     /// One error with every operator that can't run; else the first node whose inputs don't fit.
     pub fn new(
-        setup: &Setup,
+        setup: Setup<'_>,
         before: Option<&Plan>,
-        input_sizes: &[Vec<usize>],
+        inputs: Vec<Fact>,
+        call: Call<'_>,
         progress: &Progress,
     ) -> Result<Plan> {
-        let count = setup.graph.values.len();
+        let count = setup.graph().values.len();
         let mut builder = Builder {
             setup,
             before,
             facts: vec![None; count],
             same_as: (0..count).collect(),
             steps: Vec::new(),
+            kept: Vec::new(),
             problems: Problems::default(),
+            call,
         };
-        builder.seed(input_sizes)?;
-        progress.stage("planning", setup.order.len() as u64);
-        for &node in &setup.order {
-            progress.step(1)?;
+        builder.seed(&inputs)?;
+        let order = &setup.body().order;
+        if let Call::Outermost = call {
+            progress.stage("planning", order.len() as u64);
+        }
+        for &node in order {
+            match call {
+                Call::Outermost => progress.step(1)?,
+                Call::Within(_) => progress.check()?,
+            }
             builder.node(node)?;
         }
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;
-        std::mem::take(&mut builder.problems).result(&setup.graph)?;
-        builder.finish(input_sizes)
+        std::mem::take(&mut builder.problems).result(setup.program)?;
+        builder.finish(inputs)
     }
 }
 
 impl Builder<'_> {
-    fn seed(&mut self, input_sizes: &[Vec<usize>]) -> Result<()> {
-        let graph = &self.setup.graph;
+    fn seed(&mut self, inputs: &[Fact]) -> Result<()> {
+        let graph = self.setup.graph();
         for (at, value) in graph.values.iter().enumerate() {
+            if value.is_variable && value.data.is_none() && value.producer.is_none() {
+                let shape = value.stored_shape.clone();
+                self.facts[at] = Some(Fact::new(value.dtype, shape));
+            }
             let Some(data) = &value.data else { continue };
             let sizes = value.stored_shape.fixed().ok_or_else(|| {
                 Error::unreadable(format!("a constant of shape {}", value.stored_shape))
@@ -164,23 +181,23 @@ impl Builder<'_> {
                 data.clone(),
             )));
         }
-        for (&id, sizes) in self.setup.inputs.iter().zip(input_sizes) {
-            let dtype = graph.value(id).dtype;
-            self.facts[id.index()] = Some(Fact::fixed(dtype, sizes));
+        for (&id, fact) in self.setup.body().inputs.iter().zip(inputs) {
+            self.facts[id.index()] = Some(fact.clone());
         }
         Ok(())
     }
 
     fn node(&mut self, id: NodeId) -> Result<()> {
         let setup = self.setup;
-        let node = setup.graph.node(id);
+        let graph = setup.graph();
+        let node = graph.node(id);
         let known = |facts: &[Option<Fact>], value: &ValueId| facts[value.index()].is_some();
         if !node.outputs.is_empty() && node.outputs.iter().all(|v| known(&self.facts, v)) {
             return Ok(()); // constants and fed placeholders
         }
-        let Some(operator) = ops::find_for(&setup.graph, node) else {
-            self.problems
-                .add(id, Error::unsupported("no such operator here"));
+        let Some(operator) = ops::find_for(graph, node) else {
+            let why = Error::unsupported("no such operator here");
+            self.problems.add(setup.number, id, why);
             return Ok(());
         };
         let mut inputs = Vec::with_capacity(node.inputs.len());
@@ -192,7 +209,7 @@ impl Builder<'_> {
                     // Behind an operator that is a problem already.
                     None if !self.problems.is_empty() => return Ok(()),
                     None => {
-                        let name = &setup.graph.value(*value).name;
+                        let name = &graph.value(*value).name;
                         return Err(setup.at_node(
                             id,
                             Error::usage(format!("its input {name:?} is never computed")),
@@ -206,12 +223,12 @@ impl Builder<'_> {
             ops::infer_in(&context).and_then(|outputs| self.choose(&context, operator, outputs));
         match planned {
             Ok((outputs, work)) => {
-                let macs = ops::macs(setup.graph.dialect, node, &inputs, &outputs);
+                let macs = ops::macs(graph.dialect, node, &inputs, &outputs);
                 self.settle(id, outputs, work, macs);
                 Ok(())
             }
             Err(error) if error.kind() == Kind::Unsupported => {
-                self.problems.add(id, error);
+                self.problems.add(setup.number, id, error);
                 Ok(())
             }
             Err(error) => Err(setup.at_node(id, error)),
@@ -232,7 +249,7 @@ impl Builder<'_> {
             .iter()
             .flatten()
             .all(|fact| fact.shape.fixed().is_some());
-        if !ready {
+        if !ready && !operator.any_sizes {
             return Ok((outputs, Choice::Step(Work::Dynamic)));
         }
         let constant = context
@@ -268,7 +285,7 @@ impl Builder<'_> {
                             .transpose()?,
                     );
                 }
-                let values = evaluate(&prepared, &tensors, &outputs, &self.setup.threads)?;
+                let values = evaluate(&prepared, &tensors, &outputs, &self.setup.program.threads)?;
                 outputs = values
                     .into_iter()
                     .map(|t| Fact::constant(Constant::ready(Arc::new(t))))
@@ -278,6 +295,11 @@ impl Builder<'_> {
             Prepared::Kernel(kernel) if fixed => Choice::Step(Work::Kernel(kernel)),
             Prepared::Kernel(_) => Choice::Step(Work::Dynamic),
             Prepared::Compute(compute) => Choice::Step(Work::Compute(compute)),
+            Prepared::Effect(effect) => Choice::Step(Work::Effect(effect)),
+            Prepared::Control(control) => {
+                let blocks = Blocks::new(self, context, control, &mut outputs)?;
+                Choice::Step(Work::Blocks(Box::new(blocks)))
+            }
         };
         Ok((outputs, choice))
     }
@@ -299,7 +321,7 @@ impl Builder<'_> {
     }
 
     fn settle(&mut self, id: NodeId, mut outputs: Vec<Fact>, choice: Choice, macs: u64) {
-        let node = self.setup.graph.node(id);
+        let node = self.setup.graph().node(id);
         if let Choice::Same(inputs) = &choice {
             for (slot, &input) in inputs.iter().enumerate() {
                 let (Some(&output), Some(source)) = (node.outputs.get(slot), node.input(input))
@@ -329,10 +351,10 @@ impl Builder<'_> {
         }
     }
 
-    fn finish(mut self, input_sizes: &[Vec<usize>]) -> Result<Plan> {
-        for &output in &self.setup.outputs {
+    fn finish(mut self, inputs: Vec<Fact>) -> Result<Plan> {
+        for &output in &self.setup.body().outputs {
             if self.facts[output.index()].is_none() {
-                let name = &self.setup.graph.value(output).name;
+                let name = &self.setup.graph().value(output).name;
                 return Err(Error::unsupported(format!(
                     "the output {name:?} is never computed"
                 )));
@@ -351,8 +373,9 @@ impl Builder<'_> {
             .map(|f| f.as_ref().and_then(|f| f.shape.fixed()))
             .collect();
         Ok(Plan {
-            input_sizes: input_sizes.to_vec(),
+            inputs,
             steps: self.steps,
+            kept: self.kept,
             places,
             facts: self.facts,
             sizes,
@@ -364,13 +387,13 @@ impl Builder<'_> {
     /// Steps whose results nothing reads: what folding and packing left behind.
     fn drop_unneeded(&mut self) {
         let mut needed = vec![false; self.facts.len()];
-        for output in &self.setup.outputs {
+        for output in &self.setup.body().outputs {
             needed[self.same_as[output.index()]] = true;
         }
         let mut keep = vec![false; self.steps.len()];
         for (at, step) in self.steps.iter_mut().enumerate().rev() {
-            let effects = step.outputs.is_empty();
-            keep[at] = effects || step.outputs.iter().any(|v| needed[self.same_as[v.index()]]);
+            keep[at] =
+                step.has_effects() || step.outputs.iter().any(|v| needed[self.same_as[v.index()]]);
             if !keep[at] {
                 continue;
             }
@@ -440,7 +463,7 @@ impl Plan {
         };
         let most = self.steps.iter().map(operands).max().unwrap_or(0);
         let (values, steps) = (self.places.len(), self.steps.len());
-        Memory::new(self.arena_bytes, most, values, steps).map_err(|e| {
+        Memory::new(self.arena_bytes, &self.kept, most, values, steps).map_err(|e| {
             let node = &self.report.peak_node;
             e.hint(format!(
                 "most is alive at {node:?}; smaller inputs may need less"

@@ -2,19 +2,21 @@
 
 use std::fmt::Write;
 
+use super::program::Program;
 use crate::error::{Error, Result};
-use crate::model::{Graph, NodeId};
+use crate::model::NodeId;
 
 /// Operators that can't run and why.
 #[derive(Debug, Default)]
-pub struct Problems(Vec<(NodeId, Error)>);
+pub struct Problems(Vec<(usize, NodeId, Error)>);
 
 /// Nodes named per operator and reason; the rest are counted.
 const NAMED: usize = 3;
 
 impl Problems {
-    pub fn add(&mut self, node: NodeId, why: Error) {
-        self.0.push((node, why));
+    /// Of a node of graph number `graph` of the program.
+    pub fn add(&mut self, graph: usize, node: NodeId, why: Error) {
+        self.0.push((graph, node, why));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -22,13 +24,18 @@ impl Problems {
     }
 
     /// Fails with all of them, equal ones together.
-    pub fn result(self, graph: &Graph) -> Result<()> {
+    pub fn result(self, program: &Program) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-        for (id, why) in &self.0 {
-            let node = graph.node(*id);
+        let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+        for (graph, id, why) in &self.0 {
+            let node = program.graph(*graph).node(*id);
+            // The signature's own graph needs no name.
+            let name = match graph {
+                0 => format!("{:?}", node.name),
+                _ => format!("{:?} of {:?}", node.name, program.graph(*graph).name),
+            };
             let version = match node.version {
                 0 => String::new(),
                 version => format!(" version {version}"),
@@ -36,8 +43,8 @@ impl Problems {
             let place = why.place().map(|p| format!("{p}: ")).unwrap_or_default();
             let key = format!("{}{version}: {place}{}", node.op_label(), why.what());
             match groups.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, nodes)) => nodes.push(&node.name),
-                None => groups.push((key, vec![&node.name])),
+                Some((_, nodes)) => nodes.push(name),
+                None => groups.push((key, vec![name])),
             }
         }
         let mut text = match self.0.len() {
@@ -45,7 +52,7 @@ impl Problems {
             n => format!("{n} operators can't run: "),
         };
         for (at, (what, nodes)) in groups.iter().enumerate() {
-            let named: Vec<_> = nodes.iter().take(NAMED).map(|n| format!("{n:?}")).collect();
+            let named = &nodes[..nodes.len().min(NAMED)];
             let more = match nodes.len().saturating_sub(NAMED) {
                 0 => String::new(),
                 n => format!(" and {n} more"),
@@ -54,7 +61,8 @@ impl Problems {
             // Writing to a String can't fail.
             let _ = write!(text, "{separator}{what} (node {}{more})", named.join(", "));
         }
-        Err(Error::unsupported(text).at(format_args!("graph {:?}", graph.name)))
+        let name = &program.graph(0).name;
+        Err(Error::unsupported(text).at(format_args!("graph {name:?}")))
     }
 }
 

@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use super::execute::{Memory, Run, Values, Watch};
-use super::plan::{Plan, Setup};
-use super::problems::Problems;
-use super::{ArenaReport, Intermediate, KernelChoice, OpTime, RunOptions, handover, inputs};
+use super::plan::{Call, Plan};
+use super::program::Program;
+use super::{ArenaReport, Intermediate, OpTime, RunOptions, handover, inputs};
 use crate::analysis::table_rows;
 use crate::error::{Error, Kind, Result};
-use crate::kernels::Threads;
-use crate::model::{Dialect, Graph, Model, Name, NodeId, Port, Signature, Tensor, ValueId, inline};
-use crate::ops::{self, Options, View};
+use crate::model::{
+    Dialect, Graph, MetaGraph, Model, Name, Port, Signature, Tensor, ValueId, inline,
+};
+use crate::ops::{Fact, State, View};
 use crate::progress::Progress;
 
 /// A signature made ready to run; runs share the model's weights.
@@ -20,7 +21,9 @@ pub struct Session {
     outputs: Vec<Port>,
     /// The file has no signature of its own.
     implied: bool,
-    setup: Setup,
+    program: Program,
+    /// Variables and tables; what a run changes stays for the next.
+    state: State,
     /// The plan of the last input sizes, and the memory it runs in.
     planned: Option<(Plan, Memory)>,
     watch: Watch,
@@ -35,22 +38,18 @@ impl Session {
             (Dialect::Tflite, Some(subgraph)) => subgraph.clone(),
             _ => inline::flatten(meta_graph, signature).map_err(|e| e.in_file(&model.path))?,
         };
-        Self::of_graph(model, signature, graph, options).map_err(|e| e.in_file(&model.path))
+        Self::of_graph(model, meta_graph, signature, graph, options)
+            .map_err(|e| e.in_file(&model.path))
     }
 
     /// Of the signature's own graph, calls already inlined.
     pub(super) fn of_graph(
         model: &Model,
+        meta_graph: &MetaGraph,
         signature: &Signature,
-        mut graph: Graph,
+        graph: Graph,
         options: &RunOptions,
     ) -> Result<Self> {
-        // What a Flex operator carries runs as TensorFlow's own; its attributes are the NodeDef's.
-        for node in &mut graph.nodes {
-            if let Some(op) = node.flex_op() {
-                node.op = op.into();
-            }
-        }
         let inputs = port_values(&signature.inputs, &graph, &graph.inputs)?;
         let outputs = port_values(&signature.outputs, &graph, &graph.outputs)?;
         for (port, &value) in signature.inputs.iter().zip(&inputs) {
@@ -62,47 +61,28 @@ impl Session {
                 )));
             }
         }
-        let order = graph.topological_order()?;
         let mut ports = signature.inputs.clone();
         let rows = table_rows(&graph, &model.variables, &inputs);
         for (port, rows) in ports.iter_mut().zip(rows) {
             port.rows = rows;
         }
-        let setup = Setup {
-            variables: model.variables.clone(),
-            options: Options {
-                reference: options.kernels == KernelChoice::Reference,
-            },
-            threads: Threads::new(options.threads),
-            order: needed(&graph, order, &inputs, &outputs),
-            inputs,
-            outputs,
-            graph,
-        };
+        let program = Program::new(model, meta_graph, graph, [inputs, outputs], options)?;
         let mut session = Session {
             key: signature.key.clone(),
             inputs: ports,
             outputs: signature.outputs.clone(),
             implied: signature.implied,
-            setup,
+            state: State::new(program.variables.clone()),
+            program,
             planned: None,
             watch: Watch::default(),
         };
-        session.check()?;
+        session.plan_ahead()?;
         Ok(session)
     }
 
-    /// Fails with every operator that can't run. Plans ahead where the signature tells all sizes.
-    fn check(&mut self) -> Result<()> {
-        let setup = &self.setup;
-        let mut problems = Problems::default();
-        for &id in &setup.order {
-            let node = setup.graph.node(id);
-            if ops::find_for(&setup.graph, node).is_none() {
-                problems.add(id, Error::unsupported("no such operator here"));
-            }
-        }
-        problems.result(&setup.graph)?;
+    /// Plans where the signature tells all sizes, which finds operators that can't run on its types.
+    fn plan_ahead(&mut self) -> Result<()> {
         let guess: Option<Vec<Vec<usize>>> = self
             .inputs
             .iter()
@@ -110,7 +90,9 @@ impl Session {
             .collect();
         let Some(sizes) = guess else { return Ok(()) };
         let exact = self.inputs.iter().all(|port| port.shape.fixed().is_some());
-        match Plan::new(setup, None, &sizes, &Progress::new()) {
+        let facts = self.facts(sizes.iter().map(Vec::as_slice));
+        let (main, progress) = (self.program.main(), Progress::new());
+        match Plan::new(main, None, facts, Call::Outermost, &progress) {
             Ok(plan) => {
                 let memory = plan.memory()?;
                 self.planned = Some((plan, memory));
@@ -120,6 +102,20 @@ impl Session {
             Err(error) if error.kind() == Kind::Usage && !exact => Ok(()),
             Err(error) => Err(as_the_models_fault(error)),
         }
+    }
+
+    /// What is known of inputs of these sizes.
+    fn facts<'s>(&self, sizes: impl Iterator<Item = &'s [usize]>) -> Vec<Fact> {
+        let main = self.program.main();
+        let fact =
+            |(&id, sizes): (&ValueId, &[usize])| Fact::fixed(main.graph().value(id).dtype, sizes);
+        main.body().inputs.iter().zip(sizes).map(fact).collect()
+    }
+
+    /// Variables and tables are again as the model has them.
+    pub fn reset(&mut self) {
+        self.state = State::new(self.program.variables.clone());
+        self.planned = None;
     }
 
     pub fn signature(&self) -> &str {
@@ -156,23 +152,25 @@ impl Session {
         progress: &Progress,
     ) -> Result<Outputs<'s>> {
         inputs::check(&self.inputs, inputs)?;
-        self.setup.threads.watch(progress);
+        self.program.threads.watch(progress);
         self.plan_for(inputs, progress)?;
         let Some((plan, memory)) = &mut self.planned else {
             return Err(Error::unsupported("nothing was planned"));
         };
         progress.stage("running", plan.steps.len() as u64);
         let mut run = Run {
-            setup: &self.setup,
+            setup: self.program.main(),
             plan,
             inputs,
             memory,
+            state: &mut self.state,
+            within: &[],
         };
         run.all(&mut self.watch, progress)?;
         Ok(Outputs {
             ports: &self.outputs,
             values: Values {
-                setup: &self.setup,
+                setup: self.program.main(),
                 plan,
                 inputs,
                 memory,
@@ -210,7 +208,7 @@ impl Session {
         let Some((plan, memory)) = self.planned.take() else {
             return Err(Error::unsupported("nothing was planned"));
         };
-        let tensors = handover::outputs(&self.setup, &plan, memory, &given)?;
+        let tensors = handover::outputs(self.program.main(), &plan, memory, &given)?;
         let names = self.outputs.iter().map(|port| port.name.to_string());
         Ok(names.zip(tensors).collect())
     }
@@ -233,17 +231,17 @@ impl Session {
 
     fn plan_for(&mut self, given: &[&Tensor], progress: &Progress) -> Result<()> {
         let same = |plan: &Plan| {
-            plan.input_sizes
-                .iter()
-                .zip(given)
-                .all(|(a, b)| a == b.shape())
+            let sizes = plan.inputs.iter().zip(given);
+            let mut same = sizes.map(|(fact, tensor)| fact.shape.accepts(tensor.shape()));
+            same.all(|same| same)
         };
         if self.planned.as_ref().is_some_and(|(plan, _)| same(plan)) {
             return Ok(());
         }
-        let sizes: Vec<_> = given.iter().map(|t| t.shape().to_vec()).collect();
+        let facts = self.facts(given.iter().map(|tensor| tensor.shape()));
         let before = self.planned.as_ref().map(|(plan, _)| plan);
-        let plan = Plan::new(&self.setup, before, &sizes, progress)?;
+        let main = self.program.main();
+        let plan = Plan::new(main, before, facts, Call::Outermost, progress)?;
         self.planned = None; // frees the old arena before the new one is made
         let memory = plan.memory()?;
         self.planned = Some((plan, memory));
@@ -305,7 +303,7 @@ impl<'s> Outputs<'s> {
     /// # Errors
     /// There is no such output.
     pub fn view(&self, index: usize) -> Result<View<'s>> {
-        match self.values.setup.outputs.get(index) {
+        match self.values.setup.body().outputs.get(index) {
             Some(&value) => self.values.view(value),
             None => Err(Error::usage(format!(
                 "there is no output {index}, the signature has {}",
@@ -344,41 +342,6 @@ fn port_values(
             })
         })
         .collect()
-}
-
-/// Nodes that the outputs need, and in a .tflite those that only have effects, in the given order.
-fn needed(
-    graph: &Graph,
-    order: Vec<NodeId>,
-    inputs: &[ValueId],
-    outputs: &[ValueId],
-) -> Vec<NodeId> {
-    let mut live = vec![false; graph.nodes.len()];
-    let mut stack: Vec<NodeId> = graph.control_outputs.clone();
-    if graph.dialect == Dialect::Tflite {
-        stack.extend(
-            graph
-                .node_ids()
-                .filter(|&id| graph.node(id).outputs.is_empty()),
-        );
-    }
-    let producer = |value: &ValueId| {
-        let fed = inputs.contains(value);
-        graph
-            .value(*value)
-            .producer
-            .map(|(id, _)| id)
-            .filter(|_| !fed)
-    };
-    stack.extend(outputs.iter().filter_map(producer));
-    while let Some(id) = stack.pop() {
-        if !std::mem::replace(&mut live[id.index()], true) {
-            let node = graph.node(id);
-            stack.extend(node.inputs.iter().flatten().filter_map(producer));
-            stack.extend(&node.control);
-        }
-    }
-    order.into_iter().filter(|id| live[id.index()]).collect()
 }
 
 /// The same words for a model whose own sizes don't fit together: not the caller's mistake.

@@ -69,6 +69,7 @@ pub(super) fn open_with(model: &Model, options: &RunOptions) -> Result<Session> 
     let meta_graph = &model.meta_graphs[0];
     Session::of_graph(
         model,
+        meta_graph,
         &meta_graph.signatures[0],
         meta_graph.graphs[0].clone(),
         options,

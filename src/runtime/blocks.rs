@@ -1,0 +1,393 @@
+//! Operators that run other graphs: planned as far as the sizes are known, run with the memory that they had before.
+
+use std::sync::Arc;
+
+use super::execute::{Memory, Run, Watch};
+use super::plan::{Builder, Call, Plan, Step};
+use crate::error::{Error, Kind, Result};
+use crate::model::{DType, Shape, Tensor, ValueId};
+use crate::ops::{Context, Control, Fact};
+use crate::progress::Progress;
+
+/// Graphs that run graphs; TensorFlow's own functions nest no deeper.
+const DEEPEST: usize = 64;
+/// How often the sizes of a loop's values are tried before they count as unknown.
+const ROUNDS: usize = 8;
+
+/// A step that runs other graphs.
+pub struct Blocks {
+    control: Control,
+    /// In the order of [`Control::blocks`].
+    parts: Vec<Part>,
+    /// Of a loop: values that the body hands on as they are.
+    unchanged: Vec<bool>,
+}
+
+/// One graph that a step runs.
+struct Part {
+    /// Which graph of the program.
+    number: usize,
+    /// For what was known of the inputs when the step was planned.
+    plan: Option<Arc<Plan>>,
+}
+
+/// A graph with the memory that it runs in.
+pub struct Frame {
+    plan: Arc<Plan>,
+    memory: Memory,
+}
+
+impl Blocks {
+    /// Tells the types and sizes of the results in `outputs` as far as they follow from the inputs.
+    ///
+    /// # Errors
+    /// A graph that is not there or has other numbers of inputs or outputs; operators that can't run.
+    pub fn new(
+        builder: &Builder<'_>,
+        context: &Context,
+        control: Control,
+        outputs: &mut [Fact],
+    ) -> Result<Self> {
+        let program = builder.setup.program;
+        let numbers: Vec<usize> = (control.blocks().into_iter())
+            .map(|block| program.number(block))
+            .collect::<Result<_>>()?;
+        let parts = numbers.iter().map(|&number| Part { number, plan: None });
+        let mut blocks = Blocks {
+            control,
+            parts: parts.collect(),
+            unchanged: Vec::new(),
+        };
+        let given: Vec<Fact> = (context.inputs.iter().cloned())
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::unsupported("an input is missing"))?;
+        let results = match &blocks.control {
+            Control::Once(_) => {
+                blocks.check(builder, 0, 0, 0)?;
+                blocks.plan(builder, 0, Vec::new())?
+            }
+            Control::Call(_) => {
+                blocks.check(builder, 0, given.len(), outputs.len())?;
+                blocks.plan(builder, 0, given)?
+            }
+            Control::Branch { .. } => {
+                let given = given.get(1..).unwrap_or_default();
+                let mut results = Some(Vec::new());
+                for at in 0..blocks.parts.len() {
+                    blocks.check(builder, at, given.len(), outputs.len())?;
+                    let branch = blocks.plan(builder, at, given.to_vec())?;
+                    results = match (results, branch) {
+                        (Some(_), Some(branch)) if at == 0 => Some(branch),
+                        (Some(results), Some(branch)) => Some(joined(&results, &branch)?),
+                        _ => None,
+                    };
+                }
+                results
+            }
+            Control::Loop { .. } => {
+                blocks.check(builder, 0, given.len(), 1)?;
+                blocks.check(builder, 1, given.len(), given.len())?;
+                blocks.unchanged = unchanged(builder, numbers[1]);
+                blocks.plan_loop(builder, given)?
+            }
+        };
+        for (output, result) in outputs.iter_mut().zip(results.into_iter().flatten()) {
+            if output.dtype == result.dtype {
+                output.shape = result.shape;
+            }
+        }
+        Ok(blocks)
+    }
+
+    fn check(
+        &self,
+        builder: &Builder<'_>,
+        part: usize,
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<()> {
+        let setup = builder.setup.program.setup(self.parts[part].number);
+        let body = setup.body();
+        if body.inputs.len() != inputs || body.outputs.len() < outputs {
+            return Err(Error::unreadable(format!(
+                "it runs {:?} with {inputs} inputs for {outputs} outputs, which has {} and {}",
+                body.graph.name,
+                body.inputs.len(),
+                body.outputs.len()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Plans a graph for `inputs` and says what its results are; `None` where that can't be known before it runs.
+    fn plan(
+        &mut self,
+        builder: &Builder<'_>,
+        part: usize,
+        inputs: Vec<Fact>,
+    ) -> Result<Option<Vec<Fact>>> {
+        let number = self.parts[part].number;
+        let mut within = match builder.call {
+            Call::Outermost => Vec::new(),
+            Call::Within(within) => within.to_vec(),
+        };
+        if within.contains(&number) || within.len() >= DEEPEST {
+            return Ok(None); // it calls itself; planned when it runs
+        }
+        within.push(number);
+        let setup = builder.setup.program.setup(number);
+        match Plan::new(setup, None, inputs, Call::Within(&within), &Progress::new()) {
+            Ok(plan) => {
+                let results = plan.results(setup.body());
+                self.parts[part].plan = Some(Arc::new(plan));
+                Ok(Some(results))
+            }
+            // A branch that does not fit need not be taken.
+            Err(error) if error.kind() == Kind::Usage => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sizes that one round changes are left open until a round changes nothing more.
+    fn plan_loop(&mut self, builder: &Builder<'_>, given: Vec<Fact>) -> Result<Option<Vec<Fact>>> {
+        let mut values = self.carried(given);
+        for _ in 0..ROUNDS {
+            let Some(after) = self.plan(builder, 1, values.clone())? else {
+                return Ok(None);
+            };
+            let next: Vec<Fact> = (values.iter().zip(&after))
+                .map(|(before, after)| met(before, after))
+                .collect::<Result<_>>()?;
+            let settled = values.iter().zip(&next).all(|(a, b)| a.shape == b.shape);
+            values = next;
+            if settled {
+                self.plan(builder, 0, values.clone())?;
+                return Ok(Some(values));
+            }
+        }
+        self.parts[1].plan = None;
+        Ok(None)
+    }
+
+    /// What is known of a loop's values in every round.
+    fn carried(&self, given: Vec<Fact>) -> Vec<Fact> {
+        let fact = |(fact, &same): (Fact, &bool)| match same {
+            true => fact,
+            false => Fact::new(fact.dtype, fact.shape),
+        };
+        given.into_iter().zip(&self.unchanged).map(fact).collect()
+    }
+}
+
+impl Plan {
+    fn results(&self, body: &super::program::Body) -> Vec<Fact> {
+        let fact = |&value: &ValueId| self.facts[value.index()].clone();
+        body.outputs.iter().filter_map(fact).collect()
+    }
+
+    /// Whether it was made for what is known now. A loop's plan leaves sizes open that its rounds change.
+    fn serves(&self, inputs: &[Fact], open: bool) -> bool {
+        self.inputs.len() == inputs.len()
+            && self.inputs.iter().zip(inputs).all(|(planned, now)| {
+                let sizes = now.shape.fixed();
+                planned.same(now)
+                    || open
+                        && planned.constant.is_none()
+                        && now.constant.is_none()
+                        && planned.dtype == now.dtype
+                        && sizes.is_some_and(|sizes| planned.shape.accepts(&sizes))
+            })
+    }
+}
+
+/// What two ways to a value have in common.
+fn met(a: &Fact, b: &Fact) -> Result<Fact> {
+    if a.dtype != b.dtype {
+        return Err(Error::unreadable(format!(
+            "a value is {} in one graph and {} in another",
+            a.dtype, b.dtype
+        )));
+    }
+    let shape = match (a.shape.dims(), b.shape.dims()) {
+        (Some(x), Some(y)) if x.len() == y.len() => {
+            let dim = |(&x, &y): (&i64, &i64)| if x == y { x } else { -1 };
+            Shape(Some(x.iter().zip(y).map(dim).collect()))
+        }
+        _ => Shape::UNKNOWN,
+    };
+    let mut fact = Fact::new(a.dtype, shape);
+    if a.same(b) {
+        fact = a.clone();
+    }
+    Ok(fact)
+}
+
+fn joined(a: &[Fact], b: &[Fact]) -> Result<Vec<Fact>> {
+    a.iter().zip(b).map(|(a, b)| met(a, b)).collect()
+}
+
+/// Which inputs a loop's body gives back as they are.
+fn unchanged(builder: &Builder<'_>, number: usize) -> Vec<bool> {
+    let setup = builder.setup.program.setup(number);
+    let (graph, body) = (setup.graph(), setup.body());
+    let source = |mut value: ValueId| {
+        for _ in 0..graph.nodes.len() {
+            match graph.producer(value) {
+                Some(node) if &*node.op == "Identity" => match node.input(0) {
+                    Some(input) => value = input,
+                    None => break,
+                },
+                _ => break,
+            }
+        }
+        value
+    };
+    let ends = body.inputs.iter().zip(&body.outputs);
+    ends.map(|(&input, &output)| source(output) == input)
+        .collect()
+}
+
+impl Run<'_> {
+    pub(super) fn blocks(
+        &mut self,
+        at: usize,
+        step: &Step,
+        blocks: &Blocks,
+        progress: &Progress,
+    ) -> Result<Vec<Arc<Tensor>>> {
+        let facts: Vec<Option<Fact>> = (step.inputs.iter())
+            .map(|value| self.plan.facts[(*value)?.index()].clone())
+            .collect();
+        let mut inputs: Vec<Arc<Tensor>> = (self.gather(step)?.into_iter())
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::unsupported("an input is missing"))?;
+        match &blocks.control {
+            Control::Once(block) => {
+                if !self.state.first_time(block) {
+                    return Ok(Vec::new());
+                }
+                self.block((at, 0), blocks, Vec::new(), Vec::new(), progress)
+            }
+            Control::Call(_) => {
+                let known = known(&facts, &inputs);
+                self.block((at, 0), blocks, inputs, known, progress)
+            }
+            Control::Branch { numbered, .. } => {
+                if inputs.is_empty() {
+                    return Err(Error::unsupported("input 0 is missing"));
+                }
+                let branch = chosen(&inputs.remove(0), *numbered, blocks.parts.len())?;
+                let known = known(&facts[1..], &inputs);
+                self.block((at, branch), blocks, inputs, known, progress)
+            }
+            Control::Loop { .. } => {
+                let facts: Vec<Option<Fact>> = (facts.into_iter().zip(&blocks.unchanged))
+                    .map(|(fact, &same)| fact.filter(|_| same))
+                    .collect();
+                loop {
+                    progress.check()?;
+                    let given = known(&facts, &inputs);
+                    let again =
+                        self.block((at, 0), blocks, inputs.clone(), given.clone(), progress)?;
+                    let again = again.first().map(|tensor| truth(tensor));
+                    if !again.transpose()?.unwrap_or(false) {
+                        return Ok(inputs);
+                    }
+                    inputs = self.block((at, 1), blocks, inputs, given, progress)?;
+                }
+            }
+        }
+    }
+
+    /// Runs one graph of a step on `inputs`, of which so much is `known`.
+    fn block(
+        &mut self,
+        (at, part): (usize, usize),
+        blocks: &Blocks,
+        inputs: Vec<Arc<Tensor>>,
+        known: Vec<Fact>,
+        progress: &Progress,
+    ) -> Result<Vec<Arc<Tensor>>> {
+        if self.within.len() >= DEEPEST {
+            return Err(Error::unsupported(format!(
+                "graphs run each other more than {DEEPEST} deep"
+            )));
+        }
+        let Part { number, plan } = &blocks.parts[part];
+        let mut within = self.within.to_vec();
+        within.push(*number);
+        let setup = self.setup.program.setup(*number);
+        let open = matches!(blocks.control, Control::Loop { .. });
+        let last = self.memory.frame(at, part, blocks.parts.len()).take();
+        let mut frame = match last.filter(|frame| frame.plan.serves(&known, open)) {
+            Some(frame) => frame,
+            None => {
+                let plan = match plan.as_ref().filter(|plan| plan.serves(&known, open)) {
+                    Some(plan) => plan.clone(),
+                    None => {
+                        let call = Call::Within(&within);
+                        Arc::new(Plan::new(setup, plan.as_deref(), known, call, progress)?)
+                    }
+                };
+                let memory = plan.memory()?;
+                Box::new(Frame { plan, memory })
+            }
+        };
+        let Frame { plan, memory } = &mut *frame;
+        memory.give(&setup.body().inputs, inputs);
+        let mut run = Run {
+            setup,
+            plan,
+            inputs: &[],
+            memory,
+            state: &mut *self.state,
+            within: &within,
+        };
+        let outputs = run
+            .all(&mut Watch::default(), progress)
+            .and_then(|()| run.results())
+            .map_err(|e| e.at(format_args!("{:?}", setup.graph().name)));
+        frame.memory.forget();
+        *self.memory.frame(at, part, blocks.parts.len()) = Some(frame);
+        outputs
+    }
+
+    fn results(&self) -> Result<Vec<Arc<Tensor>>> {
+        let outputs = self.setup.body().outputs.iter();
+        outputs.map(|&value| self.values().whole(value)).collect()
+    }
+}
+
+/// What the plan knew of the inputs, and their sizes now.
+fn known(planned: &[Option<Fact>], inputs: &[Arc<Tensor>]) -> Vec<Fact> {
+    let fact = |(planned, tensor): (&Option<Fact>, &Arc<Tensor>)| match planned {
+        Some(fact) if fact.constant.is_some() => fact.clone(),
+        _ => Fact::fixed(tensor.dtype(), tensor.shape()),
+    };
+    planned.iter().zip(inputs).map(fact).collect()
+}
+
+/// TensorFlow takes any type as a condition: numbers by whether they are 0, strings and longer tensors by whether they
+/// are empty.
+fn truth(tensor: &Tensor) -> Result<bool> {
+    if tensor.rank() > 0 && tensor.len() != 1 {
+        return Ok(!tensor.is_empty());
+    }
+    match tensor.dtype() {
+        DType::String => Ok(tensor
+            .strings()
+            .is_some_and(|s| s.iter().any(|s| !s.is_empty()))),
+        _ => (tensor.number(0).map(|number| number != 0.0))
+            .ok_or_else(|| Error::unsupported(format!("a condition of {}", tensor.dtype()))),
+    }
+}
+
+fn chosen(input: &Tensor, numbered: bool, branches: usize) -> Result<usize> {
+    if !numbered {
+        return Ok(usize::from(!truth(input)?));
+    }
+    let number = input.values::<i32>().and_then(|v| v.first().copied());
+    let number =
+        number.ok_or_else(|| Error::unsupported("the number of the branch is no int32"))?;
+    Ok(usize::try_from(number).map_or(branches - 1, |n| n.min(branches - 1)))
+}

@@ -1,0 +1,337 @@
+//! A signature with all the graphs that it may run, before any sizes are known.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::KernelChoice;
+use super::RunOptions;
+use super::problems::Problems;
+use crate::error::{Error, Result};
+use crate::kernels::Threads;
+use crate::model::{
+    DType, Dialect, Graph, MetaGraph, Model, NodeId, ValueId, Variable, VariableId, inline, opdef,
+};
+use crate::ops::{self, Block, Context, Fact, Options};
+
+pub struct Program {
+    /// The signature's own graph, then those that its operators name.
+    bodies: Vec<Body>,
+    numbers: HashMap<Block, usize>,
+    pub variables: Arc<[Variable]>,
+    /// Variables that a run changes, in order.
+    written: Vec<VariableId>,
+    pub options: Options,
+    pub threads: Threads,
+}
+
+/// One graph, calls already inlined.
+pub struct Body {
+    pub graph: Graph,
+    /// The values behind the ports of the signature, or behind the arguments of a function, in their order.
+    pub inputs: Vec<ValueId>,
+    pub outputs: Vec<ValueId>,
+    /// What has to run, in an order in which it can.
+    pub order: Vec<NodeId>,
+}
+
+/// A graph of a program.
+#[derive(Clone, Copy)]
+pub struct Setup<'p> {
+    pub program: &'p Program,
+    pub number: usize,
+}
+
+impl Program {
+    /// `graph` is the signature's own with its `inputs` and `outputs`.
+    ///
+    /// # Errors
+    /// Graphs that are named and not there, and every operator of any of the graphs that can't run.
+    pub fn new(
+        model: &Model,
+        meta_graph: &MetaGraph,
+        graph: Graph,
+        ends: [Vec<ValueId>; 2],
+        options: &RunOptions,
+    ) -> Result<Self> {
+        let mut program = Program {
+            bodies: Vec::new(),
+            numbers: HashMap::new(),
+            variables: model.variables.clone().into(),
+            written: Vec::new(),
+            options: Options {
+                reference: options.kernels == KernelChoice::Reference,
+            },
+            threads: Threads::new(options.threads),
+        };
+        let [inputs, outputs] = ends;
+        program.bodies.push(Body::new(graph, inputs, outputs)?);
+        let mut problems = Problems::default();
+        let mut at = 0;
+        while at < program.bodies.len() {
+            for block in program.bodies[at].blocks(at, &mut problems) {
+                if program.numbers.contains_key(&block) {
+                    continue;
+                }
+                let body = Body::of_block(meta_graph, &block)?;
+                program.numbers.insert(block, program.bodies.len());
+                program.bodies.push(body);
+            }
+            at += 1;
+        }
+        problems.result(&program)?;
+        program.written = program.find_written();
+        Ok(program)
+    }
+
+    pub fn main(&self) -> Setup<'_> {
+        self.setup(0)
+    }
+
+    pub fn setup(&self, number: usize) -> Setup<'_> {
+        Setup {
+            program: self,
+            number,
+        }
+    }
+
+    pub fn graph(&self, number: usize) -> &Graph {
+        &self.bodies[number].graph
+    }
+
+    /// # Errors
+    /// A node names a graph that it did not name when the program was made.
+    pub fn number(&self, block: &Block) -> Result<usize> {
+        let number = self.numbers.get(block).copied();
+        number.ok_or_else(|| Error::unreadable(format!("{block} is not there")))
+    }
+
+    /// Stored variables whose handles reach an operator that may change what they stand for.
+    fn find_written(&self) -> Vec<VariableId> {
+        let changing: Vec<bool> = self.changing();
+        let mut written = HashSet::new();
+        for (body, changes) in self.bodies.iter().zip(&changing) {
+            for &id in &body.order {
+                let node = body.graph.node(id);
+                if let (Some(variable), true) = (node.variable, *changes) {
+                    written.insert(variable);
+                }
+                let calls = self.called(&body.graph, id);
+                if is_writer(&body.graph, id) || calls.into_iter().any(|at| changing[at]) {
+                    let inputs = node.inputs.iter().flatten();
+                    written.extend(inputs.filter_map(|&value| behind(&body.graph, value)));
+                }
+            }
+        }
+        let mut written: Vec<_> = written.into_iter().collect();
+        written.sort_unstable();
+        written
+    }
+
+    /// For each graph but the signature's own whether it, or one that it runs, changes variables.
+    fn changing(&self) -> Vec<bool> {
+        let mut changing: Vec<bool> = self.bodies.iter().map(Body::writes).collect();
+        let main = changing.first().copied();
+        loop {
+            let more = |body: &Body| {
+                let calls = |&id: &NodeId| {
+                    let called = self.called(&body.graph, id);
+                    called.into_iter().any(|at| changing[at])
+                };
+                body.order.iter().any(calls)
+            };
+            let next: Vec<bool> = (self.bodies.iter().zip(&changing))
+                .map(|(body, &known)| known || more(body))
+                .collect();
+            if next == changing {
+                break;
+            }
+            changing = next;
+        }
+        // In the signature's own graph it is told handle by handle.
+        if let (Some(first), Some(_)) = (changing.first_mut(), main) {
+            *first = false;
+        }
+        changing
+    }
+
+    fn called(&self, graph: &Graph, id: NodeId) -> Vec<usize> {
+        let control = ops::control(graph, graph.node(id)).and_then(Result::ok);
+        let blocks = control.iter().flat_map(|control| control.blocks());
+        let numbers = blocks.filter_map(|block| self.numbers.get(block).copied());
+        numbers.collect()
+    }
+}
+
+impl Body {
+    pub fn new(mut graph: Graph, inputs: Vec<ValueId>, outputs: Vec<ValueId>) -> Result<Self> {
+        // What a Flex operator carries runs as TensorFlow's own; its attributes are the NodeDef's.
+        for node in &mut graph.nodes {
+            if let Some(op) = node.flex_op() {
+                node.op = op.into();
+            }
+        }
+        let order = graph.topological_order()?;
+        Ok(Body {
+            order: needed(&graph, order, &inputs, &outputs),
+            inputs,
+            outputs,
+            graph,
+        })
+    }
+
+    fn of_block(meta_graph: &MetaGraph, block: &Block) -> Result<Self> {
+        let graph = match block {
+            Block::Function(name) => inline::flatten_function(meta_graph, name)?,
+            Block::Subgraph(number) => {
+                let graph = meta_graph.graphs.get(*number).cloned();
+                graph.ok_or_else(|| Error::unreadable(format!("{block} is not there")))?
+            }
+        };
+        let ends = |ends: &[Option<ValueId>], what: &str| -> Result<Vec<ValueId>> {
+            ends.iter()
+                .copied()
+                .collect::<Option<_>>()
+                .ok_or_else(|| Error::unreadable(format!("{what} of {block} is no tensor")))
+        };
+        let inputs = ends(&graph.inputs, "an input")?;
+        let outputs = ends(&graph.outputs, "an output")?;
+        Body::new(graph, inputs, outputs)
+    }
+
+    /// The graphs that its operators name; operators that can't run are `problems`.
+    fn blocks(&self, number: usize, problems: &mut Problems) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        for &id in &self.order {
+            let node = self.graph.node(id);
+            if ops::find_for(&self.graph, node).is_none() {
+                problems.add(number, id, Error::unsupported("no such operator here"));
+            }
+            match ops::control(&self.graph, node) {
+                None => {}
+                Some(Ok(control)) => blocks.extend(control.blocks().into_iter().cloned()),
+                Some(Err(error)) => problems.add(number, id, error),
+            }
+        }
+        blocks
+    }
+
+    fn writes(&self) -> bool {
+        self.order.iter().any(|&id| is_writer(&self.graph, id))
+    }
+}
+
+impl<'p> Setup<'p> {
+    pub fn body(self) -> &'p Body {
+        &self.program.bodies[self.number]
+    }
+
+    pub fn graph(self) -> &'p Graph {
+        &self.body().graph
+    }
+
+    pub fn context<'g>(self, node: NodeId, inputs: &'g [Option<Fact>]) -> Context<'g>
+    where
+        'p: 'g,
+    {
+        Context {
+            graph: self.graph(),
+            node: self.graph().node(node),
+            inputs,
+            variables: &self.program.variables,
+            written: &self.program.written,
+            options: self.program.options,
+        }
+    }
+
+    /// An error of a node, with its name.
+    pub fn at_node(self, node: NodeId, error: Error) -> Error {
+        let node = self.graph().node(node);
+        error.at(format_args!("{} {:?}", node.op_label(), node.name))
+    }
+}
+
+/// Whether the node may change a variable that it gets.
+fn is_writer(graph: &Graph, id: NodeId) -> bool {
+    /// Registered as stateful for what they read.
+    const READERS: [&str; 9] = [
+        "ReadVariableOp",
+        "VariableShape",
+        "ResourceGather",
+        "ResourceGatherNd",
+        "VarIsInitializedOp",
+        "Identity",
+        "IdentityN",
+        "LookupTableFindV2",
+        "LookupTableSizeV2",
+    ];
+    const REFERENCES_ON: [&str; 7] = [
+        "RefIdentity",
+        "RefSwitch",
+        "RefMerge",
+        "RefSelect",
+        "RefEnter",
+        "RefExit",
+        "RefNextIteration",
+    ];
+    let node = graph.node(id);
+    if graph.dialect == Dialect::Tflite || ops::control(graph, node).is_some() {
+        return false;
+    }
+    let changes_reference = opdef::lookup(&node.op).is_some_and(|def| {
+        def.inputs.iter().any(|arg| arg.reference) && def.outputs.iter().any(|arg| arg.reference)
+    });
+    let mut inputs = node.inputs.iter().flatten();
+    let handles = inputs.any(|&value| graph.value(value).dtype == DType::Resource);
+    changes_reference && !REFERENCES_ON.contains(&&*node.op)
+        || handles && !READERS.contains(&&*node.op)
+}
+
+/// The stored variable whose handle a value is.
+fn behind(graph: &Graph, value: ValueId) -> Option<VariableId> {
+    let mut value = value;
+    // A chain that leads back to itself is as long as the graph.
+    for _ in 0..graph.nodes.len() {
+        let node = graph.producer(value)?;
+        match &*node.op {
+            "Identity" | "RefIdentity" | "Enter" | "Switch" | "RefSwitch" => {
+                value = node.input(0)?;
+            }
+            _ => return node.variable,
+        }
+    }
+    None
+}
+
+/// Nodes that the outputs need, and in a .tflite those that only have effects, in the given order.
+fn needed(
+    graph: &Graph,
+    order: Vec<NodeId>,
+    inputs: &[ValueId],
+    outputs: &[ValueId],
+) -> Vec<NodeId> {
+    let mut live = vec![false; graph.nodes.len()];
+    let mut stack: Vec<NodeId> = graph.control_outputs.clone();
+    if graph.dialect == Dialect::Tflite {
+        stack.extend(graph.node_ids().filter(|&id| {
+            let node = graph.node(id);
+            node.outputs.is_empty() || ops::control(graph, node).is_some()
+        }));
+    }
+    let producer = |value: &ValueId| {
+        let fed = inputs.contains(value);
+        graph
+            .value(*value)
+            .producer
+            .map(|(id, _)| id)
+            .filter(|_| !fed)
+    };
+    stack.extend(outputs.iter().filter_map(producer));
+    while let Some(id) = stack.pop() {
+        if !std::mem::replace(&mut live[id.index()], true) {
+            let node = graph.node(id);
+            stack.extend(node.inputs.iter().flatten().filter_map(producer));
+            stack.extend(&node.control);
+        }
+    }
+    order.into_iter().filter(|id| live[id.index()]).collect()
+}
