@@ -18,6 +18,7 @@ pub mod params;
 pub mod quantized;
 pub mod reference;
 pub mod requant;
+pub mod segment;
 pub mod strides;
 pub mod threads;
 

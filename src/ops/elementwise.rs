@@ -109,7 +109,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["SELECT", "SELECT_V2"],
         infer_select,
         prepare_select,
-    ),
+    )
+    .moving(),
 ];
 
 pub(super) fn rules(cx: &Context) -> Rules {

@@ -15,13 +15,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["GATHER", "EMBEDDING_LOOKUP"],
         infer_gather,
         prepare_gather,
-    ),
+    )
+    .moving(),
     Operator::new(
         &["GatherNd"],
         &["GATHER_ND"],
         infer_gather_nd,
         prepare_gather_nd,
-    ),
+    )
+    .moving(),
     Operator::new(
         &["ScatterNd"],
         &["SCATTER_ND"],

@@ -12,15 +12,17 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["CONCATENATION"],
         infer_concat,
         prepare_concat,
-    ),
-    Operator::new(&["Pack"], &["PACK"], infer_pack, prepare_pack),
-    Operator::new(&["Unpack"], &["UNPACK"], infer_unpack, prepare_unpack),
+    )
+    .moving(),
+    Operator::new(&["Pack"], &["PACK"], infer_pack, prepare_pack).moving(),
+    Operator::new(&["Unpack"], &["UNPACK"], infer_unpack, prepare_unpack).moving(),
     Operator::new(
         &["Split", "SplitV"],
         &["SPLIT", "SPLIT_V"],
         infer_split,
         prepare_split,
-    ),
+    )
+    .moving(),
 ];
 
 /// The inputs that are joined and the axis, if it is known. `ConcatV2` has the axis last, `Concat` first.

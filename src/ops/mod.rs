@@ -29,10 +29,13 @@ mod quantized;
 mod quantized_math;
 mod reduce;
 mod resize;
+mod search;
+mod segment;
 mod sequence;
 mod shape;
 mod slice;
 mod state;
+mod strings;
 mod types;
 mod unary;
 mod variables;
@@ -67,6 +70,8 @@ pub struct Operator {
     pub foldable: bool,
     /// `prepare` does not ask for sizes.
     pub any_sizes: bool,
+    /// Elements of the outputs are elements of the inputs, whatever they are.
+    moves: bool,
 }
 
 impl Operator {
@@ -83,6 +88,7 @@ impl Operator {
             prepare,
             foldable: true,
             any_sizes: false,
+            moves: false,
         }
     }
 
@@ -92,6 +98,17 @@ impl Operator {
         self.foldable = false;
         self.any_sizes = true;
         self
+    }
+
+    /// Its kernels only move elements, so that strings can be moved too.
+    const fn moving(mut self) -> Self {
+        self.moves = true;
+        self
+    }
+
+    /// [`Operator::prepare`], for strings too.
+    pub fn ready(&self, context: &Context) -> Result<Prepared> {
+        strings::prepare(self, context)
     }
 }
 
@@ -112,6 +129,8 @@ const FAMILIES: &[&[Operator]] = &[
     resize::OPERATORS,
     sequence::OPERATORS,
     shape::OPERATORS,
+    search::OPERATORS,
+    segment::OPERATORS,
     slice::OPERATORS,
     unary::OPERATORS,
     variables::OPERATORS,

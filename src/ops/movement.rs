@@ -11,28 +11,31 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["TRANSPOSE"],
         infer_transpose,
         prepare_transpose,
-    ),
+    )
+    .moving(),
     Operator::new(
         &["Pad", "PadV2", "MirrorPad"],
         &["PAD", "PADV2", "MIRROR_PAD"],
         infer_pad,
         prepare_pad,
-    ),
-    Operator::new(&["Tile"], &["TILE"], infer_tile, prepare_tile),
+    )
+    .moving(),
+    Operator::new(&["Tile"], &["TILE"], infer_tile, prepare_tile).moving(),
     Operator::new(
         &["BroadcastTo"],
         &["BROADCAST_TO"],
         infer_broadcast,
         prepare_broadcast,
-    ),
+    )
+    .moving(),
     Operator::new(
         &["BroadcastArgs"],
         &["BROADCAST_ARGS"],
         infer_broadcast_args,
         |_| super::later(),
     ),
-    Operator::new(&["Fill"], &["FILL"], infer_fill, prepare_fill),
-    Operator::new(&["ReverseV2"], &["REVERSE_V2"], infer_same, prepare_reverse),
+    Operator::new(&["Fill"], &["FILL"], infer_fill, prepare_fill).moving(),
+    Operator::new(&["ReverseV2"], &["REVERSE_V2"], infer_same, prepare_reverse).moving(),
     Operator::new(&["Range"], &["RANGE"], infer_range, prepare_range),
     Operator::new(
         &["DepthToSpace", "SpaceToDepth"],

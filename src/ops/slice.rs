@@ -14,14 +14,16 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["STRIDED_SLICE"],
         infer_strided,
         prepare_strided,
-    ),
-    Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice),
+    )
+    .moving(),
+    Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice).moving(),
     Operator::new(
         &["XlaDynamicUpdateSlice"],
         &["DYNAMIC_UPDATE_SLICE"],
         infer_update,
         prepare_update,
-    ),
+    )
+    .moving(),
 ];
 
 /// A strided slice resolved against the sizes of its input; sizes are -1 where the input's are unknown.

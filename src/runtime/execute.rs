@@ -42,7 +42,7 @@ impl Ready {
         let known = !outputs.is_empty() && outputs.iter().all(|f| f.constant.is_some());
         let prepared = match known {
             true => Prepared::Nothing,
-            false => (operator.prepare)(&context)?,
+            false => operator.ready(&context)?,
         };
         Ok(Ready {
             inputs,

@@ -263,7 +263,7 @@ impl Builder<'_> {
         {
             return Ok((folded, Choice::Nothing));
         }
-        let prepared = (operator.prepare)(context)?;
+        let prepared = operator.ready(context)?;
         let fixed = outputs.iter().all(|fact| fact.shape.fixed().is_some());
         let choice = match prepared {
             Prepared::Nothing => Choice::Nothing,

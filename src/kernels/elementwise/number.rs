@@ -23,6 +23,9 @@ pub trait Number: Copy + Default + PartialOrd + Send + Sync + 'static {
     fn is_nan(self) -> bool;
     fn from_f64(v: f64) -> Self;
     fn to_f64(self) -> f64;
+    /// The smallest and the largest finite number.
+    fn lowest() -> Self;
+    fn highest() -> Self;
 }
 
 macro_rules! integers {
@@ -73,6 +76,8 @@ macro_rules! integers {
         fn is_nan(self) -> bool { false }
         fn from_f64(v: f64) -> Self { v as $t }
         fn to_f64(self) -> f64 { self as f64 }
+        fn lowest() -> Self { <$t>::MIN }
+        fn highest() -> Self { <$t>::MAX }
     })* };
 }
 
@@ -107,6 +112,8 @@ macro_rules! floats {
         fn is_nan(self) -> bool { $t::is_nan(self) }
         fn from_f64(v: f64) -> Self { v as $t }
         fn to_f64(self) -> f64 { f64::from(self) }
+        fn lowest() -> Self { $t::MIN }
+        fn highest() -> Self { $t::MAX }
     })* };
 }
 
@@ -128,6 +135,8 @@ macro_rules! halves {
         fn is_nan(self) -> bool { $t::is_nan(self) }
         fn from_f64(v: f64) -> Self { $t::from_f64(v) }
         fn to_f64(self) -> f64 { f64::from(self) }
+        fn lowest() -> Self { $t::MIN }
+        fn highest() -> Self { $t::MAX }
     })* };
 }
 
