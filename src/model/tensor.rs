@@ -1,17 +1,20 @@
 //! A concrete n-dimensional array: what goes into and comes out of a run.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::dtype::DType;
 use super::memory::{self, AlignedBytes};
+use super::list::TensorList;
 use super::resource::Resource;
 use super::shape::element_count;
 use crate::error::{Error, Result};
 
 /// Row-major values with a type and sizes. Sub-byte integers take one byte each; bool is one byte, 0 or 1;
-/// float16 and bfloat16 are their bits; complex numbers are (re, im) pairs; strings are bytes; resources are handles.
+/// float16 and bfloat16 are their bits; complex numbers are (re, im) pairs; strings are bytes; resources are handles, variants are
+/// lists of tensors.
 #[derive(Clone, PartialEq)]
 pub struct Tensor {
     dtype: DType,
@@ -24,6 +27,7 @@ enum Data {
     Bytes(AlignedBytes),
     Strings(Vec<Vec<u8>>),
     Handles(Vec<Resource>),
+    Lists(Vec<Arc<TensorList>>),
 }
 
 /// A Rust type that stands for the elements of some [`DType`]s.
@@ -143,6 +147,30 @@ impl Tensor {
         }
     }
 
+    /// A scalar that is a list.
+    pub fn list(list: TensorList) -> Self {
+        Tensor {
+            dtype: DType::Variant,
+            shape: Vec::new(),
+            data: Data::Lists(vec![Arc::new(list)]),
+        }
+    }
+
+    /// Fails when their number is not the product of `shape`.
+    pub fn from_lists(shape: &[usize], lists: Vec<Arc<TensorList>>) -> Result<Self> {
+        if element_count(shape) != Some(lists.len()) {
+            return Err(Error::usage(format!(
+                "{} lists can't be seen as {shape:?}",
+                lists.len()
+            )));
+        }
+        Ok(Tensor {
+            dtype: DType::Variant,
+            shape: shape.to_vec(),
+            data: Data::Lists(lists),
+        })
+    }
+
     /// Fails when their number is not the product of `shape`.
     pub fn from_handles(shape: &[usize], handles: Vec<Resource>) -> Result<Self> {
         if element_count(shape) != Some(handles.len()) {
@@ -210,28 +238,43 @@ impl Tensor {
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.data {
             Data::Bytes(bytes) => Some(bytes.as_slice()),
-            Data::Strings(_) | Data::Handles(_) => None,
+            _ => None,
         }
     }
 
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
         match &mut self.data {
             Data::Bytes(bytes) => Some(bytes.as_mut_slice()),
-            Data::Strings(_) | Data::Handles(_) => None,
+            _ => None,
         }
     }
 
     pub fn strings(&self) -> Option<&[Vec<u8>]> {
         match &self.data {
             Data::Strings(strings) => Some(strings),
-            Data::Bytes(_) | Data::Handles(_) => None,
+            _ => None,
         }
     }
 
     pub fn handles(&self) -> Option<&[Resource]> {
         match &self.data {
             Data::Handles(handles) => Some(handles),
-            Data::Bytes(_) | Data::Strings(_) => None,
+            _ => None,
+        }
+    }
+
+    pub fn lists(&self) -> Option<&[Arc<TensorList>]> {
+        match &self.data {
+            Data::Lists(lists) => Some(lists),
+            _ => None,
+        }
+    }
+
+    /// The list of a scalar that is one.
+    pub fn into_list(self) -> Option<Arc<TensorList>> {
+        match self.data {
+            Data::Lists(lists) => lists.into_iter().next(),
+            _ => None,
         }
     }
 
@@ -320,6 +363,12 @@ impl Tensor {
                 .get(index)
                 .map(|handle| format!("{handle:?}"))
                 .unwrap_or_default();
+        }
+        if let Some(lists) = self.lists() {
+            let text = |list: &Arc<TensorList>| {
+                format!("{} × {} {}", list.items.len(), list.dtype, list.shape)
+            };
+            return lists.get(index).map(text).unwrap_or_default();
         }
         if self.dtype == DType::Bool {
             return self

@@ -8,7 +8,7 @@ use super::control::Control;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
-use crate::model::{DType, Element, Resource, Tensor};
+use crate::model::{DType, Element, Resource, Tensor, TensorList};
 
 /// An operator made ready for fixed shapes. Weights that never change are already packed inside.
 pub trait Kernel: Send + Sync {
@@ -201,6 +201,7 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
     Strings(&'a [Vec<u8>]),
     Handles(&'a [Resource]),
+    Lists(&'a [Arc<TensorList>]),
 }
 
 impl<'a> View<'a> {
@@ -208,10 +209,14 @@ impl<'a> View<'a> {
         View {
             dtype: tensor.dtype(),
             shape: tensor.shape(),
-            data: match (tensor.strings(), tensor.handles()) {
-                (Some(strings), _) => Content::Strings(strings),
-                (None, Some(handles)) => Content::Handles(handles),
-                (None, None) => Content::Bytes(tensor.bytes().unwrap_or_default()),
+            data: if let Some(strings) = tensor.strings() {
+                Content::Strings(strings)
+            } else if let Some(handles) = tensor.handles() {
+                Content::Handles(handles)
+            } else if let Some(lists) = tensor.lists() {
+                Content::Lists(lists)
+            } else {
+                Content::Bytes(tensor.bytes().unwrap_or_default())
             },
         }
     }
@@ -219,7 +224,7 @@ impl<'a> View<'a> {
     pub fn bytes(&self) -> &'a [u8] {
         match self.data {
             Content::Bytes(bytes) => bytes,
-            Content::Strings(_) | Content::Handles(_) => &[],
+            _ => &[],
         }
     }
 
@@ -241,7 +246,7 @@ impl<'a> View<'a> {
     pub fn strings(&self) -> Result<&'a [Vec<u8>]> {
         match self.data {
             Content::Strings(strings) => Ok(strings),
-            Content::Bytes(_) | Content::Handles(_) => Err(Error::unsupported(format!(
+            _ => Err(Error::unsupported(format!(
                 "an input is {}, expected strings",
                 self.dtype
             ))),
@@ -254,6 +259,7 @@ impl<'a> View<'a> {
             Content::Bytes(bytes) => Tensor::from_bytes(self.dtype, self.shape, bytes),
             Content::Strings(strings) => Ok(Tensor::from_strings(self.shape, strings.to_vec())),
             Content::Handles(handles) => Tensor::from_handles(self.shape, handles.to_vec()),
+            Content::Lists(lists) => Tensor::from_lists(self.shape, lists.to_vec()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod control;
 mod conv;
 mod convert;
 mod cost;
+mod diagonal;
 mod elementwise;
 mod fact;
 mod family;
@@ -18,6 +19,7 @@ mod in_place;
 mod joins;
 mod kernel;
 mod known;
+mod lists;
 pub mod lower;
 mod matmul;
 mod movement;
@@ -118,8 +120,10 @@ const FAMILIES: &[&[Operator]] = &[
     control::OPERATORS,
     conv::OPERATORS,
     convert::OPERATORS,
+    diagonal::OPERATORS,
     elementwise::OPERATORS,
     gather::OPERATORS,
+    lists::OPERATORS,
     matmul::OPERATORS,
     joins::OPERATORS,
     movement::OPERATORS,

@@ -126,7 +126,7 @@ fn prepare_unique(cx: &Context) -> Result<Prepared> {
                         .collect::<Vec<u8>>()
                 }))
             }
-            Content::Handles(_) => return Err(Error::unsupported("unique resources")),
+            _ => return Err(Error::unsupported(format!("unique values of {}", x.dtype))),
         };
         let mut counts = vec![0i64; first.len()];
         which.iter().for_each(|&at| counts[at as usize] += 1);
