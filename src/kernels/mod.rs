@@ -10,6 +10,7 @@
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`] and [`requant`]: the arithmetic under them.
 
 pub mod cpu;
+pub mod einsum;
 pub mod elementwise;
 pub mod fast;
 pub mod fixed;

@@ -10,6 +10,7 @@ mod conv;
 mod convert;
 mod cost;
 mod diagonal;
+mod einsum;
 mod elementwise;
 mod fact;
 mod family;
@@ -121,6 +122,7 @@ const FAMILIES: &[&[Operator]] = &[
     conv::OPERATORS,
     convert::OPERATORS,
     diagonal::OPERATORS,
+    einsum::OPERATORS,
     elementwise::OPERATORS,
     gather::OPERATORS,
     lists::OPERATORS,
