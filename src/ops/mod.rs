@@ -3,6 +3,7 @@
 
 mod blocks;
 mod broadcast;
+mod complex;
 mod constant;
 mod context;
 mod control;
@@ -37,6 +38,7 @@ mod segment;
 mod sequence;
 mod shape;
 mod slice;
+mod spectral;
 mod state;
 mod strings;
 mod types;
@@ -117,6 +119,7 @@ impl Operator {
 
 const FAMILIES: &[&[Operator]] = &[
     blocks::OPERATORS,
+    complex::OPERATORS,
     constant::OPERATORS,
     control::OPERATORS,
     conv::OPERATORS,
@@ -138,6 +141,7 @@ const FAMILIES: &[&[Operator]] = &[
     search::OPERATORS,
     segment::OPERATORS,
     slice::OPERATORS,
+    spectral::OPERATORS,
     unary::OPERATORS,
     variables::OPERATORS,
 ];
