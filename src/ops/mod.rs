@@ -41,6 +41,7 @@ mod slice;
 mod spectral;
 mod state;
 mod strings;
+mod tables;
 mod types;
 mod unary;
 mod variables;
@@ -142,6 +143,7 @@ const FAMILIES: &[&[Operator]] = &[
     segment::OPERATORS,
     slice::OPERATORS,
     spectral::OPERATORS,
+    tables::OPERATORS,
     unary::OPERATORS,
     variables::OPERATORS,
 ];

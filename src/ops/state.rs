@@ -3,7 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::control::Block;
+use super::tables::Table;
 use crate::error::{Error, Result};
 use crate::model::{Resource, Tensor, Variable};
 
@@ -12,34 +15,20 @@ use crate::model::{Resource, Tensor, Variable};
 pub struct State {
     stored: Arc<[Variable]>,
     values: HashMap<Resource, Arc<Tensor>>,
-    tables: HashMap<Resource, Option<Table>>,
+    tables: HashMap<Resource, Table>,
+    /// Files that travel with the model, by the name that the graph has for them.
+    files: HashMap<Vec<u8>, Bytes>,
     /// Graphs that run only once.
     done: HashSet<Block>,
 }
 
-/// Keys and values of a hash table.
-#[derive(Debug, Clone)]
-pub enum Table {
-    /// From 64-bit integers to strings.
-    Words(HashMap<i64, Vec<u8>>),
-    /// From strings to 64-bit integers.
-    Numbers(HashMap<Vec<u8>, i64>),
-}
-
-impl Table {
-    pub fn len(&self) -> usize {
-        match self {
-            Table::Words(map) => map.len(),
-            Table::Numbers(map) => map.len(),
-        }
-    }
-}
-
 impl State {
-    /// `stored` are the variables that the model comes with: their first values.
-    pub fn new(stored: Arc<[Variable]>) -> Self {
+    /// `stored` are the variables that the model comes with: their first values; `files` by the name that the graph has
+    /// for them.
+    pub fn new(stored: Arc<[Variable]>, files: HashMap<Vec<u8>, Bytes>) -> Self {
         State {
             stored,
+            files,
             ..State::default()
         }
     }
@@ -70,9 +59,41 @@ impl State {
         self.values.insert(resource.clone(), value);
     }
 
-    /// The table behind a handle; `None` before anything was put in.
-    pub fn table(&mut self, resource: &Resource) -> &mut Option<Table> {
+    /// Changes a variable where it is; another who still holds the old value keeps it.
+    ///
+    /// # Errors
+    /// As [`State::value`], and what `change` says.
+    pub fn change(
+        &mut self,
+        resource: &Resource,
+        change: impl FnOnce(&mut Tensor) -> Result<()>,
+    ) -> Result<()> {
+        let mut value = self.value(resource)?;
+        self.values.remove(resource);
+        let changed = change(Arc::make_mut(&mut value));
+        self.values.insert(resource.clone(), value);
+        changed
+    }
+
+    /// The variable is as before anything was assigned.
+    pub fn forget(&mut self, resource: &Resource) {
+        self.values.remove(resource);
+    }
+
+    /// The table behind a handle, empty before anything was put in.
+    pub fn table(&mut self, resource: &Resource) -> &mut Table {
         self.tables.entry(resource.clone()).or_default()
+    }
+
+    /// The content of a file that travels with the model.
+    ///
+    /// # Errors
+    /// There is none of this name: nothing else is ever read.
+    pub fn file(&self, name: &[u8]) -> Result<Bytes> {
+        self.files.get(name).cloned().ok_or_else(|| {
+            let name = String::from_utf8_lossy(name);
+            Error::unreadable(format!("the file {name:?} is not in the model's folder"))
+        })
     }
 
     /// Whether `block` is asked for the first time.

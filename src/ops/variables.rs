@@ -1,10 +1,13 @@
-//! Variables that a run changes, and tables.
+//! Variables: read, changed, picked from.
 
 use std::sync::Arc;
 
-use super::state::{self, Table};
-use super::{Constant, Context, Fact, Operator, Prepared};
+use super::segment::whole_numbers;
+use super::types::with_number;
+use super::{Constant, Context, Fact, Operator, Prepared, View, state};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
+use crate::kernels::movement;
 use crate::model::{DType, Resource, Shape, Tensor, TensorData};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -18,10 +21,49 @@ pub(super) const OPERATORS: &[Operator] = &[
         assign,
     )
     .effect(),
-    Operator::new(&[], &["HASHTABLE"], table, nothing),
-    Operator::new(&[], &["HASHTABLE_IMPORT"], |_| Ok(Vec::new()), import).effect(),
-    Operator::new(&[], &["HASHTABLE_FIND"], found, find).effect(),
-    Operator::new(&[], &["HASHTABLE_SIZE"], size, count).effect(),
+    Operator::new(
+        &["AssignAddVariableOp", "AssignSubVariableOp"],
+        &[],
+        |_| Ok(Vec::new()),
+        assign_changed,
+    )
+    .effect(),
+    Operator::new(&["ResourceGather"], &[], infer_picked, pick).effect(),
+    Operator::new(&["ResourceGatherNd"], &[], infer_picked_nd, pick_nd).effect(),
+    Operator::new(
+        &[
+            "ResourceScatterUpdate",
+            "ResourceScatterAdd",
+            "ResourceScatterSub",
+            "ResourceScatterMul",
+            "ResourceScatterDiv",
+            "ResourceScatterMin",
+            "ResourceScatterMax",
+            "ResourceScatterNdUpdate",
+            "ResourceScatterNdAdd",
+            "ResourceScatterNdSub",
+            "ResourceScatterNdMin",
+            "ResourceScatterNdMax",
+        ],
+        &[],
+        |_| Ok(Vec::new()),
+        scatter,
+    )
+    .effect(),
+    Operator::new(&["VariableShape"], &[], infer_shape, shape).effect(),
+    Operator::new(&["VarIsInitializedOp"], &[], infer_initialized, initialized).effect(),
+    Operator::new(
+        &["DestroyResourceOp"],
+        &[],
+        |_| Ok(Vec::new()),
+        |_| {
+            Prepared::effect(|inputs, state| {
+                state.forget(state::handle(&inputs, 0)?);
+                Ok(Vec::new())
+            })
+        },
+    )
+    .effect(),
 ];
 
 fn nothing(_: &Context) -> Result<Prepared> {
@@ -29,7 +71,7 @@ fn nothing(_: &Context) -> Result<Prepared> {
 }
 
 /// A handle that is known without running.
-fn handle(resource: Resource) -> Fact {
+pub(super) fn handle(resource: Resource) -> Fact {
     Fact::constant(Constant::ready(Arc::new(Tensor::handle(resource))))
 }
 
@@ -110,102 +152,193 @@ fn assign(_: &Context) -> Result<Prepared> {
     })
 }
 
-/// A handle of a table, shared by its number.
-fn table(cx: &Context) -> Result<Vec<Fact>> {
-    let id = cx.attr_int("table_id", 0);
-    Ok(vec![handle(Resource::Named(format!("table {id}").into()))])
-}
-
-/// Fills a table that is empty; TensorFlow Lite does nothing on a second import.
-fn import(_: &Context) -> Result<Prepared> {
-    Prepared::effect(|inputs, state| {
-        let (keys, values) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
-        let filled = match (keys.strings(), values.strings()) {
-            (Some(keys), None) => {
-                let values = values
-                    .values::<i64>()
-                    .ok_or_else(|| no_table(keys_of(&inputs)))?;
-                Table::Numbers(keys.iter().cloned().zip(values.iter().copied()).collect())
+/// Adds to a variable, or takes from it.
+fn assign_changed(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(1)?;
+    let minus = &*cx.node.op == "AssignSubVariableOp";
+    with_number!(dtype, T => Prepared::effect(move |inputs, state| {
+        let by = state::tensor(&inputs, 1)?;
+        let f = if minus { T::sub } else { T::add };
+        state.change(state::handle(&inputs, 0)?, |value| {
+            let shapes = (value.shape().to_vec(), by.shape());
+            match (value.values_mut::<T>(), by.values::<T>()) {
+                (Some(value), Some(by)) if shapes.0 == shapes.1 => {
+                    value.iter_mut().zip(by).for_each(|(v, &by)| *v = f(*v, by));
+                    Ok(())
+                }
+                _ => Err(Error::usage(format!(
+                    "a variable of {:?} changed by {} {:?}", shapes.0, by.dtype(), by.shape()
+                ))),
             }
-            (None, Some(values)) => {
-                let keys = keys
-                    .values::<i64>()
-                    .ok_or_else(|| no_table(keys_of(&inputs)))?;
-                Table::Words(keys.iter().copied().zip(values.iter().cloned()).collect())
-            }
-            _ => return Err(no_table(keys_of(&inputs))),
-        };
-        let table = state.table(state::handle(&inputs, 0)?);
-        if table.as_ref().is_none_or(|table| table.len() == 0) {
-            *table = Some(filled);
-        }
+        })?;
         Ok(Vec::new())
-    })
+    }), else Err(cx.no_kernel(dtype)))
 }
 
-fn keys_of(inputs: &[Option<Arc<Tensor>>]) -> [DType; 2] {
-    [1, 2].map(|at| state::tensor(inputs, at).map_or(DType::Invalid, |t| t.dtype()))
+/// What a variable is known to be before it is read.
+fn held(cx: &Context) -> Result<Option<Fact>> {
+    match cx.input(0)?.variable {
+        Some(id) => stored(cx, id).map(Some),
+        None => Ok(None),
+    }
 }
 
-fn no_table([keys, values]: [DType; 2]) -> Error {
-    Error::unsupported(format!(
-        "a table from {keys} to {values}; there are int64 to string and string to int64"
-    ))
+fn infer_picked(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.out_dtype(0)?;
+    let (Some(table), Some(indices)) = (held(cx)?, cx.shape(1)?.dims()) else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    let batch = usize::try_from(cx.attr_int("batch_dims", 0)).unwrap_or(0);
+    let dims = table.shape.dims().and_then(|table| {
+        let (before, after) = (table.get(..batch)?, table.get(batch + 1..)?);
+        Some([before, indices.get(batch..)?, after].concat())
+    });
+    cx.one(dtype, Shape(dims))
 }
 
-fn found(cx: &Context) -> Result<Vec<Fact>> {
-    cx.one(cx.dtype(2)?, cx.shape(1)?.clone())
-}
-
-/// Input 2 stands for what is not in the table.
-fn find(_: &Context) -> Result<Prepared> {
-    Prepared::effect(|inputs, state| {
-        let (keys, default) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
-        let nothing = || Error::usage("the default value of the table is missing");
-        let table = state.table(state::handle(&inputs, 0)?);
-        let found = match (keys.strings(), default.strings()) {
-            (Some(keys), None) => {
-                let default = default.values::<i64>().and_then(|v| v.first().copied());
-                let default = default.ok_or_else(nothing)?;
-                let (Some(Table::Numbers(_)) | None) = table else {
-                    return Err(no_table(keys_of(&inputs)));
-                };
-                let value = |key: &Vec<u8>| match table {
-                    Some(Table::Numbers(map)) => map.get(key).copied().unwrap_or(default),
-                    _ => default,
-                };
-                let values: Vec<i64> = keys.iter().map(value).collect();
-                Tensor::from_values(state::tensor(&inputs, 1)?.shape(), &values)
-            }
-            (None, Some(default)) => {
-                let default = default.first().ok_or_else(nothing)?;
-                let (Some(Table::Words(_)) | None) = table else {
-                    return Err(no_table(keys_of(&inputs)));
-                };
-                let keys = keys
-                    .values::<i64>()
-                    .ok_or_else(|| no_table(keys_of(&inputs)))?;
-                let value = |key: &i64| match table {
-                    Some(Table::Words(map)) => map.get(key).unwrap_or(default).clone(),
-                    _ => default.clone(),
-                };
-                let values = keys.iter().map(value).collect();
-                Tensor::from_strings(state::tensor(&inputs, 1)?.shape(), values)
-            }
-            _ => return Err(no_table(keys_of(&inputs))),
+/// Rows of a variable.
+fn pick(cx: &Context) -> Result<Prepared> {
+    let batch = usize::try_from(cx.attr_int("batch_dims", 0)).unwrap_or(0);
+    Prepared::effect(move |inputs, state| {
+        let table = state.value(state::handle(&inputs, 0)?)?;
+        let at = state::tensor(&inputs, 1)?;
+        let indices = whole_numbers(&View::of(at))?;
+        let (Some(size), Some(bytes)) = (table.dtype().size(), table.bytes()) else {
+            return Err(Error::unsupported(format!("rows of {}", table.dtype())));
         };
-        Ok(vec![Arc::new(found)])
+        if table.rank() <= batch || at.rank() < batch {
+            return Err(Error::usage(format!("rows of {:?}", table.shape())));
+        }
+        let shape = [
+            &table.shape()[..batch],
+            &at.shape()[batch..],
+            &table.shape()[batch + 1..],
+        ]
+        .concat();
+        let mut out = Tensor::zeros(table.dtype(), &shape)?;
+        if let Some(out) = out.bytes_mut() {
+            let (table, at) = ((bytes, table.shape()), (&*indices, at.shape()));
+            movement::gather(size, table, at, batch, batch, out)?;
+        }
+        Ok(vec![Arc::new(out)])
     })
 }
 
-fn size(cx: &Context) -> Result<Vec<Fact>> {
-    cx.one(DType::Int64, Shape::of(&[1]))
+fn infer_picked_nd(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.out_dtype(0)?;
+    let (Some(table), Some(indices)) = (held(cx)?, cx.shape(1)?.dims()) else {
+        return cx.one(dtype, Shape::UNKNOWN);
+    };
+    let dims = table.shape.dims().and_then(|table| {
+        let (&depth, outer) = indices.split_last()?;
+        let after = table.get(usize::try_from(depth).ok()?..)?;
+        Some([outer, after].concat())
+    });
+    cx.one(dtype, Shape(dims))
 }
 
-fn count(_: &Context) -> Result<Prepared> {
+fn pick_nd(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs, state| {
-        let table = state.table(state::handle(&inputs, 0)?);
-        let count = table.as_ref().map_or(0, Table::len) as i64;
-        Ok(vec![Arc::new(Tensor::from_values(&[1], &[count]))])
+        let table = state.value(state::handle(&inputs, 0)?)?;
+        let at = state::tensor(&inputs, 1)?;
+        let indices = whole_numbers(&View::of(at))?;
+        let (Some(size), Some(bytes)) = (table.dtype().size(), table.bytes()) else {
+            return Err(Error::unsupported(format!("slices of {}", table.dtype())));
+        };
+        let depth = at.shape().last().copied().filter(|&d| d <= table.rank());
+        let depth = depth.ok_or_else(|| {
+            Error::usage(format!(
+                "indices of {:?} for {:?}",
+                at.shape(),
+                table.shape()
+            ))
+        })?;
+        let outer = &at.shape()[..at.rank() - 1];
+        let mut out = Tensor::zeros(table.dtype(), &[outer, &table.shape()[depth..]].concat())?;
+        if let Some(out) = out.bytes_mut() {
+            movement::gather_nd(size, (bytes, table.shape()), (&indices, depth), 0, out)?;
+        }
+        Ok(vec![Arc::new(out)])
+    })
+}
+
+/// Combines rows or slices of input 2 into a variable at the indices of input 1, in their order.
+fn scatter(cx: &Context) -> Result<Prepared> {
+    let (dtype, op) = (cx.dtype(2)?, cx.node.op.clone());
+    let nd = op.contains("Nd");
+    with_number!(dtype, T => {
+        let f: fn(T, T) -> T = match op.trim_start_matches("ResourceScatter").trim_start_matches("Nd") {
+            "Add" => T::add,
+            "Sub" => T::sub,
+            "Mul" => T::mul,
+            "Div" => T::div,
+            "Min" => |a, b| if b < a { b } else { a },
+            "Max" => |a, b| if b > a { b } else { a },
+            _ => |_, new| new,
+        };
+        Prepared::effect(move |inputs, state| {
+            let (at, updates) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
+            let indices = whole_numbers(&View::of(at))?;
+            let depth = if nd { at.shape().last().copied().unwrap_or(0) } else { 1 };
+            state.change(state::handle(&inputs, 0)?, |value| {
+                let shape = value.shape().to_vec();
+                let outer = &at.shape()[..at.rank() - usize::from(nd && at.rank() > 0)];
+                let inner = shape.get(depth..).ok_or_else(|| {
+                    Error::usage(format!("{depth} indices into {shape:?}"))
+                })?;
+                let wanted = [outer, inner].concat();
+                let (Some(value), Some(new)) = (value.values_mut::<T>(), updates.values::<T>()) else {
+                    return Err(Error::unsupported("a variable of another type"));
+                };
+                let width: usize = inner.iter().product();
+                let rows: usize = outer.iter().product();
+                // One value stands for all.
+                let spread = vec![new.first().copied().unwrap_or_default(); if updates.rank() == 0 { rows * width } else { 0 }];
+                let new = if updates.rank() == 0 { &spread[..] } else { new };
+                if updates.rank() > 0 && updates.shape() != wanted {
+                    return Err(Error::usage(format!(
+                        "updates of {:?}, expected {wanted:?}", updates.shape()
+                    )));
+                }
+                movement::scatter_nd_with((value, &shape), (&indices, depth), new, f)
+            })?;
+            Ok(Vec::new())
+        })
+    }, else Err(cx.no_kernel(dtype)))
+}
+
+fn infer_shape(cx: &Context) -> Result<Vec<Fact>> {
+    let rank = held(cx)?.and_then(|fact| fact.shape.rank());
+    let dims = rank.map_or(-1, |rank| rank as i64);
+    cx.one(cx.out_dtype(0)?, Shape(Some(vec![dims])))
+}
+
+fn shape(cx: &Context) -> Result<Prepared> {
+    let wide = cx.out_dtype(0)? == DType::Int64;
+    Prepared::effect(move |inputs, state| {
+        let value = state.value(state::handle(&inputs, 0)?)?;
+        let sizes: Vec<i64> = value.shape().iter().map(|&size| size as i64).collect();
+        Ok(vec![Arc::new(match wide {
+            true => Tensor::from_values(&[sizes.len()], &sizes),
+            false => {
+                let sizes: Vec<i32> = sizes.iter().map(|&size| size as i32).collect();
+                Tensor::from_values(&[sizes.len()], &sizes)
+            }
+        })])
+    })
+}
+
+fn infer_initialized(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(DType::Bool, Shape::scalar())
+}
+
+fn initialized(_: &Context) -> Result<Prepared> {
+    Prepared::effect(|inputs, state| {
+        let there = state.value(state::handle(&inputs, 0)?).is_ok();
+        Ok(vec![Arc::new(Tensor::typed(
+            DType::Bool,
+            &[],
+            &[u8::from(there)],
+        ))])
     })
 }

@@ -321,7 +321,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn values(&self) -> Values<'_> {
+    pub(super) fn values(&self) -> Values<'_> {
         Values {
             setup: self.setup,
             plan: self.plan,

@@ -6,17 +6,24 @@ use std::sync::Arc;
 use super::KernelChoice;
 use super::RunOptions;
 use super::problems::Problems;
+use bytes::Bytes;
+
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
 use crate::model::{
-    DType, Dialect, Graph, MetaGraph, Model, NodeId, ValueId, Variable, VariableId, inline, opdef,
+    Attr, DType, Dialect, Graph, MetaGraph, Model, NodeId, Shape, Tensor, TensorData, ValueId,
+    Variable, VariableId, inline, opdef,
 };
-use crate::ops::{self, Block, Context, Fact, Options};
+use crate::ops::{self, Block, Context, Fact, Options, State};
 
 pub struct Program {
     /// The signature's own graph, then those that its operators name.
     bodies: Vec<Body>,
     numbers: HashMap<Block, usize>,
+    /// What has to run before the signature: it fills tables.
+    init: Option<usize>,
+    /// Files that the graphs read, by the name that they have there.
+    files: HashMap<Vec<u8>, Bytes>,
     pub variables: Arc<[Variable]>,
     /// Variables that a run changes, in order.
     written: Vec<VariableId>,
@@ -49,13 +56,15 @@ impl Program {
     pub fn new(
         model: &Model,
         meta_graph: &MetaGraph,
-        graph: Graph,
+        mut graph: Graph,
         ends: [Vec<ValueId>; 2],
         options: &RunOptions,
     ) -> Result<Self> {
         let mut program = Program {
             bodies: Vec::new(),
             numbers: HashMap::new(),
+            init: None,
+            files: files(model, meta_graph),
             variables: model.variables.clone().into(),
             written: Vec::new(),
             options: Options {
@@ -64,6 +73,7 @@ impl Program {
             threads: Threads::new(options.threads),
         };
         let [inputs, outputs] = ends;
+        name_assets(&mut graph, meta_graph);
         program.bodies.push(Body::new(graph, inputs, outputs)?);
         let mut problems = Problems::default();
         let mut at = 0;
@@ -77,10 +87,37 @@ impl Program {
                 program.bodies.push(body);
             }
             at += 1;
+            let all = at == program.bodies.len();
+            if all
+                && program.init.is_none()
+                && program.has_tables()
+                && let Some(mut graph) = inline::flatten_init(meta_graph)?
+            {
+                name_assets(&mut graph, meta_graph);
+                program.init = Some(at);
+                program
+                    .bodies
+                    .push(Body::new(graph, Vec::new(), Vec::new())?);
+            }
         }
         problems.result(&program)?;
         program.written = program.find_written();
         Ok(program)
+    }
+
+    fn has_tables(&self) -> bool {
+        let of_table = |op: &str| op.starts_with("LookupTable") || op.contains("HashTable");
+        let mut graphs = self.bodies.iter().map(|body| (&body.graph, &body.order));
+        graphs.any(|(graph, order)| order.iter().any(|&id| of_table(&graph.node(id).op)))
+    }
+
+    /// As the model has everything before the first run.
+    pub fn state(&self) -> State {
+        State::new(self.variables.clone(), self.files.clone())
+    }
+
+    pub fn init(&self) -> Option<Setup<'_>> {
+        self.init.map(|number| self.setup(number))
     }
 
     pub fn main(&self) -> Setup<'_> {
@@ -247,6 +284,50 @@ impl<'p> Setup<'p> {
     pub fn at_node(self, node: NodeId, error: Error) -> Error {
         let node = self.graph().node(node);
         error.at(format_args!("{} {:?}", node.op_label(), node.name))
+    }
+}
+
+/// Under `assets/`, as the graphs are told.
+fn files(model: &Model, meta_graph: &MetaGraph) -> HashMap<Vec<u8>, Bytes> {
+    let content = |file: &str| {
+        let found = model.attachments.iter().find(|a| a.name == file);
+        found.map(|attachment| attachment.data.clone())
+    };
+    let assets = meta_graph.assets.iter();
+    assets
+        .filter_map(|asset| Some((path_of(&asset.file).into_bytes(), content(&asset.file)?)))
+        .collect()
+}
+
+fn path_of(asset: &str) -> String {
+    format!("assets/{asset}")
+}
+
+/// Nodes that stand for the path of an asset become that path, as TensorFlow does when it loads the model.
+fn name_assets(graph: &mut Graph, meta_graph: &MetaGraph) {
+    for asset in &meta_graph.assets {
+        let name = asset.tensor.split(':').next().unwrap_or_default();
+        for node in graph.nodes.iter_mut().filter(|node| &*node.name == name) {
+            let path = Tensor::from_strings(&[], vec![path_of(&asset.file).into_bytes()]);
+            node.op = "Const".into();
+            node.inputs.clear();
+            let (dtype, shape) = (DType::String, Shape::scalar());
+            let data = TensorData::of(&path);
+            node.attrs.set(
+                "value",
+                Attr::Tensor {
+                    dtype,
+                    shape,
+                    data: data.clone(),
+                },
+            );
+            for &output in &node.outputs {
+                let value = &mut graph.values[output.index()];
+                if value.data.is_some() {
+                    value.data = Some(data.clone());
+                }
+            }
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Session {
     program: Program,
     /// Variables and tables; what a run changes stays for the next.
     state: State,
+    /// What the model wants to run first has run.
+    ready: bool,
     /// The plan of the last input sizes, and the memory it runs in.
     planned: Option<(Plan, Memory)>,
     watch: Watch,
@@ -72,7 +74,8 @@ impl Session {
             inputs: ports,
             outputs: signature.outputs.clone(),
             implied: signature.implied,
-            state: State::new(program.variables.clone()),
+            state: program.state(),
+            ready: false,
             program,
             planned: None,
             watch: Watch::default(),
@@ -114,7 +117,8 @@ impl Session {
 
     /// Variables and tables are again as the model has them.
     pub fn reset(&mut self) {
-        self.state = State::new(self.program.variables.clone());
+        self.state = self.program.state();
+        self.ready = false;
         self.planned = None;
     }
 
@@ -153,6 +157,7 @@ impl Session {
     ) -> Result<Outputs<'s>> {
         inputs::check(&self.inputs, inputs)?;
         self.program.threads.watch(progress);
+        self.get_ready(progress)?;
         self.plan_for(inputs, progress)?;
         let Some((plan, memory)) = &mut self.planned else {
             return Err(Error::unsupported("nothing was planned"));
@@ -227,6 +232,26 @@ impl Session {
         outputs
             .map(|(at, (name, tensor))| (key(at, name), tensor))
             .collect()
+    }
+
+    /// Fills tables.
+    fn get_ready(&mut self, progress: &Progress) -> Result<()> {
+        if let (Some(setup), false) = (self.program.init(), self.ready) {
+            let within = [setup.number];
+            let call = Call::Within(&within);
+            let plan = Plan::new(setup, None, Vec::new(), call, progress)?;
+            let mut run = Run {
+                setup,
+                plan: &plan,
+                inputs: &[],
+                memory: &mut plan.memory()?,
+                state: &mut self.state,
+                within: &within,
+            };
+            run.all(&mut Watch::default(), progress)?;
+        }
+        self.ready = true;
+        Ok(())
     }
 
     fn plan_for(&mut self, given: &[&Tensor], progress: &Progress) -> Result<()> {

@@ -1,0 +1,435 @@
+//! Tables from keys to values.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::state;
+use super::variables::handle;
+use super::{Context, Fact, Operator, Prepared};
+use crate::error::{Error, Result};
+use crate::model::{DType, Resource, Shape, Tensor};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &[
+            "HashTable",
+            "HashTableV2",
+            "MutableHashTable",
+            "MutableHashTableV2",
+            "MutableHashTableOfTensors",
+            "MutableHashTableOfTensorsV2",
+            "MutableDenseHashTable",
+            "MutableDenseHashTableV2",
+            "AnonymousHashTable",
+            "AnonymousMutableHashTable",
+            "AnonymousMutableHashTableOfTensors",
+            "AnonymousMutableDenseHashTable",
+        ],
+        &["HASHTABLE"],
+        table,
+        |_| Ok(Prepared::Nothing),
+    ),
+    Operator::new(
+        &[
+            "LookupTableImport",
+            "LookupTableImportV2",
+            "LookupTableInsert",
+            "LookupTableInsertV2",
+            "InitializeTable",
+            "InitializeTableV2",
+        ],
+        &["HASHTABLE_IMPORT"],
+        |_| Ok(Vec::new()),
+        import,
+    )
+    .effect(),
+    Operator::new(
+        &[
+            "InitializeTableFromTextFile",
+            "InitializeTableFromTextFileV2",
+        ],
+        &[],
+        |_| Ok(Vec::new()),
+        import_file,
+    )
+    .effect(),
+    Operator::new(&["LookupTableRemoveV2"], &[], |_| Ok(Vec::new()), remove).effect(),
+    Operator::new(
+        &["LookupTableFind", "LookupTableFindV2"],
+        &["HASHTABLE_FIND"],
+        found,
+        find,
+    )
+    .effect(),
+    Operator::new(
+        &["LookupTableSize", "LookupTableSizeV2"],
+        &["HASHTABLE_SIZE"],
+        size,
+        count,
+    )
+    .effect(),
+    Operator::new(
+        &["LookupTableExport", "LookupTableExportV2"],
+        &[],
+        infer_export,
+        export,
+    )
+    .effect(),
+];
+
+/// Keys in the order in which they came, each with its row of values.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    places: HashMap<Vec<u8>, usize>,
+    keys: Vec<Option<Vec<u8>>>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone)]
+enum Row {
+    Bytes(Vec<u8>),
+    Strings(Vec<Vec<u8>>),
+}
+
+impl Table {
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn insert(&mut self, key: Vec<u8>, row: Row) {
+        match self.places.get(&key) {
+            Some(&place) => self.rows[place] = row,
+            None => {
+                self.places.insert(key.clone(), self.rows.len());
+                self.keys.push(Some(key));
+                self.rows.push(row);
+            }
+        }
+    }
+
+    fn remove(&mut self, key: &[u8]) {
+        if let Some(place) = self.places.remove(key) {
+            self.keys[place] = None;
+        }
+    }
+
+    fn get(&self, key: &[u8]) -> Option<&Row> {
+        self.places.get(key).map(|&place| &self.rows[place])
+    }
+}
+
+/// Elements or rows of `tensor`, `count` of them.
+fn rows(tensor: &Tensor, count: usize) -> Result<Vec<Row>> {
+    if let Some(strings) = tensor.strings() {
+        let width = strings.len().checked_div(count).unwrap_or(0);
+        let rows = strings
+            .chunks(width.max(1))
+            .map(|row| Row::Strings(row.to_vec()));
+        return Ok(rows.collect());
+    }
+    let bytes = tensor
+        .bytes()
+        .ok_or_else(|| Error::unsupported(format!("a table of {}", tensor.dtype())))?;
+    let width = bytes.len().checked_div(count).unwrap_or(0);
+    Ok(bytes
+        .chunks(width.max(1))
+        .map(|row| Row::Bytes(row.to_vec()))
+        .collect())
+}
+
+fn keys(tensor: &Tensor) -> Result<Vec<Vec<u8>>> {
+    let keys = rows(tensor, tensor.len())?
+        .into_iter()
+        .map(|row| match row {
+            Row::Bytes(bytes) => bytes,
+            Row::Strings(mut strings) => strings.pop().unwrap_or_default(),
+        });
+    Ok(keys.collect())
+}
+
+/// The rows as one tensor.
+fn gathered<'r>(
+    dtype: DType,
+    shape: &[usize],
+    rows: impl Iterator<Item = &'r Row>,
+) -> Result<Tensor> {
+    if dtype == DType::String {
+        let mut strings = Vec::new();
+        for row in rows {
+            match row {
+                Row::Strings(row) => strings.extend(row.iter().cloned()),
+                Row::Bytes(_) => return Err(Error::unsupported("a table of other values")),
+            }
+        }
+        if crate::model::shape::element_count(shape) != Some(strings.len()) {
+            return Err(Error::usage(format!(
+                "{} strings for {shape:?}",
+                strings.len()
+            )));
+        }
+        return Ok(Tensor::from_strings(shape, strings));
+    }
+    let mut bytes = Vec::new();
+    for row in rows {
+        match row {
+            Row::Bytes(row) => bytes.extend_from_slice(row),
+            Row::Strings(_) => return Err(Error::unsupported("a table of strings")),
+        }
+    }
+    Tensor::from_bytes(dtype, shape, &bytes)
+}
+
+/// A handle: the same table for all who share its name, or its number in a .tflite.
+fn table(cx: &Context) -> Result<Vec<Fact>> {
+    let attrs = &cx.node.attrs;
+    let name = match cx.tflite() {
+        true => format!("table {}", cx.attr_int("table_id", 0)),
+        false => {
+            let shared = attrs.text("shared_name").filter(|name| !name.is_empty());
+            let container = attrs.text("container").unwrap_or_default();
+            format!("{container}/{}", shared.unwrap_or(&cx.node.name))
+        }
+    };
+    Ok(vec![handle(Resource::Named(name.into()))])
+}
+
+/// What TensorFlow Lite has tables for.
+fn check_lite(cx: &Context, keys: usize, values: usize) -> Result<()> {
+    match (cx.dtype(keys)?, cx.dtype(values)?) {
+        (DType::Int64, DType::String) | (DType::String, DType::Int64) => Ok(()),
+        (keys, values) if cx.tflite() => Err(cx.unsupported(format!(
+            "a table from {keys} to {values}; there are int64 to string and string to int64"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Puts keys and values in. TensorFlow Lite does nothing where the table has some already, an import of TensorFlow
+/// replaces all.
+fn import(cx: &Context) -> Result<Prepared> {
+    check_lite(cx, 1, 2)?;
+    let lite = cx.tflite();
+    let anew = cx.node.op.starts_with("LookupTableImport");
+    Prepared::effect(move |inputs, state| {
+        let (new, values) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
+        let keys = keys(new)?;
+        let rows = rows(values, keys.len())?;
+        let table = state.table(state::handle(&inputs, 0)?);
+        if lite && table.len() > 0 {
+            return Ok(Vec::new());
+        }
+        if anew {
+            *table = Table::default();
+        }
+        if rows.len() != keys.len() {
+            return Err(Error::usage(format!(
+                "{} keys for {:?}",
+                keys.len(),
+                values.shape()
+            )));
+        }
+        for (key, row) in keys.into_iter().zip(rows) {
+            table.insert(key, row);
+        }
+        Ok(Vec::new())
+    })
+}
+
+/// A whole line, or its number, in place of a column.
+const WHOLE_LINE: i64 = -2;
+const LINE_NUMBER: i64 = -1;
+
+/// A line of a file that travels with the model for each key.
+fn import_file(cx: &Context) -> Result<Prepared> {
+    let [key, value] = ["key_index", "value_index"].map(|attr| cx.attr_int(attr, 0));
+    let offset = usize::try_from(cx.attr_int("offset", 0)).unwrap_or(0);
+    let lines = cx.attr_int("vocab_size", -1);
+    let delimiter = cx.node.attrs.text("delimiter").unwrap_or("\t").to_owned();
+    let node = cx
+        .graph
+        .producer(cx.node.input(0).ok_or_else(|| cx.wrong("no table"))?);
+    let dtype = |attr: &str, index: i64| {
+        let told = node.and_then(|node| node.attrs.dtype(attr));
+        told.unwrap_or(if index == LINE_NUMBER {
+            DType::Int64
+        } else {
+            DType::String
+        })
+    };
+    let types = [dtype("key_dtype", key), dtype("value_dtype", value)];
+    Prepared::effect(move |inputs, state| {
+        let name = state::tensor(&inputs, 1)?
+            .strings()
+            .and_then(|names| names.first());
+        let name = name
+            .ok_or_else(|| Error::usage("the name of the file is no text"))?
+            .clone();
+        let text = state.file(&name)?;
+        let most = usize::try_from(lines).unwrap_or(usize::MAX);
+        let rows = text.split(|&byte| byte == b'\n');
+        let mut rows: Vec<&[u8]> = rows.collect();
+        if rows.last().is_some_and(|last| last.is_empty()) {
+            rows.pop(); // what follows the last line break
+        }
+        let table = state.table(state::handle(&inputs, 0)?);
+        for (number, line) in rows.into_iter().skip(offset).take(most).enumerate() {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let cell =
+                |index: i64, dtype: DType| cell(line, number, index, delimiter.as_bytes(), dtype);
+            let key = match cell(key, types[0])? {
+                Row::Bytes(bytes) => bytes,
+                Row::Strings(mut strings) => strings.pop().unwrap_or_default(),
+            };
+            table.insert(key, cell(value, types[1])?);
+        }
+        Ok(Vec::new())
+    })
+}
+
+fn cell(line: &[u8], number: usize, index: i64, delimiter: &[u8], dtype: DType) -> Result<Row> {
+    let text = match index {
+        LINE_NUMBER => return Ok(Row::Bytes((number as i64).to_le_bytes().to_vec())),
+        WHOLE_LINE => line,
+        _ => {
+            let column = usize::try_from(index).unwrap_or(usize::MAX);
+            let mut columns = line.split(|byte| delimiter.first() == Some(byte));
+            columns.nth(column).ok_or_else(|| {
+                Error::usage(format!(
+                    "line {number} of a vocabulary has no column {index}"
+                ))
+            })?
+        }
+    };
+    let parsed = || {
+        std::str::from_utf8(text)
+            .ok()
+            .map(str::trim)
+            .ok_or_else(|| Error::usage(format!("line {number} of a vocabulary is no number")))
+    };
+    let wrong = || Error::usage(format!("line {number} of a vocabulary is no {dtype}"));
+    Ok(match dtype {
+        DType::Int64 => Row::Bytes(
+            parsed()?
+                .parse::<i64>()
+                .map_err(|_| wrong())?
+                .to_le_bytes()
+                .to_vec(),
+        ),
+        DType::Int32 => Row::Bytes(
+            parsed()?
+                .parse::<i32>()
+                .map_err(|_| wrong())?
+                .to_le_bytes()
+                .to_vec(),
+        ),
+        DType::Float32 => Row::Bytes(
+            parsed()?
+                .parse::<f32>()
+                .map_err(|_| wrong())?
+                .to_le_bytes()
+                .to_vec(),
+        ),
+        DType::Float64 => Row::Bytes(
+            parsed()?
+                .parse::<f64>()
+                .map_err(|_| wrong())?
+                .to_le_bytes()
+                .to_vec(),
+        ),
+        _ => Row::Strings(vec![text.to_vec()]),
+    })
+}
+
+fn remove(_: &Context) -> Result<Prepared> {
+    Prepared::effect(|inputs, state| {
+        let gone = keys(state::tensor(&inputs, 1)?)?;
+        let table = state.table(state::handle(&inputs, 0)?);
+        gone.iter().for_each(|key| table.remove(key));
+        Ok(Vec::new())
+    })
+}
+
+fn found(cx: &Context) -> Result<Vec<Fact>> {
+    let (keys, default) = (cx.shape(1)?.dims(), cx.shape(2)?.dims());
+    let dims = match (keys, default) {
+        (Some(keys), Some(row)) => Some([keys, row].concat()),
+        _ => None,
+    };
+    let lite = cx.tflite().then(|| cx.shape(1).cloned());
+    cx.one(cx.dtype(2)?, lite.transpose()?.unwrap_or(Shape(dims)))
+}
+
+/// Input 2 stands for what is not in the table: one row, or one for each key.
+fn find(cx: &Context) -> Result<Prepared> {
+    check_lite(cx, 1, 2)?;
+    let lite = cx.tflite();
+    Prepared::effect(move |inputs, state| {
+        let (wanted, default) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
+        let row: &[usize] = if lite { &[] } else { default.shape() };
+        let default_row = rows(default, 1)?.into_iter().next();
+        let default_row =
+            default_row.ok_or_else(|| Error::usage("the default value of the table is missing"))?;
+        let keys = keys(wanted)?;
+        let table = state.table(state::handle(&inputs, 0)?);
+        let rows = keys
+            .iter()
+            .map(|key| table.get(key).unwrap_or(&default_row));
+        let shape = [wanted.shape(), row].concat();
+        Ok(vec![Arc::new(gathered(default.dtype(), &shape, rows)?)])
+    })
+}
+
+fn size(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(
+        DType::Int64,
+        if cx.tflite() {
+            Shape::of(&[1])
+        } else {
+            Shape::scalar()
+        },
+    )
+}
+
+fn count(cx: &Context) -> Result<Prepared> {
+    let shape: &[usize] = if cx.tflite() { &[1] } else { &[] };
+    Prepared::effect(move |inputs, state| {
+        let count = state.table(state::handle(&inputs, 0)?).len() as i64;
+        Ok(vec![Arc::new(Tensor::from_values(shape, &[count]))])
+    })
+}
+
+fn infer_export(cx: &Context) -> Result<Vec<Fact>> {
+    let keys = Fact::new(cx.out_dtype(0)?, Shape(Some(vec![-1])));
+    Ok(vec![keys, Fact::new(cx.out_dtype(1)?, Shape::UNKNOWN)])
+}
+
+fn export(cx: &Context) -> Result<Prepared> {
+    let (key, value) = (cx.out_dtype(0)?, cx.out_dtype(1)?);
+    Prepared::effect(move |inputs, state| {
+        let table = state.table(state::handle(&inputs, 0)?);
+        let there = table.keys.iter().zip(&table.rows);
+        let there: Vec<_> = there
+            .filter_map(|(key, row)| Some((key.as_ref()?, row)))
+            .collect();
+        let keys: Vec<Row> = (there.iter())
+            .map(|(bytes, _)| match key {
+                DType::String => Row::Strings(vec![(*bytes).clone()]),
+                _ => Row::Bytes((*bytes).clone()),
+            })
+            .collect();
+        let count = there.len();
+        let width = there.first().map_or(1, |(_, row)| match row {
+            Row::Strings(row) => row.len(),
+            Row::Bytes(row) => row.len() / value.size().unwrap_or(1),
+        });
+        let shape: &[usize] = if width == 1 {
+            &[count]
+        } else {
+            &[count, width]
+        };
+        Ok(vec![
+            Arc::new(gathered(key, &[count], keys.iter())?),
+            Arc::new(gathered(value, shape, there.iter().map(|(_, row)| *row))?),
+        ])
+    })
+}
