@@ -5,6 +5,8 @@
 
 mod arena;
 mod blocks;
+#[cfg(test)]
+mod blocks_tests;
 mod execute;
 mod handover;
 mod inputs;

@@ -157,7 +157,7 @@ impl Plan {
         }
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;
-        std::mem::take(&mut builder.problems).result(setup.program)?;
+        std::mem::take(&mut builder.problems).result(|number| setup.program.graph(number))?;
         builder.finish(inputs)
     }
 }

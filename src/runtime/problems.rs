@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use super::program::Program;
 use crate::error::{Error, Result};
-use crate::model::NodeId;
+use crate::model::{Graph, NodeId};
 
 /// Operators that can't run and why.
 #[derive(Debug, Default)]
@@ -23,18 +22,18 @@ impl Problems {
         self.0.is_empty()
     }
 
-    /// Fails with all of them, equal ones together.
-    pub fn result(self, program: &Program) -> Result<()> {
+    /// Fails with all of them, equal ones together; `graph` gives each by its number.
+    pub fn result<'g>(self, graph: impl Fn(usize) -> &'g Graph) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
         let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-        for (graph, id, why) in &self.0 {
-            let node = program.graph(*graph).node(*id);
+        for (number, id, why) in &self.0 {
+            let node = graph(*number).node(*id);
             // The signature's own graph needs no name.
-            let name = match graph {
+            let name = match number {
                 0 => format!("{:?}", node.name),
-                _ => format!("{:?} of {:?}", node.name, program.graph(*graph).name),
+                _ => format!("{:?} of {:?}", node.name, graph(*number).name),
             };
             let version = match node.version {
                 0 => String::new(),
@@ -61,7 +60,7 @@ impl Problems {
             // Writing to a String can't fail.
             let _ = write!(text, "{separator}{what} (node {}{more})", named.join(", "));
         }
-        let name = &program.graph(0).name;
+        let name = &graph(0).name;
         Err(Error::unsupported(text).at(format_args!("graph {name:?}")))
     }
 }
@@ -79,12 +78,12 @@ mod tests {
             let mut node = Node::new(format!("n{at}"), "SVDF");
             node.version = 4;
             let id = graph.add_node(node);
-            problems.add(id, Error::unsupported("no such operator here"));
+            problems.add(0, id, Error::unsupported("no such operator here"));
         }
         let id = graph.add_node(Node::new("x", "RNN"));
-        problems.add(id, Error::unsupported("no kernel for int8"));
+        problems.add(0, id, Error::unsupported("no kernel for int8"));
         insta::assert_snapshot!(
-            problems.result(&graph).unwrap_err(),
+            problems.result(|_| &graph).unwrap_err(),
             @r#"graph "main": 6 operators can't run: SVDF version 4: no such operator here (node "n0", "n1", "n2" and 2 more); RNN: no kernel for int8 (node "x")"#
         );
     }

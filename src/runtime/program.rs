@@ -100,7 +100,7 @@ impl Program {
                     .push(Body::new(graph, Vec::new(), Vec::new())?);
             }
         }
-        problems.result(&program)?;
+        problems.result(|number| program.graph(number))?;
         program.written = program.find_written();
         Ok(program)
     }

@@ -57,7 +57,7 @@ impl Net {
     }
 }
 
-fn open(model: &Model) -> Result<Session> {
+pub(super) fn open(model: &Model) -> Result<Session> {
     let options = RunOptions {
         threads: 1,
         ..RunOptions::default()
