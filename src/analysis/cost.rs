@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::model::{Attr, Dialect, Graph, MetaGraph, Model, Name, Node, NodeId, Port, ValueId};
-use crate::ops::{self, Constant, Context, Fact, Options};
+use crate::model::{Dialect, Graph, MetaGraph, Model, Name, Node, NodeId, Port, ValueId};
+use crate::ops::{self, Block, Constant, Context, Control, Fact, Options};
 use crate::progress::Progress;
 
 /// Multiply-accumulates for one sample: the first size that an input leaves open is 1, and so is every other.
@@ -266,7 +266,7 @@ impl<'m> Walk<'m> {
             .iter()
             .map(|input| input.and_then(|v| self.fact(graph, v, facts)))
             .collect();
-        let (outputs, macs) = match self.runs(at, node) {
+        let (outputs, macs) = match self.runs(at, graph, node) {
             Runs::Nothing => {
                 let outputs = ops::facts(&self.context(graph, node, &inputs));
                 let macs = ops::macs(graph.dialect, node, &inputs, &outputs);
@@ -352,47 +352,27 @@ impl<'m> Walk<'m> {
         Ok((carried, macs))
     }
 
-    fn runs(&self, at: usize, node: &Node) -> Runs {
-        let found = |name: &str| self.index.get(name).copied().filter(|&to| to != at);
-        let function = |attr: &str| found(node.attrs.func(attr)?);
-        let subgraph = |attr: &str| usize::try_from(node.attrs.int(attr)?).ok();
-        let branches =
-            |list: [Option<usize>; 2]| Runs::Branches(list.into_iter().flatten().collect());
-        let repeated = |cond: Option<usize>, body: Option<usize>| match (cond, body) {
-            (Some(cond), Some(body)) => Runs::Loop { cond, body },
-            _ => Runs::Nothing,
+    fn runs(&self, at: usize, graph: &Graph, node: &Node) -> Runs {
+        let function = |name: &str| self.index.get(name).copied().filter(|&to| to != at);
+        let found = |block: &Block| match block {
+            Block::Subgraph(number) => Some(*number),
+            Block::Function(name) => function(name),
         };
         let called = |to: Option<usize>| to.map_or(Runs::Nothing, Runs::Call);
-        let tflite = self.meta_graph.dialect == Dialect::Tflite;
-        match &*node.op {
-            "IF" if tflite => branches([
-                subgraph("then_subgraph_index"),
-                subgraph("else_subgraph_index"),
-            ]),
-            "WHILE" | "STABLEHLO_WHILE" if tflite => repeated(
-                subgraph("cond_subgraph_index"),
-                subgraph("body_subgraph_index"),
-            ),
-            "CALL" if tflite => called(subgraph("subgraph")),
-            "STABLEHLO_COMPOSITE" if tflite => called(subgraph("decomposition_subgraph_index")),
-            _ if tflite => Runs::Nothing,
-            "PartitionedCall" | "StatefulPartitionedCall" | "BatchFunction" | "RemoteCall" => {
-                called(function("f"))
+        match ops::control(graph, node) {
+            Some(Ok(Control::Call(block) | Control::Once(block))) => called(found(&block)),
+            Some(Ok(Control::Branch { blocks, .. })) => {
+                Runs::Branches(blocks.iter().filter_map(found).collect())
             }
-            "If" | "StatelessIf" | "_If" => {
-                branches([function("then_branch"), function("else_branch")])
+            Some(Ok(Control::Loop { condition, body })) => {
+                match (found(&condition), found(&body)) {
+                    (Some(cond), Some(body)) => Runs::Loop { cond, body },
+                    _ => Runs::Nothing,
+                }
             }
-            "Case" | "StatelessCase" => {
-                let list = node.attrs.list("branches").unwrap_or_default();
-                Runs::Branches(
-                    list.iter()
-                        .filter_map(Attr::as_func)
-                        .filter_map(found)
-                        .collect(),
-                )
-            }
-            "While" | "StatelessWhile" | "_While" => repeated(function("cond"), function("body")),
-            op => called(found(op)),
+            Some(Err(_)) => Runs::Nothing,
+            // TensorFlow also calls a function by an operator of its name.
+            None => called(function(&node.op).filter(|_| graph.dialect == Dialect::Tf)),
         }
     }
 }
@@ -421,7 +401,7 @@ mod tests {
     use crate::analysis::testing::{
         add, argument, call, constant, function, main_graph, model, of_function, subgraph,
     };
-    use crate::model::{DType, Tensor};
+    use crate::model::{Attr, DType, Tensor};
 
     fn macs(model: &Model) -> SignatureCost {
         let meta = &model.meta_graphs[0];

@@ -30,10 +30,9 @@ impl Fold {
 /// # Errors
 /// A negative id, one that is smaller than the one before, or, where `gaps` are not allowed, one that leaves some out.
 pub fn check_sorted(ids: &[i64], gaps: bool) -> Result<()> {
-    let mut last = 0;
+    let mut last = if gaps { 0 } else { -1 };
     for (row, &id) in ids.iter().enumerate() {
-        let first = row == 0 && (id == 0 || gaps);
-        if id < last || id < 0 || !(gaps || first || id <= last + 1) {
+        if id < last || id < 0 || !(gaps || id <= last.saturating_add(1)) {
             return Err(Error::usage(format!(
                 "segment id {id} of row {row} after {last}; they have to rise{}",
                 if gaps { "" } else { " by one" }

@@ -69,7 +69,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     }
 }
 
-/// Which graphs a node runs; `None` where it is an operator of another kind.
+/// Which graphs a node runs, whether it can run here or not; `None` where it is an operator of another kind.
 ///
 /// # Errors
 /// Its attributes name none.
@@ -90,18 +90,25 @@ pub fn control(graph: &Graph, node: &Node) -> Option<Result<Control>> {
         (Dialect::Tflite, "STABLEHLO_COMPOSITE") => {
             subgraph("decomposition_subgraph_index").map(Control::Call)
         }
+        (Dialect::Tflite, "CALL") => subgraph("subgraph").map(Control::Call),
         (Dialect::Tflite, "IF") => choice([
             subgraph("then_subgraph_index"),
             subgraph("else_subgraph_index"),
         ]),
-        (Dialect::Tf, "If" | "StatelessIf") => {
+        (
+            Dialect::Tf,
+            "PartitionedCall" | "StatefulPartitionedCall" | "BatchFunction" | "RemoteCall",
+        ) => function("f").map(Control::Call),
+        (Dialect::Tf, "If" | "StatelessIf" | "_If") => {
             choice([function("then_branch"), function("else_branch")])
         }
-        (Dialect::Tflite, "WHILE") => repeat(
+        (Dialect::Tflite, "WHILE" | "STABLEHLO_WHILE") => repeat(
             subgraph("cond_subgraph_index"),
             subgraph("body_subgraph_index"),
         ),
-        (Dialect::Tf, "While" | "StatelessWhile") => repeat(function("cond"), function("body")),
+        (Dialect::Tf, "While" | "StatelessWhile" | "_While") => {
+            repeat(function("cond"), function("body"))
+        }
         (Dialect::Tf, "Case" | "StatelessCase") => cases(node),
         _ => return None,
     };

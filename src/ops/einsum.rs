@@ -182,7 +182,7 @@ fn chain(
         let input = |at: usize| super::segment::view(inputs, at);
         let mut left = input(0)?.values::<T>()?.to_vec();
         let (mut labels, mut shape) = (equation.operands[0].clone(), shapes[0].clone());
-        for at in 1..shapes.len() {
+        for (at, right) in shapes.iter().enumerate().skip(1) {
             let later = &equation.operands[at + 1..];
             let wanted = |l: &u32| equation.result.contains(l) || later.iter().any(|o| o.contains(l));
             let mut kept: Vec<u32> = labels.iter().chain(&equation.operands[at]).copied().collect();
@@ -192,7 +192,7 @@ fn chain(
             if later.is_empty() {
                 kept = equation.result.clone();
             }
-            let right = Operand::new(&equation.operands[at], &shapes[at]);
+            let right = Operand::new(&equation.operands[at], right);
             let pair = Pair::new([&Operand::new(&labels, &shape), &right], &kept);
             let [a, b, out] = pair.lens();
             let (mut x, mut y) = (vec![T::default(); a], vec![T::default(); b]);

@@ -390,7 +390,6 @@ fn needed(
     inputs: &[ValueId],
     outputs: &[ValueId],
 ) -> Vec<NodeId> {
-    let mut live = vec![false; graph.nodes.len()];
     let mut stack: Vec<NodeId> = graph.control_outputs.clone();
     if graph.dialect == Dialect::Tflite {
         stack.extend(graph.node_ids().filter(|&id| {
@@ -398,21 +397,10 @@ fn needed(
             node.outputs.is_empty() || ops::control(graph, node).is_some()
         }));
     }
-    let producer = |value: &ValueId| {
-        let fed = inputs.contains(value);
-        graph
-            .value(*value)
-            .producer
-            .map(|(id, _)| id)
-            .filter(|_| !fed)
-    };
-    stack.extend(outputs.iter().filter_map(producer));
-    while let Some(id) = stack.pop() {
-        if !std::mem::replace(&mut live[id.index()], true) {
-            let node = graph.node(id);
-            stack.extend(node.inputs.iter().flatten().filter_map(producer));
-            stack.extend(&node.control);
-        }
-    }
+    let mut fed = vec![false; graph.values.len()];
+    inputs.iter().for_each(|value| fed[value.index()] = true);
+    let made = outputs.iter().filter(|value| !fed[value.index()]);
+    stack.extend(made.filter_map(|&value| Some(graph.value(value).producer?.0)));
+    let live = graph.needed(stack, |value| fed[value.index()]);
     order.into_iter().filter(|id| live[id.index()]).collect()
 }
