@@ -50,6 +50,17 @@ impl Shape {
         )
     }
 
+    /// What two shapes have in common: -1 where they differ.
+    pub fn common(&self, other: &Shape) -> Shape {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) if a.len() == b.len() => {
+                let dim = |(&a, &b): (&i64, &i64)| if a == b { a } else { -1 };
+                Shape(Some(a.iter().zip(b).map(dim).collect()))
+            }
+            _ => Shape::UNKNOWN,
+        }
+    }
+
     /// Whether a tensor of these sizes fits: the same rank, and every known size equal.
     pub fn accepts(&self, sizes: &[usize]) -> bool {
         match &self.0 {

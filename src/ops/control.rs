@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
-use crate::model::{Attr, Dialect, Graph, Name, Node, Shape};
+use crate::model::{Attr, DType, Dialect, Graph, Name, Node, Shape};
 
 /// Another graph of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -56,7 +56,55 @@ pub(super) const OPERATORS: &[Operator] = &[
     operator(&["Case", "StatelessCase"], &[]),
     operator(&["While", "StatelessWhile"], &["WHILE"]),
     operator(&[], &["CALL_ONCE", "STABLEHLO_COMPOSITE"]),
+    Operator::new(&["Switch", "RefSwitch"], &[], infer_switch, |_| {
+        Ok(Prepared::Switch)
+    })
+    .effect(),
+    Operator::new(&["Merge", "RefMerge"], &[], infer_merge, |_| {
+        Ok(Prepared::Merge)
+    })
+    .effect(),
+    Operator::new(&["LoopCond"], &[], infer_same, |_| Ok(Prepared::Alias(0))),
+    Operator::new(&["Assert"], &[], |_| Ok(Vec::new()), assert).effect(),
 ];
+
+/// What comes in, of which nothing is known that one branch alone would make use of.
+fn infer_switch(cx: &Context) -> Result<Vec<Fact>> {
+    let mut fact = cx.input(0)?.clone();
+    fact.constant = None;
+    Ok(vec![fact; 2])
+}
+
+fn infer_merge(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.dtype(0)?;
+    let mut shape = cx.shape(0)?.clone();
+    for at in 1..cx.node.inputs.len() {
+        shape = shape.common(cx.shape(at)?);
+    }
+    let number = Fact::fixed(DType::Int32, &[]);
+    Ok(vec![Fact::new(dtype, shape), number])
+}
+
+fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
+}
+
+/// Fails with the other inputs where input 0 is false.
+fn assert(cx: &Context) -> Result<Prepared> {
+    let most = usize::try_from(cx.attr_int("summarize", 3)).unwrap_or(usize::MAX);
+    Prepared::effect(move |inputs, _| {
+        let holds = super::state::tensor(&inputs, 0)?.number(0) == Some(1.0);
+        if holds {
+            return Ok(Vec::new());
+        }
+        let told = inputs[1..].iter().flatten().map(|tensor| {
+            let elements = (0..tensor.len().min(most)).map(|at| tensor.element_text(at));
+            elements.collect::<Vec<_>>().join(" ")
+        });
+        let told = told.collect::<Vec<_>>().join(" ");
+        Err(Error::usage(format!("the model's own check failed: {told}")))
+    })
+}
 
 const fn operator(tf: &'static [&'static str], tflite: &'static [&'static str]) -> Operator {
     Operator::new(tf, tflite, declared, prepare).effect()

@@ -61,6 +61,10 @@ pub enum Prepared {
     Effect(Box<dyn Effect>),
     /// It runs other graphs of the model.
     Control(Control),
+    /// Both outputs are input 0, and input 1 says which of them lives.
+    Switch,
+    /// Output 0 is the input that lives, output 1 its number.
+    Merge,
     /// There is nothing to do.
     Nothing,
     /// It can't be prepared before the values of its inputs are known.

@@ -60,13 +60,13 @@ pub(super) const OPERATORS: &[Operator] = &[
 
 /// What the attributes say.
 #[derive(Debug, Clone)]
-struct Form {
-    dtype: DType,
+pub(super) struct Form {
+    pub dtype: DType,
     /// A number past the end makes the list longer.
-    grows: bool,
+    pub grows: bool,
     /// The element shape that only an attribute tells.
-    shape: Option<Shape>,
-    shape_type: DType,
+    pub shape: Option<Shape>,
+    pub shape_type: DType,
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {
@@ -174,17 +174,17 @@ fn list(inputs: &Inputs, index: usize) -> Result<&TensorList> {
         .ok_or_else(|| Error::unsupported(format!("input {index} is no list")))
 }
 
-fn numbers(inputs: &Inputs, index: usize) -> Result<Vec<i64>> {
+pub(super) fn numbers(inputs: &Inputs, index: usize) -> Result<Vec<i64>> {
     whole_numbers(&View::of(state::tensor(inputs, index)?))
 }
 
-fn number(inputs: &Inputs, index: usize) -> Result<i64> {
+pub(super) fn number(inputs: &Inputs, index: usize) -> Result<i64> {
     let first = numbers(inputs, index)?.first().copied();
     first.ok_or_else(|| Error::usage(format!("input {index} is empty")))
 }
 
 /// A count that a list can have.
-fn count(inputs: &Inputs, index: usize) -> Result<usize> {
+pub(super) fn count(inputs: &Inputs, index: usize) -> Result<usize> {
     const MOST: i64 = 1 << 28;
     let number = number(inputs, index)?;
     match (0..=MOST).contains(&number) {
@@ -226,7 +226,7 @@ fn reserve(form: &Form, inputs: Inputs) -> Outputs {
 }
 
 /// The slices of a tensor along its first axis.
-fn slices(tensor: &Tensor) -> Result<Vec<Tensor>> {
+pub(super) fn slices(tensor: &Tensor) -> Result<Vec<Tensor>> {
     let Some((&rows, row)) = tensor.shape().split_first() else {
         return Err(Error::usage("a list is made of the rows of a scalar"));
     };
@@ -239,7 +239,7 @@ fn slices(tensor: &Tensor) -> Result<Vec<Tensor>> {
         .collect()
 }
 
-fn shared(tensors: Vec<Tensor>) -> Vec<Option<Arc<Tensor>>> {
+pub(super) fn shared(tensors: Vec<Tensor>) -> Vec<Option<Arc<Tensor>>> {
     tensors.into_iter().map(|t| Some(Arc::new(t))).collect()
 }
 
@@ -251,9 +251,15 @@ fn from_tensor(_: &Form, inputs: Inputs) -> Outputs {
 
 fn split(_: &Form, inputs: Inputs) -> Outputs {
     let tensor = state::tensor(&inputs, 0)?;
+    let items = cut(tensor, &numbers(&inputs, 2)?)?;
+    listed(tensor.dtype(), shape_operand(&inputs, 1)?, shared(items))
+}
+
+/// Parts of these lengths along the first axis.
+pub(super) fn cut(tensor: &Tensor, lengths: &[i64]) -> Result<Vec<Tensor>> {
     let mut items = Vec::new();
     let mut start = 0usize;
-    for length in numbers(&inputs, 2)? {
+    for &length in lengths {
         let mut extents: Vec<_> = tensor.shape().iter().map(|&size| (0, size)).collect();
         let length = usize::try_from(length).ok();
         let (Some(length), Some(first)) = (length, extents.first_mut()) else {
@@ -263,7 +269,7 @@ fn split(_: &Form, inputs: Inputs) -> Outputs {
         start = start.saturating_add(length);
         items.push(tensor.cut(&extents)?);
     }
-    listed(tensor.dtype(), shape_operand(&inputs, 1)?, shared(items))
+    Ok(items)
 }
 
 fn scatter(_: &Form, inputs: Inputs) -> Outputs {
@@ -317,7 +323,7 @@ fn put_all(list: &mut TensorList, rows: Vec<Tensor>, indices: &[i64], length: i6
 }
 
 /// Sets element `at`.
-fn put(list: &mut TensorList, at: i64, item: Arc<Tensor>, grows: bool) -> Result<()> {
+pub(super) fn put(list: &mut TensorList, at: i64, item: Arc<Tensor>, grows: bool) -> Result<()> {
     let outside = || {
         Error::usage(format!(
             "element {at} of a list of {} elements",
@@ -387,7 +393,7 @@ fn hinted(list: &TensorList, operand: Shape) -> Shape {
 }
 
 /// An element; zeros of the known shape where nothing was put.
-fn unset(item: Option<Arc<Tensor>>, dtype: DType, shape: &Shape) -> Result<Arc<Tensor>> {
+pub(super) fn unset(item: Option<Arc<Tensor>>, dtype: DType, shape: &Shape) -> Result<Arc<Tensor>> {
     if let Some(item) = item {
         return Ok(item);
     }
@@ -429,7 +435,7 @@ fn item(form: &Form, inputs: Inputs) -> Outputs {
 }
 
 /// Elements one behind the other along a new first axis; zeros where nothing was put, of the shape of the others.
-fn stacked(items: &[Option<Arc<Tensor>>], dtype: DType, shape: &Shape) -> Result<Tensor> {
+pub(super) fn stacked(items: &[Option<Arc<Tensor>>], dtype: DType, shape: &Shape) -> Result<Tensor> {
     let first = items.iter().flatten().next();
     let sizes = match first {
         Some(first) => first.shape().to_vec(),
@@ -477,7 +483,7 @@ fn gather(form: &Form, inputs: Inputs) -> Outputs {
 }
 
 /// Elements one behind the other along their first axis, and how long each is there.
-fn concat(form: &Form, inputs: Inputs) -> Outputs {
+pub(super) fn concat(form: &Form, inputs: Inputs) -> Outputs {
     let list = list(&inputs, 0)?;
     let operand = match (&form.shape, inputs.len()) {
         (_, 2..) => shape_operand(&inputs, 1)?,

@@ -1,6 +1,7 @@
 //! Operators: names in both dialects, shapes, cost, and which kernel runs them. One file per family; each has a table
 //! `OPERATORS`, and the registry here is those tables. To add an operator, add a line to its family's table.
 
+mod arrays;
 mod blocks;
 mod broadcast;
 mod complex;
@@ -119,6 +120,7 @@ impl Operator {
 }
 
 const FAMILIES: &[&[Operator]] = &[
+    arrays::OPERATORS,
     blocks::OPERATORS,
     complex::OPERATORS,
     constant::OPERATORS,

@@ -8,7 +8,10 @@ use bytes::Bytes;
 use super::control::Block;
 use super::tables::Table;
 use crate::error::{Error, Result};
-use crate::model::{Resource, Tensor, Variable};
+use crate::model::{Resource, Tensor, TensorList, Variable};
+
+/// Begins the names of arrays; no name of a graph has a blank.
+const ARRAY: &str = "array ";
 
 /// Lives as long as the session that runs a signature.
 #[derive(Debug, Default)]
@@ -16,6 +19,8 @@ pub struct State {
     stored: Arc<[Variable]>,
     values: HashMap<Resource, Arc<Tensor>>,
     tables: HashMap<Resource, Table>,
+    /// What `TensorArray` operators of the present run made, by a number of their own.
+    arrays: Vec<TensorList>,
     /// Files that travel with the model, by the name that the graph has for them.
     files: HashMap<Vec<u8>, Bytes>,
     /// Graphs that run only once.
@@ -83,6 +88,28 @@ impl State {
     /// The table behind a handle, empty before anything was put in.
     pub fn table(&mut self, resource: &Resource) -> &mut Table {
         self.tables.entry(resource.clone()).or_default()
+    }
+
+    /// Arrays live as long as the run that makes them.
+    pub fn begin_run(&mut self) {
+        self.arrays.clear();
+    }
+
+    /// A handle of a new array.
+    pub fn add_array(&mut self, array: TensorList) -> Resource {
+        self.arrays.push(array);
+        Resource::Named(format!("{ARRAY}{}", self.arrays.len() - 1).into())
+    }
+
+    /// # Errors
+    /// The handle is of something else.
+    pub fn array(&mut self, resource: &Resource) -> Result<&mut TensorList> {
+        let number = match resource {
+            Resource::Named(name) => name.strip_prefix(ARRAY).and_then(|n| n.parse().ok()),
+            Resource::Stored(_) => None,
+        };
+        let array = number.and_then(|number: usize| self.arrays.get_mut(number));
+        array.ok_or_else(|| Error::unsupported("a handle that stands for no array"))
     }
 
     /// The content of a file that travels with the model.

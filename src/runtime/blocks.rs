@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::execute::{Memory, Run, Watch};
 use super::plan::{Builder, Call, Plan, Step};
 use crate::error::{Error, Kind, Result};
-use crate::model::{DType, Shape, Tensor, ValueId};
+use crate::model::{DType, Tensor, ValueId};
 use crate::ops::{Context, Control, Fact};
 use crate::progress::Progress;
 
@@ -208,14 +208,7 @@ fn met(a: &Fact, b: &Fact) -> Result<Fact> {
             a.dtype, b.dtype
         )));
     }
-    let shape = match (a.shape.dims(), b.shape.dims()) {
-        (Some(x), Some(y)) if x.len() == y.len() => {
-            let dim = |(&x, &y): (&i64, &i64)| if x == y { x } else { -1 };
-            Shape(Some(x.iter().zip(y).map(dim).collect()))
-        }
-        _ => Shape::UNKNOWN,
-    };
-    let mut fact = Fact::new(a.dtype, shape);
+    let mut fact = Fact::new(a.dtype, a.shape.common(&b.shape));
     if a.same(b) {
         fact = a.clone();
     }

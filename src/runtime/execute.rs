@@ -23,6 +23,8 @@ pub struct Memory {
     ready: Vec<Option<Ready>>,
     /// Other graphs that steps run, by step.
     frames: Vec<Vec<Option<Box<Frame>>>>,
+    /// Values that no branch gave, where the graph has conditions.
+    dead: Vec<bool>,
     operands: Operands,
 }
 
@@ -98,6 +100,7 @@ impl Memory {
             owned: vec![None; values],
             ready: std::iter::repeat_with(|| None).take(steps).collect(),
             frames: std::iter::repeat_with(Vec::new).take(steps).collect(),
+            dead: Vec::new(),
             operands: Operands {
                 inputs: Vec::with_capacity(operands),
                 outputs: Vec::with_capacity(operands),
@@ -193,7 +196,7 @@ pub fn evaluate(
             let views: Vec<_> = inputs.iter().map(|t| t.as_deref().map(View::of)).collect();
             compute.compute(&views)
         }
-        Prepared::Effect(_) | Prepared::Control(_) => {
+        Prepared::Effect(_) | Prepared::Control(_) | Prepared::Switch | Prepared::Merge => {
             Err(Error::unsupported("it needs a run around it"))
         }
         Prepared::Kernel(kernel) => {
@@ -283,6 +286,9 @@ impl Run<'_> {
                 [] => progress.step(1)?,
                 _ => progress.check()?,
             }
+            if !self.lives(step) {
+                continue;
+            }
             let start = watch.profiling.then(Instant::now);
             self.step(at, step, progress)
                 .map_err(|e| self.setup.at_node(step.node, e))?;
@@ -304,12 +310,85 @@ impl Run<'_> {
             }
         }
         // What a kernel gave that was stopped means nothing.
-        progress.check()
+        progress.check()?;
+        self.results_live()
+    }
+
+    /// Whether the step's inputs are alive. What a dead one would decide is dead too.
+    fn lives(&mut self, step: &Step) -> bool {
+        let body = self.setup.body();
+        let Some(liveness) = &body.liveness else {
+            return true;
+        };
+        self.memory.dead.resize(body.graph.values.len(), false);
+        let lives = liveness.node_lives(step.node, &self.memory.dead);
+        if !lives {
+            for value in &body.graph.node(step.node).outputs {
+                self.memory.dead[value.index()] = true;
+            }
+            for &value in &step.releases {
+                self.memory.owned[value] = None;
+            }
+        }
+        lives
+    }
+
+    fn results_live(&self) -> Result<()> {
+        let body = self.setup.body();
+        let Some(liveness) = &body.liveness else {
+            return Ok(());
+        };
+        for &value in &body.outputs {
+            if !liveness.value_lives(&body.graph, value, &self.memory.dead) {
+                let name = &body.graph.value(value).name;
+                return Err(Error::usage(format!(
+                    "{name:?} has no value: it lies in a branch that was not taken"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn switch(&mut self, step: &Step) -> Result<()> {
+        let choice = step.inputs.get(1).copied().flatten();
+        let choice = choice.ok_or_else(|| Error::unsupported("input 1 is missing"))?;
+        let choice = self.values().whole(choice)?.number(0) == Some(1.0);
+        let outputs = &self.setup.graph().node(step.node).outputs;
+        for (slot, value) in outputs.iter().enumerate() {
+            self.memory.dead[value.index()] = (slot == 1) != choice;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, step: &Step) -> Result<()> {
+        let (graph, body) = (self.setup.graph(), self.setup.body());
+        let lives = |value: &ValueId| match &body.liveness {
+            Some(liveness) => liveness.value_lives(graph, *value, &self.memory.dead),
+            None => true,
+        };
+        let mut inputs = step.inputs.iter().enumerate();
+        let living = inputs.find_map(|(at, input)| Some((at, input.filter(lives)?)));
+        let outputs = &graph.node(step.node).outputs;
+        if body.liveness.is_some() {
+            for value in outputs {
+                self.memory.dead[value.index()] = living.is_none();
+            }
+        }
+        match living {
+            Some((at, value)) => {
+                let number = Tensor::from_values(&[], &[at as i32]);
+                self.store(step, vec![self.values().whole(value)?, Arc::new(number)])
+            }
+            None => Ok(()),
+        }
     }
 
     fn keep(&self, step: &Step, watch: &mut Watch) -> Result<()> {
         let node = self.setup.graph().node(step.node);
         for &output in &step.outputs {
+            if self.memory.dead.get(output.index()) == Some(&true) {
+                continue;
+            }
             watch.kept.push(Intermediate {
                 id: output,
                 value: self.setup.graph().value(output).name.clone(),
@@ -344,6 +423,8 @@ impl Run<'_> {
                 let outputs = effect.run(inputs, self.state)?;
                 self.store(step, outputs)
             }
+            Work::Switch => self.switch(step),
+            Work::Merge => self.merge(step),
             Work::Blocks(blocks) => {
                 let outputs = self.blocks(at, step, blocks, progress)?;
                 self.store(step, outputs)

@@ -7,7 +7,9 @@ mod arena;
 mod blocks;
 #[cfg(test)]
 mod blocks_tests;
+mod dead;
 mod execute;
+mod frames;
 mod handover;
 mod inputs;
 #[cfg(test)]

@@ -35,6 +35,10 @@ pub enum Work {
     Effect(Box<dyn ops::Effect>),
     /// Other graphs of the program.
     Blocks(Box<Blocks>),
+    /// Decides by input 1 which of the node's outputs lives.
+    Switch,
+    /// Hands the input on that lives.
+    Merge,
     /// Sizes are known only when the inputs are there: inferred, prepared and run in one go.
     Dynamic,
 }
@@ -300,6 +304,8 @@ impl Builder<'_> {
                 let blocks = Blocks::new(self, context, control, &mut outputs)?;
                 Choice::Step(Work::Blocks(Box::new(blocks)))
             }
+            Prepared::Switch => Choice::Step(Work::Switch),
+            Prepared::Merge => Choice::Step(Work::Merge),
         };
         Ok((outputs, choice))
     }
@@ -339,11 +345,17 @@ impl Builder<'_> {
             self.facts[value.index()] = Some(fact);
         }
         if let Choice::Step(work) = choice {
+            let mut made = node.outputs.clone();
+            if let (Work::Switch, Some(source)) = (&work, node.input(0)) {
+                for output in made.drain(..) {
+                    self.same_as[output.index()] = self.same_as[source.index()];
+                }
+            }
             self.steps.push(Step {
                 node: id,
                 work,
                 inputs: node.inputs.clone(),
-                outputs: node.outputs.clone(),
+                outputs: made,
                 pieces: Vec::new(),
                 releases: Vec::new(),
                 macs,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::KernelChoice;
 use super::RunOptions;
+use super::dead::Liveness;
+use super::frames::{self, Part};
 use super::problems::Problems;
 use bytes::Bytes;
 
@@ -39,6 +41,10 @@ pub struct Body {
     pub outputs: Vec<ValueId>,
     /// What has to run, in an order in which it can.
     pub order: Vec<NodeId>,
+    /// Where conditions of TensorFlow 1 decide what runs.
+    pub liveness: Option<Liveness>,
+    /// Graphs of the loops of TensorFlow 1 in it.
+    parts: HashMap<Block, Part>,
 }
 
 /// A graph of a program.
@@ -82,7 +88,10 @@ impl Program {
                 if program.numbers.contains_key(&block) {
                     continue;
                 }
-                let body = Body::of_block(meta_graph, &block)?;
+                let body = match program.bodies[at].parts.remove(&block) {
+                    Some(part) => Body::new(part.graph, part.inputs, part.outputs)?,
+                    None => Body::of_block(meta_graph, &block)?,
+                };
                 program.numbers.insert(block, program.bodies.len());
                 program.bodies.push(body);
             }
@@ -207,9 +216,15 @@ impl Body {
                 node.op = op.into();
             }
         }
+        let parts = frames::close(&mut graph, &inputs, &outputs)?;
+        let mut fed = vec![false; graph.values.len()];
+        inputs.iter().for_each(|value| fed[value.index()] = true);
         let order = graph.topological_order()?;
+        let order = needed(&graph, order, &fed, &outputs);
         Ok(Body {
-            order: needed(&graph, order, &inputs, &outputs),
+            liveness: Liveness::new(&graph, &order, &fed),
+            order,
+            parts,
             inputs,
             outputs,
             graph,
@@ -387,7 +402,7 @@ fn behind(graph: &Graph, value: ValueId) -> Option<VariableId> {
 fn needed(
     graph: &Graph,
     order: Vec<NodeId>,
-    inputs: &[ValueId],
+    fed: &[bool],
     outputs: &[ValueId],
 ) -> Vec<NodeId> {
     let mut stack: Vec<NodeId> = graph.control_outputs.clone();
@@ -397,8 +412,6 @@ fn needed(
             node.outputs.is_empty() || ops::control(graph, node).is_some()
         }));
     }
-    let mut fed = vec![false; graph.values.len()];
-    inputs.iter().for_each(|value| fed[value.index()] = true);
     let made = outputs.iter().filter(|value| !fed[value.index()]);
     stack.extend(made.filter_map(|&value| Some(graph.value(value).producer?.0)));
     let live = graph.needed(stack, |value| fed[value.index()]);

@@ -163,6 +163,7 @@ impl Session {
             return Err(Error::unsupported("nothing was planned"));
         };
         progress.stage("running", plan.steps.len() as u64);
+        self.state.begin_run();
         let mut run = Run {
             setup: self.program.main(),
             plan,

@@ -93,12 +93,18 @@ fn is_control_flow(op: &str) -> bool {
     )
 }
 
-/// Drops what nothing needs. Without any effect in the graph the order of control edges means nothing.
+/// Whether control edges say which branch of a condition of TensorFlow 1 a node belongs to.
+fn decides(node: &Node) -> bool {
+    matches!(&*node.op, "Switch" | "RefSwitch")
+}
+
+/// Drops what nothing needs. Without any effect or condition in the graph the order of control edges means nothing.
 pub fn tidy(graph: &mut Graph, mut must_run: Vec<NodeId>, effects: &Effects) {
     must_run.sort_unstable();
     must_run.dedup();
     graph.control_outputs = must_run;
-    if !graph.nodes.iter().any(|node| effects.has(node)) {
+    let ordered = |node: &Node| effects.has(node) || decides(node);
+    if !graph.nodes.iter().any(ordered) {
         graph.control_outputs.clear();
         graph.nodes.iter_mut().for_each(|node| node.control.clear());
     } else {
