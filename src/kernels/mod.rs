@@ -14,6 +14,7 @@ pub mod einsum;
 pub mod elementwise;
 pub mod fast;
 pub mod fixed;
+pub mod linalg;
 pub mod movement;
 pub mod params;
 pub mod quantized;
@@ -21,6 +22,7 @@ pub mod reference;
 pub mod requant;
 pub mod segment;
 pub mod strides;
+pub mod text;
 pub mod threads;
 
 pub use params::{Clamp, Conv2d, Pool2d, Rules};

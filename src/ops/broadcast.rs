@@ -1,7 +1,8 @@
 //! Shapes that spread over one another, numpy's way.
 
 use super::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kernels::strides::{self, Walk};
 use crate::model::Shape;
 
 /// The shape that all of `shapes` spread to. Unknown sizes stay unknown, except beside one that is not 1.
@@ -32,4 +33,25 @@ pub fn shape(cx: &Context, shapes: &[&Shape]) -> Result<Shape> {
         }
     }
     Ok(Shape(Some(out)))
+}
+
+/// What concrete shapes spread to, and for each element of that, row by row, which element of each operand it takes.
+///
+/// # Errors
+/// Shapes that don't fit, or too many axes.
+pub fn places<const N: usize>(shapes: [&[usize]; N]) -> Result<(Vec<usize>, Vec<[usize; N]>)> {
+    let out = strides::broadcast_shape(&shapes).filter(|out| out.len() <= strides::MAX_RANK);
+    let out = out.ok_or_else(|| Error::usage(format!("shapes {shapes:?} don't broadcast")))?;
+    let walk = Walk::new(&out, shapes.map(|shape| strides::broadcast_strides(shape, &out)));
+    let mut places = Vec::with_capacity(out.iter().product());
+    for run in walk.runs([0; N]) {
+        let mut at = run.at;
+        for _ in 0..run.len {
+            places.push(at);
+            for (at, step) in at.iter_mut().zip(run.step) {
+                *at = at.wrapping_add_signed(step);
+            }
+        }
+    }
+    Ok((out, places))
 }

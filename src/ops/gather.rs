@@ -221,6 +221,15 @@ fn prepare_scatter_nd(cx: &Context) -> Result<Prepared> {
         return Err(cx.wrong(format!("updates of {updates:?}, expected {wanted:?}")));
     }
     let (dtype, index) = (cx.dtype(1)?, cx.dtype(0)?);
+    if dtype == DType::Bool {
+        // As TensorFlow adds bools: true where any is.
+        return with_type!(index, I in [Int32: i32, Int64: i64] => Prepared::function(move |io| {
+            let (at, values) = (io.input::<I>(0)?, io.input::<u8>(1)?);
+            let out = io.output::<u8>(0)?;
+            out.fill(0);
+            movement::scatter_nd_with((out, &shape), (at, depth), values, |a, b| a | b)
+        }), else Err(cx.no_kernel(index)));
+    }
     with_number!(dtype, T => with_type!(index, I in [Int32: i32, Int64: i64] => Prepared::function(move |io| {
         let (at, values) = (io.input::<I>(0)?, io.input::<T>(1)?);
         let out = io.output::<T>(0)?;

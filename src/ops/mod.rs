@@ -22,6 +22,7 @@ mod in_place;
 mod joins;
 mod kernel;
 mod known;
+mod linalg;
 mod lists;
 pub mod lower;
 mod matmul;
@@ -32,17 +33,22 @@ mod pool;
 pub mod quantize;
 mod quantized;
 mod quantized_math;
+mod ragged;
 mod reduce;
 mod resize;
+mod scatter;
 mod search;
 mod segment;
 mod sequence;
 mod shape;
 mod slice;
+mod special;
 mod spectral;
 mod state;
 mod strings;
 mod tables;
+mod text;
+mod tokens;
 mod types;
 mod unary;
 mod variables;
@@ -131,21 +137,27 @@ const FAMILIES: &[&[Operator]] = &[
     einsum::OPERATORS,
     elementwise::OPERATORS,
     gather::OPERATORS,
+    linalg::OPERATORS,
     lists::OPERATORS,
     matmul::OPERATORS,
     joins::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
     pool::OPERATORS,
+    ragged::OPERATORS,
     reduce::OPERATORS,
     resize::OPERATORS,
+    scatter::OPERATORS,
     sequence::OPERATORS,
     shape::OPERATORS,
     search::OPERATORS,
     segment::OPERATORS,
     slice::OPERATORS,
+    special::OPERATORS,
     spectral::OPERATORS,
     tables::OPERATORS,
+    text::OPERATORS,
+    tokens::OPERATORS,
     unary::OPERATORS,
     variables::OPERATORS,
 ];

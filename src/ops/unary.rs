@@ -91,7 +91,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&[], &["PRELU"], infer_same, prepare_prelu),
     Operator::new(&["Cast"], &["CAST"], infer_cast, prepare_cast),
     Operator::new(&["Bitcast"], &["BITCAST"], infer_bitcast, |_| {
-        Ok(Prepared::Alias(0))
+        Prepared::function(|io| {
+            let bits = io.view(0)?.bytes();
+            io.output_bytes(0)?.copy_from_slice(bits);
+            Ok(())
+        })
     }),
     Operator::new(
         &["ZerosLike", "OnesLike"],

@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod cast;
 pub mod compare;
+pub mod gamma;
 pub mod number;
 pub mod select;
 pub mod special;

@@ -168,6 +168,31 @@ pub fn reverse_sequence(
     }
 }
 
+/// Moves elements on by `by` places along each axis, less than its length; those that fall out come in again.
+pub fn roll(size: usize, src: &[u8], shape: &[usize], by: &[usize], dst: &mut [u8]) {
+    let Some(last) = shape.len().checked_sub(1) else {
+        dst.copy_from_slice(src);
+        return;
+    };
+    let (length, shift) = (shape[last], by[last]);
+    if src.is_empty() {
+        return;
+    }
+    for (row, from) in src.chunks_exact(length * size).enumerate() {
+        // The place of the row among the rows, each axis moved on.
+        let (mut rest, mut to, mut stride) = (row, 0, 1);
+        for axis in (0..last).rev() {
+            to += (rest % shape[axis] + by[axis]) % shape[axis] * stride;
+            rest /= shape[axis];
+            stride *= shape[axis];
+        }
+        let row = &mut dst[to * length * size..][..length * size];
+        let (head, tail) = from.split_at((length - shift) * size);
+        row[shift * size..].copy_from_slice(head);
+        row[..shift * size].copy_from_slice(tail);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,353 @@
+//! Linear algebra on row-major square or tall matrices of `f64`; Golub and Van Loan, Matrix Computations.
+
+use crate::error::{Error, Result};
+
+/// The lower triangle `L` with `L L^T = a`; only the lower triangle of `a` is read.
+///
+/// # Errors
+/// `a` is not positive definite.
+pub fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>> {
+    let mut l = vec![0.0; n * n];
+    for row in 0..n {
+        for column in 0..=row {
+            let dot: f64 = (0..column).map(|k| l[row * n + k] * l[column * n + k]).sum();
+            let rest = a[row * n + column] - dot;
+            if row > column {
+                l[row * n + column] = rest / l[column * n + column];
+            } else if rest > 0.0 {
+                l[row * n + row] = rest.sqrt();
+            } else {
+                return Err(Error::usage("the matrix is not positive definite"));
+            }
+        }
+    }
+    Ok(l)
+}
+
+/// `P a = L U` by partial pivoting.
+pub struct Lu {
+    n: usize,
+    lu: Vec<f64>,
+    rows: Vec<usize>,
+    /// An odd number of rows changed places.
+    odd: bool,
+}
+
+impl Lu {
+    pub fn new(a: &[f64], n: usize) -> Self {
+        let mut lu = a.to_vec();
+        let mut rows: Vec<usize> = (0..n).collect();
+        let mut odd = false;
+        for k in 0..n {
+            let size = |row: &usize| lu[row * n + k].abs();
+            let pivot = (k..n).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(k);
+            if pivot != k {
+                (0..n).for_each(|column| lu.swap(pivot * n + column, k * n + column));
+                rows.swap(pivot, k);
+                odd = !odd;
+            }
+            if lu[k * n + k] == 0.0 {
+                continue;
+            }
+            for row in k + 1..n {
+                let factor = lu[row * n + k] / lu[k * n + k];
+                lu[row * n + k] = factor;
+                for column in k + 1..n {
+                    lu[row * n + column] -= factor * lu[k * n + column];
+                }
+            }
+        }
+        Lu { n, lu, rows, odd }
+    }
+
+    /// Sign and logarithm of the size of the determinant.
+    pub fn log_determinant(&self) -> (f64, f64) {
+        let start = (if self.odd { -1.0 } else { 1.0 }, 0.0);
+        (0..self.n).fold(start, |(sign, log), k| {
+            let pivot = self.lu[k * self.n + k];
+            (if pivot == 0.0 { 0.0 } else { sign * pivot.signum() }, log + pivot.abs().ln())
+        })
+    }
+
+    pub fn determinant(&self) -> f64 {
+        let start = if self.odd { -1.0 } else { 1.0 };
+        (0..self.n).fold(start, |product, k| product * self.lu[k * self.n + k])
+    }
+
+    /// `x` with `a x = b`, both `[n, columns]`.
+    ///
+    /// # Errors
+    /// `a` has no inverse.
+    pub fn solve(&self, b: &[f64], columns: usize) -> Result<Vec<f64>> {
+        let n = self.n;
+        if (0..n).any(|k| self.lu[k * n + k] == 0.0) {
+            return Err(Error::usage("the matrix has no inverse"));
+        }
+        let mut x: Vec<f64> = (self.rows.iter())
+            .flat_map(|row| &b[row * columns..][..columns])
+            .copied()
+            .collect();
+        triangular(&self.lu, n, Half::Lower, true, &mut x, columns);
+        triangular(&self.lu, n, Half::Upper, false, &mut x, columns);
+        Ok(x)
+    }
+}
+
+/// Which half of a square matrix counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    Lower,
+    Upper,
+}
+
+/// Solves `a x = b` in place for a triangle of `a`, whose diagonal counts as ones where `unit`.
+pub fn triangular(a: &[f64], n: usize, half: Half, unit: bool, x: &mut [f64], columns: usize) {
+    for step in 0..n {
+        let (row, known) = match half {
+            Half::Lower => (step, 0..step),
+            Half::Upper => (n - 1 - step, n - step..n),
+        };
+        for column in 0..columns {
+            let dot: f64 = (known.clone())
+                .map(|k| a[row * n + k] * x[k * columns + column])
+                .sum();
+            let rest = x[row * columns + column] - dot;
+            x[row * columns + column] = match unit {
+                true => rest,
+                false => rest / a[row * n + row],
+            };
+        }
+    }
+}
+
+/// The matrix turned over its diagonal, `[rows, columns]` to `[columns, rows]`.
+pub fn transposed(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
+    let mut out = vec![0.0; a.len()];
+    for row in 0..rows {
+        for column in 0..columns {
+            out[column * rows + row] = a[row * columns + column];
+        }
+    }
+    out
+}
+
+/// `[rows, inner]` times `[inner, columns]`.
+pub fn product(a: &[f64], b: &[f64], [rows, inner, columns]: [usize; 3]) -> Vec<f64> {
+    let mut out = vec![0.0; rows * columns];
+    for row in 0..rows {
+        for k in 0..inner {
+            let factor = a[row * inner + k];
+            for column in 0..columns {
+                out[row * columns + column] += factor * b[k * columns + column];
+            }
+        }
+    }
+    out
+}
+
+/// `q` of `[m, m]` and `r` of `[m, n]` by Householder's reflections, each of which makes the diagonal's sign the
+/// opposite of what stood there.
+pub fn qr(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>) {
+    let mut r = a.to_vec();
+    let mut q: Vec<f64> = (0..m * m).map(|at| f64::from(u8::from(at % (m + 1) == 0))).collect();
+    for k in 0..m.min(n) {
+        let tail: f64 = (k + 1..m).map(|row| r[row * n + k].powi(2)).sum();
+        if tail == 0.0 {
+            continue;
+        }
+        let head = r[k * n + k];
+        let norm = (head * head + tail).sqrt();
+        let beta = if head >= 0.0 { -norm } else { norm };
+        let mut v = vec![0.0; m];
+        v[k] = 1.0;
+        for row in k + 1..m {
+            v[row] = r[row * n + k] / (head - beta);
+        }
+        let tau = (beta - head) / beta;
+        for column in 0..n {
+            let dot: f64 = (k..m).map(|row| v[row] * r[row * n + column]).sum();
+            (k..m).for_each(|row| r[row * n + column] -= tau * v[row] * dot);
+        }
+        for row in 0..m {
+            let dot: f64 = (k..m).map(|column| q[row * m + column] * v[column]).sum();
+            (k..m).for_each(|column| q[row * m + column] -= tau * v[column] * dot);
+        }
+        (k + 1..m).for_each(|row| r[row * n + k] = 0.0);
+    }
+    (q, r)
+}
+
+/// Eigenvalues of a symmetric matrix, rising, and the eigenvectors as columns, by Jacobi's rotations. Only the lower
+/// triangle is read.
+pub fn symmetric_eigen(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+    const SWEEPS: usize = 60;
+    let mut m = vec![0.0; n * n];
+    for row in 0..n {
+        for column in 0..=row {
+            m[row * n + column] = a[row * n + column];
+            m[column * n + row] = a[row * n + column];
+        }
+    }
+    let mut v: Vec<f64> = (0..n * n).map(|at| f64::from(u8::from(at % (n + 1) == 0))).collect();
+    for _ in 0..SWEEPS {
+        let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| m[i * n + j].powi(2)).sum();
+        let all: f64 = m.iter().map(|x| x * x).sum();
+        if off <= all * 1e-32 {
+            break;
+        }
+        for p in 0..n {
+            for q in p + 1..n {
+                rotate(&mut m, &mut v, n, p, q);
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| m[a * n + a].total_cmp(&m[b * n + b]));
+    let values = order.iter().map(|&k| m[k * n + k]).collect();
+    let vectors = (0..n).flat_map(|row| order.iter().map(move |&k| (row, k)));
+    let vectors = vectors.map(|(row, k)| v[row * n + k]).collect();
+    (values, vectors)
+}
+
+/// Makes `m[p][q]` zero.
+fn rotate(m: &mut [f64], v: &mut [f64], n: usize, p: usize, q: usize) {
+    let apq = m[p * n + q];
+    if apq == 0.0 {
+        return;
+    }
+    let theta = (m[q * n + q] - m[p * n + p]) / (2.0 * apq);
+    let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+    let t = if theta == 0.0 { 1.0 } else { t };
+    let c = 1.0 / (t * t + 1.0).sqrt();
+    let s = t * c;
+    for k in 0..n {
+        let (a, b) = (m[k * n + p], m[k * n + q]);
+        (m[k * n + p], m[k * n + q]) = (c * a - s * b, s * a + c * b);
+    }
+    for k in 0..n {
+        let (a, b) = (m[p * n + k], m[q * n + k]);
+        (m[p * n + k], m[q * n + k]) = (c * a - s * b, s * a + c * b);
+        let (a, b) = (v[k * n + p], v[k * n + q]);
+        (v[k * n + p], v[k * n + q]) = (c * a - s * b, s * a + c * b);
+    }
+}
+
+/// The root `x` with `x x = a` by the product form of Denman and Beavers' iteration, scaled by determinants.
+///
+/// # Errors
+/// It does not settle: `a` has no root, or an eigenvalue that is not positive.
+pub fn square_root(a: &[f64], n: usize) -> Result<Vec<f64>> {
+    const TURNS: usize = 100;
+    let one: Vec<f64> = (0..n * n).map(|at| f64::from(u8::from(at % (n + 1) == 0))).collect();
+    let (mut y, mut z) = (a.to_vec(), one.clone());
+    for _ in 0..TURNS {
+        let y_inverse = Lu::new(&y, n).solve(&one, n)?;
+        let z_inverse = Lu::new(&z, n).solve(&one, n)?;
+        let mean = |a: &[f64], b: &[f64]| -> Vec<f64> {
+            a.iter().zip(b).map(|(a, b)| (a + b) / 2.0).collect()
+        };
+        let (next_y, next_z) = (mean(&y, &z_inverse), mean(&z, &y_inverse));
+        let change: f64 = next_y.iter().zip(&y).map(|(a, b)| (a - b).abs()).sum();
+        let size: f64 = next_y.iter().map(|v| v.abs()).sum();
+        (y, z) = (next_y, next_z);
+        if change <= size * 1e-14 {
+            return Ok(y);
+        }
+    }
+    Err(Error::usage("the matrix has no root that was found"))
+}
+
+/// Singular values, falling, with `u` of `[m, k]` and `v` of `[n, k]`, `k = min(m, n)`, by one-sided Jacobi rotations.
+pub fn svd(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    if m < n {
+        let (s, u, v) = svd(&transposed(a, m, n), n, m);
+        return (s, v, u);
+    }
+    const SWEEPS: usize = 60;
+    let mut u = a.to_vec();
+    let mut v: Vec<f64> = (0..n * n).map(|at| f64::from(u8::from(at % (n + 1) == 0))).collect();
+    for _ in 0..SWEEPS {
+        let mut settled = true;
+        for p in 0..n {
+            for q in p + 1..n {
+                let dot = |i: usize, j: usize| -> f64 {
+                    (0..m).map(|row| u[row * n + i] * u[row * n + j]).sum()
+                };
+                let (alpha, beta, gamma) = (dot(p, p), dot(q, q), dot(p, q));
+                if gamma.abs() <= 1e-15 * (alpha * beta).sqrt() {
+                    continue;
+                }
+                settled = false;
+                let zeta = (beta - alpha) / (2.0 * gamma);
+                let t = if zeta == 0.0 { 1.0 } else { zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt()) };
+                let c = 1.0 / (1.0 + t * t).sqrt();
+                let s = c * t;
+                for (matrix, rows) in [(&mut u, m), (&mut v, n)] {
+                    for row in 0..rows {
+                        let (a, b) = (matrix[row * n + p], matrix[row * n + q]);
+                        (matrix[row * n + p], matrix[row * n + q]) = (c * a - s * b, s * a + c * b);
+                    }
+                }
+            }
+        }
+        if settled {
+            break;
+        }
+    }
+    let norm = |k: usize| (0..m).map(|row| u[row * n + k].powi(2)).sum::<f64>().sqrt();
+    let norms: Vec<f64> = (0..n).map(norm).collect();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]));
+    let values: Vec<f64> = order.iter().map(|&k| norms[k]).collect();
+    let picked = |matrix: &[f64], rows: usize, scaled: bool| -> Vec<f64> {
+        let places = (0..rows).flat_map(|row| order.iter().map(move |&k| (row, k)));
+        let value = |(row, k): (usize, usize)| match scaled && norms[k] > 0.0 {
+            true => matrix[row * n + k] / norms[k],
+            false => matrix[row * n + k],
+        };
+        places.map(value).collect()
+    };
+    (values, picked(&u, m, true), picked(&v, n, false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn near(a: &[f64], b: &[f64]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-8)
+    }
+
+    proptest! {
+        #[test]
+        fn factors_give_the_matrix_back(n in 1usize..6, seed in proptest::collection::vec(-1f64..1.0, 36)) {
+            let a: Vec<f64> = (0..n * n).map(|at| seed[at] + if at % (n + 1) == 0 { 6.0 } else { 0.0 }).collect();
+            let one = [n, n, n];
+            let (q, r) = qr(&a, n, n);
+            prop_assert!(near(&product(&q, &r, one), &a));
+            let symmetric = product(&a, &transposed(&a, n, n), one);
+            let l = cholesky(&symmetric, n).unwrap();
+            prop_assert!(near(&product(&l, &transposed(&l, n, n), one), &symmetric));
+            let (values, vectors) = symmetric_eigen(&symmetric, n);
+            let scaled: Vec<f64> = vectors.iter().enumerate().map(|(at, v)| v * values[at % n]).collect();
+            prop_assert!(near(&product(&scaled, &transposed(&vectors, n, n), one), &symmetric));
+            let root = square_root(&symmetric, n).unwrap();
+            prop_assert!(near(&product(&root, &root, one), &symmetric));
+            let x = Lu::new(&a, n).solve(&symmetric, n).unwrap();
+            prop_assert!(near(&product(&a, &x, one), &symmetric));
+            let (sign, log) = Lu::new(&a, n).log_determinant();
+            prop_assert!((sign * log.exp() / Lu::new(&a, n).determinant() - 1.0).abs() < 1e-9);
+            let (s, u, v) = svd(&a, n, n);
+            let scaled: Vec<f64> = u.iter().enumerate().map(|(at, u)| u * s[at % n]).collect();
+            prop_assert!(near(&product(&scaled, &transposed(&v, n, n), one), &a));
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_solved_is_said() {
+        assert!(cholesky(&[-1.0], 1).is_err());
+        assert!(Lu::new(&[1.0, 2.0, 2.0, 4.0], 2).solve(&[1.0, 1.0], 1).is_err());
+        assert_eq!(Lu::new(&[0.0], 1).determinant(), 0.0);
+    }
+}

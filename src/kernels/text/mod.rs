@@ -1,0 +1,5 @@
+//! Strings of bytes: hashes, numbers written and read, regular expressions.
+
+pub mod hash;
+pub mod pattern;
+pub mod print;

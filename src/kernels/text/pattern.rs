@@ -1,0 +1,156 @@
+//! Regular expressions as RE2 means them, on the `regex` crate.
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::error::{Error, Result};
+
+/// A pattern of RE2.
+///
+/// # Errors
+/// What neither takes, such as look-around.
+pub fn compile(pattern: &[u8], whole: bool) -> Result<Regex> {
+    let wrong = |why: &dyn std::fmt::Display| {
+        let pattern = String::from_utf8_lossy(pattern);
+        Error::usage(format!("the pattern {pattern:?}: {why}"))
+    };
+    let text = std::str::from_utf8(pattern).map_err(|e| wrong(&e))?;
+    let ours = translated(text);
+    let ours = if whole { format!(r"\A(?:{ours})\z") } else { ours };
+    RegexBuilder::new(&ours).build().map_err(|e| wrong(&e))
+}
+
+/// RE2's classes are of ASCII, and a bracket means nothing within brackets.
+fn translated(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars().peekable();
+    let mut within = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('Q') => quoted(&mut chars, &mut out),
+                Some(c) => out.push_str(&escaped(c, within)),
+                None => out.push('\\'),
+            },
+            '[' if !within => {
+                within = true;
+                out.push('[');
+                if chars.next_if_eq(&'^').is_some() {
+                    out.push('^');
+                }
+                if chars.next_if_eq(&']').is_some() {
+                    out.push_str(r"\]");
+                }
+            }
+            '[' if chars.peek() == Some(&':') => {
+                out.push('[');
+                for c in chars.by_ref() {
+                    out.push(c);
+                    if c == ']' {
+                        break;
+                    }
+                }
+            }
+            '[' | '&' | '~' if within => {
+                out.push('\\');
+                out.push(c);
+            }
+            ']' => {
+                within = false;
+                out.push(']');
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Literal text up to `\E`.
+fn quoted(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) {
+    let mut text = String::new();
+    while let Some(c) = chars.next() {
+        if c == '\\' && chars.next_if_eq(&'E').is_some() {
+            break;
+        }
+        text.push(c);
+    }
+    out.push_str(&regex::escape(&text));
+}
+
+fn escaped(c: char, within: bool) -> String {
+    let class = |positive: &str, negative: &str| match (within, c.is_ascii_lowercase()) {
+        (true, true) => positive.to_owned(),
+        (true, false) => negative.to_owned(),
+        (false, true) => format!("[{positive}]"),
+        (false, false) => format!("[^{positive}]"),
+    };
+    match c {
+        'd' | 'D' => class("0-9", "[:^digit:]"),
+        'w' | 'W' => class("0-9A-Za-z_", "[:^word:]"),
+        's' | 'S' => class(r"\t\n\f\r ", r"[^\t\n\f\r ]"),
+        'b' | 'B' if !within => format!(r"(?-u:\{c})"),
+        'C' if !within => "(?s-u:.)".to_owned(),
+        c => format!(r"\{c}"),
+    }
+}
+
+/// `text` with its first match, or all of them, replaced: `\0` to `\9` in `rewrite` stand for the groups. It stays as it
+/// is where `rewrite` names a group that is not there.
+pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Vec<u8> {
+    let most = if all { usize::MAX } else { 1 };
+    let mut out = Vec::with_capacity(text.len());
+    let mut end = 0;
+    for groups in pattern.captures_iter(text).take(most) {
+        let Some(whole) = groups.get(0) else { break };
+        out.extend_from_slice(&text[end..whole.start()]);
+        end = whole.end();
+        let mut bytes = rewrite.iter();
+        while let Some(&byte) = bytes.next() {
+            match (byte, bytes.as_slice().first()) {
+                (b'\\', Some(digit @ b'0'..=b'9')) => {
+                    let number = usize::from(digit - b'0');
+                    if number >= groups.len() {
+                        return text.to_vec();
+                    }
+                    let group = groups.get(number).map_or(&[][..], |group| group.as_bytes());
+                    out.extend_from_slice(group);
+                    bytes.next();
+                }
+                (b'\\', Some(b'\\')) => {
+                    out.push(b'\\');
+                    bytes.next();
+                }
+                _ => out.push(byte),
+            }
+        }
+    }
+    out.extend_from_slice(&text[end..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(pattern: &str, text: &str, rewrite: &str) -> String {
+        let pattern = compile(pattern.as_bytes(), false).unwrap();
+        let out = replace(&pattern, text.as_bytes(), rewrite.as_bytes(), true);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn matches_are_rewritten_as_re2_does() {
+        assert_eq!(changed("x*", "abc", "-"), "-a-b-c-");
+        assert_eq!(changed(r"(\w)(\d)", "a1 b2", r"\2\1\\$1"), r"1a\$1 2b\$1");
+        assert_eq!(changed("a", "banana", r"\3"), "banana");
+        assert_eq!(changed(r"\d", "٣3", "#"), "٣#", "digits are of ASCII");
+        assert_eq!(changed(r"[[a&&b]", "[&b", "_"), "___");
+        assert_eq!(changed("[^]x]", "]ax", "_"), "]_x");
+    }
+
+    #[test]
+    fn whole_strings_match() {
+        let pattern = compile(b"a|ab", true).unwrap();
+        assert!(pattern.is_match(b"ab") && !pattern.is_match(b"abc"));
+        assert!(compile(b"(?=a)", false).is_err());
+    }
+}

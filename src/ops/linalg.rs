@@ -1,0 +1,237 @@
+//! Matrices factored, inverted, solved. Leading axes are batches; computed in `f64` and rounded once.
+
+use super::segment::view;
+use super::types::with_type;
+use super::{Context, Fact, Operator, Prepared, View};
+use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
+use crate::kernels::linalg::{self, Half, Lu};
+use crate::model::{DType, Element, Shape, Tensor};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["Cholesky", "MatrixInverse", "MatrixSquareRoot"],
+        &[],
+        infer_same,
+        prepare_one,
+    ),
+    Operator::new(
+        &["MatrixDeterminant", "LogMatrixDeterminant"],
+        &[],
+        infer_determinant,
+        prepare_determinant,
+    ),
+    Operator::new(
+        &["MatrixSolve", "MatrixTriangularSolve"],
+        &[],
+        infer_solve,
+        prepare_solve,
+    ),
+    Operator::new(&["Qr"], &[], infer_unknown, prepare_qr),
+    Operator::new(&["Svd"], &[], infer_unknown, prepare_svd),
+    Operator::new(&["SelfAdjointEigV2"], &[], infer_unknown, prepare_eigen),
+];
+
+fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
+}
+
+fn infer_unknown(cx: &Context) -> Result<Vec<Fact>> {
+    Ok(vec![Fact::new(cx.dtype(0)?, Shape::UNKNOWN); cx.node.outputs.len()])
+}
+
+fn infer_determinant(cx: &Context) -> Result<Vec<Fact>> {
+    let dims = cx.shape(0)?.dims().map(|dims| dims[..dims.len().saturating_sub(2)].to_vec());
+    Ok(vec![Fact::new(cx.dtype(0)?, Shape(dims)); cx.node.outputs.len()])
+}
+
+fn infer_solve(cx: &Context) -> Result<Vec<Fact>> {
+    let same = &*cx.node.op == "MatrixSolve";
+    let shape = if same { cx.shape(1)?.clone() } else { Shape::UNKNOWN };
+    cx.one(cx.dtype(0)?, shape)
+}
+
+/// Matrices one behind the other.
+struct Matrices {
+    batch: Vec<usize>,
+    rows: usize,
+    columns: usize,
+    values: Vec<f64>,
+}
+
+impl Matrices {
+    fn of<T: Number + Element>(view: &View<'_>) -> Result<Self> {
+        let &[ref batch @ .., rows, columns] = view.shape else {
+            return Err(Error::usage(format!("a matrix of {:?}", view.shape)));
+        };
+        let values = view.values::<T>()?.iter().map(|v| v.to_f64()).collect();
+        Ok(Matrices { batch: batch.to_vec(), rows, columns, values })
+    }
+
+    fn square<T: Number + Element>(view: &View<'_>) -> Result<Self> {
+        let matrices = Self::of::<T>(view)?;
+        match matrices.rows == matrices.columns {
+            true => Ok(matrices),
+            false => Err(Error::usage(format!("a square matrix of {:?}", view.shape))),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.batch.iter().product()
+    }
+
+    fn get(&self, at: usize) -> &[f64] {
+        let size = self.rows * self.columns;
+        &self.values[at * size..][..size]
+    }
+}
+
+fn tensor<T: Number + Element>(batch: &[usize], matrix: &[usize], values: &[f64]) -> Tensor {
+    let values: Vec<T> = values.iter().map(|&v| T::from_f64(v)).collect();
+    Tensor::from_values(&[batch, matrix].concat(), &values)
+}
+
+macro_rules! with_matrices {
+    ($cx:expr, $T:ident => $body:expr) => {{
+        let dtype = $cx.dtype(0)?;
+        with_type!(dtype, $T in [Float32: f32, Float64: f64, Float16: half::f16] => $body,
+            else Err($cx.no_kernel(dtype)))
+    }};
+}
+
+fn prepare_one(cx: &Context) -> Result<Prepared> {
+    let (op, adjoint) = (cx.node.op.clone(), cx.attr_bool("adjoint"));
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::square::<T>(&view(inputs, 0)?)?;
+        let n = a.rows;
+        let mut out = Vec::with_capacity(a.values.len());
+        for at in 0..a.count() {
+            out.extend(match &*op {
+                "Cholesky" => linalg::cholesky(a.get(at), n)?,
+                "MatrixSquareRoot" => linalg::square_root(a.get(at), n)?,
+                _ => {
+                    let one: Vec<f64> = (0..n * n)
+                        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
+                        .collect();
+                    let inverse = Lu::new(a.get(at), n).solve(&one, n)?;
+                    match adjoint {
+                        true => linalg::transposed(&inverse, n, n),
+                        false => inverse,
+                    }
+                }
+            });
+        }
+        Ok(vec![tensor::<T>(&a.batch, &[n, n], &out)])
+    }))
+}
+
+fn prepare_determinant(cx: &Context) -> Result<Prepared> {
+    let log = &*cx.node.op == "LogMatrixDeterminant";
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::square::<T>(&view(inputs, 0)?)?;
+        let each = (0..a.count()).map(|at| Lu::new(a.get(at), a.rows));
+        if !log {
+            let values: Vec<f64> = each.map(|lu| lu.determinant()).collect();
+            return Ok(vec![tensor::<T>(&a.batch, &[], &values)]);
+        }
+        let (signs, logs): (Vec<f64>, Vec<f64>) = each.map(|lu| lu.log_determinant()).unzip();
+        Ok(vec![tensor::<T>(&a.batch, &[], &signs), tensor::<T>(&a.batch, &[], &logs)])
+    }))
+}
+
+fn prepare_solve(cx: &Context) -> Result<Prepared> {
+    let adjoint = cx.attr_bool("adjoint");
+    let triangle = &*cx.node.op == "MatrixTriangularSolve";
+    let lower = cx.node.attrs.bool("lower").unwrap_or(true);
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::square::<T>(&view(inputs, 0)?)?;
+        let b = Matrices::of::<T>(&view(inputs, 1)?)?;
+        if a.rows != b.rows {
+            return Err(Error::usage(format!("{} equations for {} rows", a.rows, b.rows)));
+        }
+        let (batch, places) = super::broadcast::places([&a.batch, &b.batch])?;
+        let (n, columns) = (a.rows, b.columns);
+        let mut out = Vec::new();
+        for [at, right] in places {
+            let matrix = match adjoint {
+                true => linalg::transposed(a.get(at), n, n),
+                false => a.get(at).to_vec(),
+            };
+            if triangle {
+                let half = if lower != adjoint { Half::Lower } else { Half::Upper };
+                if (0..n).any(|k| matrix[k * n + k] == 0.0) {
+                    return Err(Error::usage("the matrix has no inverse"));
+                }
+                let mut x = b.get(right).to_vec();
+                linalg::triangular(&matrix, n, half, false, &mut x, columns);
+                out.extend(x);
+            } else {
+                out.extend(Lu::new(&matrix, n).solve(b.get(right), columns)?);
+            }
+        }
+        Ok(vec![tensor::<T>(&batch, &[n, columns], &out)])
+    }))
+}
+
+fn prepare_qr(cx: &Context) -> Result<Prepared> {
+    let full = cx.attr_bool("full_matrices");
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::of::<T>(&view(inputs, 0)?)?;
+        let (m, n) = (a.rows, a.columns);
+        let k = if full { m } else { m.min(n) };
+        let (mut q, mut r) = (Vec::new(), Vec::new());
+        for at in 0..a.count() {
+            let (whole, rest) = linalg::qr(a.get(at), m, n);
+            q.extend(whole.chunks(m.max(1)).flat_map(|row| &row[..k]));
+            r.extend_from_slice(&rest[..k * n]);
+        }
+        Ok(vec![tensor::<T>(&a.batch, &[m, k], &q), tensor::<T>(&a.batch, &[k, n], &r)])
+    }))
+}
+
+fn prepare_svd(cx: &Context) -> Result<Prepared> {
+    let vectors = cx.node.attrs.bool("compute_uv").unwrap_or(true);
+    let full = cx.attr_bool("full_matrices");
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::of::<T>(&view(inputs, 0)?)?;
+        let (m, n) = (a.rows, a.columns);
+        if vectors && full && m != n {
+            return Err(Error::unsupported("full matrices of a matrix that is not square"));
+        }
+        let k = m.min(n);
+        let (mut s, mut u, mut v) = (Vec::new(), Vec::new(), Vec::new());
+        for at in 0..a.count() {
+            let (values, left, right) = linalg::svd(a.get(at), m, n);
+            s.extend(values);
+            u.extend(left);
+            v.extend(right);
+        }
+        let s = tensor::<T>(&a.batch, &[k], &s);
+        Ok(match vectors {
+            true => vec![s, tensor::<T>(&a.batch, &[m, k], &u), tensor::<T>(&a.batch, &[n, k], &v)],
+            false => vec![s, tensor::<T>(&[], &[0], &[]), tensor::<T>(&[], &[0], &[])],
+        })
+    }))
+}
+
+fn prepare_eigen(cx: &Context) -> Result<Prepared> {
+    let vectors = cx.node.attrs.bool("compute_v").unwrap_or(true);
+    if cx.dtype(0)? == DType::Complex64 {
+        return Err(cx.no_kernel(DType::Complex64));
+    }
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::square::<T>(&view(inputs, 0)?)?;
+        let n = a.rows;
+        let (mut e, mut v) = (Vec::new(), Vec::new());
+        for at in 0..a.count() {
+            let (values, vectors) = linalg::symmetric_eigen(a.get(at), n);
+            e.extend(values);
+            v.extend(vectors);
+        }
+        let e = tensor::<T>(&a.batch, &[n], &e);
+        Ok(match vectors {
+            true => vec![e, tensor::<T>(&a.batch, &[n, n], &v)],
+            false => vec![e, tensor::<T>(&[], &[0], &[])],
+        })
+    }))
+}

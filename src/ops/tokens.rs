@@ -1,0 +1,561 @@
+//! Strings taken apart and put together along an axis: words, characters, runs of words.
+
+use super::segment::{view, whole_numbers};
+use super::{Context, Fact, Operator, Prepared};
+use crate::error::{Error, Result};
+use crate::model::{Attr, DType, Shape, Tensor};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["StringSplit", "StringSplitV2"],
+        &[],
+        infer_split,
+        prepare_split,
+    ),
+    Operator::new(
+        &["UnicodeDecode", "UnicodeDecodeWithOffsets"],
+        &[],
+        infer_decode,
+        prepare_decode,
+    ),
+    Operator::new(&["UnicodeEncode"], &[], infer_row, prepare_encode),
+    Operator::new(
+        &["UnicodeTranscode"],
+        &[],
+        infer_same,
+        prepare_transcode,
+    ),
+    Operator::new(&["StringNGrams"], &[], infer_runs, prepare_runs),
+    Operator::new(&["ReduceJoin"], &[], infer_joined, prepare_joined),
+    Operator::new(
+        &["UnsortedSegmentJoin"],
+        &[],
+        infer_joined,
+        prepare_segments,
+    ),
+    Operator::new(&["StringFormat"], &[], infer_format, prepare_format),
+];
+
+fn text(cx: &Context, name: &str) -> Vec<u8> {
+    match cx.attr(name) {
+        Some(Attr::Bytes(bytes)) => bytes.to_vec(),
+        Some(other) => other.as_text().unwrap_or_default().as_bytes().to_vec(),
+        None => Vec::new(),
+    }
+}
+
+fn row(dtype: DType) -> Fact {
+    Fact::new(dtype, Shape(Some(vec![-1])))
+}
+
+fn infer_split(_: &Context) -> Result<Vec<Fact>> {
+    Ok(vec![
+        Fact::new(DType::Int64, Shape(Some(vec![-1, 2]))),
+        row(DType::String),
+        Fact::fixed(DType::Int64, &[2]),
+    ])
+}
+
+/// Words of each string, as a sparse matrix with a row per string.
+fn prepare_split(cx: &Context) -> Result<Prepared> {
+    let most = usize::try_from(cx.attr_int("maxsplit", -1)).ok().filter(|&n| n > 0);
+    let by_letter = &*cx.node.op == "StringSplit";
+    let skip = cx.attr("skip_empty").and_then(Attr::as_bool).unwrap_or(true);
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?.strings()?;
+        let separator = view(inputs, 1)?.strings()?.first().cloned().unwrap_or_default();
+        let (mut places, mut words, mut widest) = (Vec::new(), Vec::new(), 0);
+        for (row, s) in x.iter().enumerate() {
+            let found = match by_letter {
+                true => split_at_letters(s, &separator, skip),
+                false => split(s, &separator, most),
+            };
+            widest = widest.max(found.len());
+            for (column, word) in found.into_iter().enumerate() {
+                places.extend([row as i64, column as i64]);
+                words.push(word);
+            }
+        }
+        Ok(vec![
+            Tensor::from_values(&[words.len(), 2], &places),
+            Tensor::from_strings(&[words.len()], words),
+            Tensor::from_values(&[2], &[x.len() as i64, widest as i64]),
+        ])
+    })
+}
+
+/// Each letter of `letters` ends a word; without any, every byte is one.
+fn split_at_letters(s: &[u8], letters: &[u8], skip: bool) -> Vec<Vec<u8>> {
+    if letters.is_empty() {
+        return s.iter().map(|&byte| vec![byte]).collect();
+    }
+    if s.is_empty() {
+        return Vec::new();
+    }
+    let words = s.split(|byte| letters.contains(byte));
+    words.filter(|w| !skip || !w.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+/// As Python splits: at runs of whitespace where there is no separator. At most `most` cuts, the rest stays whole.
+fn split(s: &[u8], separator: &[u8], most: Option<usize>) -> Vec<Vec<u8>> {
+    let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0B;
+    let mut words = Vec::new();
+    let mut rest = s;
+    if separator.is_empty() {
+        loop {
+            let start = rest.iter().position(|b| !space(b)).unwrap_or(rest.len());
+            rest = &rest[start..];
+            if rest.is_empty() {
+                return words;
+            }
+            if most == Some(words.len()) {
+                words.push(rest.to_vec());
+                return words;
+            }
+            let end = rest.iter().position(space).unwrap_or(rest.len());
+            words.push(rest[..end].to_vec());
+            rest = &rest[end..];
+        }
+    }
+    loop {
+        let found = rest.windows(separator.len()).position(|part| part == separator);
+        match found.filter(|_| most != Some(words.len())) {
+            Some(at) => {
+                words.push(rest[..at].to_vec());
+                rest = &rest[at + separator.len()..];
+            }
+            None => {
+                words.push(rest.to_vec());
+                return words;
+            }
+        }
+    }
+}
+
+/// What becomes of bytes that are no characters.
+#[derive(Debug, Clone, Copy)]
+struct Repair {
+    /// `None` drops them.
+    by: Option<u32>,
+    strict: bool,
+    /// Control characters count as such bytes.
+    controls: bool,
+}
+
+impl Repair {
+    fn of(cx: &Context) -> Self {
+        let errors = cx.node.attrs.text("errors").unwrap_or("replace");
+        Repair {
+            by: (errors != "ignore").then(|| cx.attr_int("replacement_char", 65533) as u32),
+            strict: errors == "strict",
+            controls: cx.attr_bool("replace_control_characters"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Utf8,
+    Utf16,
+    Utf32,
+    Latin1,
+    Ascii,
+}
+
+fn encoding(cx: &Context, attr: &str) -> Result<Encoding> {
+    let name = cx.node.attrs.text(attr).unwrap_or("UTF-8").to_ascii_uppercase();
+    match &*name {
+        "UTF-8" | "UTF8" => Ok(Encoding::Utf8),
+        "UTF-16-BE" | "UTF-16BE" => Ok(Encoding::Utf16),
+        "UTF-32-BE" | "UTF-32BE" => Ok(Encoding::Utf32),
+        "ISO-8859-1" | "LATIN1" | "LATIN-1" => Ok(Encoding::Latin1),
+        "US-ASCII" | "ASCII" => Ok(Encoding::Ascii),
+        _ => Err(cx.unsupported(format!("the encoding {name}"))),
+    }
+}
+
+/// Characters with the byte that each begins at.
+fn decoded(s: &[u8], encoding: Encoding, repair: Repair) -> Result<Vec<(u32, usize)>> {
+    let mut raw: Vec<(Option<char>, usize)> = Vec::new();
+    match encoding {
+        Encoding::Utf8 => {
+            let mut start = 0;
+            for chunk in s.utf8_chunks() {
+                let chars = chunk.valid().char_indices();
+                raw.extend(chars.map(|(at, c)| (Some(c), start + at)));
+                start += chunk.valid().len();
+                if !chunk.invalid().is_empty() {
+                    raw.push((None, start));
+                    start += chunk.invalid().len();
+                }
+            }
+        }
+        Encoding::Utf16 => {
+            let units = s.chunks(2).map(|unit| match unit {
+                [high, low] => u16::from_be_bytes([*high, *low]),
+                _ => 0xDC00,
+            });
+            let mut at = 0;
+            for unit in char::decode_utf16(units) {
+                let c = unit.ok();
+                raw.push((c, at));
+                at += 2 * c.map_or(1, char::len_utf16);
+            }
+        }
+        Encoding::Utf32 => raw.extend(s.chunks(4).enumerate().map(|(at, unit)| {
+            let value = <[u8; 4]>::try_from(unit).map(u32::from_be_bytes);
+            (value.ok().and_then(char::from_u32), at * 4)
+        })),
+        Encoding::Latin1 => {
+            raw.extend(s.iter().enumerate().map(|(at, &b)| (Some(char::from(b)), at)));
+        }
+        Encoding::Ascii => raw.extend(s.iter().enumerate().map(|(at, &b)| {
+            (Some(char::from(b)).filter(char::is_ascii), at)
+        })),
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    for (c, at) in raw {
+        let control = |c: &char| repair.controls && (*c as u32) < 0x20 && *c != '\t' && *c != '\n' && *c != '\r';
+        match c.filter(|c| !control(c)) {
+            Some(c) => out.push((c as u32, at)),
+            None if repair.strict && c.is_none() => {
+                return Err(Error::usage(format!("byte {at} of a string is no character")));
+            }
+            None => out.extend(repair.by.map(|by| (by, at))),
+        }
+    }
+    Ok(out)
+}
+
+fn encoded(c: u32, encoding: Encoding, out: &mut Vec<u8>) {
+    let c = char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER);
+    match encoding {
+        Encoding::Utf16 => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.extend(unit.to_be_bytes());
+            }
+        }
+        Encoding::Utf32 => out.extend((c as u32).to_be_bytes()),
+        _ => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+    }
+}
+
+fn infer_decode(cx: &Context) -> Result<Vec<Fact>> {
+    let splits = cx.node.attrs.dtype("Tsplits").unwrap_or(DType::Int64);
+    Ok(vec![row(splits), row(DType::Int32), row(DType::Int64)])
+}
+
+/// Whole numbers as `dtype` has them.
+pub(super) fn numbers(dtype: DType, shape: &[usize], values: &[i64]) -> Tensor {
+    match dtype {
+        DType::Int32 => {
+            let values: Vec<i32> = values.iter().map(|&v| v as i32).collect();
+            Tensor::from_values(shape, &values)
+        }
+        _ => Tensor::from_values(shape, values),
+    }
+}
+
+fn prepare_decode(cx: &Context) -> Result<Prepared> {
+    let (encoding, repair) = (encoding(cx, "input_encoding")?, Repair::of(cx));
+    let splits_type = cx.node.attrs.dtype("Tsplits").unwrap_or(DType::Int64);
+    let offsets = cx.node.op.ends_with("Offsets");
+    Prepared::compute(move |inputs| {
+        let (mut chars, mut starts, mut splits) = (Vec::new(), Vec::new(), vec![0i64]);
+        for s in view(inputs, 0)?.strings()? {
+            for (c, at) in decoded(s, encoding, repair)? {
+                chars.push(c as i32);
+                starts.push(at as i64);
+            }
+            splits.push(chars.len() as i64);
+        }
+        let mut out = vec![
+            numbers(splits_type, &[splits.len()], &splits),
+            Tensor::from_values(&[chars.len()], &chars),
+        ];
+        if offsets {
+            out.push(Tensor::from_values(&[starts.len()], &starts));
+        }
+        Ok(out)
+    })
+}
+
+fn infer_row(_: &Context) -> Result<Vec<Fact>> {
+    Ok(vec![row(DType::String)])
+}
+
+fn prepare_encode(cx: &Context) -> Result<Prepared> {
+    let (encoding, repair) = (encoding(cx, "output_encoding")?, Repair::of(cx));
+    Prepared::compute(move |inputs| {
+        let chars = view(inputs, 0)?.values::<i32>()?;
+        let splits = whole_numbers(&view(inputs, 1)?)?;
+        let mut out = Vec::new();
+        for ends in splits.windows(2) {
+            let part = usize::try_from(ends[0]).ok().zip(usize::try_from(ends[1]).ok());
+            let part = part.and_then(|(start, end)| chars.get(start..end));
+            let part = part.ok_or_else(|| Error::usage(format!("a row from {} to {}", ends[0], ends[1])))?;
+            let mut s = Vec::new();
+            for &c in part {
+                let known = u32::try_from(c).ok().filter(|&c| char::from_u32(c).is_some());
+                match known.or(repair.by) {
+                    None if repair.strict => {
+                        return Err(Error::usage(format!("{c} is no character")));
+                    }
+                    None => {}
+                    Some(c) => encoded(c, encoding, &mut s),
+                }
+            }
+            out.push(s);
+        }
+        Ok(vec![Tensor::from_strings(&[out.len()], out)])
+    })
+}
+
+fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(DType::String, cx.shape(0)?.clone())
+}
+
+fn prepare_transcode(cx: &Context) -> Result<Prepared> {
+    let (from, to) = (encoding(cx, "input_encoding")?, encoding(cx, "output_encoding")?);
+    let repair = Repair::of(cx);
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?;
+        let change = |s: &Vec<u8>| {
+            let mut out = Vec::with_capacity(s.len());
+            for (c, _) in decoded(s, from, repair)? {
+                encoded(c, to, &mut out);
+            }
+            Ok(out)
+        };
+        let out = x.strings()?.iter().map(change).collect::<Result<_>>()?;
+        Ok(vec![Tensor::from_strings(x.shape, out)])
+    })
+}
+
+fn infer_runs(cx: &Context) -> Result<Vec<Fact>> {
+    Ok(vec![row(DType::String), Fact::new(cx.dtype(1)?, cx.shape(1)?.clone())])
+}
+
+/// Runs of neighbouring strings of a row, joined; rows get padding at both ends.
+struct Runs {
+    separator: Vec<u8>,
+    left: Vec<u8>,
+    right: Vec<u8>,
+    pad: i64,
+}
+
+impl Runs {
+    fn padding(&self, width: i64) -> i64 {
+        match self.pad {
+            ..0 => width - 1,
+            pad => pad.min(width - 1),
+        }
+    }
+
+    fn count(&self, length: i64, width: i64) -> i64 {
+        (length + 2 * self.padding(width) - width + 1).max(0)
+    }
+
+    /// `count` runs of `width` strings of a row, paddings included.
+    fn push(&self, row: &[Vec<u8>], count: i64, width: i64, out: &mut Vec<Vec<u8>>) {
+        let pad = self.padding(width);
+        for at in 0..count {
+            let left = (pad - at).max(0);
+            let right = (pad - (count - at - 1)).max(0);
+            let first = if left > 0 { 0 } else { at - pad };
+            let words = (width - left - right).max(0);
+            let start = usize::try_from(first).unwrap_or(0);
+            let own = row.iter().skip(start).take(words as usize);
+            let parts = std::iter::repeat_n(&self.left, left as usize)
+                .chain(own)
+                .chain(std::iter::repeat_n(&self.right, right as usize));
+            out.push(joined(parts, &self.separator));
+        }
+    }
+}
+
+fn joined<'s>(parts: impl Iterator<Item = &'s Vec<u8>>, separator: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (at, part) in parts.enumerate() {
+        if at > 0 {
+            out.extend_from_slice(separator);
+        }
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+fn prepare_runs(cx: &Context) -> Result<Prepared> {
+    /// Wider runs than this are a damaged file's.
+    const WIDEST: i64 = 1 << 16;
+    let runs = Runs {
+        separator: text(cx, "separator"),
+        left: text(cx, "left_pad"),
+        right: text(cx, "right_pad"),
+        pad: cx.attr_int("pad_width", -1),
+    };
+    let widths = cx.node.attrs.ints("ngram_widths").unwrap_or_default();
+    if widths.iter().any(|w| !(1..=WIDEST).contains(w)) || runs.pad > WIDEST {
+        return Err(cx.wrong(format!("runs of {widths:?} padded by {}", runs.pad)));
+    }
+    let (short, dtype) = (cx.attr_bool("preserve_short_sequences"), cx.dtype(1)?);
+    Prepared::compute(move |inputs| {
+        let data = view(inputs, 0)?.strings()?;
+        let splits = whole_numbers(&view(inputs, 1)?)?;
+        let (mut out, mut ends) = (Vec::new(), Vec::new());
+        ends.extend(splits.first().map(|_| 0i64));
+        for pair in splits.windows(2) {
+            let part = usize::try_from(pair[0]).ok().zip(usize::try_from(pair[1]).ok());
+            let row = part.and_then(|(start, end)| data.get(start..end));
+            let row = row.ok_or_else(|| Error::usage(format!("a row from {} to {}", pair[0], pair[1])))?;
+            let (before, length) = (out.len(), row.len() as i64);
+            for &width in &widths {
+                runs.push(row, runs.count(length, width), width, &mut out);
+            }
+            if short && out.len() == before && length > 0 {
+                runs.push(row, 1, length + 2 * runs.pad.max(0), &mut out);
+            }
+            ends.push(out.len() as i64);
+        }
+        let ends = numbers(dtype, &[ends.len()], &ends);
+        Ok(vec![Tensor::from_strings(&[out.len()], out), ends])
+    })
+}
+
+fn infer_joined(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(DType::String, Shape::UNKNOWN)
+}
+
+/// Strings along some axes joined to one.
+fn prepare_joined(cx: &Context) -> Result<Prepared> {
+    let (separator, keep) = (text(cx, "separator"), cx.attr_bool("keep_dims"));
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?;
+        let rank = x.shape.len();
+        let mut axes = Vec::new();
+        for axis in whole_numbers(&view(inputs, 1)?)? {
+            let at = if axis < 0 { axis + rank as i64 } else { axis };
+            let at = usize::try_from(at).ok().filter(|at| *at < rank && !axes.contains(at));
+            axes.push(at.ok_or_else(|| Error::usage(format!("axis {axis} of {:?}", x.shape)))?);
+        }
+        let kept: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
+        let mut strides = vec![1usize; rank];
+        for axis in (1..rank).rev() {
+            strides[axis - 1] = strides[axis] * x.shape[axis];
+        }
+        let offsets = |order: &[usize]| {
+            let mut offsets = vec![0usize];
+            for &axis in order {
+                let more = |&at: &usize| (0..x.shape[axis]).map(move |i| (at, i));
+                let step = strides[axis];
+                offsets = offsets.iter().flat_map(more).map(|(at, i)| at + i * step).collect();
+            }
+            offsets
+        };
+        let strings = x.strings()?;
+        // The axis named first goes fastest.
+        let order: Vec<usize> = axes.iter().rev().copied().collect();
+        let (starts, within) = (offsets(&kept), offsets(&order));
+        let join = |start: &usize| joined(within.iter().map(|at| &strings[start + at]), &separator);
+        let out: Vec<Vec<u8>> = starts.iter().map(join).collect();
+        let size = |axis: usize| if axes.contains(&axis) { 1 } else { x.shape[axis] };
+        let shape: Vec<usize> = match keep {
+            true => (0..rank).map(size).collect(),
+            false => kept.iter().map(|&axis| x.shape[axis]).collect(),
+        };
+        Ok(vec![Tensor::from_strings(&shape, out)])
+    })
+}
+
+fn prepare_segments(cx: &Context) -> Result<Prepared> {
+    let separator = text(cx, "separator");
+    Prepared::compute(move |inputs| {
+        let (x, ids) = (view(inputs, 0)?, view(inputs, 1)?);
+        let count = whole_numbers(&view(inputs, 2)?)?.first().copied().unwrap_or(0);
+        let depth = ids.shape.len();
+        let ids = whole_numbers(&ids)?;
+        let strings = x.strings()?;
+        let count = usize::try_from(count).ok().filter(|&n| n <= 1 << 28);
+        let (Some(count), Some(row)) = (count, x.shape.get(depth..)) else {
+            return Err(Error::usage("segments that don't fit the strings"));
+        };
+        let width: usize = row.iter().product();
+        let mut parts: Vec<Vec<&Vec<u8>>> = vec![Vec::new(); count * width];
+        for (at, &id) in ids.iter().enumerate() {
+            let Ok(id) = usize::try_from(id) else { continue };
+            for column in 0..width {
+                let (Some(part), Some(s)) = (parts.get_mut(id * width + column), strings.get(at * width + column)) else {
+                    return Err(Error::usage(format!("segment {id} where there are {count}")));
+                };
+                part.push(s);
+            }
+        }
+        let out = parts.into_iter().map(|part| joined(part.into_iter(), &separator)).collect();
+        Ok(vec![Tensor::from_strings(&[&[count], row].concat(), out)])
+    })
+}
+
+fn infer_format(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(DType::String, Shape::scalar())
+}
+
+/// Each placeholder of a template replaced by a tensor in short.
+fn prepare_format(cx: &Context) -> Result<Prepared> {
+    let (template, mark) = (text(cx, "template"), text(cx, "placeholder"));
+    let ends = usize::try_from(cx.attr_int("summarize", 3)).unwrap_or(usize::MAX);
+    if mark.is_empty() {
+        return Err(cx.wrong("a template with empty placeholders"));
+    }
+    Prepared::compute(move |inputs| {
+        let parts = split(&template, &mark, None);
+        let mut out = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            out.extend_from_slice(part);
+            if at + 1 < parts.len() {
+                let tensor = view(inputs, at)?.to_tensor()?;
+                summary(&tensor, 0, 0, ends, &mut out);
+            }
+        }
+        Ok(vec![Tensor::from_strings(&[], vec![out])])
+    })
+}
+
+/// As numpy writes an array, with the first and last `ends` elements of each axis.
+fn summary(tensor: &Tensor, axis: usize, first: usize, ends: usize, out: &mut Vec<u8>) {
+    let shape = tensor.shape();
+    let Some(&length) = shape.get(axis) else {
+        match tensor.strings() {
+            Some(strings) => {
+                out.push(b'"');
+                out.extend_from_slice(&strings[first]);
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(tensor.element_text(first).as_bytes()),
+        }
+        return;
+    };
+    let width: usize = shape[axis + 1..].iter().product();
+    let between = |out: &mut Vec<u8>| match shape.len() - axis - 1 {
+        0 => out.push(b' '),
+        lines => {
+            out.extend(std::iter::repeat_n(b'\n', lines));
+            out.extend(std::iter::repeat_n(b' ', axis + 1));
+        }
+    };
+    out.push(b'[');
+    let mut skipped = false;
+    for at in 0..length {
+        if at >= ends && at < length.saturating_sub(ends) {
+            if !std::mem::replace(&mut skipped, true) {
+                between(out);
+                out.extend_from_slice(b"...");
+            }
+            continue;
+        }
+        if at > 0 {
+            between(out);
+        }
+        summary(tensor, axis + 1, first + at * width, ends, out);
+    }
+    out.push(b']');
+}
