@@ -2,6 +2,7 @@
 
 mod archive;
 mod detect;
+pub mod example;
 pub mod mapped;
 mod names;
 pub mod npy;

@@ -10,7 +10,9 @@ pub fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>> {
     let mut l = vec![0.0; n * n];
     for row in 0..n {
         for column in 0..=row {
-            let dot: f64 = (0..column).map(|k| l[row * n + k] * l[column * n + k]).sum();
+            let dot: f64 = (0..column)
+                .map(|k| l[row * n + k] * l[column * n + k])
+                .sum();
             let rest = a[row * n + column] - dot;
             if row > column {
                 l[row * n + column] = rest / l[column * n + column];
@@ -40,7 +42,9 @@ impl Lu {
         let mut odd = false;
         for k in 0..n {
             let size = |row: &usize| lu[row * n + k].abs();
-            let pivot = (k..n).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(k);
+            let pivot = (k..n)
+                .max_by(|a, b| size(a).total_cmp(&size(b)))
+                .unwrap_or(k);
             if pivot != k {
                 (0..n).for_each(|column| lu.swap(pivot * n + column, k * n + column));
                 rows.swap(pivot, k);
@@ -65,7 +69,14 @@ impl Lu {
         let start = (if self.odd { -1.0 } else { 1.0 }, 0.0);
         (0..self.n).fold(start, |(sign, log), k| {
             let pivot = self.lu[k * self.n + k];
-            (if pivot == 0.0 { 0.0 } else { sign * pivot.signum() }, log + pivot.abs().ln())
+            (
+                if pivot == 0.0 {
+                    0.0
+                } else {
+                    sign * pivot.signum()
+                },
+                log + pivot.abs().ln(),
+            )
         })
     }
 
@@ -149,7 +160,9 @@ pub fn product(a: &[f64], b: &[f64], [rows, inner, columns]: [usize; 3]) -> Vec<
 /// opposite of what stood there.
 pub fn qr(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>) {
     let mut r = a.to_vec();
-    let mut q: Vec<f64> = (0..m * m).map(|at| f64::from(u8::from(at % (m + 1) == 0))).collect();
+    let mut q: Vec<f64> = (0..m * m)
+        .map(|at| f64::from(u8::from(at % (m + 1) == 0)))
+        .collect();
     for k in 0..m.min(n) {
         let tail: f64 = (k + 1..m).map(|row| r[row * n + k].powi(2)).sum();
         if tail == 0.0 {
@@ -188,9 +201,14 @@ pub fn symmetric_eigen(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
             m[column * n + row] = a[row * n + column];
         }
     }
-    let mut v: Vec<f64> = (0..n * n).map(|at| f64::from(u8::from(at % (n + 1) == 0))).collect();
+    let mut v: Vec<f64> = (0..n * n)
+        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
+        .collect();
     for _ in 0..SWEEPS {
-        let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| m[i * n + j].powi(2)).sum();
+        let off: f64 = (0..n)
+            .flat_map(|i| (0..i).map(move |j| (i, j)))
+            .map(|(i, j)| m[i * n + j].powi(2))
+            .sum();
         let all: f64 = m.iter().map(|x| x * x).sum();
         if off <= all * 1e-32 {
             break;
@@ -238,7 +256,9 @@ fn rotate(m: &mut [f64], v: &mut [f64], n: usize, p: usize, q: usize) {
 /// It does not settle: `a` has no root, or an eigenvalue that is not positive.
 pub fn square_root(a: &[f64], n: usize) -> Result<Vec<f64>> {
     const TURNS: usize = 100;
-    let one: Vec<f64> = (0..n * n).map(|at| f64::from(u8::from(at % (n + 1) == 0))).collect();
+    let one: Vec<f64> = (0..n * n)
+        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
+        .collect();
     let (mut y, mut z) = (a.to_vec(), one.clone());
     for _ in 0..TURNS {
         let y_inverse = Lu::new(&y, n).solve(&one, n)?;
@@ -265,7 +285,9 @@ pub fn svd(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     }
     const SWEEPS: usize = 60;
     let mut u = a.to_vec();
-    let mut v: Vec<f64> = (0..n * n).map(|at| f64::from(u8::from(at % (n + 1) == 0))).collect();
+    let mut v: Vec<f64> = (0..n * n)
+        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
+        .collect();
     for _ in 0..SWEEPS {
         let mut settled = true;
         for p in 0..n {
@@ -279,7 +301,11 @@ pub fn svd(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
                 }
                 settled = false;
                 let zeta = (beta - alpha) / (2.0 * gamma);
-                let t = if zeta == 0.0 { 1.0 } else { zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt()) };
+                let t = if zeta == 0.0 {
+                    1.0
+                } else {
+                    zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt())
+                };
                 let c = 1.0 / (1.0 + t * t).sqrt();
                 let s = c * t;
                 for (matrix, rows) in [(&mut u, m), (&mut v, n)] {
@@ -347,7 +373,11 @@ mod tests {
     #[test]
     fn what_can_not_be_solved_is_said() {
         assert!(cholesky(&[-1.0], 1).is_err());
-        assert!(Lu::new(&[1.0, 2.0, 2.0, 4.0], 2).solve(&[1.0, 1.0], 1).is_err());
+        assert!(
+            Lu::new(&[1.0, 2.0, 2.0, 4.0], 2)
+                .solve(&[1.0, 1.0], 1)
+                .is_err()
+        );
         assert_eq!(Lu::new(&[0.0], 1).determinant(), 0.0);
     }
 }

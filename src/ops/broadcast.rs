@@ -42,7 +42,10 @@ pub fn shape(cx: &Context, shapes: &[&Shape]) -> Result<Shape> {
 pub fn places<const N: usize>(shapes: [&[usize]; N]) -> Result<(Vec<usize>, Vec<[usize; N]>)> {
     let out = strides::broadcast_shape(&shapes).filter(|out| out.len() <= strides::MAX_RANK);
     let out = out.ok_or_else(|| Error::usage(format!("shapes {shapes:?} don't broadcast")))?;
-    let walk = Walk::new(&out, shapes.map(|shape| strides::broadcast_strides(shape, &out)));
+    let walk = Walk::new(
+        &out,
+        shapes.map(|shape| strides::broadcast_strides(shape, &out)),
+    );
     let mut places = Vec::with_capacity(out.iter().product());
     for run in walk.runs([0; N]) {
         let mut at = run.at;

@@ -102,7 +102,9 @@ fn assert(cx: &Context) -> Result<Prepared> {
             elements.collect::<Vec<_>>().join(" ")
         });
         let told = told.collect::<Vec<_>>().join(" ");
-        Err(Error::usage(format!("the model's own check failed: {told}")))
+        Err(Error::usage(format!(
+            "the model's own check failed: {told}"
+        )))
     })
 }
 

@@ -37,17 +37,30 @@ fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn infer_unknown(cx: &Context) -> Result<Vec<Fact>> {
-    Ok(vec![Fact::new(cx.dtype(0)?, Shape::UNKNOWN); cx.node.outputs.len()])
+    Ok(vec![
+        Fact::new(cx.dtype(0)?, Shape::UNKNOWN);
+        cx.node.outputs.len()
+    ])
 }
 
 fn infer_determinant(cx: &Context) -> Result<Vec<Fact>> {
-    let dims = cx.shape(0)?.dims().map(|dims| dims[..dims.len().saturating_sub(2)].to_vec());
-    Ok(vec![Fact::new(cx.dtype(0)?, Shape(dims)); cx.node.outputs.len()])
+    let dims = cx
+        .shape(0)?
+        .dims()
+        .map(|dims| dims[..dims.len().saturating_sub(2)].to_vec());
+    Ok(vec![
+        Fact::new(cx.dtype(0)?, Shape(dims));
+        cx.node.outputs.len()
+    ])
 }
 
 fn infer_solve(cx: &Context) -> Result<Vec<Fact>> {
     let same = &*cx.node.op == "MatrixSolve";
-    let shape = if same { cx.shape(1)?.clone() } else { Shape::UNKNOWN };
+    let shape = if same {
+        cx.shape(1)?.clone()
+    } else {
+        Shape::UNKNOWN
+    };
     cx.one(cx.dtype(0)?, shape)
 }
 
@@ -65,7 +78,12 @@ impl Matrices {
             return Err(Error::usage(format!("a matrix of {:?}", view.shape)));
         };
         let values = view.values::<T>()?.iter().map(|v| v.to_f64()).collect();
-        Ok(Matrices { batch: batch.to_vec(), rows, columns, values })
+        Ok(Matrices {
+            batch: batch.to_vec(),
+            rows,
+            columns,
+            values,
+        })
     }
 
     fn square<T: Number + Element>(view: &View<'_>) -> Result<Self> {

@@ -435,7 +435,11 @@ fn item(form: &Form, inputs: Inputs) -> Outputs {
 }
 
 /// Elements one behind the other along a new first axis; zeros where nothing was put, of the shape of the others.
-pub(super) fn stacked(items: &[Option<Arc<Tensor>>], dtype: DType, shape: &Shape) -> Result<Tensor> {
+pub(super) fn stacked(
+    items: &[Option<Arc<Tensor>>],
+    dtype: DType,
+    shape: &Shape,
+) -> Result<Tensor> {
     let first = items.iter().flatten().next();
     let sizes = match first {
         Some(first) => first.shape().to_vec(),

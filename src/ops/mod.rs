@@ -11,9 +11,11 @@ mod control;
 mod conv;
 mod convert;
 mod cost;
+mod counts;
 mod diagonal;
 mod einsum;
 mod elementwise;
+mod examples;
 mod fact;
 mod family;
 mod fast;
@@ -42,6 +44,7 @@ mod segment;
 mod sequence;
 mod shape;
 mod slice;
+mod sparse;
 mod special;
 mod spectral;
 mod state;
@@ -133,9 +136,11 @@ const FAMILIES: &[&[Operator]] = &[
     control::OPERATORS,
     conv::OPERATORS,
     convert::OPERATORS,
+    counts::OPERATORS,
     diagonal::OPERATORS,
     einsum::OPERATORS,
     elementwise::OPERATORS,
+    examples::OPERATORS,
     gather::OPERATORS,
     linalg::OPERATORS,
     lists::OPERATORS,
@@ -153,6 +158,7 @@ const FAMILIES: &[&[Operator]] = &[
     search::OPERATORS,
     segment::OPERATORS,
     slice::OPERATORS,
+    sparse::OPERATORS,
     special::OPERATORS,
     spectral::OPERATORS,
     tables::OPERATORS,

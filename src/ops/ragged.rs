@@ -41,7 +41,9 @@ fn splits_of_ids(ids: &[i64], rows: usize) -> Result<Vec<i64>> {
     let mut splits = vec![0i64; rows + 1];
     let mut last = 0;
     for &id in ids {
-        let at = usize::try_from(id).ok().filter(|&at| at < rows && id >= last);
+        let at = usize::try_from(id)
+            .ok()
+            .filter(|&at| at < rows && id >= last);
         let at = at.ok_or_else(|| Error::usage(format!("row {id} where there are {rows}")))?;
         splits[at + 1] += 1;
         last = id;
@@ -93,7 +95,11 @@ fn levels(inputs: &[Option<View<'_>>], first: usize, types: &[String]) -> Result
 
 /// Rows padded, or cut, to a full tensor.
 fn prepare_dense(cx: &Context) -> Result<Prepared> {
-    let types = cx.node.attrs.list("row_partition_types").unwrap_or_default();
+    let types = cx
+        .node
+        .attrs
+        .list("row_partition_types")
+        .unwrap_or_default();
     let types: Vec<String> = (types.iter())
         .map(|attr| attr.as_text().unwrap_or_default().to_owned())
         .collect();
@@ -115,9 +121,15 @@ fn prepare_dense(cx: &Context) -> Result<Prepared> {
         let rows = levels.first().map_or(0, |splits| splits.len() - 1);
         let mut shape = vec![size(0, rows)];
         // Where each row of a level goes; `None` where it is cut off.
-        let mut places: Vec<Option<usize>> = (0..rows).map(|row| Some(row).filter(|&r| r < shape[0])).collect();
+        let mut places: Vec<Option<usize>> = (0..rows)
+            .map(|row| Some(row).filter(|&r| r < shape[0]))
+            .collect();
         for (level, splits) in levels.iter().enumerate() {
-            let longest = splits.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+            let longest = splits
+                .windows(2)
+                .map(|pair| pair[1] - pair[0])
+                .max()
+                .unwrap_or(0);
             let length = size(level + 1, longest);
             let mut next = Vec::new();
             for (pair, place) in splits.windows(2).zip(&places) {
@@ -131,10 +143,17 @@ fn prepare_dense(cx: &Context) -> Result<Prepared> {
             shape.push(length);
         }
         if places.len() > count {
-            return Err(Error::usage(format!("{} rows, {count} values", places.len())));
+            return Err(Error::usage(format!(
+                "{} rows, {count} values",
+                places.len()
+            )));
         }
-        let slots = shape.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
-        let slots = slots.filter(|&n| n < MOST).ok_or_else(|| Error::usage(format!("a tensor of {shape:?}")))?;
+        let slots = shape
+            .iter()
+            .try_fold(1usize, |n, &size| n.checked_mul(size));
+        let slots = slots
+            .filter(|&n| n < MOST)
+            .ok_or_else(|| Error::usage(format!("a tensor of {shape:?}")))?;
         let mut sources = vec![None; slots];
         for (row, place) in places.iter().enumerate() {
             if let Some(place) = place {
@@ -150,9 +169,16 @@ fn prepare_dense(cx: &Context) -> Result<Prepared> {
                 None => default.push(0, 1, &mut out),
             }
         }
-        shape.extend(inner.iter().enumerate().map(|(at, &own)| size(levels.len() + 1 + at, own)));
+        shape.extend(
+            inner
+                .iter()
+                .enumerate()
+                .map(|(at, &own)| size(levels.len() + 1 + at, own)),
+        );
         if shape[levels.len() + 1..] != *inner {
-            return Err(Error::unsupported(format!("values of {inner:?} in {shape:?}")));
+            return Err(Error::unsupported(format!(
+                "values of {inner:?} in {shape:?}"
+            )));
         }
         Ok(vec![out.tensor(values.dtype, &shape)?])
     })
@@ -162,7 +188,10 @@ fn prepare_dense(cx: &Context) -> Result<Prepared> {
 fn spread(default: &View<'_>, row: &[usize]) -> Result<Tensor> {
     let (shape, places) = super::broadcast::places([default.shape, row])?;
     if shape != row {
-        return Err(Error::usage(format!("a default of {:?} for {row:?}", default.shape)));
+        return Err(Error::usage(format!(
+            "a default of {:?} for {row:?}",
+            default.shape
+        )));
     }
     let from = Rows::of(default)?;
     let count = default.shape.iter().product();
@@ -182,8 +211,8 @@ fn prepare_sparse(cx: &Context) -> Result<Prepared> {
     let count = cx.node.inputs.len().saturating_sub(1);
     Prepared::compute(move |inputs| {
         let (splits, values) = (nested(inputs, count)?, view(inputs, count)?);
-        let (&length, inner) = (values.shape.split_first())
-            .ok_or_else(|| Error::usage("rows of a scalar"))?;
+        let (&length, inner) =
+            (values.shape.split_first()).ok_or_else(|| Error::usage("rows of a scalar"))?;
         let rows = splits.first().map_or(0, |splits| splits.len() - 1);
         let mut indices: Vec<Vec<i64>> = (0..rows as i64).map(|row| vec![row]).collect();
         let mut shape = vec![rows as i64];
@@ -198,7 +227,10 @@ fn prepare_sparse(cx: &Context) -> Result<Prepared> {
             indices = next;
         }
         if indices.len() != length {
-            return Err(Error::usage(format!("{} rows, {length} values", indices.len())));
+            return Err(Error::usage(format!(
+                "{} rows, {length} values",
+                indices.len()
+            )));
         }
         let width: usize = inner.iter().product();
         let mut all = Vec::new();
@@ -242,7 +274,8 @@ fn prepare_gather(cx: &Context) -> Result<Prepared> {
         let mut spans = Vec::new();
         for at in whole_numbers(&picked)? {
             let row = usize::try_from(at).ok().filter(|&row| row < rows);
-            let row = row.ok_or_else(|| Error::usage(format!("row {at} where there are {rows}")))?;
+            let row =
+                row.ok_or_else(|| Error::usage(format!("row {at} where there are {rows}")))?;
             spans.push((row, row + 1));
         }
         for splits in &params {
@@ -257,8 +290,8 @@ fn prepare_gather(cx: &Context) -> Result<Prepared> {
             }
             out.push(numbers(dtype, &[ends.len()], &ends));
         }
-        let (&length, row) = (values.shape.split_first())
-            .ok_or_else(|| Error::usage("rows of a scalar"))?;
+        let (&length, row) =
+            (values.shape.split_first()).ok_or_else(|| Error::usage("rows of a scalar"))?;
         let rows = Rows::of(&values)?;
         let mut gathered = Gathered::default();
         for at in spans.iter().flat_map(|&(start, end)| start..end) {

@@ -36,12 +36,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_stitch,
         prepare_stitch,
     ),
-    Operator::new(
-        &["InvertPermutation"],
-        &[],
-        infer_first,
-        prepare_inverse,
-    ),
+    Operator::new(&["InvertPermutation"], &[], infer_first, prepare_inverse),
 ];
 
 fn infer_first(cx: &Context) -> Result<Vec<Fact>> {
@@ -185,7 +180,9 @@ fn prepare_partition(cx: &Context) -> Result<Prepared> {
         let rows = Rows::of(&data)?;
         let mut parts = vec![Gathered::default(); outputs];
         for (at, &part) in which.iter().enumerate() {
-            let into = usize::try_from(part).ok().and_then(|part| parts.get_mut(part));
+            let into = usize::try_from(part)
+                .ok()
+                .and_then(|part| parts.get_mut(part));
             let into = into.ok_or_else(|| {
                 Error::usage(format!("partition {part} where there are {outputs}"))
             })?;
@@ -230,11 +227,17 @@ fn prepare_stitch(cx: &Context) -> Result<Prepared> {
             row = Some(&data.shape[rank..]);
             let at = whole_numbers(&at)?;
             let all = at.len();
-            places.extend(at.into_iter().enumerate().map(|(row, at)| (at, part, row, all)));
+            places.extend(
+                at.into_iter()
+                    .enumerate()
+                    .map(|(row, at)| (at, part, row, all)),
+            );
         }
         let length = places.iter().map(|&(at, ..)| at + 1).max().unwrap_or(0);
         let taken = places.len();
-        let length = usize::try_from(length).ok().filter(|&n| n <= taken.max(1) << 20);
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|&n| n <= taken.max(1) << 20);
         let length = length.ok_or_else(|| Error::usage("a place far outside"))?;
         let mut from = vec![None; length];
         for &(at, part, row, all) in &places {

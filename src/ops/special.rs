@@ -13,8 +13,21 @@ use crate::model::{Shape, Tensor};
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
         &[
-            "Lgamma", "Digamma", "Erfinv", "Ndtri", "Expint", "Spence", "BesselI0", "BesselI0e",
-            "BesselI1", "BesselI1e", "BesselK0", "BesselK0e", "BesselK1", "BesselK1e", "BesselJ0",
+            "Lgamma",
+            "Digamma",
+            "Erfinv",
+            "Ndtri",
+            "Expint",
+            "Spence",
+            "BesselI0",
+            "BesselI0e",
+            "BesselI1",
+            "BesselI1e",
+            "BesselK0",
+            "BesselK0e",
+            "BesselK1",
+            "BesselK1e",
+            "BesselJ0",
             "BesselJ1",
         ],
         &[],

@@ -67,18 +67,23 @@ fn infer_bucket(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 /// Each string of input 0 by itself.
-fn each(
-    f: impl Fn(&[u8]) -> Result<Vec<u8>> + Send + Sync + 'static,
-) -> Result<Prepared> {
+fn each(f: impl Fn(&[u8]) -> Result<Vec<u8>> + Send + Sync + 'static) -> Result<Prepared> {
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let strings = x.strings()?.iter().map(|s| f(s));
-        Ok(vec![Tensor::from_strings(x.shape, strings.collect::<Result<_>>()?)])
+        Ok(vec![Tensor::from_strings(
+            x.shape,
+            strings.collect::<Result<_>>()?,
+        )])
     })
 }
 
 fn prepare_change(cx: &Context) -> Result<Prepared> {
-    let unicode = cx.node.attrs.text("encoding").is_some_and(|e| e.eq_ignore_ascii_case("utf-8"));
+    let unicode = cx
+        .node
+        .attrs
+        .text("encoding")
+        .is_some_and(|e| e.eq_ignore_ascii_case("utf-8"));
     let text = |s: &[u8]| String::from_utf8_lossy(s).into_owned();
     match (&*cx.node.op, unicode) {
         ("StringLower", true) => each(move |s| Ok(text(s).to_lowercase().into_bytes())),
@@ -115,7 +120,10 @@ fn scalar(inputs: &[Option<View<'_>>], index: usize) -> Result<Vec<u8>> {
 }
 
 fn prepare_replace(cx: &Context) -> Result<Prepared> {
-    let all = cx.attr("replace_global").and_then(Attr::as_bool).unwrap_or(true);
+    let all = cx
+        .attr("replace_global")
+        .and_then(Attr::as_bool)
+        .unwrap_or(true);
     if let Some(pattern) = given_pattern(cx) {
         let pattern = pattern::compile(&pattern, false)?;
         let rewrite = bytes_attr(cx, "rewrite").unwrap_or_default();
@@ -132,7 +140,9 @@ fn prepare_replace(cx: &Context) -> Result<Prepared> {
 }
 
 fn prepare_match(cx: &Context) -> Result<Prepared> {
-    let known = given_pattern(cx).map(|p| pattern::compile(&p, true)).transpose()?;
+    let known = given_pattern(cx)
+        .map(|p| pattern::compile(&p, true))
+        .transpose()?;
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let pattern = match &known {
@@ -169,7 +179,9 @@ fn prepare_length(cx: &Context) -> Result<Prepared> {
 }
 
 fn prepare_bucket(cx: &Context) -> Result<Prepared> {
-    let buckets = u64::try_from(cx.attr_int("num_buckets", 1)).ok().filter(|&n| n > 0);
+    let buckets = u64::try_from(cx.attr_int("num_buckets", 1))
+        .ok()
+        .filter(|&n| n > 0);
     let buckets = buckets.ok_or_else(|| cx.wrong("no buckets"))?;
     let key = cx.node.attrs.ints("key").unwrap_or_default();
     let hash: Box<dyn Fn(&[u8]) -> u64 + Send + Sync> = match (&*cx.node.op, &*key) {
@@ -263,7 +275,9 @@ fn substr(s: &[u8], start: i64, length: i64, characters: bool) -> Result<Vec<u8>
     let from = if start < 0 { start + count } else { start };
     if !(0..=count).contains(&from) {
         let text = String::from_utf8_lossy(s);
-        return Err(Error::usage(format!("position {start} of the string {text:?}")));
+        return Err(Error::usage(format!(
+            "position {start} of the string {text:?}"
+        )));
     }
     let to = from.saturating_add(length.max(0)).min(count);
     Ok(s[edges[from as usize]..edges[to as usize]].to_vec())
@@ -276,7 +290,9 @@ fn infer_written(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_written(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     let precision = usize::try_from(cx.attr_int("precision", -1)).ok();
-    let width = usize::try_from(cx.attr_int("width", -1)).unwrap_or(0).min(1 << 16);
+    let width = usize::try_from(cx.attr_int("width", -1))
+        .unwrap_or(0)
+        .min(1 << 16);
     let fill = cx.node.attrs.text("fill").unwrap_or_default().to_owned();
     let style = match (cx.attr_bool("scientific"), cx.attr_bool("shortest")) {
         (true, _) => Style::Scientific,
@@ -311,7 +327,11 @@ fn prepare_written(cx: &Context) -> Result<Prepared> {
             ))
         }
         DType::Complex128 => {
-            written!([f64; 2], |v: &[f64; 2]| format!("({},{})", float(v[0]), float(v[1])))
+            written!([f64; 2], |v: &[f64; 2]| format!(
+                "({},{})",
+                float(v[0]),
+                float(v[1])
+            ))
         }
         DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16 => {
             with_type!(dtype, T in [

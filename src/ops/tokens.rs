@@ -19,12 +19,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_decode,
     ),
     Operator::new(&["UnicodeEncode"], &[], infer_row, prepare_encode),
-    Operator::new(
-        &["UnicodeTranscode"],
-        &[],
-        infer_same,
-        prepare_transcode,
-    ),
+    Operator::new(&["UnicodeTranscode"], &[], infer_same, prepare_transcode),
     Operator::new(&["StringNGrams"], &[], infer_runs, prepare_runs),
     Operator::new(&["ReduceJoin"], &[], infer_joined, prepare_joined),
     Operator::new(
@@ -58,12 +53,21 @@ fn infer_split(_: &Context) -> Result<Vec<Fact>> {
 
 /// Words of each string, as a sparse matrix with a row per string.
 fn prepare_split(cx: &Context) -> Result<Prepared> {
-    let most = usize::try_from(cx.attr_int("maxsplit", -1)).ok().filter(|&n| n > 0);
+    let most = usize::try_from(cx.attr_int("maxsplit", -1))
+        .ok()
+        .filter(|&n| n > 0);
     let by_letter = &*cx.node.op == "StringSplit";
-    let skip = cx.attr("skip_empty").and_then(Attr::as_bool).unwrap_or(true);
+    let skip = cx
+        .attr("skip_empty")
+        .and_then(Attr::as_bool)
+        .unwrap_or(true);
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?.strings()?;
-        let separator = view(inputs, 1)?.strings()?.first().cloned().unwrap_or_default();
+        let separator = view(inputs, 1)?
+            .strings()?
+            .first()
+            .cloned()
+            .unwrap_or_default();
         let (mut places, mut words, mut widest) = (Vec::new(), Vec::new(), 0);
         for (row, s) in x.iter().enumerate() {
             let found = match by_letter {
@@ -93,7 +97,10 @@ fn split_at_letters(s: &[u8], letters: &[u8], skip: bool) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     let words = s.split(|byte| letters.contains(byte));
-    words.filter(|w| !skip || !w.is_empty()).map(<[u8]>::to_vec).collect()
+    words
+        .filter(|w| !skip || !w.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 /// As Python splits: at runs of whitespace where there is no separator. At most `most` cuts, the rest stays whole.
@@ -118,7 +125,9 @@ fn split(s: &[u8], separator: &[u8], most: Option<usize>) -> Vec<Vec<u8>> {
         }
     }
     loop {
-        let found = rest.windows(separator.len()).position(|part| part == separator);
+        let found = rest
+            .windows(separator.len())
+            .position(|part| part == separator);
         match found.filter(|_| most != Some(words.len())) {
             Some(at) => {
                 words.push(rest[..at].to_vec());
@@ -163,7 +172,12 @@ enum Encoding {
 }
 
 fn encoding(cx: &Context, attr: &str) -> Result<Encoding> {
-    let name = cx.node.attrs.text(attr).unwrap_or("UTF-8").to_ascii_uppercase();
+    let name = cx
+        .node
+        .attrs
+        .text(attr)
+        .unwrap_or("UTF-8")
+        .to_ascii_uppercase();
     match &*name {
         "UTF-8" | "UTF8" => Ok(Encoding::Utf8),
         "UTF-16-BE" | "UTF-16BE" => Ok(Encoding::Utf16),
@@ -207,19 +221,29 @@ fn decoded(s: &[u8], encoding: Encoding, repair: Repair) -> Result<Vec<(u32, usi
             (value.ok().and_then(char::from_u32), at * 4)
         })),
         Encoding::Latin1 => {
-            raw.extend(s.iter().enumerate().map(|(at, &b)| (Some(char::from(b)), at)));
+            raw.extend(
+                s.iter()
+                    .enumerate()
+                    .map(|(at, &b)| (Some(char::from(b)), at)),
+            );
         }
-        Encoding::Ascii => raw.extend(s.iter().enumerate().map(|(at, &b)| {
-            (Some(char::from(b)).filter(char::is_ascii), at)
-        })),
+        Encoding::Ascii => raw.extend(
+            s.iter()
+                .enumerate()
+                .map(|(at, &b)| (Some(char::from(b)).filter(char::is_ascii), at)),
+        ),
     }
     let mut out = Vec::with_capacity(raw.len());
     for (c, at) in raw {
-        let control = |c: &char| repair.controls && (*c as u32) < 0x20 && *c != '\t' && *c != '\n' && *c != '\r';
+        let control = |c: &char| {
+            repair.controls && (*c as u32) < 0x20 && *c != '\t' && *c != '\n' && *c != '\r'
+        };
         match c.filter(|c| !control(c)) {
             Some(c) => out.push((c as u32, at)),
             None if repair.strict && c.is_none() => {
-                return Err(Error::usage(format!("byte {at} of a string is no character")));
+                return Err(Error::usage(format!(
+                    "byte {at} of a string is no character"
+                )));
             }
             None => out.extend(repair.by.map(|by| (by, at))),
         }
@@ -291,12 +315,17 @@ fn prepare_encode(cx: &Context) -> Result<Prepared> {
         let splits = whole_numbers(&view(inputs, 1)?)?;
         let mut out = Vec::new();
         for ends in splits.windows(2) {
-            let part = usize::try_from(ends[0]).ok().zip(usize::try_from(ends[1]).ok());
+            let part = usize::try_from(ends[0])
+                .ok()
+                .zip(usize::try_from(ends[1]).ok());
             let part = part.and_then(|(start, end)| chars.get(start..end));
-            let part = part.ok_or_else(|| Error::usage(format!("a row from {} to {}", ends[0], ends[1])))?;
+            let part =
+                part.ok_or_else(|| Error::usage(format!("a row from {} to {}", ends[0], ends[1])))?;
             let mut s = Vec::new();
             for &c in part {
-                let known = u32::try_from(c).ok().filter(|&c| char::from_u32(c).is_some());
+                let known = u32::try_from(c)
+                    .ok()
+                    .filter(|&c| char::from_u32(c).is_some());
                 match known.or(repair.by) {
                     None if repair.strict => {
                         return Err(Error::usage(format!("{c} is no character")));
@@ -316,7 +345,10 @@ fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn prepare_transcode(cx: &Context) -> Result<Prepared> {
-    let (from, to) = (encoding(cx, "input_encoding")?, encoding(cx, "output_encoding")?);
+    let (from, to) = (
+        encoding(cx, "input_encoding")?,
+        encoding(cx, "output_encoding")?,
+    );
     let repair = Repair::of(cx);
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
@@ -333,7 +365,10 @@ fn prepare_transcode(cx: &Context) -> Result<Prepared> {
 }
 
 fn infer_runs(cx: &Context) -> Result<Vec<Fact>> {
-    Ok(vec![row(DType::String), Fact::new(cx.dtype(1)?, cx.shape(1)?.clone())])
+    Ok(vec![
+        row(DType::String),
+        Fact::new(cx.dtype(1)?, cx.shape(1)?.clone()),
+    ])
 }
 
 /// Runs of neighbouring strings of a row, joined; rows get padding at both ends.
@@ -405,9 +440,12 @@ fn prepare_runs(cx: &Context) -> Result<Prepared> {
         let (mut out, mut ends) = (Vec::new(), Vec::new());
         ends.extend(splits.first().map(|_| 0i64));
         for pair in splits.windows(2) {
-            let part = usize::try_from(pair[0]).ok().zip(usize::try_from(pair[1]).ok());
+            let part = usize::try_from(pair[0])
+                .ok()
+                .zip(usize::try_from(pair[1]).ok());
             let row = part.and_then(|(start, end)| data.get(start..end));
-            let row = row.ok_or_else(|| Error::usage(format!("a row from {} to {}", pair[0], pair[1])))?;
+            let row =
+                row.ok_or_else(|| Error::usage(format!("a row from {} to {}", pair[0], pair[1])))?;
             let (before, length) = (out.len(), row.len() as i64);
             for &width in &widths {
                 runs.push(row, runs.count(length, width), width, &mut out);
@@ -435,7 +473,9 @@ fn prepare_joined(cx: &Context) -> Result<Prepared> {
         let mut axes = Vec::new();
         for axis in whole_numbers(&view(inputs, 1)?)? {
             let at = if axis < 0 { axis + rank as i64 } else { axis };
-            let at = usize::try_from(at).ok().filter(|at| *at < rank && !axes.contains(at));
+            let at = usize::try_from(at)
+                .ok()
+                .filter(|at| *at < rank && !axes.contains(at));
             axes.push(at.ok_or_else(|| Error::usage(format!("axis {axis} of {:?}", x.shape)))?);
         }
         let kept: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
@@ -448,7 +488,11 @@ fn prepare_joined(cx: &Context) -> Result<Prepared> {
             for &axis in order {
                 let more = |&at: &usize| (0..x.shape[axis]).map(move |i| (at, i));
                 let step = strides[axis];
-                offsets = offsets.iter().flat_map(more).map(|(at, i)| at + i * step).collect();
+                offsets = offsets
+                    .iter()
+                    .flat_map(more)
+                    .map(|(at, i)| at + i * step)
+                    .collect();
             }
             offsets
         };
@@ -458,7 +502,13 @@ fn prepare_joined(cx: &Context) -> Result<Prepared> {
         let (starts, within) = (offsets(&kept), offsets(&order));
         let join = |start: &usize| joined(within.iter().map(|at| &strings[start + at]), &separator);
         let out: Vec<Vec<u8>> = starts.iter().map(join).collect();
-        let size = |axis: usize| if axes.contains(&axis) { 1 } else { x.shape[axis] };
+        let size = |axis: usize| {
+            if axes.contains(&axis) {
+                1
+            } else {
+                x.shape[axis]
+            }
+        };
         let shape: Vec<usize> = match keep {
             true => (0..rank).map(size).collect(),
             false => kept.iter().map(|&axis| x.shape[axis]).collect(),
@@ -471,7 +521,10 @@ fn prepare_segments(cx: &Context) -> Result<Prepared> {
     let separator = text(cx, "separator");
     Prepared::compute(move |inputs| {
         let (x, ids) = (view(inputs, 0)?, view(inputs, 1)?);
-        let count = whole_numbers(&view(inputs, 2)?)?.first().copied().unwrap_or(0);
+        let count = whole_numbers(&view(inputs, 2)?)?
+            .first()
+            .copied()
+            .unwrap_or(0);
         let depth = ids.shape.len();
         let ids = whole_numbers(&ids)?;
         let strings = x.strings()?;
@@ -482,15 +535,25 @@ fn prepare_segments(cx: &Context) -> Result<Prepared> {
         let width: usize = row.iter().product();
         let mut parts: Vec<Vec<&Vec<u8>>> = vec![Vec::new(); count * width];
         for (at, &id) in ids.iter().enumerate() {
-            let Ok(id) = usize::try_from(id) else { continue };
+            let Ok(id) = usize::try_from(id) else {
+                continue;
+            };
             for column in 0..width {
-                let (Some(part), Some(s)) = (parts.get_mut(id * width + column), strings.get(at * width + column)) else {
-                    return Err(Error::usage(format!("segment {id} where there are {count}")));
+                let (Some(part), Some(s)) = (
+                    parts.get_mut(id * width + column),
+                    strings.get(at * width + column),
+                ) else {
+                    return Err(Error::usage(format!(
+                        "segment {id} where there are {count}"
+                    )));
                 };
                 part.push(s);
             }
         }
-        let out = parts.into_iter().map(|part| joined(part.into_iter(), &separator)).collect();
+        let out = parts
+            .into_iter()
+            .map(|part| joined(part.into_iter(), &separator))
+            .collect();
         Ok(vec![Tensor::from_strings(&[&[count], row].concat(), out)])
     })
 }

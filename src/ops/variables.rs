@@ -75,18 +75,28 @@ pub(super) fn handle(resource: Resource) -> Fact {
     Fact::constant(Constant::ready(Arc::new(Tensor::handle(resource))))
 }
 
-/// A handle. In a `.tflite` all subgraphs share variables by container and name.
+/// A handle: of a stored variable, else of one that the graphs share by container and name. Names alone may lead to a
+/// stored one of another type.
 fn variable(cx: &Context) -> Result<Vec<Fact>> {
-    if let Some(id) = cx.node.variable {
+    let stored = cx.node.variable.filter(|id| {
+        let stored = cx
+            .variables
+            .get(id.0 as usize)
+            .map(|variable| variable.dtype);
+        let told = cx.node.attrs.dtype("dtype");
+        told.is_none() || stored.is_none() || told == stored
+    });
+    if let Some(id) = stored {
         let mut fact = handle(Resource::Stored(id));
         fact.variable = Some(id);
         return Ok(vec![fact]);
     }
-    if !cx.tflite() {
-        return Err(Error::unsupported("no stored variable belongs to it"));
-    }
-    let name = |attr: &str| cx.node.attrs.text(attr).unwrap_or_default();
-    let name = format!("{}/{}", name("container"), name("shared_name"));
+    let text = |attr: &str| cx.node.attrs.text(attr).unwrap_or_default();
+    let shared = match text("shared_name") {
+        "" if !cx.tflite() => &cx.node.name,
+        shared => shared,
+    };
+    let name = format!("{}/{shared}", text("container"));
     Ok(vec![handle(Resource::Named(name.into()))])
 }
 

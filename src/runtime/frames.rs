@@ -62,7 +62,10 @@ pub fn close(
     let frames: Vec<Frame> = frames.collect::<Result<_>>()?;
     for frame in &frames {
         let others = frames.iter().filter(|other| other.head != frame.head);
-        if !others.into_iter().any(|other| other.inside[frame.head.index()]) {
+        if !others
+            .into_iter()
+            .any(|other| other.inside[frame.head.index()])
+        {
             frame.rewrite(graph, &consumers, &mut parts);
         }
     }
@@ -89,7 +92,10 @@ impl Frame {
         };
         let switches = consumers[told.index()].iter();
         for &id in switches.filter(|id| is_switch(graph.node(**id))) {
-            let merge = graph.node(id).input(0).and_then(|v| graph.value(v).producer);
+            let merge = graph
+                .node(id)
+                .input(0)
+                .and_then(|v| graph.value(v).producer);
             let merge = merge.ok_or_else(|| odd("a switch behind no merge"))?.0;
             frame.variable(graph, merge, Some(id))?;
         }
@@ -222,8 +228,16 @@ impl Frame {
         graph.control_outputs.retain(|id| !inside(id));
         let mut node = Node::new(head.name.clone(), "While");
         for (attr, inputs, outputs) in [
-            ("cond", condition, head.inputs.iter().copied().flatten().collect()),
-            ("body", body, self.next.iter().chain(&same).copied().collect()),
+            (
+                "cond",
+                condition,
+                head.inputs.iter().copied().flatten().collect(),
+            ),
+            (
+                "body",
+                body,
+                self.next.iter().chain(&same).copied().collect(),
+            ),
         ] {
             let name = Name::from(format!("{}/{}/{attr}", graph.name, head.name));
             let mut part = cut.clone();
@@ -232,7 +246,13 @@ impl Frame {
                 part.control_outputs.clear();
             }
             let attrs = Attrs::new();
-            node.attrs.set(attr, Attr::Func { name: name.clone(), attrs });
+            node.attrs.set(
+                attr,
+                Attr::Func {
+                    name: name.clone(),
+                    attrs,
+                },
+            );
             parts.insert(
                 Block::Function(name),
                 Part {

@@ -399,12 +399,7 @@ fn behind(graph: &Graph, value: ValueId) -> Option<VariableId> {
 }
 
 /// Nodes that the outputs need, and in a .tflite those that only have effects, in the given order.
-fn needed(
-    graph: &Graph,
-    order: Vec<NodeId>,
-    fed: &[bool],
-    outputs: &[ValueId],
-) -> Vec<NodeId> {
+fn needed(graph: &Graph, order: Vec<NodeId>, fed: &[bool], outputs: &[ValueId]) -> Vec<NodeId> {
     let mut stack: Vec<NodeId> = graph.control_outputs.clone();
     if graph.dialect == Dialect::Tflite {
         stack.extend(graph.node_ids().filter(|&id| {

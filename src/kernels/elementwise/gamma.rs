@@ -37,7 +37,11 @@ pub fn ln_gamma(x: f64) -> f64 {
 /// The derivative of [`ln_gamma`]: 6.3.5 upwards, then 6.3.18.
 pub fn digamma(x: f64) -> f64 {
     if x <= 0.0 && x.fract() == 0.0 {
-        return if x == 0.0 { f64::NEG_INFINITY.copysign(-x) } else { f64::NAN };
+        return if x == 0.0 {
+            f64::NEG_INFINITY.copysign(-x)
+        } else {
+            f64::NAN
+        };
     }
     if x < 0.0 {
         return digamma(1.0 - x) - PI / (PI * x).tan();
@@ -49,7 +53,13 @@ pub fn digamma(x: f64) -> f64 {
     }
     let y = 1.0 / (x * x);
     let series = [
-        1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32760.0, 1.0 / 12.0,
+        1.0 / 12.0,
+        -1.0 / 120.0,
+        1.0 / 252.0,
+        -1.0 / 240.0,
+        1.0 / 132.0,
+        -691.0 / 32760.0,
+        1.0 / 12.0,
     ];
     let tail = series.iter().rev().fold(0.0, |tail, c| (tail + c) * y);
     sum + x.ln() - 0.5 / x - tail
@@ -81,8 +91,13 @@ pub fn zeta(s: f64, q: f64) -> f64 {
     sum += from.powf(1.0 - s) / (s - 1.0) + 0.5 * from.powf(-s);
     // Bernoulli numbers over factorials, B_2k / (2k)!.
     let bernoulli = [
-        1.0 / 12.0, -1.0 / 720.0, 1.0 / 30_240.0, -1.0 / 1_209_600.0, 1.0 / 47_900_160.0,
-        -691.0 / 1_307_674_368_000.0, 1.0 / 74_724_249_600.0,
+        1.0 / 12.0,
+        -1.0 / 720.0,
+        1.0 / 30_240.0,
+        -1.0 / 1_209_600.0,
+        1.0 / 47_900_160.0,
+        -691.0 / 1_307_674_368_000.0,
+        1.0 / 74_724_249_600.0,
     ];
     let (mut factor, mut power) = (s, from.powf(-s - 1.0));
     for (k, b) in bernoulli.iter().enumerate() {
@@ -390,6 +405,9 @@ mod tests {
         near(gamma_shares(1.0, 2.0).0, 1.0 - (-2f64).exp());
         near(gamma_shares(2.0, 0.5).1, 1.5 * (-0.5f64).exp());
         near(incomplete_beta(2.0, 1.0, 0.3), 0.09);
-        near(incomplete_beta(3.0, 4.0, 0.8), 1.0 - incomplete_beta(4.0, 3.0, 0.2));
+        near(
+            incomplete_beta(3.0, 4.0, 0.8),
+            1.0 - incomplete_beta(4.0, 3.0, 0.2),
+        );
     }
 }

@@ -34,7 +34,8 @@ pub fn fingerprint(s: &[u8]) -> u64 {
             let len = s.len();
             let y = u32::from(s[0]).wrapping_add(u32::from(s[len >> 1]) << 8);
             let z = (len as u32).wrapping_add(u32::from(s[len - 1]) << 2);
-            shift_mix(u64::from(y).wrapping_mul(K2) ^ u64::from(z).wrapping_mul(K0)).wrapping_mul(K2)
+            shift_mix(u64::from(y).wrapping_mul(K2) ^ u64::from(z).wrapping_mul(K0))
+                .wrapping_mul(K2)
         }
         len @ 4..=7 => {
             let mul = K2.wrapping_add(len as u64 * 2);
@@ -89,7 +90,9 @@ fn weak(s: &[u8], at: usize, a: u64, b: u64) -> (u64, u64) {
     let a = a.wrapping_add(word(s, at));
     let b = b.wrapping_add(a).wrapping_add(z).rotate_right(21);
     let c = a;
-    let a = a.wrapping_add(word(s, at + 8)).wrapping_add(word(s, at + 16));
+    let a = a
+        .wrapping_add(word(s, at + 8))
+        .wrapping_add(word(s, at + 16));
     let b = b.wrapping_add(a.rotate_right(44));
     (a.wrapping_add(z), b.wrapping_add(c))
 }
@@ -103,14 +106,26 @@ fn long(s: &[u8]) -> u64 {
     let mut x = SEED.wrapping_mul(K2).wrapping_add(word(s, 0));
     let end = (len - 1) / 64 * 64;
     let mut at = 0;
-    let turn = |at: usize, x: &mut u64, y: &mut u64, z: &mut u64, v: &mut (u64, u64), w: &mut (u64, u64), mul: u64, last: bool| {
+    let turn = |at: usize,
+                x: &mut u64,
+                y: &mut u64,
+                z: &mut u64,
+                v: &mut (u64, u64),
+                w: &mut (u64, u64),
+                mul: u64,
+                last: bool| {
         let by = if last { 9 } else { 1 };
         let sum = x.wrapping_add(*y).wrapping_add(v.0);
-        *x = sum.wrapping_add(word(s, at + 8)).rotate_right(37).wrapping_mul(mul);
+        *x = sum
+            .wrapping_add(word(s, at + 8))
+            .rotate_right(37)
+            .wrapping_mul(mul);
         let sum = y.wrapping_add(v.1).wrapping_add(word(s, at + 48));
         *y = sum.rotate_right(42).wrapping_mul(mul);
         *x ^= w.1.wrapping_mul(by);
-        *y = y.wrapping_add(v.0.wrapping_mul(by)).wrapping_add(word(s, at + 40));
+        *y = y
+            .wrapping_add(v.0.wrapping_mul(by))
+            .wrapping_add(word(s, at + 40));
         *z = z.wrapping_add(w.0).rotate_right(33).wrapping_mul(mul);
         *v = weak(s, at, v.1.wrapping_mul(mul), x.wrapping_add(w.0));
         let sum = y.wrapping_add(word(s, at + 16));
@@ -127,7 +142,9 @@ fn long(s: &[u8]) -> u64 {
     w.0 = w.0.wrapping_add(v.0);
     turn(len - 64, &mut x, &mut y, &mut z, &mut v, &mut w, mul, true);
     let first = mix(v.0, w.0, mul);
-    let first = first.wrapping_add(shift_mix(y).wrapping_mul(K0)).wrapping_add(z);
+    let first = first
+        .wrapping_add(shift_mix(y).wrapping_mul(K0))
+        .wrapping_add(z);
     mix(first, mix(v.1, w.1, mul).wrapping_add(x), mul)
 }
 
@@ -195,7 +212,10 @@ mod tests {
         assert_eq!(fingerprint(b"hello") % 1000, 296);
         assert_eq!(fingerprint(b"") % 1000, 263);
         let strong = |s: &[u8]| siphash(s, [1, 2]) % 1000;
-        assert_eq!([strong(b"a"), strong(b"hello"), strong(b"")], [646, 622, 435]);
+        assert_eq!(
+            [strong(b"a"), strong(b"hello"), strong(b"")],
+            [646, 622, 435]
+        );
         let old = |s: &[u8]| legacy(s) % 1000;
         assert_eq!([old(b"a"), old(b"hello"), old(b"")], [868, 938, 899]);
     }

@@ -15,7 +15,11 @@ pub fn compile(pattern: &[u8], whole: bool) -> Result<Regex> {
     };
     let text = std::str::from_utf8(pattern).map_err(|e| wrong(&e))?;
     let ours = translated(text);
-    let ours = if whole { format!(r"\A(?:{ours})\z") } else { ours };
+    let ours = if whole {
+        format!(r"\A(?:{ours})\z")
+    } else {
+        ours
+    };
     RegexBuilder::new(&ours).build().map_err(|e| wrong(&e))
 }
 

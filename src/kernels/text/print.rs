@@ -17,7 +17,12 @@ pub enum Style {
 pub fn float(value: f64, style: Style, precision: Option<usize>) -> String {
     let digits = precision.unwrap_or(6);
     if value.is_nan() {
-        return (if value.is_sign_negative() { "-nan" } else { "nan" }).into();
+        return (if value.is_sign_negative() {
+            "-nan"
+        } else {
+            "nan"
+        })
+        .into();
     }
     if value.is_infinite() {
         return (if value < 0.0 { "-inf" } else { "inf" }).into();

@@ -1,0 +1,448 @@
+//! Records of training data taken apart: `tf.Example`, rows of CSV, raw bytes.
+
+use std::collections::HashMap;
+
+use super::segment::view;
+use super::tokens::numbers;
+use super::types::with_number;
+use super::{Context, Fact, Operator, Prepared, View};
+use crate::error::{Error, Result};
+use crate::format::example::{self, Feature};
+use crate::model::{Attr, DType, Element, Shape, Tensor};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["ParseExample", "ParseExampleV2", "ParseSingleExample"],
+        &[],
+        infer_declared,
+        prepare,
+    ),
+    Operator::new(&["DecodeRaw"], &[], infer_declared, prepare_raw),
+    Operator::new(&["DecodeCSV"], &[], infer_declared, prepare_csv),
+];
+
+/// Types that the node says; sizes are values of the run.
+fn infer_declared(cx: &Context) -> Result<Vec<Fact>> {
+    let outputs = 0..cx.node.outputs.len();
+    outputs
+        .map(|at| Ok(Fact::new(cx.out_dtype(at)?, Shape::UNKNOWN)))
+        .collect()
+}
+
+/// Where the names of features come from.
+enum Keys {
+    /// Inputs from this one on, one name each.
+    Inputs(usize, usize),
+    /// All in one input.
+    Together(usize),
+    Known(Vec<Vec<u8>>),
+}
+
+impl Keys {
+    fn read(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Vec<u8>>> {
+        match self {
+            Keys::Inputs(first, count) => (*first..first + count)
+                .map(|at| {
+                    let key = view(inputs, at)?.strings()?.first().cloned();
+                    key.ok_or_else(|| Error::usage("a feature without a name"))
+                })
+                .collect(),
+            Keys::Together(at) => Ok(view(inputs, *at)?.strings()?.to_vec()),
+            Keys::Known(keys) => Ok(keys.clone()),
+        }
+    }
+}
+
+/// What the node wants of each record.
+struct Form {
+    sparse: Keys,
+    sparse_types: Vec<DType>,
+    dense: Keys,
+    dense_shapes: Vec<Shape>,
+    ragged: Keys,
+    ragged_types: Vec<(DType, DType)>,
+    /// The first of the defaults.
+    defaults: usize,
+}
+
+fn types(cx: &Context, attr: &str) -> Vec<DType> {
+    let list = cx.node.attrs.list(attr).unwrap_or_default();
+    list.iter().filter_map(Attr::as_dtype).collect()
+}
+
+fn texts(cx: &Context, attr: &str) -> Vec<Vec<u8>> {
+    let list = cx.node.attrs.list(attr).unwrap_or_default();
+    let text = |attr: &Attr| match attr {
+        Attr::Bytes(bytes) => bytes.to_vec(),
+        other => other.as_text().unwrap_or_default().as_bytes().to_vec(),
+    };
+    list.iter().map(text).collect()
+}
+
+fn prepare(cx: &Context) -> Result<Prepared> {
+    let count = |attr: &str| usize::try_from(cx.attr_int(attr, 0)).unwrap_or(0);
+    let shapes = cx.node.attrs.list("dense_shapes").unwrap_or_default();
+    let none = || Keys::Known(Vec::new());
+    let ragged = types(cx, "ragged_value_types").into_iter();
+    let ragged_types = ragged.zip(types(cx, "ragged_split_types")).collect();
+    let inputs = cx.node.inputs.len();
+    let (sparse, dense, ragged, defaults) = match &*cx.node.op {
+        "ParseExampleV2" => (Keys::Together(2), Keys::Together(3), Keys::Together(4), 5),
+        "ParseExample" => {
+            let (sparse, dense) = (count("Nsparse"), count("Ndense"));
+            let first = 2 + sparse;
+            (
+                Keys::Inputs(2, sparse),
+                Keys::Inputs(first, dense),
+                none(),
+                first + dense,
+            )
+        }
+        _ => {
+            let (sparse, dense) = (texts(cx, "sparse_keys"), texts(cx, "dense_keys"));
+            (Keys::Known(sparse), Keys::Known(dense), none(), 1)
+        }
+    };
+    if defaults > inputs {
+        return Err(cx.wrong(format!("{inputs} inputs")));
+    }
+    let form = Form {
+        sparse,
+        sparse_types: types(cx, "sparse_types"),
+        dense,
+        dense_shapes: shapes.iter().filter_map(Attr::as_shape).cloned().collect(),
+        ragged,
+        ragged_types,
+        defaults,
+    };
+    Prepared::compute(move |inputs| form.parse(inputs))
+}
+
+type Record<'r> = HashMap<&'r [u8], Feature>;
+
+impl Form {
+    fn parse(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Tensor>> {
+        let records = view(inputs, 0)?;
+        let batched = !records.shape.is_empty();
+        let features = records
+            .strings()?
+            .iter()
+            .map(|record| example::features(record));
+        let records: Vec<Record> = features.collect::<Result<_>>()?;
+        let (mut indices, mut values, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, &dtype) in self.sparse.read(inputs)?.iter().zip(&self.sparse_types) {
+            let mut places = Vec::new();
+            let (mut all, mut widest) = (Values::new(dtype)?, 0);
+            for (row, record) in records.iter().enumerate() {
+                let Some(feature) = record.get(&**key) else {
+                    continue;
+                };
+                all.push(feature, key)?;
+                widest = widest.max(feature.len());
+                for column in 0..feature.len() as i64 {
+                    places.extend(batched.then_some(row as i64));
+                    places.push(column);
+                }
+            }
+            let rank = 1 + usize::from(batched);
+            indices.push(Tensor::from_values(&[all.len(), rank], &places));
+            let count = all.len();
+            values.push(all.tensor(&[count]));
+            let shape = [records.len() as i64, widest as i64];
+            let shape = if batched { &shape[..] } else { &shape[1..] };
+            shapes.push(Tensor::from_values(&[shape.len()], shape));
+        }
+        let mut out = indices;
+        out.extend(values);
+        out.extend(shapes);
+        for (at, key) in self.dense.read(inputs)?.iter().enumerate() {
+            let default = view(inputs, self.defaults + at)?;
+            let shape = self.dense_shapes.get(at);
+            out.push(dense(&records, key, &default, shape, batched)?);
+        }
+        let mut splits = Vec::new();
+        for (key, &(dtype, ends)) in self.ragged.read(inputs)?.iter().zip(&self.ragged_types) {
+            let (mut all, mut rows) = (Values::new(dtype)?, vec![0i64]);
+            for record in &records {
+                if let Some(feature) = record.get(&**key) {
+                    all.push(feature, key)?;
+                }
+                rows.push(all.len() as i64);
+            }
+            let count = all.len();
+            out.push(all.tensor(&[count]));
+            splits.push(numbers(ends, &[rows.len()], &rows));
+        }
+        out.extend(splits);
+        Ok(out)
+    }
+}
+
+/// A feature as a full tensor with a row per record.
+fn dense(
+    records: &[Record<'_>],
+    key: &[u8],
+    default: &View<'_>,
+    shape: Option<&Shape>,
+    batched: bool,
+) -> Result<Tensor> {
+    let name = || String::from_utf8_lossy(key).into_owned();
+    let dims = shape.and_then(|shape| shape.dims()).unwrap_or_default();
+    let open = dims.first() == Some(&-1);
+    let inner: usize = dims
+        .iter()
+        .skip(usize::from(open))
+        .map(|&d| d.max(0) as usize)
+        .product();
+    let found = records.iter().filter_map(|record| record.get(key));
+    let widest = found.map(Feature::len).max().unwrap_or(0);
+    let width = if open {
+        widest.div_ceil(inner.max(1)) * inner
+    } else {
+        inner
+    };
+    let filler = Values::of(default)?;
+    let mut all = Values::new(default.dtype)?;
+    for record in records {
+        match record
+            .get(key)
+            .filter(|feature| !feature.is_empty() || width == 0)
+        {
+            Some(feature) => {
+                let (before, count) = (all.len(), feature.len());
+                if !open && count != width || open && count % inner.max(1) != 0 {
+                    return Err(Error::usage(format!(
+                        "{count} values of the feature {:?}, expected {width}",
+                        name()
+                    )));
+                }
+                all.push(feature, key)?;
+                while all.len() < before + width {
+                    all.push_one(&filler, 0)?;
+                }
+            }
+            None if filler.len() == 0 && !open => {
+                return Err(Error::usage(format!(
+                    "a record lacks the feature {:?}, which has no default",
+                    name()
+                )));
+            }
+            None => {
+                for at in 0..width {
+                    all.push_one(&filler, if filler.len() == width { at } else { 0 })?;
+                }
+            }
+        }
+    }
+    let mut sizes: Vec<usize> = dims.iter().map(|&d| d.max(0) as usize).collect();
+    if let (true, Some(first)) = (open, sizes.first_mut()) {
+        *first = width.checked_div(inner).unwrap_or(0);
+    }
+    if batched {
+        sizes.insert(0, records.len());
+    }
+    Ok(all.tensor(&sizes))
+}
+
+/// Values of one of the three types that features have.
+struct Values(Feature);
+
+impl Values {
+    fn new(dtype: DType) -> Result<Self> {
+        match dtype {
+            DType::String => Ok(Values(Feature::Bytes(Vec::new()))),
+            DType::Float32 => Ok(Values(Feature::Floats(Vec::new()))),
+            DType::Int64 => Ok(Values(Feature::Ints(Vec::new()))),
+            other => Err(Error::unsupported(format!("a feature of {other}"))),
+        }
+    }
+
+    fn of(view: &View<'_>) -> Result<Self> {
+        Ok(Values(match view.dtype {
+            DType::String => Feature::Bytes(view.strings()?.to_vec()),
+            DType::Float32 => Feature::Floats(view.values::<f32>()?.to_vec()),
+            _ => Feature::Ints(view.values::<i64>()?.to_vec()),
+        }))
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn push(&mut self, feature: &Feature, key: &[u8]) -> Result<()> {
+        match (&mut self.0, feature) {
+            (Feature::Bytes(all), Feature::Bytes(more)) => all.extend_from_slice(more),
+            (Feature::Floats(all), Feature::Floats(more)) => all.extend(more),
+            (Feature::Ints(all), Feature::Ints(more)) => all.extend(more),
+            _ => {
+                let name = String::from_utf8_lossy(key);
+                return Err(Error::usage(format!(
+                    "the feature {name:?} has another type"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn push_one(&mut self, from: &Values, at: usize) -> Result<()> {
+        let missing = || Error::usage("a default without values");
+        match (&mut self.0, &from.0) {
+            (Feature::Bytes(all), Feature::Bytes(from)) => {
+                all.push(from.get(at).cloned().unwrap_or_default());
+            }
+            (Feature::Floats(all), Feature::Floats(from)) => {
+                all.push(from.get(at).copied().unwrap_or_default());
+            }
+            (Feature::Ints(all), Feature::Ints(from)) => {
+                all.push(from.get(at).copied().unwrap_or_default());
+            }
+            _ => return Err(missing()),
+        }
+        Ok(())
+    }
+
+    fn tensor(self, shape: &[usize]) -> Tensor {
+        match self.0 {
+            Feature::Bytes(values) => Tensor::from_strings(shape, values),
+            Feature::Floats(values) => Tensor::from_values(shape, &values),
+            Feature::Ints(values) => Tensor::from_values(shape, &values),
+        }
+    }
+}
+
+/// The bytes of strings of one length as numbers.
+fn prepare_raw(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.out_dtype(0)?;
+    let little = cx.node.attrs.bool("little_endian").unwrap_or(true);
+    let size = dtype.size().ok_or_else(|| cx.no_kernel(dtype))?;
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?;
+        let strings = x.strings()?;
+        let length = strings.first().map_or(0, Vec::len);
+        if strings.iter().any(|s| s.len() != length) || length % size != 0 {
+            return Err(Error::usage(format!(
+                "strings that are not all as long, or of no whole number of {dtype}"
+            )));
+        }
+        let mut bytes = strings.concat();
+        if !little {
+            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+        }
+        let shape = [x.shape, &[length / size]].concat();
+        Ok(vec![Tensor::from_bytes(dtype, &shape, &bytes)?])
+    })
+}
+
+/// Rows of text to columns, each of its own type with its own default.
+fn prepare_csv(cx: &Context) -> Result<Prepared> {
+    let delimiter = texts_of(cx, "field_delim").first().copied().unwrap_or(b',');
+    let quotes = cx.node.attrs.bool("use_quote_delim").unwrap_or(true);
+    let missing = texts_of(cx, "na_value");
+    let columns: Option<Vec<i64>> = cx
+        .node
+        .attrs
+        .ints("select_cols")
+        .filter(|list| !list.is_empty());
+    let dtypes: Vec<DType> = (0..cx.node.outputs.len())
+        .map(|at| cx.out_dtype(at))
+        .collect::<Result<_>>()?;
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?;
+        let mut cells: Vec<Vec<Vec<u8>>> = vec![Vec::new(); dtypes.len()];
+        for (row, line) in x.strings()?.iter().enumerate() {
+            let mut fields = fields(line, delimiter, quotes);
+            if let Some(columns) = &columns {
+                let pick = |&at: &i64| {
+                    usize::try_from(at)
+                        .ok()
+                        .and_then(|at| fields.get(at).cloned())
+                };
+                fields = columns.iter().filter_map(pick).collect();
+            }
+            if fields.len() != dtypes.len() {
+                return Err(Error::usage(format!(
+                    "{} fields in row {row}, expected {}",
+                    fields.len(),
+                    dtypes.len()
+                )));
+            }
+            for (cells, field) in cells.iter_mut().zip(fields) {
+                cells.push(field);
+            }
+        }
+        let mut out = Vec::new();
+        for (at, (cells, &dtype)) in cells.iter().zip(&dtypes).enumerate() {
+            let default = view(inputs, 1 + at)?;
+            let absent = |cell: &Vec<u8>| cell.is_empty() || *cell == missing;
+            let lacking = || Error::usage(format!("column {at} lacks a value and has no default"));
+            if dtype == DType::String {
+                let default = default.strings()?.first();
+                let value = |cell: &Vec<u8>| match absent(cell) {
+                    true => default.cloned().ok_or_else(lacking),
+                    false => Ok(cell.clone()),
+                };
+                let values = cells.iter().map(value).collect::<Result<_>>()?;
+                out.push(Tensor::from_strings(x.shape, values));
+                continue;
+            }
+            out.push(with_number!(dtype, T => {
+                let default = default.values::<T>()?.first().copied();
+                let value = |cell: &Vec<u8>| match absent(cell) {
+                    true => default.ok_or_else(lacking),
+                    false => std::str::from_utf8(cell).ok().and_then(|s| s.trim().parse::<T>().ok())
+                        .ok_or_else(|| Error::usage(format!("the field {:?} is no {}", String::from_utf8_lossy(cell), T::DTYPE))),
+                };
+                let values: Vec<T> = cells.iter().map(value).collect::<Result<_>>()?;
+                Tensor::from_values(x.shape, &values)
+            }, else return Err(Error::unsupported(format!("a column of {dtype}")))));
+        }
+        Ok(out)
+    })
+}
+
+fn texts_of(cx: &Context, attr: &str) -> Vec<u8> {
+    match cx.attr(attr) {
+        Some(Attr::Bytes(bytes)) => bytes.to_vec(),
+        Some(other) => other.as_text().unwrap_or_default().as_bytes().to_vec(),
+        None => Vec::new(),
+    }
+}
+
+/// Fields of a line; within quotes the delimiter is text and two quotes are one.
+fn fields(line: &[u8], delimiter: u8, quotes: bool) -> Vec<Vec<u8>> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    loop {
+        let mut field = Vec::new();
+        if quotes && rest.first() == Some(&b'"') {
+            rest = &rest[1..];
+            loop {
+                match rest {
+                    [b'"', b'"', tail @ ..] => {
+                        field.push(b'"');
+                        rest = tail;
+                    }
+                    [b'"', tail @ ..] => {
+                        rest = tail;
+                        break;
+                    }
+                    [byte, tail @ ..] => {
+                        field.push(*byte);
+                        rest = tail;
+                    }
+                    [] => break,
+                }
+            }
+        }
+        let end = rest
+            .iter()
+            .position(|&b| b == delimiter)
+            .unwrap_or(rest.len());
+        field.extend_from_slice(&rest[..end]);
+        fields.push(field);
+        match rest.get(end + 1..) {
+            Some(tail) => rest = tail,
+            None => return fields,
+        }
+    }
+}
