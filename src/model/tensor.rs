@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::dtype::DType;
-use super::memory::{self, AlignedBytes};
 use super::list::TensorList;
+use super::memory::{self, AlignedBytes};
 use super::resource::Resource;
 use super::shape::element_count;
 use crate::error::{Error, Result};

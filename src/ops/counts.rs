@@ -72,9 +72,9 @@ fn prepare_counts(cx: &Context) -> Result<Prepared> {
             let span = usize::try_from(pair[0]).ok().zip(usize::try_from(pair[1]).ok());
             let span = span.filter(|&(start, end)| start <= end && end <= values.len());
             let (start, end) = span.ok_or_else(|| Error::usage(format!("a row from {} to {}", pair[0], pair[1])))?;
-            for at in start..end {
-                let value = usize::try_from(values[at]);
-                let value = value.map_err(|_| Error::usage(format!("{} is counted", values[at])))?;
+            for (at, &value) in values.iter().enumerate().take(end).skip(start) {
+                let value = usize::try_from(value)
+                    .map_err(|_| Error::usage(format!("{value} is counted")))?;
                 if value < size {
                     let one = T::from_f64(1.0);
                     let slot = &mut out[row * size + value];
@@ -105,7 +105,7 @@ fn prepare_buckets(cx: &Context) -> Result<Prepared> {
     with_type!(dtype, T in [Int32: i32, Int64: i64, Float32: f32, Float64: f64] => Prepared::function(move |io| {
         let bucket = |v: T| bounds.partition_point(|&bound| {
             // A value that is no number is above all.
-            !(v.to_f64() < f64::from(bound))
+            v.is_nan() || v.to_f64() >= f64::from(bound)
         }) as i32;
         map(io.input::<T>(0)?, io.output::<i32>(0)?, bucket);
         Ok(())

@@ -4,6 +4,7 @@ use super::segment::{view, whole_numbers};
 use super::types::{with_integer, with_type};
 use super::{Context, Fact, Operator, Prepared, View, broadcast};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::text::print::{self, Style};
 use crate::kernels::text::{hash, pattern};
 use crate::model::{Attr, DType, Shape, Tensor};
@@ -178,13 +179,15 @@ fn prepare_length(cx: &Context) -> Result<Prepared> {
     })
 }
 
+type Hash = Box<dyn Fn(&[u8]) -> u64 + Send + Sync>;
+
 fn prepare_bucket(cx: &Context) -> Result<Prepared> {
     let buckets = u64::try_from(cx.attr_int("num_buckets", 1))
         .ok()
         .filter(|&n| n > 0);
     let buckets = buckets.ok_or_else(|| cx.wrong("no buckets"))?;
     let key = cx.node.attrs.ints("key").unwrap_or_default();
-    let hash: Box<dyn Fn(&[u8]) -> u64 + Send + Sync> = match (&*cx.node.op, &*key) {
+    let hash: Hash = match (&*cx.node.op, &*key) {
         ("StringToHashBucketFast", _) => Box::new(hash::fingerprint),
         ("StringToHashBucket", _) => Box::new(hash::legacy),
         (_, &[a, b]) => Box::new(move |s| hash::siphash(s, [a as u64, b as u64])),
@@ -336,7 +339,7 @@ fn prepare_written(cx: &Context) -> Result<Prepared> {
         DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16 => {
             with_type!(dtype, T in [
                 Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16,
-            ] => written!(T, |&v: &T| float(f64::from(v))), else Err(cx.no_kernel(dtype)))
+            ] => written!(T, |v: &T| float(Number::to_f64(*v))), else Err(cx.no_kernel(dtype)))
         }
         _ => with_integer!(dtype, T => {
             written!(T, |v: &T| v.to_string())

@@ -151,7 +151,7 @@ fn long(s: &[u8]) -> u64 {
 /// The hash behind the legacy `StringToHashBucket`, with its seed.
 pub fn legacy(s: &[u8]) -> u64 {
     const M: u64 = 0xc6a4_a793_5bd1_e995;
-    let mut h = 0xDECA_FCAF_FE_u64 ^ (s.len() as u64).wrapping_mul(M);
+    let mut h = 0x00DE_CAFC_AFFE_u64 ^ (s.len() as u64).wrapping_mul(M);
     let (words, rest) = s.as_chunks::<8>();
     for &word in words {
         let k = u64::from_le_bytes(word).wrapping_mul(M);
