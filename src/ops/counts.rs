@@ -258,9 +258,7 @@ fn prepare_running(cx: &Context) -> Result<Prepared> {
                     true => high,
                     false => high + (low - high).exp().ln_1p(),
                 };
-                // An exclusive sum of nothing is the lowest number, not infinite.
-                let before = sum.max(<T as Number>::lowest().to_f64());
-                out[at] = <T as Number>::from_f64(if exclusive { before } else { both });
+                out[at] = <T as Number>::from_f64(if exclusive { sum } else { both });
                 sum = both;
             }
         }
