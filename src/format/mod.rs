@@ -7,6 +7,7 @@ pub mod mapped;
 mod names;
 pub mod npy;
 pub mod parsers;
+pub mod picture;
 pub mod saved_model;
 pub mod tflite;
 

@@ -20,6 +20,7 @@ mod fact;
 mod family;
 mod fast;
 mod gather;
+mod image;
 mod in_place;
 mod joins;
 mod kernel;
@@ -142,6 +143,7 @@ const FAMILIES: &[&[Operator]] = &[
     elementwise::OPERATORS,
     examples::OPERATORS,
     gather::OPERATORS,
+    image::DECODE,
     linalg::OPERATORS,
     lists::OPERATORS,
     matmul::OPERATORS,

@@ -1,0 +1,94 @@
+//! PNG files, with the conversions that TensorFlow asks of libpng.
+
+use std::io::Cursor;
+
+use png::{BitDepth, ColorType, Transformations};
+
+use super::{Picture, Samples};
+use crate::error::{Error, Result};
+
+/// Deflate makes at most 1032 bytes of one.
+const MOST_PER_BYTE: usize = 1100;
+
+/// `channels` 0 takes what the file has. With `wide`, samples of 16 bits, of which 8 become both halves; without, of
+/// 16 bits the upper half.
+///
+/// # Errors
+/// What is no PNG file, or damaged.
+pub fn decode(bytes: &[u8], channels: usize, wide: bool) -> Result<Picture> {
+    let fault = |e: png::DecodingError| Error::usage(format!("a PNG file that can't be read: {e}"));
+    let mut decoder = png::Decoder::new(Cursor::new(bytes));
+    decoder.set_transformations(Transformations::EXPAND);
+    let mut reader = decoder.read_info().map_err(fault)?;
+    let info = reader.info();
+    let (width, height) = (info.width as usize, info.height as usize);
+    let own_transparency = info.trns.is_some() && channels == 0;
+    let file_bits = info.bit_depth as u8;
+    let plain = info.color_type != ColorType::Indexed;
+    let size = reader.output_buffer_size();
+    let size = size.filter(|&size| size <= bytes.len().saturating_mul(MOST_PER_BYTE));
+    let size = size.ok_or_else(|| Error::usage("a PNG file with larger sizes than data"))?;
+    let mut buffer = vec![0; size];
+    let frame = reader.next_frame(&mut buffer).map_err(fault)?;
+    let deep = frame.bit_depth == BitDepth::Sixteen;
+    let own = frame.color_type.samples();
+    // Of a colour that means transparent, a file's own channels make nothing, but a palette's do.
+    let wanted = match channels {
+        0 if own_transparency && plain => own - 1,
+        0 => own,
+        channels => channels,
+    };
+    let samples: Vec<u16> = match deep {
+        true => (buffer.chunks_exact(2))
+            .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+            .collect(),
+        false => buffer.iter().map(|&v| u16::from(v)).collect(),
+    };
+    // What TensorFlow adds is opaque in as many bits as the file has, even where it is read as 8.
+    let opaque = match deep {
+        true => u16::MAX,
+        false => (1 << file_bits) - 1,
+    };
+    let mut out = Vec::with_capacity(width * height * wanted);
+    for pixel in samples.chunks_exact(own) {
+        convert(pixel, wanted, opaque, &mut out);
+    }
+    Ok(Picture {
+        width,
+        height,
+        channels: wanted,
+        samples: match (wide, deep) {
+            (true, true) => Samples::Words(out),
+            (true, false) => Samples::Words(out.iter().map(|v| v * 257).collect()),
+            (false, true) => Samples::Bytes(out.iter().map(|&v| (v >> 8) as u8).collect()),
+            (false, false) => Samples::Bytes(out.iter().map(|&v| v as u8).collect()),
+        },
+    })
+}
+
+fn convert(pixel: &[u16], wanted: usize, opaque: u16, out: &mut Vec<u16>) {
+    let (colours, opacity) = match *pixel {
+        [v] => ([v; 3], opaque),
+        [v, a] => ([v; 3], a),
+        [r, g, b] => ([r, g, b], opaque),
+        [r, g, b, a] => ([r, g, b], a),
+        _ => return,
+    };
+    if wanted < 3 {
+        out.push(grey(colours, opaque > 255));
+    } else {
+        out.extend(colours);
+    }
+    if wanted % 2 == 0 {
+        out.push(opacity);
+    }
+}
+
+/// libpng's integers for 0.299, 0.587 and 0.114. It rounds samples of 16 bits and cuts those of 8.
+fn grey([r, g, b]: [u16; 3], deep: bool) -> u16 {
+    if r == g && g == b {
+        return r;
+    }
+    let sum = 9797 * u32::from(r) + 19234 * u32::from(g) + 3737 * u32::from(b);
+    ((sum + if deep { 16384 } else { 0 }) >> 15) as u16
+}

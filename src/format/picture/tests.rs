@@ -1,0 +1,122 @@
+//! Promise: pictures decode to the bytes that TensorFlow gives, and damaged ones to errors.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures"))
+}
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read(folder().join(name)).unwrap()
+}
+
+/// FNV-1a of 64 bits.
+fn hash(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+fn decode(
+    bytes: &[u8],
+    channels: usize,
+    first: bool,
+    second: bool,
+) -> crate::error::Result<Vec<Picture>> {
+    let options = jpeg::Options {
+        channels,
+        fast_transform: first,
+        smooth_chroma: second,
+    };
+    match Kind::of(bytes) {
+        Some(Kind::Jpeg) => Ok(vec![jpeg::decode(bytes, options)?]),
+        Some(Kind::Png) => Ok(vec![decode_png(bytes, channels, first)?]),
+        Some(Kind::Gif) => decode_gif(bytes, usize::MAX),
+        Some(Kind::Bmp) => Ok(vec![decode_bmp(bytes, channels)?]),
+        None => Err(crate::error::Error::usage("no picture")),
+    }
+}
+
+#[test]
+fn every_file_decodes_to_the_bytes_that_tensorflow_gives() {
+    let answers = std::fs::read_to_string(folder().join("answers.tsv")).unwrap();
+    let mut wrong = Vec::new();
+    for line in answers.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let &[name, channels, first, second, sizes, expected] = &fields[..] else {
+            panic!("{line}");
+        };
+        let pictures = decode(
+            &file(name),
+            channels.parse().unwrap(),
+            first == "1",
+            second == "1",
+        );
+        let pictures = pictures.unwrap_or_else(|e| panic!("{line}: {e}"));
+        let mut bytes = Vec::new();
+        for picture in &pictures {
+            match &picture.samples {
+                Samples::Bytes(samples) => bytes.extend_from_slice(samples),
+                Samples::Words(samples) => {
+                    bytes.extend(samples.iter().flat_map(|v| v.to_le_bytes()))
+                }
+            }
+        }
+        let Picture {
+            width,
+            height,
+            channels,
+            ..
+        } = pictures[0];
+        let found = match Kind::of(&file(name)) {
+            Some(Kind::Gif) => format!("{}x{height}x{width}x{channels}", pictures.len()),
+            _ => format!("{height}x{width}x{channels}"),
+        };
+        if found != sizes || format!("{:016x}", hash(&bytes)) != expected {
+            wrong.push(format!("{line}: {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_picture_with_larger_sizes_than_data_is_refused() {
+    let mut bytes = file("ycc420.jpg");
+    let at = bytes
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc0])
+        .unwrap();
+    bytes[at + 5..at + 9].fill(0xff);
+    assert!(decode(&bytes, 0, true, true).is_err());
+    let mut bytes = file("bgr.bmp");
+    bytes[18..26].fill(0x7f);
+    assert!(decode(&bytes, 0, true, true).is_err());
+}
+
+proptest! {
+    #[test]
+    fn damaged_files_give_errors_or_pictures(
+        name in prop::sample::select(vec![
+            "ycc420.jpg", "progressive.jpg", "restart.jpg", "cmyk.jpg", "palette_alpha.png",
+            "rgb16.png", "moving.gif", "bgra.bmp",
+        ]),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        keep in any::<prop::sample::Index>(),
+        cut in any::<bool>(),
+    ) {
+        let mut bytes = file(name);
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if cut {
+            bytes.truncate(keep.index(bytes.len()));
+        }
+        for (first, second) in [(true, true), (false, false)] {
+            let _ = decode(&bytes, 0, first, second);
+        }
+    }
+}
