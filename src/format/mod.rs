@@ -10,6 +10,7 @@ pub mod parsers;
 pub mod picture;
 pub mod saved_model;
 pub mod tflite;
+pub mod wav;
 
 use std::fs::File;
 use std::io::Write;

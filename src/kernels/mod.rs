@@ -10,13 +10,17 @@
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`] and [`requant`]: the arithmetic under them.
 
 pub mod cpu;
+pub mod ctc;
 pub mod einsum;
 pub mod elementwise;
 pub mod fast;
 pub mod fixed;
+pub mod fourier;
 pub mod linalg;
+pub mod mel;
 pub mod movement;
 pub mod params;
+pub mod picture;
 pub mod quantized;
 pub mod reference;
 pub mod requant;

@@ -2,7 +2,7 @@
 
 use super::{Context, Fact, Operator, Prepared, broadcast};
 use crate::error::Result;
-use crate::kernels::elementwise::{map, number::Number};
+use crate::kernels::elementwise::{complex, map, number::Number};
 use crate::model::{DType, Element};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -51,6 +51,24 @@ where
         map(z, io.output::<T>(0)?, f);
         Ok(())
     })
+}
+
+/// A function of complex numbers, in `f64`, rounded once.
+pub(super) fn function(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    let f = complex::function(&cx.node.op).ok_or_else(|| cx.no_kernel(dtype))?;
+    match dtype {
+        DType::Complex64 => Prepared::function(move |io| {
+            map(io.input::<[f32; 2]>(0)?, io.output(0)?, |z| {
+                f(z.map(f64::from)).map(|part| part as f32)
+            });
+            Ok(())
+        }),
+        _ => Prepared::function(move |io| {
+            map(io.input::<[f64; 2]>(0)?, io.output(0)?, f);
+            Ok(())
+        }),
+    }
 }
 
 fn infer_conj(cx: &Context) -> Result<Vec<Fact>> {

@@ -2,8 +2,10 @@
 //! `OPERATORS`, and the registry here is those tables. To add an operator, add a line to its family's table.
 
 mod arrays;
+mod audio;
 mod blocks;
 mod broadcast;
+mod cells;
 mod complex;
 mod constant;
 mod context;
@@ -12,6 +14,8 @@ mod conv;
 mod convert;
 mod cost;
 mod counts;
+mod crosses;
+mod ctc;
 mod diagonal;
 mod einsum;
 mod elementwise;
@@ -27,16 +31,20 @@ mod kernel;
 mod known;
 mod linalg;
 mod lists;
+mod loss;
 pub mod lower;
 mod matmul;
 mod movement;
 mod normalization;
 mod packed;
 mod pool;
+mod pool3d;
+mod quantization;
 pub mod quantize;
 mod quantized;
 mod quantized_math;
 mod ragged;
+mod reals;
 mod reduce;
 mod resize;
 mod scatter;
@@ -45,6 +53,7 @@ mod segment;
 mod sequence;
 mod shape;
 mod slice;
+mod slopes;
 mod sparse;
 mod special;
 mod spectral;
@@ -53,6 +62,7 @@ mod strings;
 mod tables;
 mod text;
 mod tokens;
+mod training;
 mod types;
 mod unary;
 mod variables;
@@ -131,26 +141,38 @@ impl Operator {
 
 const FAMILIES: &[&[Operator]] = &[
     arrays::OPERATORS,
+    audio::OPERATORS,
     blocks::OPERATORS,
+    cells::OPERATORS,
     complex::OPERATORS,
     constant::OPERATORS,
     control::OPERATORS,
     conv::OPERATORS,
     convert::OPERATORS,
     counts::OPERATORS,
+    crosses::OPERATORS,
+    ctc::OPERATORS,
     diagonal::OPERATORS,
     einsum::OPERATORS,
     elementwise::OPERATORS,
     examples::OPERATORS,
     gather::OPERATORS,
+    image::COLOUR,
     image::DECODE,
+    image::DRAW,
+    image::PATCHES,
+    image::SCALE,
+    image::WARP,
     linalg::OPERATORS,
     lists::OPERATORS,
+    loss::OPERATORS,
     matmul::OPERATORS,
     joins::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
     pool::OPERATORS,
+    pool3d::OPERATORS,
+    quantization::OPERATORS,
     ragged::OPERATORS,
     reduce::OPERATORS,
     resize::OPERATORS,
@@ -160,12 +182,14 @@ const FAMILIES: &[&[Operator]] = &[
     search::OPERATORS,
     segment::OPERATORS,
     slice::OPERATORS,
+    slopes::OPERATORS,
     sparse::OPERATORS,
     special::OPERATORS,
     spectral::OPERATORS,
     tables::OPERATORS,
     text::OPERATORS,
     tokens::OPERATORS,
+    training::OPERATORS,
     unary::OPERATORS,
     variables::OPERATORS,
 ];

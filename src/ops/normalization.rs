@@ -5,7 +5,7 @@ use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::quantized::softmax16::Softmax16;
 use crate::kernels::reference::batch_norm::{
-    LocalResponseNorm, batch_norm_f32, l2_normalize_f32, l2_normalize_i8,
+    LocalResponseNorm, batch_norm_f32, l2_normalize_f32, l2_normalize_i8, moments,
 };
 use crate::kernels::reference::softmax::{
     SoftmaxScale, log_softmax_f32, softmax_f32, softmax_f64, softmax_quantized,
@@ -170,9 +170,7 @@ fn infer_batch_norm(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
-    if cx.node.attrs.bool("is_training").unwrap_or(true) {
-        return Err(cx.unsupported("batch normalization in training mode"));
-    }
+    let training = cx.node.attrs.bool("is_training").unwrap_or(true);
     if cx.dtype(0)? != DType::Float32 {
         return Err(cx.no_kernel(cx.dtype(0)?));
     }
@@ -190,8 +188,16 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
     };
     let sizes = windows.sizes(cx, 0)?;
     let channels = Shape::of(&[sizes[3]]);
-    if (1..5).any(|i| cx.shape(i).ok() != Some(&channels)) {
+    // In training nothing need come in at 3 and 4.
+    let known = if training { 1..3 } else { 1..5 };
+    if known
+        .into_iter()
+        .any(|i| cx.shape(i).ok() != Some(&channels))
+    {
         return Err(cx.wrong(format!("statistics that don't have {} elements", sizes[3])));
+    }
+    if training {
+        return prepare_training(cx, first, sizes, epsilon);
     }
     let outputs = cx.node.outputs.len();
     Prepared::with_room(turning_bytes::<f32>(first, sizes, sizes), move |io| {
@@ -207,6 +213,48 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
                 1 | 3 => out.copy_from_slice(mean),
                 2 | 4 => out.copy_from_slice(variance),
                 _ => out.fill(0.0),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// By the mean and the variance of the batch itself; both come out, the variance as an unbiased estimate, averaged with
+/// what came in where the factor says so. Outputs 3 and 4 are what a gradient would reuse.
+fn prepare_training(
+    cx: &Context,
+    first: bool,
+    sizes: [usize; 4],
+    epsilon: f32,
+) -> Result<Prepared> {
+    let factor = cx.attr_float("exponential_avg_factor", 1.0) as f32;
+    let outputs = cx.node.outputs.len();
+    Prepared::with_room(turning_bytes::<f32>(first, sizes, sizes), move |io| {
+        let (scale, offset): (&[f32], &[f32]) = (io.input(1)?, io.input(2)?);
+        let running: [&[f32]; 2] = [io.input(3)?, io.input(4)?];
+        let [batch, height, width, channels] = sizes;
+        let (mut mean, mut variance) = (Vec::new(), Vec::new());
+        channels_last(io, first, sizes, sizes, |x, out| {
+            (mean, variance) = moments(x, channels);
+            batch_norm_f32(x, scale, offset, &mean, &variance, epsilon, out);
+        })?;
+        let count = (batch * height * width) as f32;
+        let unbiased = count / (count - 1.0).max(1.0);
+        for slot in 1..outputs {
+            let out = io.output::<f32>(slot)?;
+            for (at, out) in out.iter_mut().enumerate() {
+                let old = |running: &[f32]| match factor {
+                    1.0 => 0.0,
+                    factor => (1.0 - factor) * running.get(at).copied().unwrap_or(0.0),
+                };
+                *out = match slot {
+                    _ if at >= channels => 0.0,
+                    1 => old(running[0]) + factor * mean[at],
+                    2 => old(running[1]) + factor * variance[at] * unbiased,
+                    3 => mean[at],
+                    4 => variance[at],
+                    _ => 0.0,
+                };
             }
         }
         Ok(())

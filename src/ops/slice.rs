@@ -16,6 +16,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_strided,
     )
     .moving(),
+    Operator::new(&["StridedSliceGrad"], &[], infer_slopes, prepare_slopes),
     Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice).moving(),
     Operator::new(
         &["XlaDynamicUpdateSlice"],
@@ -158,10 +159,14 @@ impl Resolved {
 }
 
 fn resolve(cx: &Context) -> Result<Option<Resolved>> {
+    resolve_in(cx, cx.shape(0)?)
+}
+
+/// The slice of inputs 1 to 3 in a tensor of this shape.
+fn resolve_in(cx: &Context, shape: &Shape) -> Result<Option<Resolved>> {
     let Some(spec) = Spec::read(cx)? else {
         return Ok(None);
     };
-    let shape = cx.shape(0)?;
     let Some(dims) = shape.dims() else {
         return Ok(None);
     };
@@ -251,6 +256,45 @@ fn prepare_strided(cx: &Context) -> Result<Prepared> {
         let out = io.output_bytes(0)?;
         if !out.is_empty() {
             movement::strided_slice(size, io.view(0)?.bytes(), &shape, spec, out);
+        }
+        Ok(())
+    })
+}
+
+fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
+    let shape = match cx.ints(0)? {
+        Some(sizes) => Shape(Some(sizes)),
+        None => Shape::UNKNOWN,
+    };
+    cx.one(cx.dtype(4)?, shape)
+}
+
+/// Zeros of the shape that input 0 tells, with input 4 where the slice would be taken.
+fn prepare_slopes(cx: &Context) -> Result<Prepared> {
+    let size = element_size(cx, 4)?;
+    let Some(shape) = cx.ints(0)?.map(|sizes| Shape(Some(sizes))) else {
+        return super::later();
+    };
+    let (Some(sizes), Some(slice)) = (shape.fixed(), resolve_in(cx, &shape)?) else {
+        return super::later();
+    };
+    let found = Shape(Some(slice.shape));
+    if found != *cx.shape(4)? {
+        return Err(cx.wrong(format!("{} for a slice of {found}", cx.shape(4)?)));
+    }
+    let axes = slice.begin.iter().zip(&slice.strides).zip(&slice.sizes);
+    let axes: Vec<[i64; 3]> = axes.map(|((&b, &s), &n)| [b, s, n]).collect();
+    Prepared::function(move |io| {
+        let (from, to) = (io.view(4)?.bytes(), io.output_bytes(0)?);
+        to.fill(0);
+        for (at, element) in from.chunks_exact(size.max(1)).enumerate() {
+            let (mut rest, mut place, mut step) = (at as i64, 0, 1);
+            for (&[begin, stride, count], &whole) in axes.iter().zip(&sizes).rev() {
+                place += (begin + rest % count * stride) * step;
+                rest /= count;
+                step *= whole as i64;
+            }
+            to[place as usize * size..][..size].copy_from_slice(element);
         }
         Ok(())
     })

@@ -1,11 +1,10 @@
 //! Fourier transforms over the last axes.
 
-use rustfft::num_complex::Complex;
-use rustfft::{FftNum, FftPlanner};
-
 use super::segment::{view, whole_numbers};
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
+use crate::kernels::fourier::{Complex, Fourier};
 use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -96,31 +95,28 @@ fn prepare(cx: &Context) -> Result<Prepared> {
 }
 
 /// Complex numbers as `[outer, lengths…]`.
-struct Field<T> {
-    values: Vec<Complex<T>>,
+struct Field {
+    values: Vec<Complex>,
     outer: usize,
     lengths: Vec<usize>,
 }
 
-impl<T: FftNum> Field<T> {
+impl Field {
     /// Transforms along axis `axis` of the lengths.
-    fn along(&mut self, planner: &mut FftPlanner<T>, axis: usize, inverse: bool) {
+    fn along(&mut self, axis: usize, inverse: bool) {
         let length = self.lengths[axis];
         let inner: usize = self.lengths[axis + 1..].iter().product();
         if length == 0 || inner == 0 {
             return;
         }
-        let plan = match inverse {
-            true => planner.plan_fft_inverse(length),
-            false => planner.plan_fft_forward(length),
-        };
-        let mut line = vec![Complex::new(T::zero(), T::zero()); length];
+        let plan = Fourier::new(length);
+        let mut line = vec![[0.0; 2]; length];
         for block in self.values.chunks_exact_mut(length * inner) {
             for at in 0..inner {
                 for (i, value) in line.iter_mut().enumerate() {
                     *value = block[i * inner + at];
                 }
-                plan.process(&mut line);
+                plan.run(&mut line, inverse);
                 for (i, value) in line.iter().enumerate() {
                     block[i * inner + at] = *value;
                 }
@@ -136,7 +132,7 @@ impl<T: FftNum> Field<T> {
         let count = lengths.iter().product::<usize>().checked_mul(self.outer);
         let count = count.filter(|&count| count <= 1 << 30);
         let count = count.ok_or_else(|| Error::usage(format!("transforms of {lengths:?}")))?;
-        let mut values = vec![Complex::new(T::zero(), T::zero()); count];
+        let mut values = vec![[0.0; 2]; count];
         let (from, to) = (
             self.lengths.iter().product::<usize>(),
             lengths.iter().product::<usize>(),
@@ -164,7 +160,7 @@ impl<T: FftNum> Field<T> {
     }
 }
 
-fn transform<T: FftNum + Element>(
+fn transform<T: Number + Element>(
     form: Form,
     x: &View<'_>,
     lengths: Option<&[i64]>,
@@ -190,40 +186,37 @@ where
         None => Some(own.to_vec()),
     };
     let lengths = told.ok_or_else(|| Error::usage(format!("transforms of {lengths:?}")))?;
-    let complex = |z: &[T; 2]| Complex::new(z[0], z[1]);
+    let complex = |z: &[T; 2]| z.map(Number::to_f64);
     let mut field = Field {
         values: match form.real && !form.inverse {
             true => (x.values::<T>()?.iter())
-                .map(|&re| Complex::new(re, T::zero()))
+                .map(|&re| [re.to_f64(), 0.0])
                 .collect(),
             false => x.values::<[T; 2]>()?.iter().map(complex).collect(),
         },
         outer: outer.iter().product(),
         lengths: own.to_vec(),
     };
-    let mut planner = FftPlanner::new();
     let last = form.axes - 1;
     let half = lengths[last] / 2 + 1;
     if form.real && form.inverse {
         let mut kept = lengths.clone();
         kept[last] = half;
         field = field.sized(&kept)?;
-        (0..last).for_each(|axis| field.along(&mut planner, axis, true));
+        (0..last).for_each(|axis| field.along(axis, true));
         field = mirrored(field, lengths[last])?;
-        field.along(&mut planner, last, true);
+        field.along(last, true);
     } else {
         field = field.sized(&lengths)?;
-        (0..form.axes).for_each(|axis| field.along(&mut planner, axis, form.inverse));
+        (0..form.axes).for_each(|axis| field.along(axis, form.inverse));
     }
     if form.inverse {
-        let count = T::from_usize(lengths.iter().product()).unwrap_or_else(T::one);
-        field
-            .values
-            .iter_mut()
-            .for_each(|z| *z = Complex::new(z.re / count, z.im / count));
+        let count = lengths.iter().product::<usize>() as f64;
+        let values = field.values.iter_mut();
+        values.for_each(|z| *z = z.map(|part| part / count));
     }
     if form.real && form.inverse {
-        let values: Vec<T> = field.values.iter().map(|z| z.re).collect();
+        let values: Vec<T> = field.values.iter().map(|z| T::from_f64(z[0])).collect();
         return Ok(Tensor::from_values(&[outer, &lengths].concat(), &values));
     }
     if form.real {
@@ -231,7 +224,7 @@ where
         kept[last] = half;
         field = field.sized(&kept)?;
     }
-    let values: Vec<[T; 2]> = field.values.iter().map(|z| [z.re, z.im]).collect();
+    let values: Vec<[T; 2]> = field.values.iter().map(|z| z.map(T::from_f64)).collect();
     Ok(Tensor::from_values(
         &[outer, &field.lengths].concat(),
         &values,
@@ -240,7 +233,7 @@ where
 
 /// The whole of a spectrum of real numbers from its first half along the last axis: `X[n - k]` is the conjugate of
 /// `X[k]`.
-fn mirrored<T: FftNum>(field: Field<T>, length: usize) -> Result<Field<T>> {
+fn mirrored(field: Field, length: usize) -> Result<Field> {
     let mut lengths = field.lengths.clone();
     let last = lengths.len() - 1;
     let half = lengths[last];
@@ -248,7 +241,8 @@ fn mirrored<T: FftNum>(field: Field<T>, length: usize) -> Result<Field<T>> {
     let mut whole = field.sized(&lengths)?;
     for row in whole.values.chunks_exact_mut(length) {
         for at in half..length {
-            row[at] = row[length - at].conj();
+            let [re, im] = row[length - at];
+            row[at] = [re, -im];
         }
     }
     Ok(whole)

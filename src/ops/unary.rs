@@ -188,6 +188,9 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let op = integer_function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
         return with_integer!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary_integer(op, x, out)), else Err(cx.no_kernel(dtype)));
     }
+    if matches!(dtype, DType::Complex64 | DType::Complex128) {
+        return super::complex::function(cx);
+    }
     let op = function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
     with_float!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary(op, x, out)), else Err(cx.no_kernel(dtype)))
 }

@@ -18,6 +18,7 @@ mod places;
 mod plan;
 mod problems;
 mod program;
+mod references;
 mod session;
 #[cfg(test)]
 mod tests;

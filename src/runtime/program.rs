@@ -8,6 +8,7 @@ use super::RunOptions;
 use super::dead::Liveness;
 use super::frames::{self, Part};
 use super::problems::Problems;
+use super::references;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
@@ -209,13 +210,14 @@ impl Program {
 }
 
 impl Body {
-    pub fn new(mut graph: Graph, inputs: Vec<ValueId>, outputs: Vec<ValueId>) -> Result<Self> {
+    pub fn new(mut graph: Graph, inputs: Vec<ValueId>, mut outputs: Vec<ValueId>) -> Result<Self> {
         // What a Flex operator carries runs as TensorFlow's own; its attributes are the NodeDef's.
         for node in &mut graph.nodes {
             if let Some(op) = node.flex_op() {
                 node.op = op.into();
             }
         }
+        references::resolve(&mut graph, &inputs, &mut outputs);
         let parts = frames::close(&mut graph, &inputs, &outputs)?;
         let mut fed = vec![false; graph.values.len()];
         inputs.iter().for_each(|value| fed[value.index()] = true);

@@ -28,6 +28,26 @@ pub fn batch_norm_f32(
     }
 }
 
+/// Mean and variance of each channel of the last axis, summed in `f64`.
+pub fn moments(input: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
+    let count = (input.len() / channels.max(1)) as f64;
+    let mut sums = vec![0.0f64; channels];
+    for row in input.chunks_exact(channels.max(1)) {
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, &x)| *sum += f64::from(x));
+    }
+    let means: Vec<f64> = sums.iter().map(|sum| sum / count).collect();
+    let mut squares = vec![0.0f64; channels];
+    for row in input.chunks_exact(channels.max(1)) {
+        for ((sum, mean), &x) in squares.iter_mut().zip(&means).zip(row) {
+            *sum += (f64::from(x) - mean).powi(2);
+        }
+    }
+    let variances = squares.iter().map(|sum| (sum / count) as f32).collect();
+    (means.iter().map(|&mean| mean as f32).collect(), variances)
+}
+
 /// L2_NORMALIZATION over the last axis: `x / max(sqrt(sum x^2), 1e-6)`.
 pub fn l2_normalize_f32(depth: usize, input: &[f32], output: &mut [f32]) {
     assert_eq!(input.len(), output.len());

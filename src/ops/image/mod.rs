@@ -1,5 +1,30 @@
-//! Operators on pictures: decoded, resized, cropped, turned, coloured. One file per kind.
+//! Operators on pictures: decoded, resized, cropped, turned, coloured, drawn on. One file per kind.
 
+mod colour;
 mod decode;
+mod draw;
+mod patches;
+mod scale;
+#[cfg(test)]
+mod tests;
+mod warp;
 
+pub(super) use colour::OPERATORS as COLOUR;
 pub(super) use decode::OPERATORS as DECODE;
+pub(super) use draw::OPERATORS as DRAW;
+pub(super) use patches::OPERATORS as PATCHES;
+pub(super) use scale::OPERATORS as SCALE;
+pub(super) use warp::OPERATORS as WARP;
+
+use super::View;
+use crate::error::{Error, Result};
+
+/// Batch, height, width and channels of pictures; further axes in front count as batch.
+fn sizes(view: &View<'_>) -> Result<[usize; 4]> {
+    match view.shape {
+        &[ref batch @ .., height, width, channels] => {
+            Ok([batch.iter().product(), height, width, channels])
+        }
+        other => Err(Error::usage(format!("pictures of {other:?}"))),
+    }
+}

@@ -1,0 +1,169 @@
+//! Pictures at other sizes, by weighted sums of lines.
+
+use super::sizes;
+use crate::error::{Error, Result};
+use crate::kernels::picture::scale::{self, Ratio, Taps, Window};
+use crate::model::{DType, Shape};
+use crate::ops::reals::{floats, made};
+use crate::ops::segment::{view, whole_numbers};
+use crate::ops::{Context, Fact, Operator, Prepared};
+
+pub const OPERATORS: &[Operator] = &[
+    Operator::new(&["ScaleAndTranslate"], &[], infer, prepare_translated),
+    Operator::new(
+        &["ResizeBilinearGrad", "ResizeNearestNeighborGrad"],
+        &[],
+        infer_slopes,
+        prepare_slopes,
+    ),
+    Operator::new(
+        &["ResizeBicubic", "ResizeArea"],
+        &[],
+        infer,
+        prepare_resized,
+    ),
+];
+
+/// float32 at the height and width that input 1 tells.
+pub fn infer(cx: &Context) -> Result<Vec<Fact>> {
+    let [height, width] = match cx.ints(1)?.as_deref() {
+        Some(&[height, width]) if height > 0 && width > 0 => [height, width],
+        Some(other) => return Err(cx.wrong(format!("a height and width of {other:?}"))),
+        None => [-1; 2],
+    };
+    let [batch, channels] = match cx.shape(0)?.dims() {
+        Some(&[batch, _, _, channels]) => [batch, channels],
+        Some(_) => return Err(cx.wrong(format!("an input of {}", cx.shape(0)?))),
+        None => [-1; 2],
+    };
+    let dims = vec![batch, height, width, channels];
+    cx.one(DType::Float32, Shape(Some(dims)))
+}
+
+/// The height and width that input 1 tells.
+fn wanted(inputs: &[Option<crate::ops::View<'_>>]) -> Result<[usize; 2]> {
+    let told = whole_numbers(&view(inputs, 1)?)?;
+    let sizes = told
+        .iter()
+        .map(|&v| usize::try_from(v).ok().filter(|&v| v > 0));
+    let sizes: Option<Vec<usize>> = sizes.collect();
+    match sizes.as_deref() {
+        Some(&[height, width]) => Ok([height, width]),
+        _ => Err(Error::usage(format!("a height and width of {told:?}"))),
+    }
+}
+
+fn prepare_translated(cx: &Context) -> Result<Prepared> {
+    let name = cx.node.attrs.text("kernel_type").unwrap_or("lanczos3");
+    let window = Window::named(name);
+    let window = window.ok_or_else(|| cx.unsupported(format!("the kernel {name:?}")))?;
+    let antialias = cx.node.attrs.bool("antialias").unwrap_or(true);
+    Prepared::compute(move |inputs| {
+        let taps = |[input, output]: [[usize; 2]; 2]| -> Result<[Taps; 2]> {
+            let (factors, shifts) = (floats(&view(inputs, 2)?)?, floats(&view(inputs, 3)?)?);
+            let (&[fy, fx], &[sy, sx]) = (&factors[..], &shifts[..]) else {
+                return Err(Error::usage("scales or shifts that are not two numbers"));
+            };
+            if !(fy > 0.0 && fx > 0.0) {
+                return Err(Error::usage(format!("scales of {fy} and {fx}")));
+            }
+            Ok([
+                scale::spans(window, [input[0], output[0]], [fy, sy], antialias),
+                scale::spans(window, [input[1], output[1]], [fx, sx], antialias),
+            ])
+        };
+        resampled(inputs, taps)
+    })
+}
+
+fn prepare_resized(cx: &Context) -> Result<Prepared> {
+    let cubic = &*cx.node.op == "ResizeBicubic";
+    let align = cx.attr_bool("align_corners");
+    let half_pixel = cx.attr_bool("half_pixel_centers");
+    if align && half_pixel {
+        return Err(cx.wrong("both align_corners and half_pixel_centers"));
+    }
+    Prepared::compute(move |inputs| {
+        resampled(inputs, |[input, output]| {
+            Ok([0, 1].map(|axis| {
+                let sizes = [input[axis], output[axis]];
+                let ratio = Ratio::new(sizes, align, half_pixel);
+                match cubic {
+                    true => scale::cubic_taps(sizes, ratio),
+                    false => scale::area_taps(sizes, ratio.scale),
+                }
+            }))
+        })
+    })
+}
+
+/// Input 0 at the sizes of input 1; `taps` of heights and widths of both.
+fn resampled(
+    inputs: &[Option<crate::ops::View<'_>>],
+    taps: impl FnOnce([[usize; 2]; 2]) -> Result<[Taps; 2]>,
+) -> Result<Vec<crate::model::Tensor>> {
+    let images = view(inputs, 0)?;
+    let from = sizes(&images)?;
+    let [batch, height, width, channels] = from;
+    let [to_height, to_width] = wanted(inputs)?;
+    if height == 0 || width == 0 {
+        return Err(Error::usage(format!("an empty picture of {from:?}")));
+    }
+    let shape = [batch, to_height, to_width, channels];
+    let values = floats(&images)?;
+    let mut failed = None;
+    let tensor = made(DType::Float32, &shape, |out| {
+        match taps([[height, width], [to_height, to_width]]) {
+            Ok([rows, columns]) => scale::resample(&values, from, [&rows, &columns], out),
+            Err(error) => failed = Some(error),
+        }
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(vec![tensor]),
+    }
+}
+
+/// As large as the picture was: input 1 has its sizes, or tells height and width.
+fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
+    if &*cx.node.op == "ResizeBilinearGrad" {
+        return cx.one(cx.dtype(1)?, cx.shape(1)?.clone());
+    }
+    let fact = infer(cx)?;
+    let shape = fact.into_iter().next().map(|fact| fact.shape);
+    cx.one(cx.dtype(0)?, shape.unwrap_or(Shape::UNKNOWN))
+}
+
+fn prepare_slopes(cx: &Context) -> Result<Prepared> {
+    let bilinear = &*cx.node.op == "ResizeBilinearGrad";
+    let dtype = cx.dtype(if bilinear { 1 } else { 0 })?;
+    let align = cx.attr_bool("align_corners");
+    let half_pixel = cx.attr_bool("half_pixel_centers");
+    Prepared::compute(move |inputs| {
+        let slopes = view(inputs, 0)?;
+        let [batch, rows, columns, channels] = sizes(&slopes)?;
+        let [height, width] = match bilinear {
+            true => {
+                let [_, height, width, _] = sizes(&view(inputs, 1)?)?;
+                [height, width]
+            }
+            false => wanted(inputs)?,
+        };
+        if height == 0 || width == 0 {
+            return Err(Error::usage("slopes of an empty picture"));
+        }
+        let taps = [[height, rows], [width, columns]].map(|sizes| {
+            let ratio = Ratio::new(sizes, align, half_pixel);
+            match bilinear {
+                true => scale::linear_taps(sizes, ratio),
+                false => scale::nearest_taps(sizes, ratio, align),
+            }
+        });
+        let shape = [batch, height, width, channels];
+        let values = floats(&slopes)?;
+        let tensor = made(dtype, &shape, |out| {
+            scale::spread(&values, shape, [&taps[0], &taps[1]], out);
+        })?;
+        Ok(vec![tensor])
+    })
+}

@@ -1,0 +1,151 @@
+//! Losses and norms of whole tensors. Computed in `f64` and rounded once.
+
+use super::reals::{doubles, of_doubles};
+use super::segment::{view, whole_numbers};
+use super::{Context, Fact, Operator, Prepared, broadcast};
+use crate::error::{Error, Result};
+use crate::model::Shape;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["L2Loss"],
+        &[],
+        |cx| cx.one(cx.dtype(0)?, Shape::scalar()),
+        prepare_half,
+    ),
+    Operator::new(&["EuclideanNorm"], &[], infer_norm, prepare_norm),
+    Operator::new(
+        &[
+            "SoftmaxCrossEntropyWithLogits",
+            "SparseSoftmaxCrossEntropyWithLogits",
+        ],
+        &[],
+        infer_entropy,
+        prepare_entropy,
+    ),
+];
+
+/// Half the sum of squares.
+fn prepare_half(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    Prepared::compute(move |inputs| {
+        let sum: f64 = doubles(&view(inputs, 0)?)?.iter().map(|v| v * v).sum();
+        Ok(vec![of_doubles(dtype, &[], &[sum / 2.0])?])
+    })
+}
+
+fn infer_norm(cx: &Context) -> Result<Vec<Fact>> {
+    let keep = cx.attr_bool("keep_dims");
+    let (Some(dims), Some(axes)) = (cx.shape(0)?.dims(), cx.ints(1)?) else {
+        return cx.one(cx.dtype(0)?, Shape::UNKNOWN);
+    };
+    let mut kept: Vec<Option<i64>> = dims.iter().copied().map(Some).collect();
+    for axis in axes {
+        kept[cx.axis(axis, dims.len())?] = keep.then_some(1);
+    }
+    cx.one(
+        cx.dtype(0)?,
+        Shape(Some(kept.into_iter().flatten().collect())),
+    )
+}
+
+fn prepare_norm(cx: &Context) -> Result<Prepared> {
+    let (dtype, keep) = (cx.dtype(0)?, cx.attr_bool("keep_dims"));
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?;
+        let mut gone = vec![false; x.shape.len()];
+        for axis in whole_numbers(&view(inputs, 1)?)? {
+            let at = if axis < 0 {
+                axis + gone.len() as i64
+            } else {
+                axis
+            };
+            let slot = usize::try_from(at).ok().and_then(|at| gone.get_mut(at));
+            *slot.ok_or_else(|| Error::usage(format!("axis {axis} of {:?}", x.shape)))? = true;
+        }
+        let sizes = x.shape.iter().zip(&gone);
+        let single: Vec<usize> = sizes.map(|(&n, &gone)| if gone { 1 } else { n }).collect();
+        let mut sums = vec![0.0; single.iter().product()];
+        // The result stands still along the axes that go.
+        let (_, places) = broadcast::places([x.shape, &single])?;
+        for ([_, to], value) in places.into_iter().zip(doubles(&x)?) {
+            sums[to] += value * value;
+        }
+        let norms: Vec<f64> = sums.iter().map(|sum| sum.sqrt()).collect();
+        let shape: Vec<usize> = (single.iter().zip(&gone))
+            .filter_map(|(&n, &gone)| (keep || !gone).then_some(n))
+            .collect();
+        Ok(vec![of_doubles(dtype, &shape, &norms)?])
+    })
+}
+
+fn infer_entropy(cx: &Context) -> Result<Vec<Fact>> {
+    let sparse = cx.node.op.starts_with("Sparse");
+    let (dtype, logits) = (cx.dtype(0)?, cx.shape(0)?);
+    let both = match sparse {
+        true => logits.clone(),
+        false => broadcast::shape(cx, &[logits, cx.shape(1)?])?,
+    };
+    let rows = both.dims().and_then(|dims| dims.first().copied());
+    let losses = Shape(Some(vec![rows.unwrap_or(-1)]));
+    Ok(vec![Fact::new(dtype, losses), Fact::new(dtype, both)])
+}
+
+/// Losses of rows of scores, and their slopes: the softmax less the label.
+fn prepare_entropy(cx: &Context) -> Result<Prepared> {
+    let (dtype, sparse) = (cx.dtype(0)?, cx.node.op.starts_with("Sparse"));
+    Prepared::compute(move |inputs| {
+        let (logits, labels) = (view(inputs, 0)?, view(inputs, 1)?);
+        let (shape, places) = match sparse {
+            true => broadcast::places([logits.shape, logits.shape])?,
+            false => broadcast::places([logits.shape, labels.shape])?,
+        };
+        let &[rows, classes] = &shape[..] else {
+            return Err(Error::usage(format!("scores of {shape:?}")));
+        };
+        let scores = doubles(&logits)?;
+        let wanted: Vec<f64> = match sparse {
+            true => one_hot(&whole_numbers(&labels)?, [rows, classes])?,
+            false => {
+                let labels = doubles(&labels)?;
+                places.iter().map(|&[_, at]| labels[at]).collect()
+            }
+        };
+        let scores: Vec<f64> = places.iter().map(|&[at, _]| scores[at]).collect();
+        let (mut losses, mut slopes) = (Vec::new(), Vec::new());
+        let width = classes.max(1);
+        for (scores, wanted) in scores.chunks_exact(width).zip(wanted.chunks_exact(width)) {
+            let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = scores.iter().map(|score| (score - most).exp()).sum();
+            let terms = scores.iter().zip(wanted);
+            let loss = |(score, &label): (&f64, &f64)| match label {
+                0.0 => 0.0,
+                label => label * (sum.ln() - (score - most)),
+            };
+            losses.push(terms.clone().map(loss).sum());
+            slopes.extend(terms.map(|(score, label)| (score - most).exp() / sum - label));
+        }
+        Ok(vec![
+            of_doubles(dtype, &[rows], &losses)?,
+            of_doubles(dtype, &shape, &slopes)?,
+        ])
+    })
+}
+
+/// Rows with a 1 at the label; a label that is no class makes the row NaN, as TensorFlow's does.
+fn one_hot(labels: &[i64], [rows, classes]: [usize; 2]) -> Result<Vec<f64>> {
+    if labels.len() != rows {
+        return Err(Error::usage(format!(
+            "{} labels for {rows} rows of scores",
+            labels.len()
+        )));
+    }
+    let mut wanted = vec![0.0; rows * classes];
+    for (row, label) in wanted.chunks_exact_mut(classes.max(1)).zip(labels) {
+        match usize::try_from(*label).ok().and_then(|at| row.get_mut(at)) {
+            Some(slot) => *slot = 1.0,
+            None => row.fill(f64::NAN),
+        }
+    }
+    Ok(wanted)
+}
