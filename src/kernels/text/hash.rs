@@ -26,13 +26,12 @@ fn mix(u: u64, v: u64, mul: u64) -> u64 {
     shift_mix((v ^ a).wrapping_mul(mul)).wrapping_mul(mul)
 }
 
-/// FarmHash's `Fingerprint` of 128 bits, TensorFlow's `FingerprintCat64`: one hash of two.
+/// TensorFlow's `FingerprintCat64`: one hash of two.
 pub fn joined(first: u64, second: u64) -> u64 {
-    const FACTOR: u64 = 0x9ddf_ea08_eb38_2d69;
-    let a = (first ^ second).wrapping_mul(FACTOR);
-    let a = a ^ (a >> 44);
-    let b = (second ^ a).wrapping_mul(FACTOR);
-    (b ^ (b >> 44)).wrapping_mul(FACTOR)
+    const FACTOR: u64 = 0xc6a4_a793_5bd1_e995;
+    let tail = shift_mix(second.wrapping_mul(FACTOR)).wrapping_mul(FACTOR);
+    let both = (first ^ FACTOR ^ tail).wrapping_mul(FACTOR);
+    shift_mix(shift_mix(both).wrapping_mul(FACTOR))
 }
 
 /// FarmHash's `Fingerprint64`.

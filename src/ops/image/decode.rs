@@ -40,15 +40,13 @@ impl Wish {
             .ok()
             .filter(|channels| matches!(channels, 0 | 1 | 3 | 4))
             .ok_or_else(|| cx.wrong(format!("{channels} channels")))?;
-        let ratio = cx.attr_int("ratio", 1);
-        if ratio != 1 {
-            return Err(cx.unsupported(format!("a JPEG file at one {ratio}th of its size")));
-        }
+        let ratio = usize::try_from(cx.attr_int("ratio", 1)).unwrap_or(0);
         Ok(Wish {
             channels,
             dtype: cx.node.attrs.dtype("dtype").unwrap_or(DType::UInt8),
             jpeg: jpeg::Options {
                 channels,
+                ratio,
                 fast_transform: cx.node.attrs.text("dct_method") != Some("INTEGER_ACCURATE"),
                 smooth_chroma: cx.node.attrs.bool("fancy_upscaling").unwrap_or(true),
             },

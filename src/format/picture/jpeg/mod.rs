@@ -17,6 +17,8 @@ pub struct Options {
     pub channels: usize,
     /// The less exact of libjpeg's integer transforms (Arai, Agui and Nakajima's), TensorFlow's default.
     pub fast_transform: bool,
+    /// One so-manieth of the size: 1, 2, 4 or 8.
+    pub ratio: usize,
     /// Whether chroma between samples is interpolated, or repeated.
     pub smooth_chroma: bool,
 }
@@ -282,15 +284,19 @@ impl File {
             (1 | 3, _) => self.components.len(),
             _ => return Err(Error::usage(format!("{channels} channels of a JPEG file"))),
         };
+        if !matches!(options.ratio, 1 | 2 | 4 | 8) {
+            return Err(Error::usage(format!("a size of one {}th", options.ratio)));
+        }
+        let size = [self.width, self.height].map(|n| n.div_ceil(options.ratio));
         let most = self.most();
         let planes = self.components[..used].iter().map(|component| {
-            let plane = component.plane(options.fast_transform)?;
-            plane.spread(
-                component,
-                most,
-                [self.width, self.height],
-                options.smooth_chroma,
-            )
+            let points = component.points(most, 8 / options.ratio);
+            let plane = component.plane(points, options.fast_transform)?;
+            let whole = [self.width, self.height];
+            let own = component.reduced(whole, most, points);
+            let smooth = options.smooth_chroma && options.ratio < 8;
+            let factors = component.factors(most, [8 / options.ratio, points]);
+            plane.spread(own, factors?, size, smooth)
         });
         let planes: Vec<Vec<u8>> = planes.collect::<Result<_>>()?;
         let pixels = match channels {
@@ -298,8 +304,8 @@ impl File {
             _ => colour::rgb(space, &planes, self.adobe.is_some()),
         };
         Ok(Picture {
-            width: self.width,
-            height: self.height,
+            width: size[0],
+            height: size[1],
             channels,
             samples: Samples::Bytes(pixels),
         })

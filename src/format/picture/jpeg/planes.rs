@@ -12,26 +12,67 @@ pub struct Plane {
 }
 
 impl Component {
-    /// Its samples, by the transform that is asked for.
-    pub fn plane(&self, fast: bool) -> Result<Plane> {
+    /// Samples that each block is made into, across and down, where the picture's are `least`: more where sampling is
+    /// coarser, so that nothing need be spread.
+    pub fn points(&self, [most_h, most_v]: [usize; 2], least: usize) -> usize {
+        let mut points = least;
+        while points < 8
+            && (most_h * least).is_multiple_of(self.h * points * 2)
+            && (most_v * least).is_multiple_of(self.v * points * 2)
+        {
+            points *= 2;
+        }
+        points
+    }
+
+    /// Samples across and down without padding.
+    pub fn reduced(
+        &self,
+        whole: [usize; 2],
+        [most_h, most_v]: [usize; 2],
+        points: usize,
+    ) -> [usize; 2] {
+        [
+            (whole[0] * self.h * points).div_ceil(most_h * 8),
+            (whole[1] * self.v * points).div_ceil(most_v * 8),
+        ]
+    }
+
+    /// How often a sample counts across and down.
+    pub fn factors(&self, most: [usize; 2], [least, points]: [usize; 2]) -> Result<[usize; 2]> {
+        let own = [self.h * points / least, self.v * points / least];
+        let whole = (own.iter().zip(&most)).all(|(&own, &most)| own > 0 && most % own == 0);
+        match whole {
+            true => Ok([most[0] / own[0], most[1] / own[1]]),
+            false => Err(Error::unsupported(
+                "JPEG files whose components don't divide the picture's sampling",
+            )),
+        }
+    }
+
+    /// Its samples, `points` across and down for each block, by the transform that is asked for.
+    pub fn plane(&self, points: usize, fast: bool) -> Result<Plane> {
         let told = self.divisors.ok_or_else(|| broken("no divisors"))?;
         let mut divisors = [0; 64];
         for (&place, &divisor) in ZIGZAG.iter().zip(&told) {
             divisors[usize::from(place)] = i32::from(divisor);
         }
+        let fast = fast && points == 8;
         if fast {
             divisors = transform::fast_divisors(&divisors);
         }
-        let stride = self.blocks[0] * 8;
-        let mut samples = vec![0; stride * self.blocks[1] * 8];
+        let stride = self.blocks[0] * points;
+        let mut samples = vec![0; stride * self.blocks[1] * points];
         for (at, block) in self.coefficients.iter().enumerate() {
             let (x, y) = (at % self.blocks[0], at / self.blocks[0]);
-            let values = match fast {
-                true => transform::fast(block, &divisors),
-                false => transform::exact(block, &divisors),
+            let values = match (points, fast) {
+                (8, true) => transform::fast(block, &divisors),
+                (8, false) => transform::exact(block, &divisors),
+                _ => transform::reduced(block, &divisors, points),
             };
-            for (row, values) in values.chunks_exact(8).enumerate() {
-                samples[(y * 8 + row) * stride + x * 8..][..8].copy_from_slice(values);
+            for (row, values) in values.chunks_exact(points).take(points).enumerate() {
+                let from = (y * points + row) * stride + x * points;
+                samples[from..][..points].copy_from_slice(values);
             }
         }
         Ok(Plane { samples, stride })
@@ -43,21 +84,17 @@ impl Plane {
         &self.samples[at * self.stride..][..width]
     }
 
-    /// The component at `size`, the picture's width and height, without padding.
+    /// The component, `own` samples across and down, at the picture's `[width, height]`, each counted `h` and `v` times.
     pub fn spread(
         &self,
-        component: &Component,
-        [most_h, most_v]: [usize; 2],
+        [own_width, own_height]: [usize; 2],
+        [h, v]: [usize; 2],
         [width, height]: [usize; 2],
         smooth: bool,
     ) -> Result<Vec<u8>> {
-        if most_h % component.h != 0 || most_v % component.v != 0 {
-            return Err(Error::unsupported(
-                "JPEG files whose components don't divide the picture's sampling",
-            ));
+        if own_width * h < width || own_height * v < height {
+            return Err(broken("fewer samples than pixels"));
         }
-        let (h, v) = (most_h / component.h, most_v / component.v);
-        let [own_width, own_height] = component.size;
         let smooth = smooth && (v == 2 && h == 1 || own_width > 2);
         let mut out = Vec::with_capacity(width * height);
         let mut line = Vec::new();

@@ -116,6 +116,60 @@ pub fn exact(block: &[i16; 64], divisors: &[i32; 64]) -> [u8; 64] {
     out
 }
 
+/// Half of a line of the transform to 4 samples: the sums of the even and of the odd coefficients, 14 bits behind the
+/// point; the fourth coefficient counts for nothing.
+fn quarter_line(x: [i64; 8]) -> [i64; 4] {
+    let even = x[0] << 14;
+    let odd = x[2] * 15137 - x[6] * 6270;
+    let (a, b) = (even + odd, even - odd);
+    let inner = -x[7] * 1730 + x[5] * 11893 - x[3] * 17799 + x[1] * 8697;
+    let outer = -x[7] * 4176 - x[5] * 4926 + x[3] * 7373 + x[1] * 20995;
+    [a + outer, b + inner, b - inner, a - outer]
+}
+
+/// The same to 2 samples, 15 bits behind the point, from the odd coefficients and the first.
+fn half_line(x: [i64; 8]) -> [i64; 2] {
+    let odd = -x[7] * 5906 + x[5] * 6967 - x[3] * 10426 + x[1] * 29692;
+    [(x[0] << 15) + odd, (x[0] << 15) - odd]
+}
+
+/// A block as 4, 2 or 1 samples across and down, in the first of the 64, as libjpeg's reduced transforms.
+pub fn reduced(block: &[i16; 64], divisors: &[i32; 64], points: usize) -> [u8; 64] {
+    let rounded = |value: i64, shift: u32| (value + (1 << (shift - 1))) >> shift;
+    let at = |y: usize, x: usize| i64::from(coefficient(block[y * 8 + x], divisors[y * 8 + x]));
+    let mut out = [0; 64];
+    if points == 1 {
+        out[0] = sample(rounded(at(0, 0), 3));
+        return out;
+    }
+    // What the line transforms leave behind the point beyond libjpeg's two bits between the passes.
+    let extra = if points == 4 { 1 } else { 2 };
+    let line = |x: [i64; 8]| match points {
+        4 => quarter_line(x),
+        _ => {
+            let [a, b] = half_line(x);
+            [a, b, 0, 0]
+        }
+    };
+    let mut columns = [0; 32];
+    for x in 0..8 {
+        for (y, value) in line(std::array::from_fn(|y| at(y, x)))
+            .into_iter()
+            .take(points)
+            .enumerate()
+        {
+            columns[y * 8 + x] = rounded(value, 11 + extra);
+        }
+    }
+    let rows = columns.chunks_exact(8).zip(out.chunks_exact_mut(points));
+    for (row, out) in rows.take(points) {
+        for (out, value) in out.iter_mut().zip(line(std::array::from_fn(|x| row[x]))) {
+            *out = sample(rounded(value, 18 + extra));
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
