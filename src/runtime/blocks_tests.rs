@@ -18,7 +18,7 @@ fn with_blocks(main: Net, outputs: &[ValueId], blocks: Vec<(Net, Vec<ValueId>)>)
     model
 }
 
-fn run(session: &mut Session, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+pub(super) fn run(session: &mut Session, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let named = inputs.iter().enumerate();
     let named: Vec<_> = named.map(|(i, t)| (format!("#{i}"), t.clone())).collect();
     let outputs = session.run(&named, &Progress::new())?;
@@ -29,7 +29,7 @@ fn ints(values: &[i32]) -> Tensor {
     Tensor::from_values(&[values.len()], values)
 }
 
-fn scalar(value: i32) -> Tensor {
+pub(super) fn scalar(value: i32) -> Tensor {
     Tensor::from_values(&[], &[value])
 }
 
@@ -39,7 +39,7 @@ fn subgraphs(names: &[(&str, i64)]) -> Attrs {
 }
 
 /// A node with several outputs.
-fn many(
+pub(super) fn many(
     net: &mut Net,
     op: &str,
     inputs: &[ValueId],

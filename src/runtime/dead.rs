@@ -1,6 +1,10 @@
 //! TensorFlow 1's conditions: what `Switch` did not choose is dead, and so is all that is made of it, up to a `Merge`.
 
+use crate::error::{Error, Result};
 use crate::model::{Graph, Node, NodeId, ValueId};
+
+/// The most results of switches and merges that the nodes of a graph may need in all.
+const MOST: usize = 1 << 26;
 
 /// What has to be alive for each node of a graph to run.
 pub struct Liveness {
@@ -11,10 +15,14 @@ pub struct Liveness {
 impl Liveness {
     /// `order` are the nodes that run, `fed` says of every value whether it comes from outside. `None` where no node
     /// decides anything.
-    pub fn new(graph: &Graph, order: &[NodeId], fed: &[bool]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// More conditions upon each other than any model has.
+    pub fn new(graph: &Graph, order: &[NodeId], fed: &[bool]) -> Result<Option<Self>> {
         if !order.iter().any(|&id| is_switch(graph.node(id))) {
-            return None;
+            return Ok(None);
         }
+        let mut total = 0;
         let mut liveness = Liveness {
             needs: vec![Box::default(); graph.nodes.len()],
         };
@@ -32,9 +40,15 @@ impl Liveness {
             }
             needs.sort_unstable();
             needs.dedup();
+            total += needs.len();
+            if total > MOST {
+                return Err(Error::unsupported(
+                    "more conditions upon each other than any model has",
+                ));
+            }
             liveness.needs[id.index()] = needs.into();
         }
-        Some(liveness)
+        Ok(Some(liveness))
     }
 
     /// What a value that a node makes needs.

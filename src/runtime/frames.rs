@@ -15,6 +15,9 @@ pub struct Part {
     pub outputs: Vec<ValueId>,
 }
 
+/// Nodes that may be copied for the loops of a graph.
+const MOST_COPIED: usize = 1 << 24;
+
 /// One loop as it stands in the graph.
 struct Frame {
     head: NodeId,
@@ -54,6 +57,13 @@ pub fn close(
     let heads: Vec<NodeId> = (graph.node_ids())
         .filter(|id| needed[id.index()] && is_head(id))
         .collect();
+    // Each loop gets copies of the graph.
+    if heads.len().saturating_mul(graph.nodes.len()) > MOST_COPIED {
+        return Err(Error::unsupported(format!(
+            "{} loops in one graph, more than any model has",
+            heads.len()
+        )));
+    }
     let consumers = graph.consumers();
     let frames = heads.iter().map(|&head| {
         let fault = |e: Error| e.at(format_args!("loop {:?}", graph.node(head).name));
@@ -99,26 +109,36 @@ impl Frame {
             let merge = merge.ok_or_else(|| odd("a switch behind no merge"))?.0;
             frame.variable(graph, merge, Some(id))?;
         }
-        // Variables that only the condition looks at have no switch.
-        let producer = |value: ValueId| graph.value(value).producer.map(|(id, _)| id);
-        let told: Vec<NodeId> = producer(test).into_iter().collect();
-        let ends = |value: ValueId| producer(value).is_some_and(|id| is_merge(graph.node(id)));
-        let before = graph.needed(told, ends);
-        for id in graph.node_ids().filter(|id| before[id.index()]) {
-            for input in graph.node(id).inputs.iter().flatten() {
-                if let Some(merge) = producer(*input).filter(|m| is_merge(graph.node(*m)))
-                    && !frame.merges.contains(&merge)
-                    && is_loop_head(graph, merge)
-                {
-                    frame.variable(graph, merge, None)?;
-                }
-            }
-        }
+        frame.find_unswitched(graph, test)?;
         if frame.merges.is_empty() {
             return Err(odd("no variable"));
         }
         frame.find_inside(test);
         Ok(frame)
+    }
+
+    /// Variables that only the condition looks at have no switch.
+    fn find_unswitched(&mut self, graph: &Graph, test: ValueId) -> Result<()> {
+        let producer = |value: ValueId| graph.value(value).producer.map(|(id, _)| id);
+        let told: Vec<NodeId> = producer(test).into_iter().collect();
+        // What comes from before the loop, maybe out of another one, is none.
+        let name = self.name.clone();
+        let ends = |value: ValueId| {
+            let frame = producer(value).and_then(|id| frame_of(graph, id));
+            frame.is_some_and(|frame| name.is_empty() || frame == name)
+        };
+        let before = graph.needed(told, ends);
+        for id in graph.node_ids().filter(|id| before[id.index()]) {
+            for input in graph.node(id).inputs.iter().flatten().filter(|v| ends(**v)) {
+                if let Some(merge) = producer(*input).filter(|m| is_merge(graph.node(*m)))
+                    && !self.merges.contains(&merge)
+                    && is_loop_head(graph, merge)
+                {
+                    self.variable(graph, merge, None)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn variable(&mut self, graph: &Graph, merge: NodeId, switch: Option<NodeId>) -> Result<()> {
@@ -132,7 +152,8 @@ impl Frame {
                 }
             }
         }
-        let (Some(enter), Some(next)) = (enter, next) else {
+        let merges = is_merge(graph.node(merge));
+        let (Some(enter), Some(next), true) = (enter, next, merges) else {
             return Err(Error::unsupported(
                 "a variable that does not come in, or does not go round",
             ));
@@ -239,7 +260,9 @@ impl Frame {
                 self.next.iter().chain(&same).copied().collect(),
             ),
         ] {
-            let name = Name::from(format!("{}/{}/{attr}", graph.name, head.name));
+            // Names need not be unique in a damaged graph.
+            let number = self.head.index();
+            let name = Name::from(format!("{}/{}@{number}/{attr}", graph.name, head.name));
             let mut part = cut.clone();
             part.name = name.clone();
             if attr == "cond" {
@@ -287,6 +310,21 @@ impl Frame {
             }
         }
     }
+}
+
+/// The frame that a node leads into: of an entrance, and of a merge behind one.
+fn frame_of(graph: &Graph, id: NodeId) -> Option<&str> {
+    let enters = |node: &Node| matches!(&*node.op, "Enter" | "RefEnter");
+    let node = graph.node(id);
+    let entrance = match is_merge(node) {
+        true => {
+            let inputs = node.inputs.iter().flatten();
+            let mut made = inputs.filter_map(|&value| graph.producer(value));
+            made.find(|node| enters(node))?
+        }
+        false => Some(node).filter(|node| enters(node))?,
+    };
+    Some(entrance.attrs.text("frame_name").unwrap_or_default())
 }
 
 /// Whether something comes round to a merge.

@@ -8,8 +8,12 @@ mod blocks;
 #[cfg(test)]
 mod blocks_tests;
 mod dead;
+#[cfg(test)]
+mod dead_tests;
 mod execute;
 mod frames;
+#[cfg(test)]
+mod frames_tests;
 mod handover;
 mod inputs;
 #[cfg(test)]

@@ -46,7 +46,14 @@ pub struct Body {
     pub liveness: Option<Liveness>,
     /// Graphs of the loops of TensorFlow 1 in it.
     parts: HashMap<Block, Part>,
+    /// Loops of TensorFlow 1 that it lies in.
+    depth: usize,
 }
+
+/// Loops of TensorFlow 1 in each other, and graphs and nodes of all of them, at most.
+const DEEPEST: usize = 32;
+const MOST_BODIES: usize = 1 << 13;
+const MOST_NODES: usize = 1 << 23;
 
 /// A graph of a program.
 #[derive(Clone, Copy)]
@@ -90,7 +97,7 @@ impl Program {
                     continue;
                 }
                 let body = match program.bodies[at].parts.remove(&block) {
-                    Some(part) => Body::new(part.graph, part.inputs, part.outputs)?,
+                    Some(part) => program.part(part, at)?,
                     None => Body::of_block(meta_graph, &block)?,
                 };
                 program.numbers.insert(block, program.bodies.len());
@@ -113,6 +120,24 @@ impl Program {
         problems.result(|number| program.graph(number))?;
         program.written = program.find_written();
         Ok(program)
+    }
+
+    /// A graph of a loop of TensorFlow 1 that body `within` runs.
+    ///
+    /// # Errors
+    /// Loops that lie in themselves, or more of them than any model has.
+    fn part(&self, part: Part, within: usize) -> Result<Body> {
+        let nodes: usize = self.bodies.iter().map(|body| body.graph.nodes.len()).sum();
+        let depth = self.bodies[within].depth + 1;
+        if depth > DEEPEST || self.bodies.len() > MOST_BODIES || nodes > MOST_NODES {
+            return Err(Error::unsupported(format!(
+                "{} graphs of loops, {depth} in each other: a loop that lies in itself?",
+                self.bodies.len()
+            )));
+        }
+        let mut body = Body::new(part.graph, part.inputs, part.outputs)?;
+        body.depth = depth;
+        Ok(body)
     }
 
     fn has_tables(&self) -> bool {
@@ -224,9 +249,10 @@ impl Body {
         let order = graph.topological_order()?;
         let order = needed(&graph, order, &fed, &outputs);
         Ok(Body {
-            liveness: Liveness::new(&graph, &order, &fed),
+            liveness: Liveness::new(&graph, &order, &fed)?,
             order,
             parts,
+            depth: 0,
             inputs,
             outputs,
             graph,

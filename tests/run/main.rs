@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cases;
+
 use mexplore::format::npy;
 use mexplore::model::Tensor;
 use mexplore::progress::Progress;
