@@ -88,10 +88,10 @@ fn rounding(cx: &Context) -> fn(f32) -> f32 {
 
 fn prepare_there_and_back(cx: &Context) -> Result<Prepared> {
     let signed = cx.node.attrs.bool("signed_input").unwrap_or(true);
-    let given = cx.attr_bool("range_given");
+    let third = &*cx.node.op == "QuantizeAndDequantizeV3";
+    let given = cx.node.attrs.bool("range_given").unwrap_or(third);
     let (narrow, axis) = (cx.attr_bool("narrow_range"), cx.attr_int("axis", -1));
     let (told, round, dtype) = (cx.attr_int("num_bits", 8), rounding(cx), cx.dtype(0)?);
-    let third = &*cx.node.op == "QuantizeAndDequantizeV3";
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let bits = match third {
@@ -141,7 +141,11 @@ fn prepare_there_and_back(cx: &Context) -> Result<Prepared> {
             .collect();
         for (at, value) in values.iter_mut().enumerate() {
             let steps = steps[slice(at)];
-            let inside = value.max(steps.low).min(steps.high);
+            // A range out of the values themselves cuts none of them.
+            let inside = match given {
+                true => value.max(steps.low).min(steps.high),
+                false => *value,
+            };
             *value = round(inside * steps.scale) * (1.0 / steps.scale);
         }
         Ok(vec![of_floats(dtype, x.shape, &values)?])

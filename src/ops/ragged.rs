@@ -118,48 +118,7 @@ fn prepare_dense(cx: &Context) -> Result<Prepared> {
             Some(&told) if told >= 0 => told as usize,
             _ => own,
         };
-        let rows = levels.first().map_or(0, |splits| splits.len() - 1);
-        let mut shape = vec![size(0, rows)];
-        // Where each row of a level goes; `None` where it is cut off.
-        let mut places: Vec<Option<usize>> = (0..rows)
-            .map(|row| Some(row).filter(|&r| r < shape[0]))
-            .collect();
-        for (level, splits) in levels.iter().enumerate() {
-            let longest = splits
-                .windows(2)
-                .map(|pair| pair[1] - pair[0])
-                .max()
-                .unwrap_or(0);
-            let length = size(level + 1, longest);
-            let mut next = Vec::new();
-            for (pair, place) in splits.windows(2).zip(&places) {
-                let within = 0..pair[1] - pair[0];
-                next.extend(within.map(|at| {
-                    let place = place.filter(|_| at < length)?;
-                    place.checked_mul(length)?.checked_add(at)
-                }));
-            }
-            places = next;
-            shape.push(length);
-        }
-        if places.len() > count {
-            return Err(Error::usage(format!(
-                "{} rows, {count} values",
-                places.len()
-            )));
-        }
-        let slots = shape
-            .iter()
-            .try_fold(1usize, |n, &size| n.checked_mul(size));
-        let slots = slots
-            .filter(|&n| n < MOST)
-            .ok_or_else(|| Error::usage(format!("a tensor of {shape:?}")))?;
-        let mut sources = vec![None; slots];
-        for (row, place) in places.iter().enumerate() {
-            if let Some(place) = place {
-                sources[*place] = Some(row);
-            }
-        }
+        let (mut shape, sources) = laid_out(&levels, count, size)?;
         let (rows, default) = (Rows::of(&values)?, spread(&default, inner)?);
         let default = Rows::of(&View::of(&default))?;
         let mut out = Gathered::default();
@@ -182,6 +141,49 @@ fn prepare_dense(cx: &Context) -> Result<Prepared> {
         }
         Ok(vec![out.tensor(values.dtype, &shape)?])
     })
+}
+
+/// The sizes of the axes that ragged rows become, and for each of their elements the value that stands there. `size` says
+/// how long an axis is by its number and the longest row.
+fn laid_out(
+    levels: &[Vec<usize>],
+    count: usize,
+    size: impl Fn(usize, usize) -> usize,
+) -> Result<(Vec<usize>, Vec<Option<usize>>)> {
+    let rows = levels.first().map_or(0, |splits| splits.len() - 1);
+    let mut shape = vec![size(0, rows)];
+    // Where each row of a level goes; `None` where it is cut off.
+    let mut places: Vec<Option<usize>> = (0..rows)
+        .map(|row| Some(row).filter(|&r| r < shape[0]))
+        .collect();
+    for (level, splits) in levels.iter().enumerate() {
+        let longest = splits.windows(2).map(|pair| pair[1] - pair[0]).max();
+        let length = size(level + 1, longest.unwrap_or(0));
+        let mut next = Vec::new();
+        for (pair, place) in splits.windows(2).zip(&places) {
+            let within = 0..pair[1] - pair[0];
+            next.extend(within.map(|at| {
+                let place = place.filter(|_| at < length)?;
+                place.checked_mul(length)?.checked_add(at)
+            }));
+        }
+        places = next;
+        shape.push(length);
+    }
+    if places.len() > count {
+        let rows = places.len();
+        return Err(Error::usage(format!("{rows} rows, {count} values")));
+    }
+    let slots = (shape.iter()).try_fold(1usize, |n, &size| n.checked_mul(size));
+    let slots = slots.filter(|&n| n < MOST);
+    let slots = slots.ok_or_else(|| Error::usage(format!("a tensor of {shape:?}")))?;
+    let mut sources = vec![None; slots];
+    for (row, place) in places.iter().enumerate() {
+        if let Some(place) = place {
+            sources[*place] = Some(row);
+        }
+    }
+    Ok((shape, sources))
 }
 
 /// A default for a whole row.

@@ -296,37 +296,21 @@ fn a_loop_reads_one_list_and_fills_another() {
     main.0.kind = GraphKind::Main;
     let x = main.input("x", DType::Int32, &[-1, 2]);
     let shape = tf_constant(&mut main, &ints(&[2]));
-    let list = main.op(
-        "TensorListFromTensor",
-        &[x, shape],
-        DType::Variant,
-        typed(DType::Int32),
-    );
+    let numbers = || typed(DType::Int32);
+    let from = "TensorListFromTensor";
+    let list = main.op(from, &[x, shape], DType::Variant, numbers());
     let count = main.op("TensorListLength", &[list], DType::Int32, Attrs::new());
-    let made = main.op(
-        "TensorListReserve",
-        &[shape, count],
-        DType::Variant,
-        typed(DType::Int32),
-    );
+    let reserve = "TensorListReserve";
+    let made = main.op(reserve, &[shape, count], DType::Variant, numbers());
     let zero = tf_constant(&mut main, &scalar(0));
     let attrs = Attrs::new()
         .with("cond", function("block1"))
         .with("body", function("block2"));
     let types = [DType::Int32, DType::Int32, DType::Variant, DType::Variant];
-    let results = many(
-        &mut main,
-        "While",
-        &[zero, count, list, made],
-        &types,
-        attrs,
-    );
-    let y = main.op(
-        "TensorListStack",
-        &[results[3], shape],
-        DType::Int32,
-        typed(DType::Int32),
-    );
+    let first = [zero, count, list, made];
+    let results = many(&mut main, "While", &first, &types, attrs);
+    let stack = [results[3], shape];
+    let y = main.op("TensorListStack", &stack, DType::Int32, numbers());
 
     let values = |net: &mut Net| {
         ["i", "n", "in", "out"].map(|name| {

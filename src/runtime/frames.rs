@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::dead::{is_merge, is_switch};
 use crate::error::{Error, Result};
-use crate::model::{Attr, Attrs, Graph, Name, Node, NodeId, Shape, Value, ValueId};
+use crate::model::{Attr, Attrs, DType, Graph, Name, Node, NodeId, Shape, Value, ValueId};
 use crate::ops::Block;
 
 /// A graph cut out of another one.
@@ -211,6 +211,7 @@ impl Frame {
         self.inside[self.head.index()] = true;
     }
 
+    /// Puts a `While` beside the loop, whose exits take its results.
     fn rewrite(
         &self,
         graph: &mut Graph,
@@ -219,47 +220,10 @@ impl Frame {
     ) {
         let head = graph.node(self.head).clone();
         let first = |graph: &Graph, id: NodeId| graph.node(id).outputs.first().copied();
-        let result = |graph: &Graph, switch: NodeId| graph.node(switch).outputs.get(1).copied();
-        let same: Vec<ValueId> = (self.constants.iter())
-            .filter_map(|&id| first(graph, id))
-            .collect();
-        // A variable that no switch hands to the body still has its place there.
-        let mut cut = self.cut.clone();
-        let mut body: Vec<ValueId> = Vec::new();
-        for (merge, switch) in self.merges.iter().zip(&self.switches) {
-            let handed = switch.and_then(|switch| result(graph, switch));
-            let unread = |cut: &mut Graph| {
-                let value = first(graph, *merge).map(|v| graph.value(v).clone());
-                let mut value = value.unwrap_or_else(|| {
-                    Value::new("", crate::model::DType::Invalid, Shape::UNKNOWN)
-                });
-                value.producer = None;
-                cut.add_value(value)
-            };
-            body.push(handed.unwrap_or_else(|| unread(&mut cut)));
-        }
-        let merged = self.merges.iter().filter_map(|&merge| first(graph, merge));
-        let mut condition: Vec<ValueId> = merged.collect();
-        condition.extend(&same);
-        body.extend(&same);
-        let inside = |id: &NodeId| self.inside[id.index()];
-        cut.control_outputs = (graph.control_outputs.iter().copied())
-            .filter(inside)
-            .collect();
-        graph.control_outputs.retain(|id| !inside(id));
+        let (cut, ends) = self.ends(graph);
+        graph.control_outputs.retain(|id| !self.inside[id.index()]);
         let mut node = Node::new(head.name.clone(), "While");
-        for (attr, inputs, outputs) in [
-            (
-                "cond",
-                condition,
-                head.inputs.iter().copied().flatten().collect(),
-            ),
-            (
-                "body",
-                body,
-                self.next.iter().chain(&same).copied().collect(),
-            ),
-        ] {
+        for (attr, (inputs, outputs)) in ["cond", "body"].into_iter().zip(ends) {
             // Names need not be unique in a damaged graph.
             let number = self.head.index();
             let name = Name::from(format!("{}/{}@{number}/{attr}", graph.name, head.name));
@@ -268,22 +232,17 @@ impl Frame {
             if attr == "cond" {
                 part.control_outputs.clear();
             }
-            let attrs = Attrs::new();
-            node.attrs.set(
-                attr,
-                Attr::Func {
-                    name: name.clone(),
-                    attrs,
-                },
-            );
-            parts.insert(
-                Block::Function(name),
-                Part {
-                    graph: part,
-                    inputs,
-                    outputs,
-                },
-            );
+            let function = Attr::Func {
+                name: name.clone(),
+                attrs: Attrs::new(),
+            };
+            node.attrs.set(attr, function);
+            let part = Part {
+                graph: part,
+                inputs,
+                outputs,
+            };
+            parts.insert(Block::Function(name), part);
         }
         for &enter in self.enters.iter().chain(&self.constants) {
             node.inputs.push(graph.node(enter).input(0));
@@ -291,7 +250,7 @@ impl Frame {
             let dtype = first(graph, enter).map(|v| graph.value(v).dtype);
             let value = Value::new(
                 graph.node(enter).name.clone(),
-                dtype.unwrap_or(crate::model::DType::Invalid),
+                dtype.unwrap_or(DType::Invalid),
                 Shape::UNKNOWN,
             );
             node.outputs.push(graph.add_value(value));
@@ -309,6 +268,37 @@ impl Frame {
                 }
             }
         }
+    }
+
+    /// The loop's own graph, and in it the inputs and outputs of condition and body.
+    fn ends(&self, graph: &Graph) -> (Graph, [(Vec<ValueId>, Vec<ValueId>); 2]) {
+        let first = |id: NodeId| graph.node(id).outputs.first().copied();
+        let same: Vec<ValueId> = self.constants.iter().filter_map(|&id| first(id)).collect();
+        let mut cut = self.cut.clone();
+        let mut body: Vec<ValueId> = Vec::new();
+        for (&merge, switch) in self.merges.iter().zip(&self.switches) {
+            let handed = switch.and_then(|switch| graph.node(switch).outputs.get(1).copied());
+            // A variable that no switch hands to the body still has its place there.
+            let unread = |cut: &mut Graph| {
+                let value = first(merge).map(|v| graph.value(v).clone());
+                let nothing = || Value::new("", DType::Invalid, Shape::UNKNOWN);
+                let mut value = value.unwrap_or_else(nothing);
+                value.producer = None;
+                cut.add_value(value)
+            };
+            body.push(handed.unwrap_or_else(|| unread(&mut cut)));
+        }
+        let merged = self.merges.iter().filter_map(|&merge| first(merge));
+        let mut condition: Vec<ValueId> = merged.collect();
+        condition.extend(&same);
+        body.extend(&same);
+        cut.control_outputs = (graph.control_outputs.iter().copied())
+            .filter(|id| self.inside[id.index()])
+            .collect();
+        let test = graph.node(self.head).inputs.iter().copied().flatten();
+        let next = self.next.iter().chain(&same).copied();
+        let ends = [(condition, test.collect()), (body, next.collect())];
+        (cut, ends)
     }
 }
 

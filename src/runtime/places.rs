@@ -138,7 +138,19 @@ impl Builder<'_> {
                 *offset = offsets[*block];
             }
         }
-        for ((owner, lifetime), &offset) in blocks.iter().zip(&offsets) {
+        self.hold(&blocks, &offsets, &made);
+        for at in 0..places.len() {
+            let root = self.same_as[at];
+            if root != at && matches!(places[at], Place::Nowhere) {
+                places[at] = places[root].clone();
+            }
+        }
+        Ok((size, self.report(&blocks, &offsets, size)))
+    }
+
+    /// Notes scratch memory and what outlives a run at their offsets.
+    fn hold(&mut self, blocks: &Blocks, offsets: &[usize], made: &[bool]) {
+        for ((owner, lifetime), &offset) in blocks.iter().zip(offsets) {
             let bytes = lifetime.bytes;
             match owner {
                 Owner::Scratch(step) => {
@@ -160,13 +172,6 @@ impl Builder<'_> {
                 Owner::Value(_) => {}
             }
         }
-        for at in 0..places.len() {
-            let root = self.same_as[at];
-            if root != at && matches!(places[at], Place::Nowhere) {
-                places[at] = places[root].clone();
-            }
-        }
-        Ok((size, self.report(&blocks, &offsets, size)))
     }
 
     /// What the bytes of a variable tensor are before the first run: those of 0, or the zero point of 8-bit integers.
