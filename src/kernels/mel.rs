@@ -16,7 +16,8 @@ pub struct Mel {
 impl Mel {
     /// `None` where the bins up to half the sampling `rate` don't hold the limits.
     pub fn new(bins: usize, rate: f64, bands: usize, [low, high]: [f64; 2]) -> Option<Self> {
-        if bins < 2 || bands == 0 || !(rate > 0.0) || low < 0.0 || high <= low {
+        let ordered = rate > 0.0 && low >= 0.0 && high > low;
+        if bins < 2 || bands == 0 || !ordered {
             return None;
         }
         let width = 0.5 * rate / (bins - 1) as f64;

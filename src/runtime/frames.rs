@@ -15,6 +15,9 @@ pub struct Part {
     pub outputs: Vec<ValueId>,
 }
 
+/// Inputs and outputs of a graph.
+type Ends = (Vec<ValueId>, Vec<ValueId>);
+
 /// Nodes that may be copied for the loops of a graph.
 const MOST_COPIED: usize = 1 << 24;
 
@@ -271,7 +274,7 @@ impl Frame {
     }
 
     /// The loop's own graph, and in it the inputs and outputs of condition and body.
-    fn ends(&self, graph: &Graph) -> (Graph, [(Vec<ValueId>, Vec<ValueId>); 2]) {
+    fn ends(&self, graph: &Graph) -> (Graph, [Ends; 2]) {
         let first = |id: NodeId| graph.node(id).outputs.first().copied();
         let same: Vec<ValueId> = self.constants.iter().filter_map(|&id| first(id)).collect();
         let mut cut = self.cut.clone();

@@ -79,7 +79,7 @@ fn convert(pixel: &[u16], wanted: usize, opaque: u16, out: &mut Vec<u16>) {
     } else {
         out.extend(colours);
     }
-    if wanted % 2 == 0 {
+    if wanted.is_multiple_of(2) {
         out.push(opacity);
     }
 }
