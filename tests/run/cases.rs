@@ -124,3 +124,34 @@ fn every_operator_that_runs_gives_tensorflows_answers() {
     );
     assert!(right > 700, "only {right} right");
 }
+
+/// `tests/operators/make.py` says what is in it.
+#[test]
+fn operators_that_few_models_have_give_tensorflows_answers() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/operators"));
+    let model = format::open(&folder.join("saved_model"), &OpenOptions::default()).unwrap();
+    let mut session = Session::new(&model, &RunOptions::default()).unwrap();
+    let inputs = npy::read_npz(&folder.join("inputs.npz")).unwrap();
+    let found = session.run(&inputs, &Progress::new()).unwrap();
+    let truth = npy::read_npz(&folder.join("outputs.npz")).unwrap();
+    assert_eq!(found.len(), truth.len());
+    let mut wrong = Vec::new();
+    for (key, truth) in truth {
+        let (_, tensor) = found.iter().find(|(k, _)| *k == key).unwrap();
+        let largest = truth
+            .numbers()
+            .into_iter()
+            .fold(1.0, |most: f64, v| most.max(v.abs()));
+        if tensor.dtype() != truth.dtype() {
+            wrong.push(format!(
+                "{key}: {}, expected {}",
+                tensor.dtype(),
+                truth.dtype()
+            ));
+        }
+        if let Some(fault) = difference(tensor, &truth, 1e-5, 1e-5 * largest) {
+            wrong.push(format!("{key}{fault}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
