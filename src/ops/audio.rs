@@ -92,7 +92,11 @@ fn prepare_spectrogram(cx: &Context) -> Result<Prepared> {
         };
         let values = doubles(&sound)?;
         let (steps, length) = (count(samples, [window, stride]), window.next_power_of_two());
-        let (bins, fourier) = (length / 2 + 1, Fourier::new(length));
+        let bins = length / 2 + 1;
+        if steps == 0 {
+            return Ok(vec![Tensor::zeros(DType::Float32, &[channels, 0, bins])?]);
+        }
+        let fourier = Fourier::new(length);
         let shape: Vec<f64> = (0..window)
             .map(|at| 0.5 - 0.5 * (std::f64::consts::TAU * at as f64 / window as f64).cos())
             .collect();

@@ -174,6 +174,9 @@ fn infer_block(cx: &Context) -> Result<Vec<Fact>> {
     Ok(vec![Fact::new(cx.dtype(1)?, Shape(dims)); 7])
 }
 
+/// Elements of a result at most.
+const MOST: usize = 1 << 28;
+
 /// Steps behind the longest sequence give zeros.
 fn prepare_block(cx: &Context) -> Result<Prepared> {
     let (rule, dtype) = (Rule::of(cx), cx.dtype(1)?);
@@ -195,6 +198,8 @@ fn prepare_block(cx: &Context) -> Result<Prepared> {
         }
         let values = doubles(&x)?;
         let (mut cells, mut h) = (doubles(&view(inputs, 2)?)?, doubles(&view(inputs, 3)?)?);
+        let count = steps.checked_mul(batch * lstm.cells).filter(|&n| n < MOST);
+        let count = count.ok_or_else(|| Error::usage(format!("{steps} steps of {batch} rows")))?;
         let mut out: [Vec<f64>; 7] = Default::default();
         let run = usize::try_from(longest).unwrap_or(0).min(steps);
         for step in 0..run {
@@ -206,7 +211,6 @@ fn prepare_block(cx: &Context) -> Result<Prepared> {
             let [_, new_cells, .., new_h] = results;
             (cells, h) = (new_cells, new_h);
         }
-        let count = steps * batch * lstm.cells;
         out.iter_mut().for_each(|all| all.resize(count, 0.0));
         tensors(dtype, &[steps, batch, lstm.cells], &out)
     })

@@ -5,7 +5,7 @@ use super::segment::view;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::params::{padding, same_output, valid_output};
-use crate::model::{DType, Shape, Tensor};
+use crate::model::{DType, Shape, Tensor, shape::element_count};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["AvgPool3D", "MaxPool3D"], &[], infer, prepare),
@@ -125,7 +125,8 @@ impl Windows {
             out[self.first() + axis] = size;
             starts.push(pad);
         }
-        let count: usize = out.iter().product();
+        let count = element_count(&out).filter(|_| element_count(shape).is_some());
+        let count = count.ok_or_else(|| Error::usage(format!("windows over {shape:?}")))?;
         let mut steps = vec![1; shape.len()];
         for axis in (1..shape.len()).rev() {
             steps[axis - 1] = steps[axis] * shape[axis];
@@ -271,7 +272,13 @@ fn slopes_of(
     share: impl Fn(&[usize]) -> (Vec<usize>, f64),
 ) -> Result<Vec<Tensor>> {
     let values = doubles(slopes)?;
-    let mut sums = doubles(&View::of(&Tensor::zeros(dtype, shape)?))?;
+    let count = element_count(shape);
+    let mut sums = Vec::new();
+    let fits = count.is_some_and(|count| sums.try_reserve_exact(count).is_ok());
+    match count.filter(|_| fits) {
+        Some(count) => sums.resize(count, 0.0),
+        None => return Err(Error::usage(format!("slopes of {shape:?}"))),
+    }
     windows.walk(shape, |at, window| {
         let (elements, part) = share(window);
         for element in elements {

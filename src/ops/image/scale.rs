@@ -40,12 +40,18 @@ pub fn infer(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(DType::Float32, Shape(Some(dims)))
 }
 
+/// Lines of a picture at most; each has a list of its own of what it is made of.
+const LONGEST: usize = 1 << 22;
+
 /// The height and width that input 1 tells.
 fn wanted(inputs: &[Option<crate::ops::View<'_>>]) -> Result<[usize; 2]> {
     let told = whole_numbers(&view(inputs, 1)?)?;
-    let sizes = told
-        .iter()
-        .map(|&v| usize::try_from(v).ok().filter(|&v| v > 0));
+    let size = |&v: &i64| {
+        usize::try_from(v)
+            .ok()
+            .filter(|v| (1..=LONGEST).contains(v))
+    };
+    let sizes = told.iter().map(size);
     let sizes: Option<Vec<usize>> = sizes.collect();
     match sizes.as_deref() {
         Some(&[height, width]) => Ok([height, width]),
