@@ -7,7 +7,8 @@
 //! - [`mod@reference`]: plain kernels that read like the definition and repeat TensorFlow Lite's reference kernels;
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
-//! - [`quantized`]: integer and hybrid kernels; [`fixed`] and [`requant`]: the arithmetic under them.
+//! - [`recurrent`]: cells that remember;
+//! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
 
 pub mod cpu;
 pub mod ctc;
@@ -16,12 +17,14 @@ pub mod elementwise;
 pub mod fast;
 pub mod fixed;
 pub mod fourier;
+pub mod fixed16;
 pub mod linalg;
 pub mod mel;
 pub mod movement;
 pub mod params;
 pub mod picture;
 pub mod quantized;
+pub mod recurrent;
 pub mod reference;
 pub mod requant;
 pub mod segment;

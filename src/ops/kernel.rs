@@ -109,6 +109,23 @@ impl Prepared {
             packed,
             scratch_bytes,
             in_place: &[],
+            changes: &[],
+            run,
+        })))
+    }
+
+    /// The same that changes variable tensors, see [`Kernel::changes`].
+    pub fn changing(
+        packed: &'static [usize],
+        changes: &'static [usize],
+        scratch_bytes: usize,
+        run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Ok(Prepared::Kernel(Box::new(Packed {
+            packed,
+            scratch_bytes,
+            in_place: &[],
+            changes,
             run,
         })))
     }
@@ -122,6 +139,7 @@ impl Prepared {
             packed: &[],
             scratch_bytes: 0,
             in_place,
+            changes: &[],
             run,
         })))
     }
@@ -165,6 +183,7 @@ struct Packed<F> {
     packed: &'static [usize],
     scratch_bytes: usize,
     in_place: &'static [usize],
+    changes: &'static [usize],
     run: F,
 }
 
@@ -179,6 +198,10 @@ impl<F: Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync> Kernel for Packed<F> {
 
     fn in_place(&self) -> &'static [usize] {
         self.in_place
+    }
+
+    fn changes(&self) -> &'static [usize] {
+        self.changes
     }
 
     fn scratch_bytes(&self) -> usize {

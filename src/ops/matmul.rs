@@ -202,6 +202,15 @@ fn infer_fully_connected(cx: &Context) -> Result<Vec<Fact>> {
         (Some(count), Ok(depth)) if depth > 0 && count.is_multiple_of(depth) => {
             (count / depth) as i64
         }
+        (Some(0), Ok(0)) => match dims {
+            [rows @ .., 0] if rows.iter().all(|&d| d >= 0) => rows.iter().product(),
+            _ => {
+                return Err(cx.wrong(format!(
+                    "an input of {} for a filter of {filter}",
+                    cx.shape(0)?
+                )));
+            }
+        },
         (Some(_), Ok(_)) => {
             return Err(cx.wrong(format!(
                 "an input of {} for a filter of {filter}",
@@ -219,6 +228,9 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
         return Err(cx.wrong(format!("a filter of {filter:?}")));
     };
     let count: usize = input.iter().product();
+    if depth == 0 && input.last() == Some(&0) && cx.dtype(0)? == DType::Float32 {
+        return sums_of_nothing(cx, units);
+    }
     if depth == 0 || !count.is_multiple_of(depth) {
         return Err(cx.wrong(format!("an input of {input:?} for a filter of {filter:?}")));
     }
@@ -243,13 +255,20 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
     }
 }
 
-/// `sizes` are batch, depth, units.
-fn float_fully_connected(
-    cx: &Context,
-    sizes: (usize, usize, usize),
-    clamp: Clamp,
-) -> Result<Prepared> {
-    let (_, depth, units) = sizes;
+/// Without columns every sum is the bias.
+fn sums_of_nothing(cx: &Context, units: usize) -> Result<Prepared> {
+    check_bias(cx, units)?;
+    let clamp = quantized::activation(cx)?;
+    Prepared::function(move |io| {
+        let (bias, out) = (io.optional::<f32>(2)?, io.output::<f32>(0)?);
+        for (at, out) in out.iter_mut().enumerate() {
+            *out = clamp.apply(bias.map_or(0.0, |bias| bias[at % units]));
+        }
+        Ok(())
+    })
+}
+
+fn check_bias(cx: &Context, units: usize) -> Result<()> {
     if cx.has(2) && (cx.shape(2)?.elements() != Some(units) || cx.dtype(2)? != DType::Float32) {
         return Err(cx.wrong(format!(
             "a bias of {} {} for {units} units",
@@ -257,6 +276,17 @@ fn float_fully_connected(
             cx.shape(2)?
         )));
     }
+    Ok(())
+}
+
+/// `sizes` are batch, depth, units.
+fn float_fully_connected(
+    cx: &Context,
+    sizes: (usize, usize, usize),
+    clamp: Clamp,
+) -> Result<Prepared> {
+    let (_, depth, units) = sizes;
+    check_bias(cx, units)?;
     if let Some(ready) = fast::float_fully_connected(cx, sizes, clamp)? {
         return Ok(ready);
     }
@@ -274,13 +304,7 @@ fn hybrid_fully_connected(
     units: usize,
     clamp: Clamp,
 ) -> Result<Prepared> {
-    if cx.has(2) && (cx.shape(2)?.elements() != Some(units) || cx.dtype(2)? != DType::Float32) {
-        return Err(cx.wrong(format!(
-            "a bias of {} {} for {units} units",
-            cx.dtype(2)?,
-            cx.shape(2)?
-        )));
-    }
+    check_bias(cx, units)?;
     let scales = TableScales::of(cx, 1, units, depth)?;
     if scales.in_blocks() {
         return Prepared::with_room(room_bytes::<i8>(depth), move |io| {

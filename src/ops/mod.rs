@@ -11,6 +11,7 @@ mod constant;
 mod context;
 mod control;
 mod conv;
+mod conv3d;
 mod convert;
 mod cost;
 mod counts;
@@ -45,6 +46,7 @@ mod quantized;
 mod quantized_math;
 mod ragged;
 mod reals;
+mod recurrent;
 mod reduce;
 mod resize;
 mod scatter;
@@ -148,6 +150,7 @@ const FAMILIES: &[&[Operator]] = &[
     constant::OPERATORS,
     control::OPERATORS,
     conv::OPERATORS,
+    conv3d::OPERATORS,
     convert::OPERATORS,
     counts::OPERATORS,
     crosses::OPERATORS,
@@ -174,6 +177,7 @@ const FAMILIES: &[&[Operator]] = &[
     pool3d::OPERATORS,
     quantization::OPERATORS,
     ragged::OPERATORS,
+    recurrent::OPERATORS,
     reduce::OPERATORS,
     resize::OPERATORS,
     scatter::OPERATORS,

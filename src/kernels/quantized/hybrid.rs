@@ -67,7 +67,7 @@ pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
 }
 
 #[inline]
-fn dot(x: &[i8], w: &[i8], zero: i32) -> i32 {
+pub(crate) fn dot(x: &[i8], w: &[i8], zero: i32) -> i32 {
     let product = |(&x, &w): (&i8, &i8)| (i32::from(x) - zero) * i32::from(w);
     x.iter().zip(w).map(product).sum()
 }

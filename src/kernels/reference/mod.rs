@@ -2,6 +2,7 @@
 
 pub mod batch_norm;
 pub mod conv;
+pub mod conv3d;
 pub mod fully_connected;
 pub mod matmul;
 pub mod order;

@@ -1,0 +1,231 @@
+//! Convolutions over depth, height and width, in float.
+//!
+//! Input `[batch, depth, height, width, in]`, filter `[kd, kh, kw, in, out]`; transposed: output sizes, filter
+//! `[kd, kh, kw, out, in]`, input. TensorFlow's may lie channels first (`NCDHW`), which is refused.
+
+use super::quantized::activation;
+use super::{Context, Fact, Operator, Prepared};
+use crate::error::Result;
+use crate::kernels::params::{padding, same_output, valid_output};
+use crate::kernels::reference::conv3d::{Conv3d, conv3d_f32, conv3d_transpose_f32};
+use crate::model::{DType, Shape};
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(&["Conv3D"], &["CONV_3D"], infer, prepare),
+    Operator::new(
+        &["Conv3DBackpropInputV2"],
+        &["CONV_3D_TRANSPOSE"],
+        infer_transposed,
+        prepare_transposed,
+    ),
+];
+
+/// Strides and dilations of depth, height, width; padding SAME or VALID.
+struct Windows {
+    stride: [usize; 3],
+    dilation: [usize; 3],
+    same: bool,
+}
+
+impl Windows {
+    fn of(cx: &Context) -> Result<Self> {
+        let positive = |what: &str, value: Option<i64>| match value {
+            Some(v @ 1..=0x7fff_ffff) => Ok(v as usize),
+            other => Err(cx.wrong(format!("{what} is {other:?}"))),
+        };
+        if cx.tflite() {
+            let three = |names: [&str; 3], default: i64| -> Result<[usize; 3]> {
+                let [d, h, w] = names.map(|name| positive(name, Some(cx.attr_int(name, default))));
+                Ok([d?, h?, w?])
+            };
+            let dilation = [
+                "dilation_d_factor",
+                "dilation_h_factor",
+                "dilation_w_factor",
+            ];
+            return Ok(Windows {
+                stride: three(["stride_d", "stride_h", "stride_w"], 0)?,
+                dilation: three(dilation, 1)?,
+                same: cx.attr_int("padding", 0) == 0,
+            });
+        }
+        if let Some(format @ "NCDHW") = cx.node.attrs.text("data_format") {
+            return Err(cx.unsupported(format!("the layout {format}")));
+        }
+        let three = |name: &str| -> Result<[usize; 3]> {
+            let list = cx.node.attrs.ints(name).unwrap_or_default();
+            if list.is_empty() {
+                return Ok([1; 3]);
+            }
+            let at = |axis: usize| positive(name, list.get(axis).copied());
+            Ok([at(1)?, at(2)?, at(3)?])
+        };
+        Ok(Windows {
+            stride: three("strides")?,
+            dilation: three("dilations")?,
+            same: match cx.node.attrs.text("padding") {
+                Some("SAME") => true,
+                Some("VALID") => false,
+                other => return Err(cx.wrong(format!("the padding {other:?}"))),
+            },
+        })
+    }
+
+    /// Output size and padding before along an axis.
+    fn along(&self, axis: usize, input: usize, k: usize) -> (usize, usize) {
+        let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+        if self.same {
+            let output = same_output(input, stride);
+            (output, padding(input, output, k, stride, dilation).0)
+        } else {
+            (valid_output(input, k, stride, dilation), 0)
+        }
+    }
+
+    /// Fails on windows whose arithmetic would not fit.
+    fn check(&self, cx: &Context, k: [usize; 3]) -> Result<()> {
+        let fits = |(k, dilation): (&usize, &usize)| {
+            *k > 0 && k.checked_mul(*dilation).is_some_and(|span| span < 1 << 31)
+        };
+        if k.iter().zip(&self.dilation).all(fits) {
+            return Ok(());
+        }
+        Err(cx.wrong(format!(
+            "a window of {k:?} with dilation {:?}",
+            self.dilation
+        )))
+    }
+}
+
+fn five(cx: &Context, input: usize) -> Result<[usize; 5]> {
+    let sizes = cx.sizes(input)?;
+    let found = sizes[..].try_into();
+    found.map_err(|_| cx.wrong(format!("input {input} is {sizes:?}, expected 5 dimensions")))
+}
+
+fn infer(cx: &Context) -> Result<Vec<Fact>> {
+    let (x, filter) = (cx.shape(0)?, cx.shape(1)?);
+    match (x.dims(), filter.dims()) {
+        (Some(&[n, d, h, w, _]), Some(&[kd, kh, kw, _, out])) => {
+            let windows = Windows::of(cx)?;
+            let mut dims = vec![n];
+            for (axis, (size, k)) in [(d, kd), (h, kh), (w, kw)].into_iter().enumerate() {
+                dims.push(match (usize::try_from(size), usize::try_from(k)) {
+                    (Ok(size), Ok(k)) => windows.along(axis, size, k).0 as i64,
+                    _ => -1,
+                });
+            }
+            dims.push(out);
+            cx.one(cx.dtype(0)?, Shape(Some(dims)))
+        }
+        (Some(x), Some(filter)) if x.len() != 5 || filter.len() != 5 => Err(cx.wrong(format!(
+            "{} with a filter of {}",
+            cx.shape(0)?,
+            cx.shape(1)?
+        ))),
+        _ => cx.one(cx.dtype(0)?, Shape(Some(vec![-1; 5]))),
+    }
+}
+
+fn prepare(cx: &Context) -> Result<Prepared> {
+    let windows = Windows::of(cx)?;
+    let ([batch, d, h, w, in_c], [kd, kh, kw, filter_in, out_c]) = (five(cx, 0)?, five(cx, 1)?);
+    let (input, window) = ([d, h, w], [kd, kh, kw]);
+    windows.check(cx, window)?;
+    if filter_in != in_c || in_c == 0 || out_c == 0 {
+        return Err(cx.wrong(format!("a filter of {} on {}", cx.shape(1)?, cx.shape(0)?)));
+    }
+    let along: [_; 3] = std::array::from_fn(|axis| windows.along(axis, input[axis], window[axis]));
+    let p = Conv3d {
+        batch,
+        input,
+        in_c,
+        output: along.map(|(size, _)| size),
+        out_c,
+        window,
+        stride: windows.stride,
+        dilation: windows.dilation,
+        before: along.map(|(_, before)| before),
+    };
+    check_operands(cx, [0, 1, 2], out_c)?;
+    let clamp = activation(cx)?;
+    Prepared::function(move |io| {
+        let (x, filter, bias) = (io.input(0)?, io.input(1)?, io.optional(2)?);
+        conv3d_f32(&p, x, filter, bias, clamp, io.output(0)?);
+        Ok(())
+    })
+}
+
+fn check_operands(cx: &Context, [x, filter, bias]: [usize; 3], channels: usize) -> Result<()> {
+    for input in [x, filter, bias].into_iter().filter(|&input| cx.has(input)) {
+        if cx.dtype(input)? != DType::Float32 {
+            return Err(cx.no_kernel(cx.dtype(input)?));
+        }
+    }
+    if cx.has(bias) && cx.shape(bias)?.elements() != Some(channels) {
+        return Err(cx.wrong(format!(
+            "a bias of {} for {channels} channels",
+            cx.shape(bias)?
+        )));
+    }
+    Ok(())
+}
+
+fn infer_transposed(cx: &Context) -> Result<Vec<Fact>> {
+    let dtype = cx.dtype(2)?;
+    let dims = match cx.ints(0)? {
+        None => vec![-1; 5],
+        Some(told) if told.len() == 5 && told.iter().all(|d| (0..1 << 31).contains(d)) => told,
+        Some(other) => return Err(cx.wrong(format!("output sizes {other:?}"))),
+    };
+    cx.one(dtype, Shape(Some(dims)))
+}
+
+fn prepare_transposed(cx: &Context) -> Result<Prepared> {
+    let windows = Windows::of(cx)?;
+    let Some(told) = infer_transposed(cx)?
+        .pop()
+        .and_then(|fact| fact.shape.fixed())
+    else {
+        return super::later();
+    };
+    let ([batch, d, h, w, in_c], [kd, kh, kw, out_c, filter_in]) = (five(cx, 2)?, five(cx, 1)?);
+    let (input, window, output) = ([d, h, w], [kd, kh, kw], [told[1], told[2], told[3]]);
+    windows.check(cx, window)?;
+    if filter_in != in_c || in_c == 0 || out_c == 0 || told[0] != batch || told[4] != out_c {
+        return Err(cx.wrong(format!(
+            "a filter of {} from {} to {told:?}",
+            cx.shape(1)?,
+            cx.shape(2)?
+        )));
+    }
+    let mut before = [0; 3];
+    for axis in 0..3 {
+        let (forward, pad) = windows.along(axis, output[axis], window[axis]);
+        if forward != input[axis] {
+            return Err(cx.wrong(format!(
+                "an output of {} would come from {forward}, not from {}",
+                output[axis], input[axis]
+            )));
+        }
+        before[axis] = pad;
+    }
+    let p = Conv3d {
+        batch,
+        input,
+        in_c,
+        output,
+        out_c,
+        window,
+        stride: windows.stride,
+        dilation: windows.dilation,
+        before,
+    };
+    check_operands(cx, [2, 1, 3], out_c)?;
+    let clamp = activation(cx)?;
+    Prepared::function(move |io| {
+        let (x, filter, bias) = (io.input(2)?, io.input(1)?, io.optional(3)?);
+        conv3d_transpose_f32(&p, x, filter, bias, clamp, io.output(0)?);
+        Ok(())
+    })
+}

@@ -1,0 +1,212 @@
+//! LSTM with int8 activations and weights and an int16 cell state. Weights are constants and become part of the kernel.
+
+use super::lstm::{FORWARD, Roles, Sizes};
+use super::{Rows, expect, expect_state};
+use crate::error::Result;
+use crate::kernels::fixed::{Multiplier, frexp};
+use crate::kernels::recurrent::integer::{Gate, Lstm, Norm, Product, Projection};
+use crate::model::{DType, Element};
+use crate::ops::{Context, Prepared, room_bytes};
+
+/// All inputs but the first and the states.
+const PACKED: &[usize] = &[
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23,
+];
+
+/// What sums of gates are in before they are normalized, or before their function: Q3.12.
+const GATE_SCALE: f32 = 1.0 / 4096.0;
+
+pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
+    let sizes = Sizes::of(cx, &FORWARD, Rows::of(cx, 0)?)?;
+    let (rows, cells, outputs) = (sizes.rows, sizes.cells, sizes.outputs);
+    let [state, cell] = FORWARD.states;
+    expect_state(cx, state, DType::Int8, rows.batch * outputs)?;
+    expect_state(cx, cell, DType::Int16, rows.batch * cells)?;
+    let lstm = Builder::of(cx, &FORWARD, sizes)?.lstm()?;
+    let room = room_bytes::<i16>(4 * cells).saturating_add(room_bytes::<i8>(cells));
+    Prepared::changing(PACKED, &[18, 19], room, move |io| {
+        let (x, out) = (io.input::<i8>(0)?, io.output::<i8>(0)?);
+        let (state, cell) = (io.output::<i8>(1)?, io.output::<i16>(2)?);
+        let (room, hidden) = (io.room(4 * cells)?, io.room(cells)?);
+        rows.each(false, |batch, step| {
+            let state = &mut state[batch * outputs..][..outputs];
+            let cell = &mut cell[batch * cells..][..cells];
+            lstm.step(rows.row(x, batch, step), (state, cell), (room, hidden));
+            out[rows.at(batch, step) * outputs..][..outputs].copy_from_slice(state);
+        });
+        Ok(())
+    })
+}
+
+struct Builder<'c, 'g> {
+    cx: &'c Context<'g>,
+    roles: &'c Roles,
+    sizes: Sizes,
+    input: (f32, i32),
+    state: (f32, i32),
+    /// What is projected, or put out.
+    hidden: (f32, i32),
+    cell_scale: i32,
+    normalized: bool,
+}
+
+impl<'c, 'g> Builder<'c, 'g> {
+    fn of(cx: &'c Context<'g>, roles: &'c Roles, sizes: Sizes) -> Result<Self> {
+        let (scale, _) = cx.scale(roles.states[1])?;
+        let (fraction, exponent) = frexp(scale.into());
+        let cell_scale = exponent - 1;
+        if fraction != 0.5 || !(-15..=-9).contains(&cell_scale) {
+            return Err(cx.wrong(format!(
+                "a cell state of scale {scale}, expected a power of two from 2^-15 to 2^-9"
+            )));
+        }
+        Ok(Builder {
+            input: cx.scale(0)?,
+            state: cx.scale(roles.states[0])?,
+            hidden: between(cx, 4)?,
+            cell_scale,
+            normalized: roles.norm.is_some_and(|at| cx.has(at[1])),
+            cx,
+            roles,
+            sizes,
+        })
+    }
+
+    fn lstm(&self) -> Result<Lstm> {
+        let cx = self.cx;
+        let gate = |number: usize| self.gate(number);
+        let clip = cx.attr_float("cell_clip", 0.0) as f32 / cx.scale(self.roles.states[1])?.0;
+        let projection = self.projection()?;
+        if projection.is_none() && self.sizes.cells != self.sizes.outputs {
+            return Err(cx.wrong(format!(
+                "{} outputs of {} cells without a projection",
+                self.sizes.outputs, self.sizes.cells
+            )));
+        }
+        let (scale, zero) = self.hidden;
+        let factor = 2f64.powi(-15) / f64::from(scale) * 2f64.powi(-15);
+        let coupled = !cx.has(self.roles.input[0]);
+        Ok(Lstm {
+            input: if coupled { None } else { Some(gate(0)?) },
+            forget: gate(1)?,
+            cell: gate(2)?,
+            output: gate(3)?,
+            projection,
+            cell_scale: self.cell_scale,
+            cell_clip: clip.clamp(i16::MIN.into(), i16::MAX.into()) as i16,
+            hidden: multiplier(factor as f32),
+            hidden_zero: zero,
+            output_zero: self.state.1,
+        })
+    }
+
+    fn gate(&self, number: usize) -> Result<Gate> {
+        let (cx, roles) = (self.cx, self.roles);
+        let (cells, outputs) = (self.sizes.cells, self.sizes.outputs);
+        let scale = if self.normalized {
+            between(cx, number)?.0
+        } else {
+            GATE_SCALE
+        };
+        let bias = if self.normalized {
+            None
+        } else {
+            Some(roles.bias[number])
+        };
+        let (input, recurrent) = (roles.input[number], roles.recurrent[number]);
+        let peephole = match roles.peephole[number].filter(|&at| cx.has(at)) {
+            None => None,
+            Some(at) => {
+                let factor = 2f64.powi(self.cell_scale) * f64::from(cx.scale(at)?.0);
+                let factor = (factor / f64::from(scale)) as f32;
+                Some((self.constant::<i16>(at, &[cells])?, multiplier(factor)))
+            }
+        };
+        let norm = match roles.norm.filter(|_| self.normalized) {
+            None => None,
+            Some(at) => {
+                let (own, _) = cx.scale(at[number])?;
+                Some(Norm {
+                    weights: self.constant(at[number], &[cells])?,
+                    bias: self.constant(roles.bias[number], &[cells])?,
+                    factor: multiplier(own),
+                    least_variance: ((10000.0 * own) as i32).max(1),
+                })
+            }
+        };
+        Ok(Gate {
+            input: self.product(
+                input,
+                [cells, self.sizes.rows.width],
+                (self.input, scale),
+                bias,
+            )?,
+            recurrent: self.product(recurrent, [cells, outputs], (self.state, scale), None)?,
+            peephole,
+            norm,
+        })
+    }
+
+    /// Weights `[rows, columns]` that take values of scale and zero point `from` to the scale `to`.
+    fn product(
+        &self,
+        at: usize,
+        sizes: [usize; 2],
+        ((scale, zero), to): ((f32, i32), f32),
+        bias: Option<usize>,
+    ) -> Result<Product> {
+        let weights = self.constant::<i8>(at, &sizes)?;
+        let mut sums = match bias {
+            Some(at) => self.constant::<i32>(at, &sizes[..1])?,
+            None => vec![0; sizes[0]],
+        };
+        for (sum, row) in sums.iter_mut().zip(weights.chunks_exact(sizes[1].max(1))) {
+            let row: i32 = row.iter().map(|&w| i32::from(w)).sum();
+            *sum = sum.wrapping_sub(row.wrapping_mul(zero));
+        }
+        Ok(Product {
+            weights,
+            bias: sums,
+            factor: multiplier(self.cx.scale(at)?.0 * scale / to),
+        })
+    }
+
+    fn projection(&self) -> Result<Option<Projection>> {
+        let (cx, at) = (self.cx, self.roles.projection);
+        if !cx.has(at) {
+            return Ok(None);
+        }
+        let sizes = [self.sizes.outputs, self.sizes.cells];
+        let bias = Some(self.roles.projection_bias).filter(|&at| cx.has(at));
+        let clip = cx.attr_float("proj_clip", 0.0) as f32 / cx.out_scale(0)?.0;
+        Ok(Some(Projection {
+            product: self.product(at, sizes, (self.hidden, self.state.0), bias)?,
+            clip: clip.clamp(i8::MIN.into(), i8::MAX.into()) as i8,
+        }))
+    }
+
+    fn constant<T: Element>(&self, at: usize, sizes: &[usize]) -> Result<Vec<T>> {
+        expect(self.cx, at, sizes)?;
+        let tensor = self.cx.constant(at)?;
+        let values = tensor.as_ref().and_then(|tensor| tensor.values::<T>());
+        let values = values.ok_or_else(|| {
+            self.cx
+                .unsupported(format!("input {at} is no constant of {}", T::DTYPE))
+        });
+        Ok(values?.to_vec())
+    }
+}
+
+fn multiplier(real: f32) -> Multiplier {
+    Multiplier::new(real.into())
+}
+
+/// Scale and zero point of an intermediate value: what each gate's sum is in, and what is projected.
+fn between(cx: &Context, number: usize) -> Result<(f32, i32)> {
+    let value = cx.node.intermediates.get(number).copied().flatten();
+    let quantization = value.and_then(|id| cx.graph.value(id).quantization.as_ref());
+    let single = quantization.and_then(|q| q.single());
+    let single = single.filter(|(scale, _)| scale.is_finite() && *scale > 0.0);
+    let single = single.and_then(|(scale, zero)| Some((scale, i32::try_from(zero).ok()?)));
+    single.ok_or_else(|| cx.wrong(format!("intermediate {number} has no scale of its own")))
+}
