@@ -17,6 +17,7 @@ mod cost;
 mod counts;
 mod crosses;
 mod ctc;
+mod detection;
 mod diagonal;
 mod einsum;
 mod elementwise;
@@ -46,6 +47,7 @@ mod quantized;
 mod quantized_math;
 mod ragged;
 mod reals;
+mod random;
 mod recurrent;
 mod reduce;
 mod resize;
@@ -155,6 +157,7 @@ const FAMILIES: &[&[Operator]] = &[
     counts::OPERATORS,
     crosses::OPERATORS,
     ctc::OPERATORS,
+    detection::OPERATORS,
     diagonal::OPERATORS,
     einsum::OPERATORS,
     elementwise::OPERATORS,
@@ -177,6 +180,7 @@ const FAMILIES: &[&[Operator]] = &[
     pool3d::OPERATORS,
     quantization::OPERATORS,
     ragged::OPERATORS,
+    random::OPERATORS,
     recurrent::OPERATORS,
     reduce::OPERATORS,
     resize::OPERATORS,
@@ -227,9 +231,10 @@ fn dialect(graph: &Graph, node: &Node) -> Dialect {
     }
 }
 
-/// The operator of a node of `graph`, if it can run at all.
+/// The operator of a node of `graph`, if it can run at all. Custom operators go by their own names.
 pub fn find_for(graph: &Graph, node: &Node) -> Option<&'static Operator> {
-    find(dialect(graph, node), &node.op)
+    let custom = node.custom.as_ref().filter(|_| &*node.op == "CUSTOM");
+    find(dialect(graph, node), custom.unwrap_or(&node.op))
 }
 
 /// Every operator name of a dialect that can run, sorted.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::control::Block;
 use super::tables::Table;
 use crate::error::{Error, Result};
+use crate::kernels::philox::Philox;
 use crate::model::{Resource, Tensor, TensorList, Variable};
 
 /// Begins the names of arrays; no name of a graph has a blank.
@@ -23,6 +24,8 @@ pub struct State {
     arrays: Vec<TensorList>,
     /// Files that travel with the model, by the name that the graph has for them.
     files: HashMap<Vec<u8>, Bytes>,
+    /// Generators of random numbers, by the operator as it was prepared.
+    generators: HashMap<u64, Philox>,
     /// Graphs that run only once.
     done: HashSet<Block>,
 }
@@ -121,6 +124,11 @@ impl State {
             let name = String::from_utf8_lossy(name);
             Error::unreadable(format!("the file {name:?} is not in the model's folder"))
         })
+    }
+
+    /// The generator of an operator, which goes on from run to run.
+    pub fn generator(&mut self, id: u64, first: impl FnOnce() -> Philox) -> &mut Philox {
+        self.generators.entry(id).or_insert_with(first)
     }
 
     /// Whether `block` is asked for the first time.

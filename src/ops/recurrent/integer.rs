@@ -179,8 +179,10 @@ impl<'c, 'g> Builder<'c, 'g> {
         let sizes = [self.sizes.outputs, self.sizes.cells];
         let bias = Some(self.roles.projection_bias).filter(|&at| cx.has(at));
         let clip = cx.attr_float("proj_clip", 0.0) as f32 / cx.out_scale(0)?.0;
+        // TensorFlow Lite adds the zero point's share where it should take it away; its answers are the measure here.
+        let hidden = (self.hidden.0, self.hidden.1.saturating_neg());
         Ok(Some(Projection {
-            product: self.product(at, sizes, (self.hidden, self.state.0), bias)?,
+            product: self.product(at, sizes, (hidden, self.state.0), bias)?,
             clip: clip.clamp(i8::MIN.into(), i8::MAX.into()) as i8,
         }))
     }
