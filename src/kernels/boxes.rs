@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits {
-        most: 9,
+        most: 12,
         overlap: 0.5,
         score: 0.0,
         sigma: 0.0,

@@ -15,7 +15,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_counts,
         prepare_counts,
     ),
-    Operator::new(&["Bucketize"], &[], infer_buckets, prepare_buckets),
+    Operator::new(
+        &["Bucketize"],
+        &["BUCKETIZE"],
+        infer_buckets,
+        prepare_buckets,
+    ),
     Operator::new(
         &["LowerBound", "UpperBound"],
         &[],

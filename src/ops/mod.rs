@@ -34,6 +34,7 @@ mod known;
 mod linalg;
 mod lists;
 mod loss;
+mod lookup;
 pub mod lower;
 mod matmul;
 mod movement;
@@ -61,6 +62,7 @@ mod slopes;
 mod sparse;
 mod special;
 mod spectral;
+mod spread;
 mod state;
 mod strings;
 mod tables;
@@ -172,6 +174,7 @@ const FAMILIES: &[&[Operator]] = &[
     linalg::OPERATORS,
     lists::OPERATORS,
     loss::OPERATORS,
+    lookup::OPERATORS,
     matmul::OPERATORS,
     joins::OPERATORS,
     movement::OPERATORS,
@@ -194,6 +197,7 @@ const FAMILIES: &[&[Operator]] = &[
     sparse::OPERATORS,
     special::OPERATORS,
     spectral::OPERATORS,
+    spread::OPERATORS,
     tables::OPERATORS,
     text::OPERATORS,
     tokens::OPERATORS,

@@ -9,6 +9,7 @@ pub mod copy;
 pub mod gather;
 pub mod pad;
 pub mod slice;
+pub mod spread;
 
 pub use blocks::{batch_to_space, depth_to_space, space_to_batch, space_to_depth};
 pub use concat::Joint;
