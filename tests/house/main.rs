@@ -1,5 +1,7 @@
 //! Promise: imports run one way (the order of the rooms in `src/lib.rs`), and `main.rs` stays small.
 
+mod generated;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

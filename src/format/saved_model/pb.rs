@@ -1,4 +1,4 @@
-//! The messages of `proto/`, compiled at build time, and their decoding from mapped bytes.
+//! The messages of `proto/`, as prost's code (`proto/generated/`), and their decoding from mapped bytes.
 
 // Made by prost-build: variants carry the names of the format's messages.
 #![allow(clippy::enum_variant_names, clippy::large_enum_variant)]
@@ -9,7 +9,7 @@ use prost::{Message, Name};
 use super::wire;
 use crate::error::{Error, Result};
 
-include!(concat!(env!("OUT_DIR"), "/mexplore.rs"));
+include!("../../../proto/generated/mexplore.rs");
 
 /// Decodes a message; its `bytes` fields stay slices of `bytes`.
 pub fn decode<M: Message + Name + Default>(bytes: Bytes, what: &str) -> Result<M> {

@@ -1,8 +1,11 @@
-//! Compiles `proto/` to Rust, and to the table of fields that protobuf's text format needs.
+//! Promise: `proto/generated/` is what `proto/` gives: prost's Rust code, and the table of fields that protobuf's text
+//! format needs. Committed, so that who builds mexplore compiles no protobuf compiler. Who changes a `.proto` file runs
+//!
+//!     MEXPLORE_GENERATE=1 cargo test --test house generated
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::{env, error::Error, fs};
 
 const FILES: [&str; 6] = [
@@ -31,11 +34,49 @@ struct Fields {
     by_number: BTreeMap<i32, prost_types::FieldDescriptorProto>,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed=proto");
-    println!("cargo::rerun-if-changed=build.rs");
-    let set = protox::compile(FILES, ["proto"])?;
-    let all = protox::compile([SHOWN], ["proto"])?;
+#[test]
+fn generated_code_is_what_the_proto_files_give() -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let set = protox::compile(FILES, [&folder])?;
+    let all = protox::compile([SHOWN], [&folder])?;
+    let made = [
+        ("mexplore.rs", decoders(set)?),
+        ("fields.rs", table_of_fields(&all)?),
+    ];
+    for (name, text) in made {
+        let path = folder.join("generated").join(name);
+        if env::var_os("MEXPLORE_GENERATE").is_some() {
+            fs::write(&path, &text)?;
+        }
+        let same = fs::read_to_string(&path)? == text;
+        assert!(
+            same,
+            "proto/generated/{name} is not what proto/ gives: run MEXPLORE_GENERATE=1 cargo test --test house generated"
+        );
+    }
+    Ok(())
+}
+
+/// The messages as prost decodes them.
+fn decoders(set: prost_types::FileDescriptorSet) -> Result<String, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    prost_build::Config::new()
+        .out_dir(folder.path())
+        // Slices of the mapped file instead of copies.
+        .bytes(["."])
+        // The same order on every run.
+        .btree_map(["."])
+        // An attribute is a number or a name as a rule; these would make each as large as a tensor's head.
+        .boxed(".mexplore.AttrValue.value.tensor")
+        .boxed(".mexplore.AttrValue.value.list")
+        // Errors look messages up in the table of fields.
+        .enable_type_names()
+        .compile_fds(set)?;
+    Ok(fs::read_to_string(folder.path().join("mexplore.rs"))?)
+}
+
+/// The messages as the text format needs them: fields by number, enums by name.
+fn table_of_fields(all: &prost_types::FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     let mut messages = Messages::new();
     let mut enums = String::from("pub static ENUMS: &[Enum] = &[\n");
     for file in &all.file {
@@ -49,20 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     join_shown(&mut messages);
     let table = describe(&messages)?;
-    let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("fields.rs"), format!("{table}\n{enums}];\n"))?;
-    prost_build::Config::new()
-        // Slices of the mapped file instead of copies.
-        .bytes(["."])
-        // The same order on every run.
-        .btree_map(["."])
-        // An attribute is a number or a name as a rule; these would make each as large as a tensor's head.
-        .boxed(".mexplore.AttrValue.value.tensor")
-        .boxed(".mexplore.AttrValue.value.list")
-        // Errors look messages up in the table of fields.
-        .enable_type_names()
-        .compile_fds(set)?;
-    Ok(())
+    Ok(format!("// Made from `proto/` by tests/house/generated.rs; change those instead.\n{table}\n{enums}];\n"))
 }
 
 /// The fields and enums of a message and of those inside it.
