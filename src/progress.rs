@@ -57,6 +57,7 @@ impl Progress {
     }
 
     /// `steps` more are done; fails when the work should stop, so that `progress.step(1)?` is all a loop needs.
+    #[inline]
     pub fn step(&self, steps: u64) -> Result<()> {
         self.0.done.fetch_add(steps, Relaxed);
         self.check()
@@ -66,10 +67,12 @@ impl Progress {
         self.0.cancelled.store(true, Relaxed);
     }
 
+    #[inline]
     pub fn cancelled(&self) -> bool {
         self.0.cancelled.load(Relaxed)
     }
 
+    #[inline]
     pub fn check(&self) -> Result<()> {
         if self.cancelled() {
             Err(Error::cancelled())

@@ -90,7 +90,11 @@ impl<const N: usize> Walk<N> {
         };
         for (axis, &size) in sizes.iter().enumerate() {
             if size != 1 {
-                walk.push(size, std::array::from_fn(|i| strides[i][axis]));
+                let mut steps = [0; N];
+                for (i, step) in steps.iter_mut().enumerate() {
+                    *step = strides[i][axis];
+                }
+                walk.push(size, steps);
             }
         }
         walk
@@ -102,15 +106,15 @@ impl<const N: usize> Walk<N> {
             let merges = (0..N).all(|i| self.strides[i][last] == steps[i] * size as isize);
             if merges {
                 self.sizes[last] *= size;
-                for (strides, step) in self.strides.iter_mut().zip(steps) {
-                    strides[last] = step;
+                for (i, &step) in steps.iter().enumerate() {
+                    self.strides[i][last] = step;
                 }
                 return;
             }
         }
         self.sizes[self.rank] = size;
-        for (strides, step) in self.strides.iter_mut().zip(steps) {
-            strides[self.rank] = step;
+        for (i, &step) in steps.iter().enumerate() {
+            self.strides[i][self.rank] = step;
         }
         self.rank += 1;
     }
@@ -119,15 +123,18 @@ impl<const N: usize> Walk<N> {
     /// None when an axis has size 0. An iterator rather than a closure: kernels are made for many
     /// types, and the nest is the same for all of them.
     pub fn runs(&self, start: [usize; N]) -> Runs<'_, N> {
-        let axis = |back: usize| self.rank.checked_sub(back);
-        let (len, step) = match axis(1) {
-            None => (1, [1; N]),
-            Some(inner) => (self.sizes[inner], self.strides.map(|s| s[inner])),
+        let axis = |back: usize, alone: isize| match self.rank.checked_sub(back) {
+            None => (1, [alone; N]),
+            Some(axis) => {
+                let mut steps = [0; N];
+                for (i, step) in steps.iter_mut().enumerate() {
+                    *step = self.strides[i][axis];
+                }
+                (self.sizes[axis], steps)
+            }
         };
-        let (rows, row_step) = match axis(2) {
-            None => (1, [0; N]),
-            Some(outer) => (self.sizes[outer], self.strides.map(|s| s[outer])),
-        };
+        let (len, step) = axis(1, 1);
+        let (rows, row_step) = axis(2, 0);
         Runs {
             walk: self,
             run: Run {
@@ -169,8 +176,8 @@ impl<const N: usize> Runs<'_, N> {
             let (at, back) = (&mut self.run.at, self.index[axis] as isize);
             let ends = self.index[axis] + 1 == walk.sizes[axis];
             let steps = if ends { -back } else { 1 };
-            for (at, strides) in at.iter_mut().zip(&walk.strides) {
-                *at = at.wrapping_add_signed(strides[axis] * steps);
+            for (i, at) in at.iter_mut().enumerate() {
+                *at = at.wrapping_add_signed(walk.strides[i][axis] * steps);
             }
             if !ends {
                 self.index[axis] += 1;
@@ -192,12 +199,12 @@ impl<const N: usize> Iterator for Runs<'_, N> {
         }
         let run = self.run;
         self.left -= 1;
-        for (at, step) in self.run.at.iter_mut().zip(self.row_step) {
-            *at = at.wrapping_add_signed(step);
+        for (i, at) in self.run.at.iter_mut().enumerate() {
+            *at = at.wrapping_add_signed(self.row_step[i]);
         }
         if self.left == 0 {
-            for (at, step) in self.run.at.iter_mut().zip(self.row_step) {
-                *at = at.wrapping_add_signed(-step * self.rows as isize);
+            for (i, at) in self.run.at.iter_mut().enumerate() {
+                *at = at.wrapping_add_signed(-self.row_step[i] * self.rows as isize);
             }
             self.carry();
         }

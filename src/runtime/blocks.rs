@@ -189,13 +189,13 @@ impl Plan {
     fn serves(&self, inputs: &[Fact], open: bool) -> bool {
         self.inputs.len() == inputs.len()
             && self.inputs.iter().zip(inputs).all(|(planned, now)| {
-                let sizes = now.shape.fixed();
+                let fits = || now.shape.fixed().is_some_and(|s| planned.shape.accepts(&s));
                 planned.same(now)
                     || open
                         && planned.constant.is_none()
                         && now.constant.is_none()
                         && planned.dtype == now.dtype
-                        && sizes.is_some_and(|sizes| planned.shape.accepts(&sizes))
+                        && fits()
             })
     }
 }

@@ -72,7 +72,10 @@ impl Ready {
     }
 }
 
-/// Where the views of one step at a time are listed; empty between steps.
+/// Views of a step that are listed on the stack; of one with more, in [`Operands`].
+const FEW: usize = 8;
+
+/// Where the views of one step with many are listed; empty between steps.
 #[derive(Default)]
 struct Operands {
     inputs: Vec<Option<View<'static>>>,
@@ -454,10 +457,27 @@ impl Run<'_> {
             operands,
             ..
         } = &mut *self.memory;
-        let mut inputs = emptied(std::mem::take(&mut operands.inputs));
-        let mut outputs = emptied(std::mem::take(&mut operands.outputs));
-        let mut pieces = emptied(std::mem::take(&mut operands.pieces));
-        outputs.resize_with(step.outputs.len() + kernel.changes().len(), || None);
+        let written = step.outputs.len() + kernel.changes().len();
+        let mut few = (
+            [None; FEW],
+            [const { None }; FEW],
+            [(0, [].as_slice()); FEW],
+        );
+        let mut many = (Vec::new(), Vec::new(), Vec::new());
+        let most = step.inputs.len().max(written).max(step.pieces.len());
+        let (inputs, outputs, pieces) = if most <= FEW {
+            (&mut few.0[..], &mut few.1[..], &mut few.2[..])
+        } else {
+            many.0 = emptied(std::mem::take(&mut operands.inputs));
+            many.1 = emptied(std::mem::take(&mut operands.outputs));
+            many.2 = emptied(std::mem::take(&mut operands.pieces));
+            many.0.resize(most, None);
+            many.1.resize_with(most, || None);
+            many.2.resize(most, (0, [].as_slice()));
+            (&mut many.0[..], &mut many.1[..], &mut many.2[..])
+        };
+        let (inputs, outputs) = (&mut inputs[..step.inputs.len()], &mut outputs[..written]);
+        let mut read = 0;
         let mut scratch: &mut [u8] = &mut [];
         let mut rest = arena.as_mut_slice();
         let mut base = 0;
@@ -468,19 +488,22 @@ impl Run<'_> {
             base = piece.offset + piece.bytes;
             match piece.role {
                 Role::Output(index) => outputs[index] = Some(mine),
-                Role::Input => pieces.push((piece.offset, &*mine)),
+                Role::Input => {
+                    pieces[read] = (piece.offset, &*mine);
+                    read += 1;
+                }
                 Role::Scratch => scratch = mine,
             }
         }
-        for input in &step.inputs {
-            inputs.push(input.and_then(|value| {
+        for (slot, input) in inputs.iter_mut().zip(&step.inputs) {
+            *slot = input.and_then(|value| {
                 let whole = match &plan.places[value.index()] {
                     Place::Nowhere => None,
                     Place::Input(index) => given.get(*index).copied(),
                     Place::Constant(tensor) => Some(&**tensor),
                     Place::Owned(index) => owned[*index].as_deref(),
                     Place::Arena { offset, bytes } => {
-                        let found = pieces
+                        let found = pieces[..read]
                             .iter()
                             .find(|(at, piece)| at == offset && piece.len() == *bytes);
                         let data = match (found, bytes) {
@@ -499,17 +522,19 @@ impl Run<'_> {
                     shape: shape.unwrap_or(whole.shape),
                     ..whole
                 })
-            }));
+            });
         }
         let result = kernel.run(&mut Io {
-            inputs: &inputs,
-            outputs: &mut outputs,
+            inputs,
+            outputs,
             threads: &self.setup.program.threads,
             scratch,
         });
-        operands.inputs = emptied(inputs);
-        operands.outputs = emptied(outputs);
-        operands.pieces = emptied(pieces);
+        if most > FEW {
+            operands.inputs = emptied(many.0);
+            operands.outputs = emptied(many.1);
+            operands.pieces = emptied(many.2);
+        }
         result
     }
 

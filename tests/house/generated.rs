@@ -90,7 +90,9 @@ fn table_of_fields(all: &prost_types::FileDescriptorSet) -> Result<String, Box<d
     }
     join_shown(&mut messages);
     let table = describe(&messages)?;
-    Ok(format!("// Made from `proto/` by tests/house/generated.rs; change those instead.\n{table}\n{enums}];\n"))
+    Ok(format!(
+        "// Made from `proto/` by tests/house/generated.rs; change those instead.\n{table}\n{enums}];\n"
+    ))
 }
 
 /// The fields and enums of a message and of those inside it.

@@ -15,8 +15,10 @@ use super::strides::{Walk, broadcast_strides, row_major};
 /// `out = f(x)` for each element.
 pub fn map<X: Copy, O>(x: &[X], out: &mut [O], f: impl Fn(X) -> O) {
     assert_eq!(x.len(), out.len());
-    for (o, &x) in out.iter_mut().zip(x) {
-        *o = f(x);
+    // By index: a zip is a call of its own, which short rows would feel.
+    let x = &x[..out.len()];
+    for (i, o) in out.iter_mut().enumerate() {
+        *o = f(x[i]);
     }
 }
 
@@ -45,8 +47,9 @@ pub fn zip<A: Copy, B: Copy, O>(
             [0, ..] => map(&b[..run.len], out, |b| f(a[0], b)),
             [_, 0, _] => map(&a[..run.len], out, |a| f(a, b[0])),
             _ => {
-                for ((o, &a), &b) in out.iter_mut().zip(&a[..run.len]).zip(&b[..run.len]) {
-                    *o = f(a, b);
+                let (a, b) = (&a[..out.len()], &b[..out.len()]);
+                for (i, o) in out.iter_mut().enumerate() {
+                    *o = f(a[i], b[i]);
                 }
             }
         }

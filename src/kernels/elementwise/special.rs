@@ -3,6 +3,7 @@
 use std::f64::consts::FRAC_2_SQRT_PI;
 
 /// `2 / sqrt(pi)` times the integral of `exp(-t^2)` from 0 to `x`; within 1e-15.
+#[inline]
 pub fn erf(x: f64) -> f64 {
     let size = x.abs();
     if size.is_nan() {
@@ -51,11 +52,13 @@ fn tail(x: f64) -> f64 {
 }
 
 /// [`erf`] rounded to f32.
+#[inline]
 pub fn erf_f32(x: f32) -> f32 {
     erf(f64::from(x)) as f32
 }
 
 /// [`erfc`] rounded to f32.
+#[inline]
 pub fn erfc_f32(x: f32) -> f32 {
     erfc(f64::from(x)) as f32
 }

@@ -177,7 +177,7 @@ impl PackedConv2d {
             let count = per_block.min(rows - start);
             let bases = &mut bases[..count];
             window.bases(first + start, bases);
-            let furthest = bases.iter().copied().max().unwrap_or(0);
+            let furthest = bases.iter().fold(0, |most, base| most.max(*base));
             assert!(
                 furthest + window.reach() <= source.len(),
                 "window past the input"

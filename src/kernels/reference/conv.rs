@@ -176,9 +176,12 @@ pub fn conv2d_quantized<X: Quantized, W: Quantized>(
 /// The sum of `(x - zx) * (w - zw)`.
 #[inline]
 pub(super) fn dot<X: Quantized, W: Quantized>(x: &[X], w: &[W], zero: ZeroPoints) -> i64 {
-    let product =
-        |(&x, &w): (&X, &W)| i64::from(x.into() - zero.input) * i64::from(w.into() - zero.filter);
-    x.iter().zip(w).map(product).sum()
+    let w = &w[..x.len()];
+    let mut sum = 0;
+    for (i, &x) in x.iter().enumerate() {
+        sum += i64::from(x.into() - zero.input) * i64::from(w[i].into() - zero.filter);
+    }
+    sum
 }
 
 /// DEPTHWISE_CONV_2D on quantized values; as [`conv2d_quantized`] with the filter `[k_h, k_w, out_c]`.
