@@ -388,7 +388,7 @@ fn claims_of_huge_things_are_not_believed() {
     said(filled([0xff, 0xff, 0x3f, 0xff, 0xff, 0x3f]).path());
 }
 
-/// A model whose result has two sizes of three bytes each, little end and seven bits of them first.
+/// A model whose values have these two sizes of three bytes each, little end and seven bits of them first.
 fn filled(sizes: [u8; 6]) -> TempDir {
     let dims = message()
         .number(1, 3)
@@ -400,13 +400,14 @@ fn filled(sizes: [u8; 6]) -> TempDir {
     let graph = [
         placeholder("x"),
         sizes,
-        node("y", "Fill", &["sizes", "x"], &["T"]),
+        node("z", "Fill", &["sizes", "x"], &["T"]),
+        node("y", "AddV2", &["z", "z"], &["T"]),
     ];
     model_of(&saved_model(&graph, &[], message()))
 }
 
 #[test]
-fn a_result_that_fits_once_and_not_twice_is_an_error() {
+fn values_that_fit_alone_and_not_together_are_an_error() {
     // 16384 by 5000 floats.
     let said = said(filled([0x80, 0x80, 0x01, 0x88, 0xa7, 0x00]).path());
     assert!(said.contains("no memory for"), "{said}");

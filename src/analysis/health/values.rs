@@ -7,6 +7,7 @@ use super::{Finding, Kind, Severity, Spot, listed, plural};
 use crate::analysis::sizes::{Place, Stored, TensorRow, stored, tensors};
 use crate::analysis::usage::{Use, uses};
 use crate::error::Result;
+use crate::model::shape::element_count;
 use crate::model::{DType, Element, Format, Model, Quantization, Tensor, Variable, VariableRole};
 use crate::progress::Progress;
 
@@ -97,12 +98,16 @@ impl Found {
             .place
             .constant(model)
             .and_then(|v| v.quantization.as_deref());
-        let mut walk = Walk::new(&stored, kernel, &zero_points(quantization));
+        // Made with the first piece: by then the sizes are known to be those of the values.
+        let mut walk = None;
         stored.pieces(|start, piece| {
-            walk.piece(start, piece);
+            let new = || Walk::new(&stored, kernel, &zero_points(quantization));
+            walk.get_or_insert_with(new).piece(start, piece);
             progress.check()
         })?;
-        self.tensor(model, row, uses, &walk);
+        if let Some(walk) = walk {
+            self.tensor(model, row, uses, &walk);
+        }
         Ok(())
     }
 
@@ -335,7 +340,7 @@ fn channels(used: &Use, shape: &[usize]) -> Option<Channels> {
     };
     Some(Channels {
         count: *shape.get(axis)?,
-        inner: shape.get(axis + 1..)?.iter().product(),
+        inner: element_count(shape.get(axis + 1..)?)?,
     })
 }
 
