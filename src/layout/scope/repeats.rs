@@ -14,7 +14,11 @@ use std::collections::{HashMap, HashSet};
 use self::runs::{LEAST_TIMES, Run, Siblings};
 use self::survey::Survey;
 use super::{Hierarchy, Item, Scope, ScopeId};
+use crate::layout::label::cells;
 use crate::model::{Graph, NodeId};
+
+/// Columns of a group's name that fit on a box beside the count.
+const ROOM: usize = 24;
 
 /// Longest block, in siblings.
 const LONGEST: usize = 512;
@@ -99,7 +103,8 @@ impl Hierarchy {
         let alone = matches!(blocks.first(), Some([Item::Node(_)]));
         let label = match (names.first(), names.last()) {
             (Some(first), Some(last)) if named && !alone => from_to(first, last),
-            _ => made_of,
+            _ if alone => made_of,
+            _ => self.ends_of(graph, &path, blocks).unwrap_or(made_of),
         };
         let inside: usize = blocks.iter().map(|block| block.len()).sum();
         let children = &mut self.scopes[parent.index()].children;
@@ -172,10 +177,10 @@ impl Hierarchy {
         ScopeId(self.scopes.len() as u32 - 1)
     }
 
-    /// What the names of a block's parts have in common: `block_3` of `block_3_conv` and `block_3_relu`.
-    fn common_name(&self, graph: &Graph, above: &str, block: &[Item]) -> String {
-        let name = |item: &Item| match *item {
-            Item::Scope(id) => self.scope(id).label.as_str(),
+    /// The name of an item as it goes on from the path of the scope around it.
+    fn name_below<'g>(&'g self, graph: &'g Graph, above: &str, item: Item) -> &'g str {
+        match item {
+            Item::Scope(id) => &self.scope(id).label,
             Item::Node(id) => {
                 let path = super::node_path(graph.dialect, graph.node(id));
                 path.strip_prefix(above)
@@ -183,8 +188,23 @@ impl Hierarchy {
                     .trim_start_matches('/')
             }
             Item::Input(_) | Item::Output(_) => "",
-        };
-        let mut names = block.iter().map(name);
+        }
+    }
+
+    /// Blocks without names by the layers where they begin and end: `Conv2d_1 … Conv2d_6`; `None` where that tells
+    /// nothing.
+    fn ends_of(&self, graph: &Graph, above: &str, blocks: &[&[Item]]) -> Option<String> {
+        let first = *blocks.first()?.first()?;
+        let last = *blocks.last()?.last()?;
+        let name = |item| self.name_below(graph, above, item).split('/').next();
+        numbered_ends(name(first)?, name(last)?)
+    }
+
+    /// What the names of a block's parts have in common: `block_3` of `block_3_conv` and `block_3_relu`.
+    fn common_name(&self, graph: &Graph, above: &str, block: &[Item]) -> String {
+        let mut names = block
+            .iter()
+            .map(|item| self.name_below(graph, above, *item));
         let first = names.next().unwrap_or_default();
         let names: Vec<&str> = names.collect();
         let shared = |a: &str, b: &str| -> usize {
@@ -218,25 +238,42 @@ impl Hierarchy {
             .to_owned()
     }
 
-    /// The first operators of a block: `DEPTHWISE_CONV_2D CONV_2D`.
+    /// The operators of a block: `Conv2D Relu`, or the first and how many follow: `DEPTHWISE_CONV_2D +3`.
     fn operators_of(&self, graph: &Graph, block: &[Item]) -> String {
         const NAMED: usize = 3;
         let nodes: Vec<NodeId> = block.iter().flat_map(|item| self.nodes(*item)).collect();
-        let mut ops: Vec<&str> = nodes
-            .iter()
-            .map(|id| graph.node(*id).op_label())
-            .take(NAMED)
-            .collect();
-        if nodes.len() > NAMED {
-            ops.push("…");
+        let named = nodes.iter().take(NAMED);
+        let ops: Vec<&str> = named.map(|id| graph.node(*id).op_label()).collect();
+        let all = ops.join(" ");
+        match ops.first() {
+            Some(first) if nodes.len() > 1 && (nodes.len() > NAMED || cells(&all) > ROOM) => {
+                format!("{first} +{}", nodes.len() - 1)
+            }
+            _ => all,
         }
-        ops.join(" ")
     }
+}
+
+/// `Conv2d_1 … Conv2d_6` for `Conv2d_1_depthwise` and `Conv2d_6_pointwise`: as far as the first number in which they
+/// differ.
+fn numbered_ends(first: &str, last: &str) -> Option<String> {
+    let pairs = first.char_indices().zip(last.chars());
+    let same = pairs.take_while(|((_, a), b)| a == b);
+    let shared = same.last().map_or(0, |((at, c), _)| at + c.len_utf8());
+    // Numbers stay whole.
+    let stem = first.get(..shared)?;
+    let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    let upto = |name: &str| -> Option<String> {
+        let rest = name.get(stem.len()..)?;
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        (digits > 0).then(|| format!("{stem}{}", &rest[..digits]))
+    };
+    let named = stem.contains(char::is_alphabetic);
+    Some(from_to(&upto(first)?, &upto(last)?)).filter(|_| named)
 }
 
 /// `layer_0 … layer_11`; `conv2_block1 … 6` where that gets too long for a box, or the first name alone.
 fn from_to(first: &str, last: &str) -> String {
-    const ROOM: usize = 24;
     let both = format!("{first} … {last}");
     if both.chars().count() <= ROOM {
         return both;

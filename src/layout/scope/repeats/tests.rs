@@ -96,6 +96,15 @@ fn long_names_of_blocks_are_told_by_their_numbers() {
         from_to("a_stage_of_many_1", "another_stage_of_2"),
         "a_stage_of_many_1 …"
     );
+    let ends = |first, last| numbered_ends(first, last);
+    let convs = ends("Conv2d_1_depthwise", "Conv2d_16_pointwise");
+    assert_eq!(convs.as_deref(), Some("Conv2d_1 … Conv2d_16"));
+    let far = ends("conv10", "conv12");
+    assert_eq!(far.as_deref(), Some("conv10 … conv12"));
+    // Nothing that tells a layer.
+    assert_eq!(ends("stem", "head"), None);
+    assert_eq!(ends("relu", "relu_4"), None);
+    assert_eq!(ends("1", "4"), None);
 }
 
 #[test]
@@ -126,25 +135,25 @@ fn the_search_lasts_to_the_blocks_at_the_end() {
 fn blocks_without_any_names_are_told_by_their_operators() {
     let nodes = residual(3, |block, part| format!("{part}_{}", 7 * block));
     assert_snapshot!(drawn(&made(&nodes)), @r"
-              ╭───────╮
-              │▌x ?×8 │
-              ╰───┬───╯
-                  │
-           ╭──────┴──────╮
-           │▌Conv2D stem │
-           ╰──────┬──────╯
-                  │ ?×8
-    ╭─────────────┴─────────────╮
-    │▌▸ Conv2D Relu Conv2D … ×3 │
-    ╰─────────────┬─────────────╯
-                  │ ?×8
-          ╭───────┴───────╮
-          │▌Softmax head  │
-          ╰───────┬───────╯
-                  │ ?×8
-              ╭───┴───╮
-              │▌y ?×8 │
-              ╰───────╯
+         ╭───────╮
+         │▌x ?×8 │
+         ╰───┬───╯
+             │
+      ╭──────┴──────╮
+      │▌Conv2D stem │
+      ╰──────┬──────╯
+             │ ?×8
+    ╭────────┴────────╮
+    │▌▸ Conv2D +3 ×3  │
+    ╰────────┬────────╯
+             │ ?×8
+     ╭───────┴───────╮
+     │▌Softmax head  │
+     ╰───────┬───────╯
+             │ ?×8
+         ╭───┴───╮
+         │▌y ?×8 │
+         ╰───────╯
     ");
 }
 
