@@ -158,6 +158,9 @@ impl Column {
 /// Columns of the screen that a name gets before figures do, and those of a shape.
 const MOST_NAME: u16 = 40;
 const MOST_SHAPE: u16 = 20;
+/// Columns of the title above the names, and those between the longest name and the first figure.
+const TITLE: u16 = 8;
+const GAP: u16 = 3;
 /// A rest of a name in fewer columns says nothing.
 const LEAST_TAIL: usize = 4;
 /// Width of the rows from which on times have bars, and the width of those.
@@ -189,9 +192,11 @@ pub fn render(
     let rails = (most as u16 + 2).min(area.width / 3).max(4);
     let columns = Column::fitting(seen, area.width, rails);
     let right: u16 = columns.iter().map(|c| c.1 + 1).sum();
+    // No wider than the longest name: figures far from it are hard to follow.
+    let longest = seen.widths.name.max(TITLE).saturating_add(GAP);
     let frame = Frame {
         rails,
-        name: area.width.saturating_sub(rails + right),
+        name: area.width.saturating_sub(rails + right).min(longest),
         columns,
     };
     frame.titles(area, buf, view);
