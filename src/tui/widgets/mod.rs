@@ -16,7 +16,8 @@ pub use split::Split;
 
 use super::jobs::Shown;
 use super::term::{
-    Block, BorderType, Borders, Buffer, Line, Paragraph, Rect, Span, Style, Widget, Wrap, width,
+    Block, BorderType, Borders, Buffer, Line, Modifier, Paragraph, Rect, Span, Style, Widget, Wrap,
+    width,
 };
 use super::text;
 use super::theme::{Role, Theme};
@@ -41,7 +42,10 @@ pub fn panel(
         .border_type(BorderType::Rounded)
         .border_style(theme[border]);
     if !title.is_empty() {
-        block = block.title(Line::styled(format!(" {title} "), theme[Role::Title]));
+        // A faint border makes its title none the fainter.
+        let plain = Style::new().remove_modifier(Modifier::all());
+        let style = plain.patch(theme[Role::Title]);
+        block = block.title(Line::styled(format!(" {title} "), style));
     }
     let inner = block.inner(area);
     block.render(area, buf);
