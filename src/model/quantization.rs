@@ -1,5 +1,6 @@
 //! How stored integers stand for real numbers.
 
+use super::DType;
 use super::graph::ValueId;
 
 /// real = scale × (q − zero point). One scale and zero point, or one of each per index of `dimension`.
@@ -119,5 +120,55 @@ impl Quantization {
             ([scale], []) => Some((*scale, 0)),
             _ => None,
         }
+    }
+
+    /// The least and the largest real number that values of this type can stand for, over all channels; `None` without
+    /// scales in the table itself, and for types that are as good as without end (the int32 of a bias).
+    pub fn real_range(&self, dtype: DType) -> Option<(f64, f64)> {
+        const WIDEST_BITS: usize = 16;
+        let bits = dtype.bits();
+        if !dtype.is_integer() || bits > WIDEST_BITS || self.details != QuantizationDetails::None {
+            return None;
+        }
+        let unsigned = matches!(
+            dtype,
+            DType::UInt2 | DType::UInt4 | DType::UInt8 | DType::UInt16
+        );
+        let (least, most) = match unsigned {
+            true => (0, (1i64 << bits) - 1),
+            false => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
+        };
+        // One zero point may serve all scales; without any they are 0.
+        let zero = |at: usize| match &*self.zero_point {
+            [] => 0,
+            [one] => *one,
+            all => all.get(at).copied().unwrap_or(0),
+        };
+        let ends = self.scale.iter().enumerate().map(|(at, scale)| {
+            let real = |q: i64| f64::from(*scale) * (q as f64 - zero(at) as f64);
+            (real(least), real(most))
+        });
+        let range = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+        (range.0.is_finite() && range.1.is_finite()).then_some(range)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_integers_stand_for_a_range_of_reals() {
+        let image = Quantization::per_tensor(1.0 / 128.0, -1);
+        let range = image.real_range(DType::Int8);
+        assert_eq!(range, Some((-127.0 / 128.0, 1.0)));
+        let bytes = Quantization::per_tensor(0.5, 0);
+        assert_eq!(bytes.real_range(DType::UInt8), Some((0.0, 127.5)));
+        assert_eq!(bytes.real_range(DType::Int32), None);
+        assert_eq!(bytes.real_range(DType::Float32), None);
+        // The widest of the channels.
+        let channels = Quantization::per_channel(vec![0.25, 1.0], 0);
+        assert_eq!(channels.real_range(DType::Int4), Some((-8.0, 7.0)));
+        assert_eq!(Quantization::default().real_range(DType::Int8), None);
     }
 }

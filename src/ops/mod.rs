@@ -52,6 +52,7 @@ mod reals;
 mod recurrent;
 mod reduce;
 mod resize;
+pub mod roles;
 mod scatter;
 mod search;
 mod segment;

@@ -1,14 +1,17 @@
 //! Things of a model as facts: operators, signatures, functions.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::facts::Facts;
+use super::operand::{self, Operand};
 use crate::analysis::quantization_text;
 use crate::model::{
     Attr, Dialect, Graph, GraphKind, MetaGraph, Name, Node, NodeId, Port, Quantization,
     QuantizationDetails, Signature, Value, ValueId,
 };
-use crate::tui::term::{Line, Span, width};
+use crate::ops::roles;
+use crate::tui::term::{Line, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 
@@ -90,7 +93,7 @@ pub fn quantization_in_brief(quantization: &Quantization) -> Option<String> {
 }
 
 /// How values are quantized, in at most `room` columns where it can be.
-fn quantization(quantization: &Quantization, room: usize) -> Option<String> {
+pub fn quantization(quantization: &Quantization, room: usize) -> Option<String> {
     let brief = quantization_in_brief(quantization).unwrap_or_default();
     Some(text::fitting(
         [quantization_text(quantization)?, brief],
@@ -143,45 +146,49 @@ pub fn node(graph: &Graph, id: NodeId, wide: usize, theme: &Theme) -> Facts {
 }
 
 fn ends(facts: &mut Facts, graph: &Graph, node: &Node, wide: usize, theme: &Theme) {
-    let mut list = |title: &str, mark: &str, values: &[Option<ValueId>], sources: bool| {
+    let mut list = |title: &str,
+                    sign: &'static str,
+                    values: &[Option<ValueId>],
+                    roles: &[Cow<'static, str>],
+                    sources: bool| {
         if values.is_empty() {
             return;
         }
         facts.heading(theme, title);
-        for value in values.iter().take(LISTED) {
-            let Some(value) = value.map(|v| graph.value(v)) else {
-                facts.line(Line::styled(format!("{mark} absent"), theme[Role::Dim]));
+        for (at, id) in values.iter().enumerate().take(LISTED) {
+            let role = roles.get(at).map_or("", |role| &**role);
+            let Some((id, value)) = id.map(|id| (id, graph.value(id))) else {
+                let words = format!(
+                    "{sign}{role}{}absent",
+                    if role.is_empty() { "" } else { "  " }
+                );
+                facts.line(Line::styled(words, theme[Role::Dim]));
                 continue;
             };
             let name = match value.producer.filter(|_| sources) {
                 Some((maker, _)) => &graph.node(maker).name,
                 None => &value.name,
             };
-            let is_constant = value.data.is_some();
-            let fits = 4 + "constant ".len() + width(&value_type(value)) <= wide;
-            let kind = if is_constant && fits { "constant " } else { "" };
-            facts.line(Line::from(vec![
-                Span::styled(format!("{mark} "), theme[Role::Dim]),
-                Span::styled(
-                    text::fit_end(&text::clean(name), wide.saturating_sub(2)),
-                    theme[Role::Text],
-                ),
-            ]));
-            facts.line(Line::from(vec![
-                Span::styled(format!("    {kind}"), theme[Role::Dim]),
-                Span::styled(value_type(value), theme[Role::Number]),
-            ]));
-            let scales = value.quantization.as_deref();
-            let scales = scales.and_then(|q| quantization(q, wide.saturating_sub(4)));
-            if let Some(words) = scales {
-                facts.line(Line::styled(format!("    {words}"), theme[Role::Quantize]));
-            }
+            let name = text::clean(name);
+            let constant = value.data.is_some().then(|| "constant".to_owned());
+            let operand = Operand {
+                sign,
+                role,
+                kind: value_type(value),
+                more: operand::number(graph, id)
+                    .into_iter()
+                    .chain(constant)
+                    .collect(),
+                quantized: value.quantization.as_deref().map(|q| (q, value.dtype)),
+            };
+            operand.add(facts, |room| text::fit_end(&name, room), wide, theme);
         }
         more(facts, values.len(), theme);
     };
     let outputs: Vec<_> = node.outputs.iter().map(|v| Some(*v)).collect();
-    list("Inputs", "←", &node.inputs, true);
-    list("Outputs", "→", &outputs, false);
+    let (takes, gives) = (roles::inputs(graph, node), roles::outputs(graph, node));
+    list("Inputs", "← ", &node.inputs, &takes, true);
+    list("Outputs", "→ ", &outputs, &gives, false);
 }
 
 /// A signature with its ports.

@@ -6,6 +6,7 @@ pub mod facts;
 pub mod grid;
 pub mod histogram;
 pub mod image;
+pub mod operand;
 pub mod plot;
 pub mod rows;
 pub mod split;

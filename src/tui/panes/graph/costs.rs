@@ -9,7 +9,7 @@ use crate::analysis::Trained;
 use crate::error::Result;
 use crate::layout::scope::{Hierarchy, Item};
 use crate::layout::weights::{Bound, Origin};
-use crate::model::{Graph, Model, NodeId, Shape, Value, VariableId};
+use crate::model::{Graph, Model, NodeId, Shape, Value, ValueId, VariableId};
 use crate::progress::Progress;
 
 /// What an operator, or all of a scope, takes.
@@ -73,6 +73,10 @@ pub struct Stored {
     /// Elements that training made; 0 of sizes, axes and the like.
     pub params: u64,
     pub bytes: u64,
+    /// Which input of the operator it is; none of what only is a part of one after arithmetic.
+    pub slot: Option<usize>,
+    /// The constant of this graph that it is.
+    pub constant: Option<ValueId>,
     /// File and offset of a variable.
     pub place: Option<String>,
 }
@@ -163,10 +167,16 @@ impl Whose<'_> {
         let mut many = 0;
         for id in nodes {
             let weights = hierarchy.weights.at(graph, id);
-            let origins = weights.iter().flat_map(|weight| &weight.origins);
-            let origins = origins.filter(|origin| known.insert(**origin));
+            let slots = weights.iter().flat_map(|weight| {
+                let slot = (weight.origins.len() == 1).then_some(weight.slot);
+                weight.origins.iter().map(move |origin| (slot, *origin))
+            });
+            let slots = slots.filter(|(_, origin)| known.insert(*origin));
             let before = found.len();
-            found.extend(origins.filter_map(|origin| self.stored(*origin)));
+            found.extend(slots.filter_map(|(slot, origin)| {
+                let stored = self.stored(origin)?;
+                Some(Stored { slot, ..stored })
+            }));
             many += found.len() - before;
             if found.len() > 64 * LISTED {
                 largest(&mut found);
@@ -191,6 +201,8 @@ impl Whose<'_> {
                 shape: format!("{} {}", v.shape, v.dtype),
                 params: elements(&v.shape, trained.variable(v)),
                 bytes: v.bytes,
+                slot: None,
+                constant: None,
                 place: Some(format!("shard {} @ {}", v.shard, v.offset)),
             })
         };
@@ -199,11 +211,16 @@ impl Whose<'_> {
             shape: format!("{} {}", value.shape, value.dtype),
             params: elements(&value.stored_shape, trained.constant(value)),
             bytes: value.stored_bytes() as u64,
+            slot: None,
+            constant: None,
             place: None,
         };
         let graph = self.graph()?;
         match origin {
-            Origin::Constant(id) => Some(constant(graph.values.get(id.index())?)),
+            Origin::Constant(id) => Some(Stored {
+                constant: Some(id),
+                ..constant(graph.values.get(id.index())?)
+            }),
             Origin::Variable(node) => variable(graph.nodes.get(node.index())?.variable?),
             Origin::Argument(index) => {
                 match self.ways.bound.get(self.graph)?.get(index).copied()?? {

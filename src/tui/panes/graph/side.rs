@@ -7,12 +7,14 @@ use super::seen::Seen;
 use crate::layout::label::{Label, cut_end};
 use crate::layout::net::Net;
 use crate::layout::scope::{Flow, Item, ScopeId};
-use crate::model::{Attr, Graph, NodeId, Value};
+use crate::model::{Attr, Dialect, Graph, NodeId, ValueId};
+use crate::ops::roles;
 use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::facts::Facts;
+use crate::tui::widgets::operand::{self, Operand};
 use crate::tui::widgets::panel;
 
 struct Side<'a> {
@@ -57,7 +59,7 @@ pub fn render(
     }
     side.flow(item);
     let (weights, many) = seen.weights(view.model, ways, item);
-    side.weights(&weights, many);
+    side.weights(item, &weights, many);
     if let Item::Node(id) = item {
         // What the lines above say already, by the names that the file has for it.
         side.attributes("Types", id, |attr| matches!(attr, Attr::Type(_)));
@@ -88,6 +90,10 @@ impl Side<'_> {
                 ));
                 if node.version > 1 {
                     self.facts.add(theme, "version", node.version.to_string());
+                }
+                if self.graph.dialect == Dialect::Tflite {
+                    let words = format!("number {}", id.index());
+                    self.facts.add(theme, "node", words);
                 }
                 if !node.device.is_empty() {
                     self.facts.add(theme, "device", node.device.to_string());
@@ -137,29 +143,28 @@ impl Side<'_> {
         }
     }
 
-    fn port(&mut self, what: &str, value: Option<&Option<crate::model::ValueId>>) {
-        self.facts
-            .line(Line::styled(what.to_owned(), self.theme[Role::Dim]));
-        if let Some(value) = value.copied().flatten().map(|v| self.graph.value(v)) {
-            self.value(value);
-            let name = text::fit_end(&value.name, self.wide.saturating_sub(9));
-            self.facts.add(self.theme, "tensor", name);
-        }
-    }
-
-    fn value(&mut self, value: &Value) {
+    fn port(&mut self, what: &str, value: Option<&Option<ValueId>>) {
         let theme = self.theme;
+        self.facts
+            .line(Line::styled(what.to_owned(), theme[Role::Dim]));
+        let Some(id) = value.copied().flatten() else {
+            return;
+        };
+        let value = self.graph.value(id);
         self.facts.add(theme, "shape", value.shape.to_string());
         self.facts.add(theme, "type", value.dtype.to_string());
-        let words = value.quantization.as_ref().and_then(|q| match q.single() {
-            Some((scale, zero)) => Some(format!(
-                "scale {} zero {zero}",
-                text::number(f64::from(scale), 10)
-            )),
-            None => crate::analysis::quantization_text(q),
-        });
-        if let Some(words) = words {
-            self.facts.add(theme, "quant", words);
+        let room = self.wide.saturating_sub(9);
+        if let Some(quantization) = &value.quantization {
+            let lines = operand::quantized(quantization, value.dtype, room);
+            for (at, words) in lines.into_iter().enumerate() {
+                let word = if at == 0 { "quant" } else { "" };
+                self.facts.add(theme, word, words);
+            }
+        }
+        let name = text::fit_end(&value.name, room);
+        self.facts.add(theme, "tensor", name);
+        if let Some(number) = operand::number(self.graph, id) {
+            self.facts.add(theme, "number", number);
         }
     }
 
@@ -217,14 +222,26 @@ impl Side<'_> {
             for flow in &flows {
                 let other = if before { flow.from } else { flow.to };
                 let words = self.seen.words(self.graph, other);
-                let room = self.wide.saturating_sub(width(sign));
-                self.line(sign, &in_one(other, &words, room), Role::Text);
-                let says = match flow.value.map(|v| self.graph.value(v)) {
-                    Some(value) => format!("{} {}", value.shape, value.dtype),
-                    None if before => "waits for it, takes no data".to_owned(),
-                    None => "waits, takes no data".to_owned(),
+                let Some(id) = flow.value else {
+                    let room = self.wide.saturating_sub(width(sign));
+                    self.line(sign, &in_one(other, &words, room), Role::Text);
+                    let says = match before {
+                        true => "waits for it, takes no data",
+                        false => "waits, takes no data",
+                    };
+                    self.line("  ", says, Role::Dim);
+                    continue;
                 };
-                self.line("  ", &says, Role::Dim);
+                let value = self.graph.value(id);
+                let operand = Operand {
+                    sign,
+                    role: &self.role(item, id, before),
+                    kind: format!("{} {}", value.shape, value.dtype),
+                    more: operand::number(self.graph, id).into_iter().collect(),
+                    quantized: value.quantization.as_deref().map(|q| (q, value.dtype)),
+                };
+                let name = |room| text::fit_end(&text::clean(&in_one(other, &words, room)), room);
+                operand.add(&mut self.facts, name, self.wide, self.theme);
             }
             if all > LISTED {
                 self.line("  ", &format!("… {} more", all - LISTED), Role::Dim);
@@ -232,22 +249,56 @@ impl Side<'_> {
         }
     }
 
-    fn weights(&mut self, weights: &[Stored], all: usize) {
+    /// What an operator calls a value that it takes or gives; all of it where it takes one twice.
+    fn role(&self, item: Item, value: ValueId, takes: bool) -> String {
+        let Item::Node(id) = item else {
+            return String::new();
+        };
+        let node = self.graph.node(id);
+        let mut named = Vec::new();
+        if takes {
+            let slots = roles::inputs(self.graph, node).into_iter();
+            let slots = slots.zip(&node.inputs);
+            named.extend(slots.filter(|(_, v)| **v == Some(value)).map(|(r, _)| r));
+        } else {
+            let slots = roles::outputs(self.graph, node).into_iter();
+            let slots = slots.zip(&node.outputs);
+            named.extend(slots.filter(|(_, v)| **v == value).map(|(r, _)| r));
+        }
+        named.join(", ")
+    }
+
+    fn weights(&mut self, item: Item, weights: &[Stored], all: usize) {
         if weights.is_empty() {
             return;
         }
         self.facts.heading(self.theme, "Weights");
+        let graph = self.graph;
+        // Of a scope's many weights the names are enough.
+        let is_node = matches!(item, Item::Node(_));
+        let roles = match item {
+            Item::Node(id) => roles::inputs(graph, graph.node(id)),
+            _ => Vec::new(),
+        };
         for stored in weights.iter().take(LISTED) {
-            self.line("", &stored.name, Role::Text);
-            let place = stored.place.as_deref().unwrap_or("");
-            let room = self.wide.saturating_sub(2);
-            let mut words = format!("{}  {}", stored.shape, text::bytes(stored.bytes));
-            // All of the place or nothing of it.
-            if width(&words) + 2 + width(place) <= room {
-                words = format!("{words}  {place}");
-            }
-            let line = format!("  {}", text::fit(words.trim_end(), room));
-            self.facts.line(Line::styled(line, self.theme[Role::Dim]));
+            let constant = stored.constant.filter(|_| is_node);
+            let number = constant.and_then(|id| operand::number(graph, id));
+            let place = stored.place.clone();
+            let value = constant.map(|id| graph.value(id));
+            let scales = value.and_then(|v| Some((v.quantization.as_deref()?, v.dtype)));
+            let operand = Operand {
+                sign: "",
+                role: stored.slot.and_then(|at| roles.get(at)).map_or("", |r| r),
+                kind: stored.shape.clone(),
+                more: [Some(text::bytes(stored.bytes)), number, place]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
+                quantized: scales,
+            };
+            let name = text::clean(&stored.name);
+            let name = |room| text::fit_end(&name, room);
+            operand.add(&mut self.facts, name, self.wide, self.theme);
         }
         if all > LISTED {
             self.line("", &format!("… {} more", all - LISTED), Role::Dim);

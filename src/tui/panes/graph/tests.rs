@@ -86,7 +86,7 @@ fn scopes_open_in_place_and_close_again() {
     │                                     │▌Conv2D stem_1 │                              ││ weights  196 B  0.4%           │
     │                                     ╰───────┰───────╯                              ││                                │
     │                                             ┃ ?×8×8×24                             ││ In                             │
-    │                             ╭ ▾ stem_bn_1/b…╂───────────────╮                      ││ ← Conv2D stem_1                │
+    │                             ╭ ▾ stem_bn_1/b…╂───────────────╮                      ││ ← x  Conv2D stem_1             │
     │                             │               ┃               │                      ││   ?×8×8×24 float32             │
     │                             │           ╭───┸───╮           │                      ││                                │
     │                             │           │▌Mul   │           │                      ││ Out                            │
@@ -120,22 +120,22 @@ fn rails_are_one_operator_a_row() {
     │      operator                                output     params      MAC     bytes  ││ …/stem_bn_1/batchnorm/sub1     │
     │ ○    image                                   ?×8×8×1         –        –         –  ││ conv                           │
     │ ●    QUANTIZE tfl.quantize                   ?×8×8×1         –        –         –  ││ version  3                     │
-    │ ●    CONV_2D stem_1                          ?×8×8×32      320   18.4 k     416 B  ││ params   320                   │
-    │ ●    MAX_POOL_2D pool_1                      ?×4×4×32        –        –         –  ││ weights  416 B  1.7%           │
-    │ ├─●  CONV_2D conv_1                          ?×4×4×64   18.5 k    295 k   18.7 KB  ││ cost     18.4 kMAC  5.3%       │
-    │ ● │  CONV_2D skip_1                          ?×4×4×64   2.11 k   32.8 k   2.30 KB  ││                                │
-    │ ●─╯  ADD add_1                               ?×4×4×64        –        –         –  ││ Attributes                     │
-    │ ●    MEAN mean_1                             ?×64            –        –       8 B  ││ dilation_h_factor  1           │
-    │ ●    FULLY_CONNECTED hidden_1                ?×32       2.08 k   2.05 k   2.18 KB  ││ dilation_w_factor  1           │
-    │ ●    FULLY_CONNECTED probs_1                 ?×10          330      320     360 B  ││   cells between the taps of    │
-    │ ●    SOFTMAX StatefulPartitionedCall_1:01    ?×10            –        –         –  ││   the window                   │
-    │ ●    DEQUANTIZE StatefulPartitionedCall_1:0  ?×10            –        –         –  ││ fused_activation_… RELU        │
-    │ ○    output_0                                ?×10            –        –         –  ││   applied to the result in the │
+    │ ●    CONV_2D stem_1                          ?×8×8×32      320   18.4 k     416 B  ││ node     number 1              │
+    │ ●    MAX_POOL_2D pool_1                      ?×4×4×32        –        –         –  ││ params   320                   │
+    │ ├─●  CONV_2D conv_1                          ?×4×4×64   18.5 k    295 k   18.7 KB  ││ weights  416 B  1.7%           │
+    │ ● │  CONV_2D skip_1                          ?×4×4×64   2.11 k   32.8 k   2.30 KB  ││ cost     18.4 kMAC  5.3%       │
+    │ ●─╯  ADD add_1                               ?×4×4×64        –        –         –  ││                                │
+    │ ●    MEAN mean_1                             ?×64            –        –       8 B  ││ Attributes                     │
+    │ ●    FULLY_CONNECTED hidden_1                ?×32       2.08 k   2.05 k   2.18 KB  ││ dilation_h_factor  1           │
+    │ ●    FULLY_CONNECTED probs_1                 ?×10          330      320     360 B  ││ dilation_w_factor  1           │
+    │ ●    SOFTMAX StatefulPartitionedCall_1:01    ?×10            –        –         –  ││   cells between the taps of    │
+    │ ●    DEQUANTIZE StatefulPartitionedCall_1:0  ?×10            –        –         –  ││   the window                   │
+    │ ○    output_0                                ?×10            –        –         –  ││ fused_activation_… RELU        │
+    │                                                                                    ││   applied to the result in the │
     │                                                                                    ││   same step                    │
     │                                                                                    ││ padding            SAME        │
     │                                                                                    ││   SAME fills up the border so  │
     │                                                                                    ││   that sizes stay, VALID takes │
-    │                                                                                    ││   only whole windows           │
     ╰────────────────────────────────────────────────────────────────────────────────────╯╰────────────────────────────────╯
     ");
 }
