@@ -1,14 +1,15 @@
 //! `mexplore bench`
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use super::args::BenchArgs;
 use super::{Answer, bars, inputs, output};
 use crate::error::{Error, Result};
-use crate::model::Tensor;
+use crate::model::{NodeId, Tensor};
 use crate::progress::Progress;
 use crate::report::bench::{BenchReport, OpRow};
-use crate::runtime::{Session, bench};
+use crate::runtime::{OpTime, Session, bench};
 
 pub fn execute(args: &BenchArgs) -> Result<Answer> {
     if args.runs == 0 {
@@ -54,7 +55,7 @@ pub fn execute(args: &BenchArgs) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-/// Medians of every operator over `runs` profiled runs, in the order of execution.
+/// Medians of every operator over `runs` profiled runs, as [`Session::profile`] has them in order.
 fn per_op(
     session: &mut Session,
     given: &[(String, Tensor)],
@@ -66,32 +67,40 @@ fn per_op(
     let quiet = Progress::new();
     let arranged = session.arrange(given)?;
     let given: Vec<&Tensor> = arranged.iter().map(|t| &**t).collect();
-    let mut rows: Vec<OpRow> = Vec::new();
-    let mut times: Vec<Vec<u64>> = Vec::new();
+    let mut seen: HashMap<(usize, NodeId), Vec<OpTime>> = HashMap::new();
     for _ in 0..runs {
         session.invoke(&given, &quiet)?;
-        for (index, op) in session.profile().iter().enumerate() {
-            if index == rows.len() {
-                rows.push(OpRow {
-                    name: op.node.to_string(),
-                    op: op.op.to_string(),
-                    median_ms: 0.0,
-                    macs: op.macs,
-                });
-                times.push(Vec::with_capacity(runs));
-            }
-            if let Some(times) = times.get_mut(index) {
-                times.push(op.nanos);
-            }
+        for op in session.profile() {
+            seen.entry(op.at).or_default().push(op.clone());
         }
         progress.step(1)?;
     }
     session.set_profiling(false);
-    for (row, times) in rows.iter_mut().zip(&mut times) {
-        times.sort_unstable();
-        row.median_ms = times.get(times.len() / 2).map_or(0.0, |&n| n as f64 / 1e6);
-    }
-    Ok(rows)
+    let mut seen: Vec<Vec<OpTime>> = seen.into_values().collect();
+    // Another branch may be taken in each run: the first that took it tells the order.
+    seen.sort_by_key(|ran| ran.first().map(|op| (op.at.0, op.step, op.at.1)));
+    Ok(seen.iter().filter_map(|ran| row_of(ran, runs)).collect())
+}
+
+/// One operator in those of `runs` runs that it ran in.
+fn row_of(ran: &[OpTime], runs: usize) -> Option<OpRow> {
+    let first = ran.first()?;
+    let median = |figure: fn(&OpTime) -> u64| {
+        let mut all: Vec<u64> = ran.iter().map(figure).collect();
+        all.resize(runs, 0);
+        all.sort_unstable();
+        all.get(all.len() / 2).copied().unwrap_or_default()
+    };
+    let millis = |nanos: u64| nanos as f64 / 1e6;
+    Some(OpRow {
+        name: first.node.to_string(),
+        op: first.op.to_string(),
+        graph: first.graph.as_ref().map(ToString::to_string),
+        calls: median(|op| op.calls),
+        median_ms: millis(median(|op| op.nanos)),
+        self_ms: millis(median(OpTime::own)),
+        macs: median(|op| op.macs),
+    })
 }
 
 /// The kernel's high-water mark of this process; only Linux tells.

@@ -27,11 +27,20 @@ pub struct BenchReport {
     pub ops: Option<Vec<OpRow>>,
 }
 
+/// Medians of one operator, over all the rounds of the loop it lies in.
 #[derive(Debug, Clone, Serialize)]
 pub struct OpRow {
     pub name: String,
     pub op: String,
+    /// The graph of the loop, the branch or the call that it lies in; `null` in the signature's own.
+    pub graph: Option<String>,
+    /// How often it ran in one run.
+    pub calls: u64,
+    /// With all that it runs.
     pub median_ms: f64,
+    /// Without the operators in the graphs that it runs, which have times of their own.
+    pub self_ms: f64,
+    /// Of all calls.
     pub macs: u64,
 }
 
@@ -69,34 +78,83 @@ impl BenchReport {
     }
 }
 
+/// Shares are of each operator's own time, which no other has in it.
 fn op_table(ops: &[OpRow]) -> Table {
-    let mut table = Table::new(&[
-        ("operator", Align::Left),
-        ("name", Align::Left),
-        ("MACs", Align::Right),
-        ("median", Align::Right),
-        ("share", Align::Right),
-        ("", Align::Left),
-    ]);
-    let total: f64 = ops.iter().map(|op| op.median_ms).sum();
+    let left = |title| (title, Align::Left);
+    let right = |title| (title, Align::Right);
+    // What one graph alone does not need to tell.
+    let nested = ops.iter().any(|op| op.graph.is_some());
+    let mut columns = vec![left("operator"), left("name")];
+    if nested {
+        columns.extend([left("in"), right("calls")]);
+    }
+    columns.extend([right("MACs"), right("median")]);
+    if nested {
+        columns.push(right("self"));
+    }
+    columns.extend([right("share"), left("")]);
+    let mut table = Table::new(&columns);
+    let total: f64 = ops.iter().map(|op| op.self_ms).sum();
     for op in ops {
-        let share = if total > 0.0 {
-            op.median_ms / total
-        } else {
-            0.0
+        let share = match total > 0.0 {
+            true => op.self_ms / total,
+            false => 0.0,
         };
-        table.row([
-            op.op.clone(),
-            human::tail(&op.name, 48),
-            if op.macs == 0 {
-                "–".to_owned()
-            } else {
-                human::count(op.macs)
-            },
-            human::millis(op.median_ms),
-            human::percent(share),
-            human::bar(share, 16),
-        ]);
+        let macs = match op.macs {
+            0 => "–".to_owned(),
+            macs => human::count(macs),
+        };
+        let mut cells = vec![op.op.clone(), human::tail(&op.name, 48)];
+        if nested {
+            let graph = op.graph.as_deref().unwrap_or_default();
+            cells.extend([human::tail(graph, 32), human::count(op.calls)]);
+        }
+        cells.extend([macs, human::millis(op.median_ms)]);
+        if nested {
+            cells.push(human::millis(op.self_ms));
+        }
+        cells.extend([human::percent(share), human::bar(share, 16)]);
+        table.row(cells);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(op: &str, graph: Option<&str>, calls: u64, [all, own]: [f64; 2]) -> OpRow {
+        OpRow {
+            name: op.to_lowercase(),
+            op: op.to_owned(),
+            graph: graph.map(str::to_owned),
+            calls,
+            median_ms: all,
+            self_ms: own,
+            macs: 0,
+        }
+    }
+
+    #[test]
+    fn the_shares_of_a_loop_and_of_its_operators_add_up() {
+        let loops = [
+            row("EXP", None, 1, [2.0, 2.0]),
+            row("WHILE", None, 1, [8.0, 1.0]),
+            row("LESS", Some("cond"), 6, [1.0, 1.0]),
+            row("MUL", Some("body"), 5, [6.0, 6.0]),
+        ];
+        let words = |ops: &[OpRow]| -> Vec<String> {
+            let text = op_table(ops).text(Style::default());
+            let words = text.lines().map(|line| line.split_whitespace().collect());
+            words.map(|words: Vec<_>| words.join(" ")).collect()
+        };
+        let shown = words(&loops);
+        assert_eq!(shown[0], "operator name in calls MACs median self share");
+        assert!(shown[2].starts_with("WHILE while 1 – 8.00 ms 1.00 ms 10.0%"));
+        assert!(shown[4].starts_with("MUL mul body 5 – 6.00 ms 6.00 ms 60.0%"));
+        // One graph alone is told as it always was.
+        let shown = words(&loops[..1]);
+        assert_eq!(shown[0], "operator name MACs median share");
+        assert!(shown[1].starts_with("EXP exp – 2.00 ms 100.0%"));
+    }
 }

@@ -243,9 +243,9 @@ fn unchanged(builder: &Builder<'_>, number: usize) -> Vec<bool> {
 impl Run<'_> {
     pub(super) fn blocks(
         &mut self,
-        at: usize,
-        step: &Step,
+        (at, step): (usize, &Step),
         blocks: &Blocks,
+        watch: &mut Watch,
         progress: &Progress,
     ) -> Result<Vec<Arc<Tensor>>> {
         let facts: Vec<Option<Fact>> = (step.inputs.iter())
@@ -259,11 +259,11 @@ impl Run<'_> {
                 if !self.state.first_time(block) {
                     return Ok(Vec::new());
                 }
-                self.block((at, 0), blocks, Vec::new(), Vec::new(), progress)
+                self.block((at, 0), blocks, (Vec::new(), Vec::new()), watch, progress)
             }
             Control::Call(_) => {
                 let known = known(&facts, &inputs);
-                self.block((at, 0), blocks, inputs, known, progress)
+                self.block((at, 0), blocks, (inputs, known), watch, progress)
             }
             Control::Branch { numbered, .. } => {
                 if inputs.is_empty() {
@@ -271,7 +271,7 @@ impl Run<'_> {
                 }
                 let branch = chosen(&inputs.remove(0), *numbered, blocks.parts.len())?;
                 let known = known(&facts[1..], &inputs);
-                self.block((at, branch), blocks, inputs, known, progress)
+                self.block((at, branch), blocks, (inputs, known), watch, progress)
             }
             Control::Loop { .. } => {
                 let facts: Vec<Option<Fact>> = (facts.into_iter().zip(&blocks.unchanged))
@@ -280,13 +280,13 @@ impl Run<'_> {
                 loop {
                     progress.check()?;
                     let given = known(&facts, &inputs);
-                    let again =
-                        self.block((at, 0), blocks, inputs.clone(), given.clone(), progress)?;
+                    let now = (inputs.clone(), given.clone());
+                    let again = self.block((at, 0), blocks, now, watch, progress)?;
                     let again = again.first().map(|tensor| truth(tensor));
                     if !again.transpose()?.unwrap_or(false) {
                         return Ok(inputs);
                     }
-                    inputs = self.block((at, 1), blocks, inputs, given, progress)?;
+                    inputs = self.block((at, 1), blocks, (inputs, given), watch, progress)?;
                 }
             }
         }
@@ -297,8 +297,8 @@ impl Run<'_> {
         &mut self,
         (at, part): (usize, usize),
         blocks: &Blocks,
-        inputs: Vec<Arc<Tensor>>,
-        known: Vec<Fact>,
+        (inputs, known): (Vec<Arc<Tensor>>, Vec<Fact>),
+        watch: &mut Watch,
         progress: &Progress,
     ) -> Result<Vec<Arc<Tensor>>> {
         if self.within.len() >= DEEPEST {
@@ -337,7 +337,7 @@ impl Run<'_> {
             within: &within,
         };
         let outputs = run
-            .all(&mut Watch::default(), progress)
+            .all(watch, progress)
             .and_then(|()| run.results())
             .map_err(|e| e.at(format_args!("{:?}", setup.graph().name)));
         frame.memory.forget();

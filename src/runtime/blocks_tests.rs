@@ -107,6 +107,34 @@ fn a_loop_runs_as_often_as_its_condition_says_and_its_values_may_grow() {
 }
 
 #[test]
+fn the_operators_of_a_loop_are_timed_over_its_rounds() {
+    let mut session = open(&growing()).unwrap();
+    run(&mut session, &[scalar(4), ints(&[7])]).unwrap();
+    assert!(session.profile().is_empty());
+    session.set_profiling(true);
+    for limit in [5, 3] {
+        run(&mut session, &[scalar(limit), ints(&[7])]).unwrap();
+        let rounds = limit as u64;
+        let profile = session.profile();
+        let told = profile
+            .iter()
+            .map(|t| (t.graph.as_deref().unwrap_or(""), &*t.op, t.calls));
+        let expected = [
+            ("", "WHILE", 1),
+            ("block1", "LESS", rounds + 1),
+            ("block2", "ADD", rounds),
+            ("block2", "CONCATENATION", rounds),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        let within: u64 = profile[1..].iter().map(|t| t.nanos).sum();
+        assert_eq!(profile[0].inner, within);
+        assert!(within <= profile[0].nanos);
+        let own: u64 = profile.iter().map(OpTime::own).sum();
+        assert_eq!(own, profile[0].nanos);
+    }
+}
+
+#[test]
 fn an_endless_loop_can_be_stopped() {
     let mut session = open(&growing()).unwrap();
     let progress = Progress::new();

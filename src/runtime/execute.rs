@@ -1,12 +1,12 @@
 //! Runs a plan: hands every step views of the memory it needs.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use super::Intermediate;
 use super::blocks::Frame;
 use super::plan::{Kept, Place, Plan, Role, Step, Work};
+use super::profile::Profile;
 use super::program::Setup;
-use super::{Intermediate, OpTime};
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
 use crate::model::memory::{self, AlignedBytes};
@@ -156,8 +156,7 @@ fn blocks(bytes: usize, needs: &str) -> Result<AlignedBytes> {
 /// What the caller wants to know of a run besides the outputs.
 #[derive(Default)]
 pub struct Watch {
-    pub profiling: bool,
-    pub profile: Vec<OpTime>,
+    pub profile: Profile,
     pub keeping: bool,
     pub kept: Vec<Intermediate>,
 }
@@ -281,36 +280,36 @@ pub struct Run<'r> {
 
 impl Run<'_> {
     pub fn all(&mut self, watch: &mut Watch, progress: &Progress) -> Result<()> {
-        watch.profile.clear();
-        watch.kept.clear();
+        let outermost = self.within.is_empty();
+        if outermost {
+            watch.profile.clear();
+            watch.kept.clear();
+        }
         let plan = self.plan;
         for (at, step) in plan.steps.iter().enumerate() {
-            match self.within {
-                [] => progress.step(1)?,
-                _ => progress.check()?,
+            match outermost {
+                true => progress.step(1)?,
+                false => progress.check()?,
             }
             if !self.lives(step) {
                 continue;
             }
-            let start = watch.profiling.then(Instant::now);
-            self.step(at, step, progress)
+            let begun = watch.profile.begin();
+            self.step(at, step, watch, progress)
                 .map_err(|e| self.setup.at_node(step.node, e))?;
-            if let Some(start) = start {
-                let node = self.setup.graph().node(step.node);
-                watch.profile.push(OpTime {
-                    step: at,
-                    node: node.name.clone(),
-                    op: node.custom.clone().unwrap_or_else(|| node.op.clone()),
-                    nanos: start.elapsed().as_nanos() as u64,
-                    macs: step.macs,
-                });
+            if let Some(begun) = begun {
+                let profile = &mut watch.profile;
+                profile.end(begun, self.setup, at, step.node, step.macs);
             }
-            if watch.keeping {
+            if watch.keeping && outermost {
                 self.keep(step, watch)?;
             }
             for &value in &step.releases {
                 self.memory.owned[value] = None;
             }
+        }
+        if outermost {
+            watch.profile.arrange();
         }
         // What a kernel gave that was stopped means nothing.
         progress.check()?;
@@ -412,7 +411,13 @@ impl Run<'_> {
         }
     }
 
-    fn step(&mut self, at: usize, step: &Step, progress: &Progress) -> Result<()> {
+    fn step(
+        &mut self,
+        at: usize,
+        step: &Step,
+        watch: &mut Watch,
+        progress: &Progress,
+    ) -> Result<()> {
         match &step.work {
             Work::Kernel(kernel) => self.kernel(step, &**kernel),
             Work::Compute(compute) => {
@@ -429,7 +434,7 @@ impl Run<'_> {
             Work::Switch => self.switch(step),
             Work::Merge => self.merge(step),
             Work::Blocks(blocks) => {
-                let outputs = self.blocks(at, step, blocks, progress)?;
+                let outputs = self.blocks((at, step), blocks, watch, progress)?;
                 self.store(step, outputs)
             }
             Work::Dynamic => {

@@ -11,6 +11,8 @@ use crate::ops::Block;
 /// A graph cut out of another one.
 pub struct Part {
     pub graph: Graph,
+    /// The loop's own name, and which part it is.
+    pub title: Name,
     pub inputs: Vec<ValueId>,
     pub outputs: Vec<ValueId>,
 }
@@ -242,6 +244,7 @@ impl Frame {
             node.attrs.set(attr, function);
             let part = Part {
                 graph: part,
+                title: format!("{}/{attr}", self.name).into(),
                 inputs,
                 outputs,
             };

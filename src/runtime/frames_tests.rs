@@ -107,6 +107,20 @@ fn loops_lie_in_loops_and_see_what_is_outside() {
         let expected: i32 = (0..n).flat_map(|i| (0..i).map(move |j| j + k)).sum();
         assert_eq!(answer(&mut session, &[scalar(n), scalar(k)]), [expected]);
     }
+    session.set_profiling(true);
+    answer(&mut session, &[scalar(4), scalar(1)]);
+    let profile = session.profile();
+    let calls = |graph: &str, op: &str| {
+        let mut found = profile.iter();
+        let found = found.find(|t| t.graph.as_deref() == Some(graph) && &*t.op == op);
+        found.map(|t| t.calls)
+    };
+    assert_eq!(calls("outer/body", "While"), Some(4));
+    assert_eq!(calls("inner/cond", "Less"), Some(4 + 6));
+    assert_eq!(calls("inner/body", "AddV2"), Some(6));
+    let all: u64 = profile.iter().map(OpTime::own).sum();
+    let outermost = profile.iter().filter(|t| t.graph.is_none());
+    assert_eq!(all, outermost.map(|t| t.nanos).sum::<u64>());
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod packed_tests;
 mod places;
 mod plan;
 mod problems;
+mod profile;
 mod program;
 mod references;
 mod session;
@@ -33,7 +34,8 @@ pub use session::{Outputs, Session};
 use std::time::Instant;
 
 use crate::error::Result;
-use crate::model::{Name, Tensor, ValueId};
+use crate::model::{Name, NodeId, Tensor, ValueId};
+use crate::ops::Block;
 use crate::progress::Progress;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,17 +56,35 @@ pub struct RunOptions {
     pub kernels: KernelChoice,
 }
 
-/// Time of one operator in the last profiled run.
+/// Time of one operator in the last profiled run, over all the rounds of the loop it lies in.
 #[derive(Debug, Clone)]
 pub struct OpTime {
-    /// Index in execution order.
+    /// The graph as the session counts them, 0 the signature's own, and the operator in it: the same in every run.
+    pub at: (usize, NodeId),
+    /// Index in execution order, within its graph.
     pub step: usize,
+    /// What the graph of the loop, the branch or the call is named that it lies in; `None` in the signature's own.
+    pub graph: Option<Name>,
+    /// The graph of the file that its name stands in, calls inlined; `None` for the signature's own. Loops of TensorFlow 1
+    /// have graphs only while they run and stand in the one around them.
+    pub file_graph: Option<Block>,
     /// The node's name and operator as the model names them.
     pub node: Name,
     pub op: Name,
+    /// With all that it runs. An operator that runs itself again counts that each time.
     pub nanos: u64,
-    /// Multiply-accumulates of this call.
+    /// Of these, what operators took that have times of their own, in the graphs that it runs.
+    pub inner: u64,
+    pub calls: u64,
+    /// Multiply-accumulates of all calls.
     pub macs: u64,
+}
+
+impl OpTime {
+    /// Nanoseconds without those of the operators that it runs: over all operators, the sum is the run's.
+    pub fn own(&self) -> u64 {
+        self.nanos.saturating_sub(self.inner)
+    }
 }
 
 /// A value of the last run.

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
 use crate::model::{
-    Attr, DType, Dialect, Graph, MetaGraph, Model, NodeId, Shape, Tensor, TensorData, ValueId,
-    Variable, VariableId, inline, opdef,
+    Attr, DType, Dialect, Graph, MetaGraph, Model, Name, NodeId, Shape, Tensor, TensorData,
+    ValueId, Variable, VariableId, inline, opdef,
 };
 use crate::ops::{self, Block, Context, Fact, Options, State};
 
@@ -48,6 +48,10 @@ pub struct Body {
     parts: HashMap<Block, Part>,
     /// Loops of TensorFlow 1 that it lies in.
     depth: usize,
+    /// What it is named to people; `None` for the signature's own.
+    pub title: Option<Name>,
+    /// The graph of the file that it is made of; `None` for the signature's own.
+    pub home: Option<Block>,
 }
 
 /// Loops of TensorFlow 1 in each other, and graphs and nodes of all of them, at most.
@@ -137,6 +141,8 @@ impl Program {
         }
         let mut body = Body::new(part.graph, part.inputs, part.outputs)?;
         body.depth = depth;
+        body.title = Some(part.title);
+        body.home.clone_from(&self.bodies[within].home);
         Ok(body)
     }
 
@@ -253,6 +259,8 @@ impl Body {
             order,
             parts,
             depth: 0,
+            title: None,
+            home: None,
             inputs,
             outputs,
             graph,
@@ -275,7 +283,14 @@ impl Body {
         };
         let inputs = ends(&graph.inputs, "an input")?;
         let outputs = ends(&graph.outputs, "an output")?;
-        Body::new(graph, inputs, outputs)
+        let title = match &*graph.name {
+            "" => block.to_string().into(),
+            _ => graph.name.clone(),
+        };
+        let mut body = Body::new(graph, inputs, outputs)?;
+        body.title = Some(title);
+        body.home = Some(block.clone());
+        Ok(body)
     }
 
     /// The graphs that its operators name; operators that can't run are `problems`.

@@ -281,13 +281,14 @@ impl Session {
             .is_some_and(|(plan, _)| plan.is_static())
     }
 
-    /// Times every operator in the runs that follow; costs nothing when off.
+    /// Times every operator in the runs that follow, those in loops, branches and calls too; costs nothing when off.
     pub fn set_profiling(&mut self, on: bool) {
-        self.watch.profiling = on;
+        self.watch.profile.on = on;
     }
 
+    /// The signature's own operators in the order in which they ran, then those of each graph that these run.
     pub fn profile(&self) -> &[OpTime] {
-        &self.watch.profile
+        self.watch.profile.times()
     }
 
     /// Keeps every intermediate value of the runs that follow.

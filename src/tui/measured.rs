@@ -7,7 +7,8 @@ use super::desk::{Desk, State};
 use super::jobs::Output;
 use crate::analysis::Locator;
 use crate::compare::Comparison;
-use crate::model::{MetaGraph, Model, NodeId};
+use crate::model::{Model, NodeId};
+use crate::ops::Block;
 use crate::runtime::OpTime;
 
 /// By index of the MetaGraph and of the graph in it, and by operator.
@@ -16,7 +17,7 @@ pub type ByNode<T> = Arc<HashMap<(usize, usize), HashMap<NodeId, T>>>;
 /// The figures of the last run and of the last comparison.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
-    /// Nanoseconds; of a call, all that it calls.
+    /// Nanoseconds; of a call, all that it calls, of a loop, all its rounds.
     times: Option<ByNode<u64>>,
     /// How well values agree with those of the other model, as signal to noise in dB; of a call, the worst in it.
     errors: Option<ByNode<f64>>,
@@ -56,10 +57,27 @@ impl Run {
     pub fn of(model: &Model, meta: usize, key: &str, profile: &[OpTime]) -> Option<Run> {
         let found = model.meta_graphs.get(meta)?;
         let start = found.signatures.iter().find(|s| *s.key == *key)?;
-        let steps = profile.iter().map(|step| (&*step.node, step.nanos));
+        let graphs = found.graphs.iter().enumerate();
+        let named: HashMap<&str, usize> = graphs.map(|(at, graph)| (&*graph.name, at)).collect();
+        let mut locator = Locator::new(found);
+        let row = |step: &OpTime| {
+            let graph = match &step.file_graph {
+                None => start.graph,
+                Some(Block::Subgraph(number)) => *number,
+                Some(Block::Function(name)) => *named.get(&**name)?,
+            };
+            let way = locator.find(graph, &step.node);
+            let last = way.last().and_then(|&(graph, id)| {
+                let graph = found.graphs.get(graph)?;
+                graph.nodes.get(id.index())
+            });
+            // What a loop of TensorFlow 1 runs stands beside it.
+            let beside = last.is_some_and(|node| &*node.op == "LoopCond");
+            Some((way, if beside { step.own() } else { step.nanos }))
+        };
         Some(Run {
-            times: by_node(meta, found, start.graph, steps, |sum, part| sum + part),
-            nanos: profile.iter().map(|step| step.nanos).sum(),
+            times: by_node(meta, profile.iter().filter_map(row), |sum, part| sum + part),
+            nanos: profile.iter().map(OpTime::own).sum(),
         })
     }
 }
@@ -80,8 +98,9 @@ pub fn errors(model: &Model, first: bool, compared: &Comparison) -> Option<ByNod
         let node = if first { &row.node_a } else { &row.node_b };
         last.insert(node, row.sqnr_db);
     }
-    let rows = last.into_iter();
-    Some(by_node(meta, found, signature.graph, rows, f64::min))
+    let mut locator = Locator::new(found);
+    let row = |(name, figure): (&str, f64)| (locator.find(signature.graph, name), figure);
+    Some(by_node(meta, last.into_iter().map(row), f64::min))
 }
 
 /// Keeps what a run of desk `at` or a comparison tells of operators, for all panes of the models.
@@ -114,18 +133,16 @@ pub fn note(desks: &mut [Desk], at: usize, output: &Output) {
     }
 }
 
-/// Figures of the flat graph brought to the operators of the file; `join` puts several of one operator together.
-fn by_node<'r, T: Copy>(
+/// Figures brought to the operators of the file, those and the calls that lead to them; `join` puts several of one
+/// operator together.
+fn by_node<T: Copy>(
     meta: usize,
-    found: &MetaGraph,
-    start: usize,
-    rows: impl Iterator<Item = (&'r str, T)>,
+    rows: impl Iterator<Item = (Vec<(usize, NodeId)>, T)>,
     join: impl Fn(T, T) -> T,
 ) -> ByNode<T> {
-    let mut locator = Locator::new(found);
     let mut all: HashMap<(usize, usize), HashMap<NodeId, T>> = HashMap::new();
-    for (name, figure) in rows {
-        for (graph, node) in locator.find(start, name) {
+    for (way, figure) in rows {
+        for (graph, node) in way {
             let of_graph = all.entry((meta, graph)).or_default();
             let old = of_graph.entry(node);
             old.and_modify(|old| *old = join(*old, figure))
@@ -133,4 +150,87 @@ fn by_node<'r, T: Copy>(
         }
     }
     Arc::new(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::{DType, Tensor};
+    use crate::progress::Progress;
+    use crate::runtime::{RunOptions, Session};
+
+    /// Runs a model once on ones; `None` where it is not there.
+    fn measured(path: &str) -> Option<(Model, Vec<OpTime>, Run)> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        if !path.exists() {
+            eprintln!("skipped, no {}", path.display());
+            return None;
+        }
+        let model = crate::format::open(&path, &Default::default()).unwrap();
+        let mut session = Session::new(&model, &RunOptions::default()).unwrap();
+        session.set_profiling(true);
+        let ones = session.inputs().iter().map(|port| {
+            let sizes = port.shape.with_unknown_as(1).unwrap();
+            let count = sizes.iter().product();
+            let ones = match port.dtype {
+                DType::Int32 => Tensor::from_values(&sizes, &vec![1i32; count]),
+                _ => Tensor::from_values(&sizes, &vec![1f32; count]),
+            };
+            (port.name.to_string(), ones)
+        });
+        let inputs: Vec<_> = ones.collect();
+        session.run(&inputs, &Progress::new()).unwrap();
+        let (_, signature) = model.signature(None, Some(session.signature())).unwrap();
+        let profile = session.profile().to_vec();
+        let run = Run::of(&model, 0, &signature.key, &profile).unwrap();
+        Some((model, profile, run))
+    }
+
+    #[test]
+    fn the_operators_of_a_loops_body_have_times() {
+        for (path, op) in [
+            ("samples/lstm", "While"),
+            (
+                "../shared/zoo/cases/while_loop_newton/model.tflite",
+                "WHILE",
+            ),
+            ("../shared/zoo/cases/while_loop_newton/saved_model", "While"),
+        ] {
+            let Some((model, profile, run)) = measured(path) else {
+                continue;
+            };
+            let around: Vec<&OpTime> = profile.iter().filter(|t| t.op.ends_with(op)).collect();
+            let [around] = around[..] else {
+                panic!("{path}: {} loops", around.len());
+            };
+            let within = profile.iter().filter(|time| time.graph.is_some());
+            let within: u64 = within.map(OpTime::own).sum();
+            assert!(0 < within && within <= around.nanos, "{path}");
+            assert_eq!(around.inner, within, "{path}");
+            for time in profile.iter().filter(|time| time.file_graph.is_some()) {
+                let graphs = model.meta_graphs[0].graphs.iter();
+                let index = match time.file_graph.as_ref().unwrap() {
+                    Block::Subgraph(number) => *number,
+                    Block::Function(name) => graphs.clone().position(|g| g.name == *name).unwrap(),
+                };
+                let times = run.times.get(&(0, index));
+                let sum: u64 = times.unwrap().values().sum();
+                assert!(sum >= time.nanos, "{path}: {}", time.node);
+            }
+        }
+    }
+
+    #[test]
+    fn a_loop_of_tensorflow_1_counts_once() {
+        let path = "../shared/zoo/cases/v1_while_switch_merge/saved_model";
+        let Some((_, profile, run)) = measured(path) else {
+            return;
+        };
+        assert!(profile.iter().any(|time| time.graph.is_some()));
+        assert!(profile.iter().all(|time| time.file_graph.is_none()));
+        let times: u64 = run.times[&(0, 0)].values().sum();
+        assert!(0 < times && times <= run.nanos);
+    }
 }

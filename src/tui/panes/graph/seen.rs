@@ -188,7 +188,7 @@ impl Seen {
             nanos: 0,
             is_timed: measured.times(key.meta, key.graph).is_some(),
             is_compared: measured.errors(key.meta, key.graph).is_some(),
-            missing: key.overlay.missing(&measured, meta, (key.meta, key.graph)),
+            missing: key.overlay.missing(&measured, (key.meta, key.graph)),
             known: known.clone(),
             measured,
             key,

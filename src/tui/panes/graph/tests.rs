@@ -188,20 +188,6 @@ fn what_only_waits_can_be_hidden() {
 }
 
 #[test]
-fn graphs_that_a_loop_calls_are_known() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/lstm");
-    let model = crate::format::open(&path, &Default::default()).unwrap();
-    let meta = &model.meta_graphs[0];
-    let within = |index: &usize| super::overlay::is_within_a_loop(meta, *index);
-    let names: Vec<&str> = (0..meta.graphs.len())
-        .filter(within)
-        .map(|index| &*meta.graphs[index].name)
-        .collect();
-    assert!(!names.is_empty() && names.len() < meta.graphs.len());
-    assert!(names.iter().all(|name| name.contains("while")), "{names:?}");
-}
-
-#[test]
 fn the_map_follows_a_mouse_that_drags_it() {
     let mut app = opened("digits_cnn/1");
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();

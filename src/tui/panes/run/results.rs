@@ -13,17 +13,22 @@ use crate::tui::widgets::{self, panel, put};
 
 /// Where the time of a run went.
 pub struct Times {
-    /// The longest first.
-    pub steps: Vec<OpTime>,
-    /// By name of the operator, the longest first.
+    /// The signature's own operators, then those of the loops, branches and calls.
+    pub rows: Vec<Row>,
+    /// By name of the operator, the longest first; each without what it runs.
     pub by_op: Vec<(Name, u64)>,
     pub total: u64,
 }
 
+/// A line of the profile.
+pub enum Row {
+    /// A graph that operators above run, and how long its own took.
+    Graph(Name, u64),
+    Step(OpTime),
+}
+
 impl Times {
     pub fn of(profile: &[OpTime]) -> Times {
-        let mut steps = profile.to_vec();
-        steps.sort_by_key(|s| std::cmp::Reverse(s.nanos));
         // In the order in which they first ran, where they are equal.
         let mut by_op: Vec<(Name, u64)> = Vec::new();
         let mut places: HashMap<&Name, usize> = HashMap::new();
@@ -32,15 +37,33 @@ impl Times {
                 by_op.push((step.op.clone(), 0));
                 by_op.len() - 1
             });
-            by_op[place].1 += step.nanos;
+            by_op[place].1 += step.own();
         }
         by_op.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
         Times {
-            steps,
+            rows: rows_of(profile),
             by_op,
-            total: profile.iter().map(|s| s.nanos).sum(),
+            total: profile.iter().map(OpTime::own).sum(),
         }
     }
+}
+
+/// The longest operators of each graph first, the signature's own graph before the longest others.
+fn rows_of(profile: &[OpTime]) -> Vec<Row> {
+    let mut graphs: Vec<(u64, &[OpTime])> = (profile.chunk_by(|a, b| a.at.0 == b.at.0))
+        .map(|steps| (steps.iter().map(|s| s.nanos).sum(), steps))
+        .collect();
+    let is_own = |steps: &[OpTime]| steps.first().is_some_and(|s| s.graph.is_none());
+    graphs.sort_by_key(|(nanos, steps)| (!is_own(steps), std::cmp::Reverse(*nanos)));
+    let mut rows = Vec::new();
+    for (nanos, steps) in graphs {
+        let title = steps.first().and_then(|s| s.graph.clone());
+        rows.extend(title.map(|title| Row::Graph(title, nanos)));
+        let mut steps = steps.to_vec();
+        steps.sort_by_key(|s| std::cmp::Reverse(s.nanos));
+        rows.extend(steps.into_iter().map(Row::Step));
+    }
+    rows
 }
 
 impl RunPane {
@@ -174,47 +197,62 @@ impl RunPane {
             .focus
             .meta(view.model)
             .map_or(crate::model::Dialect::Tf, |m| m.dialect);
-        let steps = &ran.times.steps;
-        let most = steps.first().map_or(1, |s| s.nanos).max(1);
+        let rows = &ran.times.rows;
+        let steps = rows.iter().filter_map(|row| match row {
+            Row::Step(step) => Some(step),
+            Row::Graph(..) => None,
+        });
+        let most = steps.clone().map(|s| s.nanos).max().unwrap_or(1).max(1);
         let (ops, bars) = columns_of(steps, area.width.into());
         let names = usize::from(area.width).saturating_sub(ops + TIME + bars + 1);
-        for (row, step) in steps
-            .iter()
-            .skip(self.scroll)
-            .take(area.height as usize)
-            .enumerate()
-        {
-            let name = text::clean(text::last_name(&step.node));
-            let line = Line::from(vec![
-                Span::styled(text::left(&step.op, ops), theme.op(dialect, &step.op)),
-                Span::styled(
-                    text::left(&text::fit_name(&name, names), names),
-                    theme[Role::Dim],
-                ),
-                Span::styled(
-                    text::right(&text::duration(step.nanos as f64), TIME),
-                    theme[Role::Number],
-                ),
-                Span::raw(" "),
-                Span::styled(
-                    text::bar(step.nanos as f64 / most as f64, bars),
-                    theme[Role::Bar],
-                ),
-            ]);
-            put(area, row as u16, line, buf);
+        let shown = rows.iter().skip(self.scroll);
+        for (at, row) in shown.take(area.height as usize).enumerate() {
+            let time = |nanos: u64| {
+                let time = text::right(&text::duration(nanos as f64), TIME);
+                Span::styled(time, theme[Role::Number])
+            };
+            let line = match row {
+                Row::Graph(title, nanos) => {
+                    let title = format!("in {}", text::clean(title));
+                    let title = text::left(&text::fit_name(&title, ops + names), ops + names);
+                    vec![Span::styled(title, theme[Role::Strong]), time(*nanos)]
+                }
+                Row::Step(step) => vec![
+                    Span::styled(text::left(&step.op, ops), theme.op(dialect, &step.op)),
+                    Span::styled(name_of(step, names), theme[Role::Dim]),
+                    time(step.nanos),
+                    Span::raw(" "),
+                    Span::styled(
+                        text::bar(step.nanos as f64 / most as f64, bars),
+                        theme[Role::Bar],
+                    ),
+                ],
+            };
+            put(area, at as u16, Line::from(line), buf);
         }
-        if steps.is_empty() {
+        if rows.is_empty() {
             put(area, 0, Line::styled("no times", theme[Role::Dim]), buf);
         }
     }
+}
+
+/// Its name, and how often it ran.
+fn name_of(step: &OpTime, wide: usize) -> String {
+    let times = match step.calls {
+        0 | 1 => String::new(),
+        calls => format!(" ×{calls}"),
+    };
+    let name = text::clean(text::last_name(&step.node));
+    let name = text::fit_name(&name, wide.saturating_sub(width(&times)));
+    text::left(&format!("{name}{times}"), wide)
 }
 
 /// Of a duration with a blank before it.
 const TIME: usize = 10;
 
 /// How wide the operators and the bars of a profile are; the rest is for names.
-fn columns_of(steps: &[OpTime], wide: usize) -> (usize, usize) {
-    let longest = steps.iter().map(|s| width(&s.op)).max().unwrap_or(0);
+fn columns_of<'t>(steps: impl Iterator<Item = &'t OpTime>, wide: usize) -> (usize, usize) {
+    let longest = steps.map(|s| width(&s.op)).max().unwrap_or(0);
     match wide {
         0..50 => (longest.min(12) + 1, 4),
         _ => (longest.min(18) + 2, 10),
