@@ -103,7 +103,8 @@ pub(super) fn build(
 /// round(v / scale) + zero point, held to the type's range; NaN becomes the zero point.
 fn quantize(v: f64, scale: f32, zero: i64, dtype: DType) -> Scalar {
     let (low, high) = int_range(dtype).unwrap_or((i128::from(i64::MIN), i128::from(i64::MAX)));
-    let q = (v / f64::from(scale)).round() as i128 + i128::from(zero);
+    // What is past the ends of i128, infinities among it, ends at them.
+    let q = ((v / f64::from(scale)).round() as i128).saturating_add(i128::from(zero));
     Scalar::Int(q.clamp(low, high))
 }
 
@@ -188,6 +189,7 @@ mod tests {
         assert_eq!(of(Scalar::Int(7)), Ok(7.0));
         assert_eq!(of(Scalar::Float(2.0)), Ok(7.0));
         assert_eq!(of(Scalar::Float(1e9)), Ok(127.0));
+        assert_eq!(of(Scalar::Float(f64::INFINITY)), Ok(127.0));
         assert_eq!(
             of(Scalar::Int(200)),
             Err("200 is no int8, which goes from -128 to 127".to_owned())

@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::Path;
 
+use bytemuck::Zeroable;
 use bytemuck::allocation::try_zeroed_vec;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Bytes that begin on a 16-byte boundary, so that a view as any element type is sound.
 #[derive(Clone, Default)]
@@ -18,10 +19,7 @@ pub struct AlignedBytes {
 impl AlignedBytes {
     /// `len` zeros, `None` when there is no memory for them. Pages that nobody writes cost none.
     pub fn zeroed(len: usize) -> Option<Self> {
-        if !fits(len) {
-            return None;
-        }
-        let blocks = try_zeroed_vec(len.div_ceil(size_of::<u128>())).ok()?;
+        let blocks = zeros_for(len.div_ceil(size_of::<u128>()))?;
         Some(AlignedBytes { blocks, len })
     }
 
@@ -62,6 +60,23 @@ pub fn list_for<T>(count: usize) -> Option<Vec<T>> {
     let mut list = Vec::new();
     let bytes = count.checked_mul(size_of::<T>())?;
     (fits(bytes) && list.try_reserve_exact(count).is_ok()).then_some(list)
+}
+
+/// `count` zeros, `None` when there is no memory for them. Pages that nobody writes cost none.
+pub fn zeros_for<T: Zeroable>(count: usize) -> Option<Vec<T>> {
+    let bytes = count.checked_mul(size_of::<T>())?;
+    fits(bytes).then(|| try_zeroed_vec(count).ok()).flatten()
+}
+
+/// Says no before a piece of work that would take `bytes` for `what` begins.
+///
+/// # Errors
+/// There is not that much memory.
+pub fn ask(what: &str, bytes: usize) -> Result<()> {
+    match fits(bytes) {
+        true => Ok(()),
+        false => Err(shortage(what, bytes)),
+    }
 }
 
 /// Less than this is not worth asking the system.

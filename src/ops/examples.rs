@@ -1,6 +1,7 @@
 //! Records of training data taken apart: `tf.Example`, rows of CSV, raw bytes.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use super::segment::view;
 use super::tokens::numbers;
@@ -8,7 +9,8 @@ use super::types::with_number;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::format::example::{self, Feature};
-use crate::model::{Attr, DType, Element, Shape, Tensor};
+use crate::model::shape::element_count;
+use crate::model::{Attr, DType, Element, Shape, Tensor, memory};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -189,19 +191,27 @@ fn dense(
     let name = || String::from_utf8_lossy(key).into_owned();
     let dims = shape.and_then(|shape| shape.dims()).unwrap_or_default();
     let open = dims.first() == Some(&-1);
-    let inner: usize = dims
-        .iter()
-        .skip(usize::from(open))
-        .map(|&d| d.max(0) as usize)
-        .product();
+    let too_large = || {
+        Error::usage(format!(
+            "the feature {:?} of {dims:?} for {} records is too large",
+            name(),
+            records.len()
+        ))
+    };
+    let sizes = dims.iter().skip(usize::from(open));
+    let sizes: Vec<usize> = sizes.map(|&d| d.max(0) as usize).collect();
+    let inner = element_count(&sizes).ok_or_else(too_large)?;
     let found = records.iter().filter_map(|record| record.get(key));
     let widest = found.map(Feature::len).max().unwrap_or(0);
-    let width = if open {
-        widest.div_ceil(inner.max(1)) * inner
-    } else {
-        inner
+    let width = match open {
+        true => (widest.div_ceil(inner.max(1)).checked_mul(inner)).ok_or_else(too_large)?,
+        false => inner,
     };
     let filler = Values::of(default)?;
+    // Rows are filled up by the node's own sizes, however short the records are.
+    let each = default.dtype.size().unwrap_or(size_of::<Vec<u8>>());
+    let bytes = element_count(&[records.len(), width, each]).ok_or_else(too_large)?;
+    memory::ask("the values of a feature", bytes)?;
     let mut all = Values::new(default.dtype)?;
     for record in records {
         match record
@@ -389,8 +399,7 @@ fn prepare_csv(cx: &Context) -> Result<Prepared> {
                 let default = default.values::<T>()?.first().copied();
                 let value = |cell: &Vec<u8>| match absent(cell) {
                     true => default.ok_or_else(lacking),
-                    false => std::str::from_utf8(cell).ok().and_then(|s| s.trim().parse::<T>().ok())
-                        .ok_or_else(|| Error::usage(format!("the field {:?} is no {}", String::from_utf8_lossy(cell), T::DTYPE))),
+                    false => number::<T>(cell),
                 };
                 let values: Vec<T> = cells.iter().map(value).collect::<Result<_>>()?;
                 Tensor::from_values(x.shape, &values)
@@ -408,8 +417,16 @@ fn texts_of(cx: &Context, attr: &str) -> Vec<u8> {
     }
 }
 
+pub(super) fn number<T: Element + FromStr>(field: &[u8]) -> Result<T> {
+    let text = std::str::from_utf8(field).map_or("", str::trim);
+    text.parse().map_err(|_| {
+        let field = String::from_utf8_lossy(field);
+        Error::usage(format!("the field {field:?} is no {}", T::DTYPE))
+    })
+}
+
 /// Fields of a line; within quotes the delimiter is text and two quotes are one.
-fn fields(line: &[u8], delimiter: u8, quotes: bool) -> Vec<Vec<u8>> {
+pub(super) fn fields(line: &[u8], delimiter: u8, quotes: bool) -> Vec<Vec<u8>> {
     let mut fields = Vec::new();
     let mut rest = line;
     loop {

@@ -128,7 +128,7 @@ fn prepare_replace(cx: &Context) -> Result<Prepared> {
     if let Some(pattern) = given_pattern(cx) {
         let pattern = pattern::compile(&pattern, false)?;
         let rewrite = bytes_attr(cx, "rewrite").unwrap_or_default();
-        return each(move |s| Ok(pattern::replace(&pattern, s, &rewrite, all)));
+        return each(move |s| pattern::replace(&pattern, s, &rewrite, all));
     }
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
@@ -136,7 +136,8 @@ fn prepare_replace(cx: &Context) -> Result<Prepared> {
         let rewrite = scalar(inputs, 2)?;
         let strings = x.strings()?.iter();
         let strings = strings.map(|s| pattern::replace(&pattern, s, &rewrite, all));
-        Ok(vec![Tensor::from_strings(x.shape, strings.collect())])
+        let strings = strings.collect::<Result<_>>()?;
+        Ok(vec![Tensor::from_strings(x.shape, strings)])
     })
 }
 

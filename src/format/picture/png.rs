@@ -6,6 +6,7 @@ use png::{BitDepth, ColorType, Transformations};
 
 use super::{Picture, Samples};
 use crate::error::{Error, Result};
+use crate::model::memory;
 
 /// Deflate makes at most 1032 bytes of one.
 const MOST_PER_BYTE: usize = 1100;
@@ -28,6 +29,12 @@ pub fn decode(bytes: &[u8], channels: usize, wide: bool) -> Result<Picture> {
     let size = reader.output_buffer_size();
     let size = size.filter(|&size| size <= bytes.len().saturating_mul(MOST_PER_BYTE));
     let size = size.ok_or_else(|| Error::usage("a PNG file with larger sizes than data"))?;
+    // The file's own samples, as words, and converted.
+    let converted = (width * height).saturating_mul(3 * channels.max(4));
+    memory::ask(
+        "the pixels of a PNG file",
+        size.saturating_mul(3).saturating_add(converted),
+    )?;
     let mut buffer = vec![0; size];
     let frame = reader.next_frame(&mut buffer).map_err(fault)?;
     let deep = frame.bit_depth == BitDepth::Sixteen;

@@ -4,6 +4,9 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
 
+/// No text gets longer by repeating its groups, in bytes.
+pub const LONGEST: usize = 1 << 28;
+
 /// A pattern of RE2.
 ///
 /// # Errors
@@ -99,7 +102,10 @@ fn escaped(c: char, within: bool) -> String {
 
 /// `text` with its first match, or all of them, replaced: `\0` to `\9` in `rewrite` stand for the groups. It stays as it
 /// is where `rewrite` names a group that is not there.
-pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Vec<u8> {
+///
+/// # Errors
+/// What comes out is longer than [`LONGEST`]: groups that hold much, named many times.
+pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Result<Vec<u8>> {
     let most = if all { usize::MAX } else { 1 };
     let mut out = Vec::with_capacity(text.len());
     let mut end = 0;
@@ -113,9 +119,12 @@ pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Vec<u
                 (b'\\', Some(digit @ b'0'..=b'9')) => {
                     let number = usize::from(digit - b'0');
                     if number >= groups.len() {
-                        return text.to_vec();
+                        return Ok(text.to_vec());
                     }
                     let group = groups.get(number).map_or(&[][..], |group| group.as_bytes());
+                    if out.len() + group.len() > LONGEST {
+                        return Err(Error::usage("a replacement that makes a text too long"));
+                    }
                     out.extend_from_slice(group);
                     bytes.next();
                 }
@@ -128,7 +137,7 @@ pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Vec<u
         }
     }
     out.extend_from_slice(&text[end..]);
-    out
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -137,7 +146,7 @@ mod tests {
 
     fn changed(pattern: &str, text: &str, rewrite: &str) -> String {
         let pattern = compile(pattern.as_bytes(), false).unwrap();
-        let out = replace(&pattern, text.as_bytes(), rewrite.as_bytes(), true);
+        let out = replace(&pattern, text.as_bytes(), rewrite.as_bytes(), true).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -149,6 +158,13 @@ mod tests {
         assert_eq!(changed(r"\d", "٣3", "#"), "٣#", "digits are of ASCII");
         assert_eq!(changed(r"[[a&&b]", "[&b", "_"), "___");
         assert_eq!(changed("[^]x]", "]ax", "_"), "]_x");
+    }
+
+    #[test]
+    fn groups_named_too_often_are_refused() {
+        let pattern = compile(b"(.*)", false).unwrap();
+        let (text, rewrite) = (vec![b'a'; 1 << 16], br"\1".repeat(1 << 13));
+        assert!(replace(&pattern, &text, &rewrite, true).is_err());
     }
 
     #[test]

@@ -13,9 +13,12 @@ pub enum Style {
     Shortest,
 }
 
-/// `value` with `precision` digits (6 for `None`).
+/// More digits than any number has; Rust's formatting takes no more than `u16` holds.
+const MOST_DIGITS: usize = 1 << 12;
+
+/// `value` with `precision` digits, 4096 at most (6 for `None`).
 pub fn float(value: f64, style: Style, precision: Option<usize>) -> String {
-    let digits = precision.unwrap_or(6);
+    let digits = precision.unwrap_or(6).min(MOST_DIGITS);
     if value.is_nan() {
         return (if value.is_sign_negative() {
             "-nan"
@@ -105,6 +108,11 @@ mod tests {
         assert_eq!(float(1e-5, Style::Shortest, None), "1e-05");
         assert_eq!(float(1e6, Style::Shortest, None), "1e+06");
         assert_eq!(float(123456.0, Style::Shortest, None), "123456");
+        assert_eq!(
+            float(0.5, Style::Fixed, Some(usize::MAX)).len(),
+            2 + MOST_DIGITS
+        );
+        assert_eq!(float(0.5, Style::Shortest, Some(usize::MAX)), "0.5");
         assert_eq!(float(f64::NEG_INFINITY, Style::Fixed, None), "-inf");
     }
 

@@ -2,6 +2,7 @@
 
 use super::broken;
 use crate::error::Result;
+use crate::model::memory;
 
 /// Where coefficient `k` of the zigzag stands in the block, row by row.
 pub const ZIGZAG: [u8; 64] = [
@@ -40,9 +41,18 @@ impl Component {
         }
     }
 
-    pub fn lay_out(&mut self, blocks: [usize; 2]) {
-        self.blocks = blocks;
-        self.coefficients = vec![[0; 64]; blocks[0] * blocks[1]];
+    /// Makes room for the coefficients, once.
+    ///
+    /// # Errors
+    /// There is no memory for them.
+    pub fn lay_out(&mut self) -> Result<()> {
+        if self.coefficients.is_empty() {
+            let count = self.blocks[0] * self.blocks[1];
+            self.coefficients = memory::zeros_for(count).ok_or_else(|| {
+                memory::shortage("the pixels of a JPEG file", count * size_of::<[i16; 64]>())
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -118,6 +128,8 @@ struct Bits<'b> {
     rest: &'b [u8],
     held: u64,
     count: u32,
+    /// So many of the last bits held are such zeros.
+    made_up: u32,
 }
 
 impl<'b> Bits<'b> {
@@ -128,7 +140,10 @@ impl<'b> Bits<'b> {
                     self.rest = rest;
                     0xff
                 }
-                [0xff, ..] | [] => 0,
+                [0xff, ..] | [] => {
+                    self.made_up += 8;
+                    0
+                }
                 &[byte, ref rest @ ..] => {
                     self.rest = rest;
                     byte
@@ -137,6 +152,17 @@ impl<'b> Bits<'b> {
             self.held = self.held << 8 | u64::from(byte);
             self.count += 8;
         }
+    }
+
+    /// Whether more bits were taken than there are up to the next marker.
+    fn dry(&self) -> bool {
+        self.count < self.made_up
+    }
+
+    /// Whether a restart is to come, or other data.
+    fn more(&self) -> bool {
+        !matches!(self.rest, [0xff, marker, ..] if !matches!(marker, 0 | 0xd0..=0xd7 | 0xff))
+            && !self.rest.is_empty()
     }
 
     fn take(&mut self, count: u32) -> i32 {
@@ -189,7 +215,7 @@ impl<'b> Bits<'b> {
 
     /// Goes on behind the next restart marker, if it is the next thing in the file.
     fn restart(&mut self) {
-        (self.held, self.count) = (0, 0);
+        (self.held, self.count, self.made_up) = (0, 0, 0);
         while let [byte, rest @ ..] = self.rest {
             match (byte, rest) {
                 (0xff, [0xd0..=0xd7, rest @ ..]) => {
@@ -247,6 +273,7 @@ impl Scan {
             rest: data,
             held: 0,
             count: 0,
+            made_up: 0,
         };
         let mut carry = Carry::default();
         let [across, down] = match self.members.first() {
@@ -258,6 +285,13 @@ impl Scan {
             if self.restart_interval > 0 && unit > 0 && unit % self.restart_interval == 0 {
                 bits.restart();
                 carry = Carry::default();
+            }
+            // What the data does not reach stays as it is, up to the next restart.
+            if bits.dry() {
+                if self.restart_interval == 0 || !bits.more() {
+                    break;
+                }
+                continue;
             }
             let (x, y) = (unit % across, unit / across);
             for (slot, &(at, dc, ac)) in self.members.iter().enumerate() {

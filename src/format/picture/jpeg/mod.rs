@@ -9,6 +9,7 @@ mod transform;
 use self::entropy::{Component, Scan, Tables};
 use super::{Picture, Samples};
 use crate::error::{Error, Result};
+use crate::model::memory;
 
 /// How to decode.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +48,12 @@ struct File {
     jfif: bool,
     /// The colour transform that Adobe's marker names.
     adobe: Option<u8>,
+    scans: usize,
 }
+
+/// A file with more scans only keeps its reader busy: the usual programs write ten or so, and libjpeg-turbo advises
+/// its users to stop at 500.
+const MOST_SCANS: usize = 500;
 
 fn broken(what: &str) -> Error {
     Error::usage(format!("a JPEG file with {what}"))
@@ -168,19 +174,25 @@ impl File {
         let across = self.width.div_ceil(8 * most_h);
         let down = self.height.div_ceil(8 * most_v);
         let (width, height) = (self.width, self.height);
-        // Each block of a component takes a bit of the file at least.
-        let blocks: usize = (self.components.iter())
-            .map(|c| across * c.h * down * c.v)
-            .sum();
-        if blocks > file_len.saturating_mul(8) {
-            return Err(broken("larger sizes than it has data for"));
-        }
         for component in &mut self.components {
             let (h, v) = (component.h, component.v);
             component.size = [(width * h).div_ceil(most_h), (height * v).div_ceil(most_v)];
-            component.lay_out([across * h, down * v]);
+            component.blocks = [across * h, down * v];
+        }
+        // Each block takes a bit of the file at least, two words of one bit where there is but one scan.
+        let least = if progressive { 1 } else { 2 };
+        let blocks = self.components.iter().map(|c| c.blocks[0] * c.blocks[1]);
+        if blocks.sum::<usize>() * least > file_len.saturating_mul(8) {
+            return Err(broken("larger sizes than it has data for"));
         }
         Ok(())
+    }
+
+    /// Bytes that the coefficients, the components' samples and the pixels take together.
+    fn bytes(&self) -> usize {
+        let blocks = self.components.iter().map(|c| c.blocks[0] * c.blocks[1]);
+        let pixels = self.width * self.height;
+        blocks.sum::<usize>() * (size_of::<[i16; 64]>() + 64) + pixels * (self.components.len() + 3)
     }
 
     /// The largest sampling factors.
@@ -213,6 +225,13 @@ impl File {
     /// Reads one scan; gives what stands behind its data.
     fn scan<'b>(&mut self, body: &[u8], data: &'b [u8]) -> Result<&'b [u8]> {
         let short = || broken("a short scan header");
+        if self.scans == 0 {
+            memory::ask("the pixels of a JPEG file", self.bytes())?;
+        }
+        self.scans += 1;
+        if self.scans > MOST_SCANS {
+            return Err(broken(&format!("more than {MOST_SCANS} scans")));
+        }
         let (&count, rest) = body.split_first().ok_or_else(short)?;
         let (specs, last) = (rest.split_at_checked(2 * usize::from(count))).ok_or_else(short)?;
         let &[first, end, approximation, ..] = last else {
@@ -228,6 +247,7 @@ impl File {
             if component.divisors.is_none() {
                 component.divisors = self.quantization[component.table];
             }
+            component.lay_out()?;
         }
         let scan = Scan {
             members,
