@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("archive");
+mexplore_fuzz::parser!(format, "archive");

@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("checkpoint_strings");
+mexplore_fuzz::parser!(format, "checkpoint_strings");

@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("conversion_metadata");
+mexplore_fuzz::parser!(format, "conversion_metadata");

@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("fingerprint");
+mexplore_fuzz::parser!(format, "fingerprint");

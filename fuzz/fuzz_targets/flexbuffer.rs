@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("flexbuffer");
+mexplore_fuzz::parser!(format, "flexbuffer");

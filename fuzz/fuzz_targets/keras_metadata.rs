@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("keras_metadata");
+mexplore_fuzz::parser!(format, "keras_metadata");

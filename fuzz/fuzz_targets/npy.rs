@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("npy");
+mexplore_fuzz::parser!(format, "npy");

@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("npz");
+mexplore_fuzz::parser!(format, "npz");

@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("protobuf_text");
+mexplore_fuzz::parser!(format, "protobuf_text");

@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("saved_model_pb");
+mexplore_fuzz::parser!(format, "saved_model_pb");

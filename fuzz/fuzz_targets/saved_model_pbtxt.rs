@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("saved_model_pbtxt");
+mexplore_fuzz::parser!(format, "saved_model_pbtxt");

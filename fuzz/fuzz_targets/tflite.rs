@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("tflite");
+mexplore_fuzz::parser!(format, "tflite");

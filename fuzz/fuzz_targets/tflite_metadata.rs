@@ -1,3 +1,3 @@
 #![no_main]
 
-mexplore_fuzz::parser!("tflite_metadata");
+mexplore_fuzz::parser!(format, "tflite_metadata");

@@ -15,14 +15,14 @@
 //! The target triple keeps the flags away from build scripts. What is found lies in `crash-*`, `oom-*` or `timeout-*`;
 //! the program with that file as its argument shows it again.
 
-/// A fuzz target for the parser of this name in `mexplore::format::parsers`.
+/// A fuzz target for the parser of this name in a room's list (`mexplore::format::parsers::PARSERS`).
 #[macro_export]
 macro_rules! parser {
-    ($name:literal) => {
+    ($room:ident, $name:literal) => {
         libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-            let parser = mexplore::format::parsers::named($name).expect($name);
+            let parser = mexplore::$room::parsers::PARSERS.iter().find(|p| p.name == $name);
             // Errors are answers; only panics, hangs and memory are findings.
-            let _ = (parser.run)(data.to_vec().into());
+            let _ = (parser.expect($name).run)(data.to_vec().into());
         });
     };
 }

@@ -19,12 +19,16 @@ pub fn read_labels(path: &Path) -> Result<Vec<String>> {
         );
     }
     let text = std::fs::read(path).map_err(|e| Error::io(path, &e))?;
-    let text = String::from_utf8(text).map_err(|e| {
+    labels_in(&text).map_err(|e| e.in_file(path))
+}
+
+/// As [`read_labels`], of the file's bytes.
+pub(super) fn labels_in(text: &[u8]) -> Result<Vec<String>> {
+    let text = std::str::from_utf8(text).map_err(|e| {
         Error::unreadable("labels are UTF-8 text, one a line")
-            .at(format_args!("byte {}", e.utf8_error().valid_up_to()))
-            .in_file(path)
+            .at(format_args!("byte {}", e.valid_up_to()))
     })?;
-    Ok(lines(&text))
+    Ok(lines(text))
 }
 
 /// Labels that a model carries: a label file in its metadata or assets.

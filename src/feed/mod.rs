@@ -5,6 +5,7 @@ mod fit;
 mod generate;
 mod labels;
 mod literal;
+pub mod parsers;
 mod rank;
 mod samples;
 mod spec;

@@ -45,7 +45,7 @@ pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
     ))
 }
 
-fn from_literal(text: &str, port: &Port) -> Result<Tensor> {
+pub(super) fn from_literal(text: &str, port: &Port) -> Result<Tensor> {
     let literal = literal::parse(text)?;
     let quantization = port.quantization.as_ref();
     if literal.shape.is_empty()

@@ -70,7 +70,11 @@ pub fn read_npy(path: &Path) -> Result<Tensor> {
     npy_from_bytes(&map_file(path)?).map_err(|e| e.in_file(path))
 }
 
-pub(super) fn npy_from_bytes(bytes: &[u8]) -> Result<Tensor> {
+/// As [`read_npy`], of the file's bytes.
+///
+/// # Errors
+/// As [`read_npz`], without the file.
+pub fn npy_from_bytes(bytes: &[u8]) -> Result<Tensor> {
     let (text, values) = split_header(bytes)?;
     let header = header::parse(text).map_err(|e| e.at("header"))?;
     let Header {

@@ -1,11 +1,14 @@
 //! Each parser of this room by itself, from bytes alone: what the fuzz targets and the test of hostile bytes call.
+//! Rooms further on that read bytes have a list of their own in a file of this name.
 
 use std::path::Path;
 
 use bytes::Bytes;
 
-use super::{archive, npy, saved_model, tflite};
+use super::picture::{self, jpeg};
+use super::{archive, example, npy, saved_model, tflite, wav};
 use crate::error::Result;
+use crate::model::MetaGraph;
 
 /// A parser by name.
 #[derive(Debug, Clone, Copy)]
@@ -15,32 +18,70 @@ pub struct Parser {
     pub run: fn(Bytes) -> Result<()>,
 }
 
-/// All of them; `fuzz/fuzz_targets` has a file for each.
-pub const PARSERS: [Parser; 15] = [
-    parser("saved_model_pb", |b| saved_model::parts::graph(b, false)),
-    parser("saved_model_pbtxt", |b| saved_model::parts::graph(b, true)),
-    parser("protobuf_text", saved_model::parts::text),
-    parser("checkpoint_index", saved_model::parts::index),
-    parser("checkpoint_strings", saved_model::parts::strings),
-    parser("checkpoint_objects", saved_model::parts::objects),
-    parser("fingerprint", saved_model::parts::fingerprint),
-    parser("keras_metadata", saved_model::parts::keras_metadata),
-    parser("tflite", |b| tflite::read_bytes(b, Path::new("")).map(drop)),
-    parser("tflite_metadata", tflite::parts::metadata),
-    parser("conversion_metadata", tflite::parts::conversion),
-    parser("flexbuffer", tflite::parts::flexbuffer),
-    parser("archive", |b| {
-        archive::read_entries(&b, archive::inflate_limit(&b)).map(drop)
-    }),
-    parser("npy", |b| npy::npy_from_bytes(&b).map(drop)),
-    parser("npz", |b| npy::npz_from_bytes(&b).map(drop)),
-];
-
-const fn parser(name: &'static str, run: fn(Bytes) -> Result<()>) -> Parser {
-    Parser { name, run }
+impl Parser {
+    pub const fn new(name: &'static str, run: fn(Bytes) -> Result<()>) -> Self {
+        Parser { name, run }
+    }
 }
 
-/// The parser of this name.
-pub fn named(name: &str) -> Option<Parser> {
-    PARSERS.into_iter().find(|p| p.name == name)
+/// All of them; `fuzz/fuzz_targets` has a file for each.
+pub const PARSERS: &[Parser] = &[
+    Parser::new("saved_model_pb", |b| saved_model::parts::graph(b, false)),
+    Parser::new("saved_model_pbtxt", |b| saved_model::parts::graph(b, true)),
+    Parser::new("protobuf_text", saved_model::parts::text),
+    Parser::new("checkpoint_index", saved_model::parts::index),
+    Parser::new("checkpoint_strings", saved_model::parts::strings),
+    Parser::new("checkpoint_objects", saved_model::parts::objects),
+    Parser::new("fingerprint", saved_model::parts::fingerprint),
+    Parser::new("keras_metadata", saved_model::parts::keras_metadata),
+    Parser::new("tflite", |b| {
+        tflite::read_bytes(b, Path::new("")).map(|model| constants(&model.meta_graphs))
+    }),
+    Parser::new("tflite_metadata", tflite::parts::metadata),
+    Parser::new("conversion_metadata", tflite::parts::conversion),
+    Parser::new("flexbuffer", tflite::parts::flexbuffer),
+    Parser::new("archive", |b| {
+        archive::read_entries(&b, archive::inflate_limit(&b)).map(drop)
+    }),
+    Parser::new("npy", |b| npy::npy_from_bytes(&b).map(drop)),
+    Parser::new("npz", |b| npy::npz_from_bytes(&b).map(drop)),
+    Parser::new("jpeg", |b| jpeg_at_each_size(&b)),
+    Parser::new("png", |b| png_with_each_channels(&b)),
+    Parser::new("gif", |b| picture::decode_gif(&b, usize::MAX).map(drop)),
+    Parser::new("bmp", |b| picture::decode_bmp(&b, 0).map(drop)),
+    Parser::new("wav", |b| wav::decode(&b).map(drop)),
+    Parser::new("tf_example", |b| example::features(&b).map(drop)),
+];
+
+/// Reads what a model's constants hold, in whichever form; damage to one is no damage to the model.
+pub(super) fn constants(meta_graphs: &[MetaGraph]) {
+    for value in (meta_graphs.iter().flat_map(|m| &m.graphs)).flat_map(|g| &g.values) {
+        let _ = value.read();
+    }
+}
+
+fn jpeg_at_each_size(bytes: &[u8]) -> Result<()> {
+    let decode = |channels, ratio, fast_transform| {
+        let smooth_chroma = ratio < 4;
+        jpeg::decode(
+            bytes,
+            jpeg::Options {
+                channels,
+                ratio,
+                fast_transform,
+                smooth_chroma,
+            },
+        )
+    };
+    jpeg::sizes(bytes)?;
+    let _ = (decode(1, 1, false), decode(3, 8, false));
+    let _ = (decode(0, 2, true), decode(0, 4, true));
+    decode(0, 1, true).map(drop)
+}
+
+fn png_with_each_channels(bytes: &[u8]) -> Result<()> {
+    for (channels, wide) in [(1, true), (2, false), (3, false), (4, true)] {
+        let _ = picture::decode_png(bytes, channels, wide);
+    }
+    picture::decode_png(bytes, 0, false).map(drop)
 }

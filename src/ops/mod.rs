@@ -40,6 +40,7 @@ mod matmul;
 mod movement;
 mod normalization;
 mod packed;
+pub mod parsers;
 mod pool;
 mod pool3d;
 mod quantization;

@@ -239,24 +239,66 @@ fn import(cx: &Context) -> Result<Prepared> {
 const WHOLE_LINE: i64 = -2;
 const LINE_NUMBER: i64 = -1;
 
+/// How the lines of a file are read as keys and values.
+#[derive(Debug, Clone)]
+pub(super) struct Lines {
+    /// Columns.
+    pub key: i64,
+    pub value: i64,
+    pub types: [DType; 2],
+    pub delimiter: Vec<u8>,
+    /// Lines left out at the beginning, and how many are read then.
+    pub skip: usize,
+    pub most: usize,
+}
+
+impl Lines {
+    fn of(cx: &Context) -> Result<Self> {
+        let [key, value] = ["key_index", "value_index"].map(|attr| cx.attr_int(attr, 0));
+        let table = cx.node.input(0).ok_or_else(|| cx.wrong("no table"))?;
+        let node = cx.graph.producer(table);
+        let dtype = |attr: &str, index: i64| {
+            let told = node.and_then(|node| node.attrs.dtype(attr));
+            told.unwrap_or(if index == LINE_NUMBER {
+                DType::Int64
+            } else {
+                DType::String
+            })
+        };
+        let delimiter = cx.node.attrs.text("delimiter").unwrap_or("\t");
+        Ok(Lines {
+            key,
+            value,
+            types: [dtype("key_dtype", key), dtype("value_dtype", value)],
+            delimiter: delimiter.as_bytes().to_vec(),
+            skip: usize::try_from(cx.attr_int("offset", 0)).unwrap_or(0),
+            most: usize::try_from(cx.attr_int("vocab_size", -1)).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Puts what `text` tells into `table`.
+    ///
+    /// # Errors
+    /// A line without a column that is asked for, or with none of its type in it.
+    pub fn read(&self, text: &[u8], table: &mut Table) -> Result<()> {
+        let lines = text.split_inclusive(|&byte| byte == b'\n');
+        let lines = lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line));
+        for (number, line) in lines.skip(self.skip).take(self.most).enumerate() {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let cell = |index: i64, dtype: DType| cell(line, number, index, &self.delimiter, dtype);
+            let key = match cell(self.key, self.types[0])? {
+                Row::Bytes(bytes) => bytes,
+                Row::Strings(mut strings) => strings.pop().unwrap_or_default(),
+            };
+            table.insert(key, cell(self.value, self.types[1])?);
+        }
+        Ok(())
+    }
+}
+
 /// A line of a file that travels with the model for each key.
 fn import_file(cx: &Context) -> Result<Prepared> {
-    let [key, value] = ["key_index", "value_index"].map(|attr| cx.attr_int(attr, 0));
-    let offset = usize::try_from(cx.attr_int("offset", 0)).unwrap_or(0);
-    let lines = cx.attr_int("vocab_size", -1);
-    let delimiter = cx.node.attrs.text("delimiter").unwrap_or("\t").to_owned();
-    let node = cx
-        .graph
-        .producer(cx.node.input(0).ok_or_else(|| cx.wrong("no table"))?);
-    let dtype = |attr: &str, index: i64| {
-        let told = node.and_then(|node| node.attrs.dtype(attr));
-        told.unwrap_or(if index == LINE_NUMBER {
-            DType::Int64
-        } else {
-            DType::String
-        })
-    };
-    let types = [dtype("key_dtype", key), dtype("value_dtype", value)];
+    let lines = Lines::of(cx)?;
     Prepared::effect(move |inputs, state| {
         let name = state::tensor(&inputs, 1)?
             .strings()
@@ -265,23 +307,7 @@ fn import_file(cx: &Context) -> Result<Prepared> {
             .ok_or_else(|| Error::usage("the name of the file is no text"))?
             .clone();
         let text = state.file(&name)?;
-        let most = usize::try_from(lines).unwrap_or(usize::MAX);
-        let rows = text.split(|&byte| byte == b'\n');
-        let mut rows: Vec<&[u8]> = rows.collect();
-        if rows.last().is_some_and(|last| last.is_empty()) {
-            rows.pop(); // what follows the last line break
-        }
-        let table = state.table(state::handle(&inputs, 0)?);
-        for (number, line) in rows.into_iter().skip(offset).take(most).enumerate() {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let cell =
-                |index: i64, dtype: DType| cell(line, number, index, delimiter.as_bytes(), dtype);
-            let key = match cell(key, types[0])? {
-                Row::Bytes(bytes) => bytes,
-                Row::Strings(mut strings) => strings.pop().unwrap_or_default(),
-            };
-            table.insert(key, cell(value, types[1])?);
-        }
+        lines.read(&text, state.table(state::handle(&inputs, 0)?))?;
         Ok(Vec::new())
     })
 }

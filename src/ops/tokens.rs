@@ -1,5 +1,7 @@
 //! Strings taken apart and put together along an axis: words, characters, runs of words.
 
+use bytes::Bytes;
+
 use super::segment::{view, whole_numbers};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
@@ -262,6 +264,32 @@ fn encoded(c: u32, encoding: Encoding, out: &mut Vec<u8>) {
         Encoding::Utf32 => out.extend((c as u32).to_be_bytes()),
         _ => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
     }
+}
+
+/// A text in each encoding that there is, with each way to mend it.
+pub(super) fn in_each_encoding(text: Bytes) -> Result<()> {
+    use Encoding::*;
+    for from in [Utf16, Utf32, Latin1, Ascii, Utf8] {
+        for (by, controls) in [(Some(0xd800), true), (None, false)] {
+            let repair = Repair {
+                by,
+                strict: false,
+                controls,
+            };
+            let mut out = Vec::new();
+            for (c, _) in decoded(&text, from, repair)? {
+                for to in [Utf16, Utf32, Utf8] {
+                    encoded(c, to, &mut out);
+                }
+            }
+        }
+    }
+    let strict = Repair {
+        by: None,
+        strict: true,
+        controls: false,
+    };
+    decoded(&text, Utf8, strict).map(drop)
 }
 
 fn infer_decode(cx: &Context) -> Result<Vec<Fact>> {

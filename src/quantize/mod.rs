@@ -4,6 +4,7 @@ mod assign;
 mod calibrate;
 mod detect;
 mod integer;
+pub mod parsers;
 mod plan;
 pub mod ranges;
 mod recipe;

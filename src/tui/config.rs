@@ -42,20 +42,25 @@ pub fn file(folder: &Path) -> PathBuf {
 }
 
 impl Config {
+    /// The settings that the file's text tells.
+    ///
+    /// # Errors
+    /// What is no TOML, or tells something else (usage, with the line).
+    pub fn parse(text: &str) -> Result<Config> {
+        toml::from_str(text).map_err(|e| {
+            let error = Error::usage(e.message().to_owned());
+            match e.span().and_then(|span| text.get(..span.start)) {
+                Some(before) => error.at(format_args!("line {}", before.lines().count().max(1))),
+                None => error,
+            }
+        })
+    }
+
     /// Reads the file; no file is no error.
     pub fn read(folder: &Path) -> Result<Config> {
         let file = file(folder);
         match std::fs::read_to_string(&file) {
-            Ok(text) => toml::from_str(&text).map_err(|e| {
-                let line = e
-                    .span()
-                    .map(|s| text[..s.start.min(text.len())].lines().count().max(1));
-                let error = Error::usage(e.message().to_owned()).in_file(&file);
-                match line {
-                    Some(line) => error.at(format_args!("line {line}")),
-                    None => error,
-                }
-            }),
+            Ok(text) => Config::parse(&text).map_err(|e| e.in_file(&file)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
             Err(e) => Err(Error::io(file, &e)),
         }

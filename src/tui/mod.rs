@@ -14,6 +14,7 @@ pub mod keymap;
 pub mod measured;
 pub mod overlay;
 pub mod panes;
+pub mod parsers;
 pub mod picture;
 pub mod place;
 pub mod render;

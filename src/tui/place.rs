@@ -152,7 +152,7 @@ pub struct Memory {
 
 /// A model's place, the newest model first in the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept {
+pub(super) struct Kept {
     path: PathBuf,
     place: Place,
 }
@@ -170,8 +170,12 @@ impl Memory {
     fn read(&self) -> Vec<Kept> {
         std::fs::read(&self.file)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .and_then(|bytes| Memory::parse(&bytes).ok())
             .unwrap_or_default()
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Vec<Kept>> {
+        serde_json::from_slice(bytes)
     }
 
     pub fn recall(&self, model: &Path) -> Option<Place> {

@@ -5,18 +5,34 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use mexplore::feed;
-use mexplore::format::parsers::PARSERS;
+use mexplore::format::parsers::Parser;
 use mexplore::format::{self, OpenOptions, npy};
-use mexplore::model::{DType, Port, Shape, Tensor};
+use mexplore::model::{DType, Tensor};
+use mexplore::{feed, ops, quantize, tui};
 
 use super::damage::damaged;
+use super::memory::peak;
 use super::samples;
 
-/// Damages per sample: thousands for each parser.
-const DAMAGES: u64 = 1500;
+/// Damages for each parser, spread over its samples.
+const DAMAGES: u64 = 6000;
+/// Damages for one sample.
+const MOST: u64 = 1500;
 /// Large samples get so many that all of one parser take about as long as a small one.
 const DAMAGED_BYTES: u64 = 8_000_000;
+
+/// The parsers of every room, each with the room's name.
+fn parsers() -> impl Iterator<Item = (&'static str, &'static Parser)> {
+    let rooms = [
+        ("format", format::parsers::PARSERS),
+        ("ops", ops::parsers::PARSERS),
+        ("quantize", quantize::parsers::PARSERS),
+        ("feed", feed::parsers::PARSERS),
+        ("tui", tui::parsers::PARSERS),
+    ];
+    let named = |(room, all): (_, &'static [Parser])| all.iter().map(move |p| (room, p));
+    rooms.into_iter().flat_map(named)
+}
 
 fn files(name: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -88,6 +104,30 @@ fn arrays() -> Vec<Vec<u8>> {
         .collect()
 }
 
+fn texts(all: &[&str]) -> Vec<Vec<u8>> {
+    all.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// Those of the pictures that are for their decoders alone.
+fn pictures(name: &str) -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures");
+    let files = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.to_string_lossy().ends_with(name))
+        .collect();
+    files.sort();
+    files.iter().map(|f| fs::read(f).unwrap()).collect()
+}
+
+/// Two channels of two moments, with a piece before them that is passed over.
+const SOUND: &[u8] = b"RIFF\x38\0\0\0WAVELIST\x03\0\0\0abc\0fmt \x10\0\0\0\x01\0\x02\0\
+    \x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data\x08\0\0\0\0\x40\0\xc0\x01\0\xff\xff";
+
+const RECIPE: &str = r#"[{"regex": "conv(1|2)/.*;", "operation": "CONV_2D", "algorithm_key": "min_max_uniform_quantize",
+  "op_config": {"activation_tensor_config": {"num_bits": 8, "symmetric": false, "granularity": "TENSORWISE", "dtype": "INT"},
+    "weight_tensor_config": {"num_bits": 8, "symmetric": true, "granularity": "CHANNELWISE", "dtype": "INT"},
+    "compute_precision": "INTEGER", "explicit_dequantize": false, "skip_checks": false, "min_weight_elements": 0}}]"#;
+
 /// Good bytes for a parser.
 fn good(parser: &str) -> Vec<Vec<u8>> {
     match parser {
@@ -107,18 +147,56 @@ fn good(parser: &str) -> Vec<Vec<u8>> {
         // {"n": 7}: the key, the vector of keys, its offset and width, the map, the type of its value, the root.
         "flexbuffer" => vec![b"n\0\x01\x03\x01\x01\x01\x07\x04\x02\x24\x01".to_vec()],
         "archive" | "npz" => all("digits.npz"),
-        "npy" => arrays(),
+        "npy" | "samples" => arrays(),
+        "jpeg" => pictures(".jpg"),
+        "png" => pictures(".png"),
+        "gif" => pictures(".gif"),
+        "bmp" => pictures(".bmp"),
+        "wav" => vec![SOUND.to_vec()],
+        // A feature of each type: packed integers, packed floats, two texts.
+        "tf_example" => vec![
+            b"\x0a\x0d\x0a\x0b\x0a\x01a\x12\x06\x1a\x04\x0a\x02\x05\x07".to_vec(),
+            b"\x0a\x13\x0a\x11\x0a\x01b\x12\x0c\x12\x0a\x0a\x08\0\0\x80?\0\0\0@".to_vec(),
+            b"\x0a\x0f\x0a\x0d\x0a\x01c\x12\x08\x0a\x06\x0a\x01x\x0a\x01y".to_vec(),
+        ],
+        "pattern" => texts(&[
+            "(\\w+)[[:space:]&&x]*(?i:b|\\d{2,5})\n\\2-\\1\\\\\nab  b12 ab 77",
+            "[^]a-f\\x{41}]\\Q.*\\E|\\pL+?\n\\0\\0\n-.*.* words",
+        ]),
+        "csv" => texts(&["1,2.5e3,\"-4\",\"nan\"", "\"7\"8,-inf , 1"]),
+        "vocabulary" => texts(&["1\tone\r\n-2\ttwo\n30\t\n", "7\tseven"]),
+        "characters" => texts(&["a\u{7}ß\u{20ac}\u{1f600}\u{0}\u{ffff}z"]),
+        "recipe" => texts(&[RECIPE]),
+        "literal" => texts(&[
+            "[[1, -2.5e3, true, 4]]",
+            "[\"a\\\"b\", 'c']",
+            "[[], []]",
+            "-7",
+        ]),
+        "labels" => texts(&["zero\r\none\n\n", "Äpfel\n"]),
+        "config" => texts(&[
+            "theme = \"light\"\nremember = false\n[keys]\nquit = [\"Ctrl-q\", \"F10\"]\nhelp = \"F12\"\n",
+        ]),
+        "theme" => tui::theme::Theme::names()
+            .map(|name| tui::theme::Theme::source(name).unwrap().into())
+            .collect(),
+        "places" => texts(&[
+            r#"[{"path": "/m", "place": {"pane": "Tree", "tags": ["serve"],
+                "thing": {"kind": "node", "graph": "", "at": 7, "name": "x"}}}]"#,
+        ]),
         other => panic!("no sample for {other}"),
     }
 }
 
 #[test]
 fn every_parser_answers_to_damage() {
-    for parser in PARSERS {
+    for (_, parser) in parsers() {
         let begun = Instant::now();
         let mut refused = 0;
-        for sample in good(parser.name) {
-            let count = DAMAGES.min(DAMAGED_BYTES / sample.len() as u64 + 20);
+        let samples = good(parser.name);
+        let most = MOST.min(DAMAGES / samples.len().max(1) as u64);
+        for sample in samples {
+            let count = most.min(DAMAGED_BYTES / sample.len() as u64 + 20);
             for seed in 1..=count {
                 let bad = damaged(&sample, seed);
                 refused += u32::from((parser.run)(Bytes::from(bad)).is_err());
@@ -132,7 +210,7 @@ fn every_parser_answers_to_damage() {
 
 #[test]
 fn good_samples_pass_their_parsers() {
-    for parser in PARSERS {
+    for (_, parser) in parsers() {
         for sample in good(parser.name) {
             if let Err(error) = (parser.run)(Bytes::from(sample)) {
                 panic!("{}: {error}", parser.name);
@@ -141,27 +219,121 @@ fn good_samples_pass_their_parsers() {
     }
 }
 
-/// One parser that is no file's: what a person types.
-#[test]
-fn a_literal_is_a_tensor_or_an_error() {
-    let port = Port {
-        name: "x".into(),
-        tensor: None,
-        value: None,
-        dtype: DType::Float32,
-        reference: false,
-        shape: Shape(Some(vec![-1, 2])),
-        shape_absent: false,
-        quantization: None,
-        parts: Vec::new(),
-        default: None,
-        rows: None,
-    };
-    for good in ["[[1, -2.5e3], [nan, 4]]", "[\"a\\\"b\", 'c']", "[[], []]"] {
-        for seed in 1..=DAMAGES {
-            let bad = damaged(&good.as_bytes()[1..], seed);
-            let text = format!("[{}", String::from_utf8_lossy(&bad));
-            let _ = feed::parse(&text, &port);
-        }
+/// A chunk of a PNG file with its checksum (ISO 3309).
+fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
+    let checked = [kind, data].concat();
+    let bit = |crc: u32| (crc >> 1) ^ (0xedb8_8320 * (crc & 1));
+    let byte = |crc: u32, &byte: &u8| (0..8).fold(crc ^ u32::from(byte), |crc, _| bit(crc));
+    let crc = !checked.iter().fold(!0, byte);
+    let length = data.len() as u32;
+    [&length.to_be_bytes()[..], &checked, &crc.to_be_bytes()].concat()
+}
+
+/// A PNG file of RGB that holds next to nothing.
+fn empty_png(size: u32) -> Vec<u8> {
+    let size = size.to_be_bytes();
+    let header = [&size[..], &size, &[8, 2, 0, 0, 0]].concat();
+    let data = chunk(b"IDAT", b"\x78\x9c\x63\0\0\0\x01\0\x01");
+    let parts: [&[u8]; 4] = [
+        b"\x89PNG\r\n\x1a\n",
+        &chunk(b"IHDR", &header),
+        &data,
+        &chunk(b"IEND", &[]),
+    ];
+    parts.concat()
+}
+
+/// A JPEG file of grey of 65535 × 65535, and what follows its header.
+fn empty_jpeg(progressive: bool, then: &[u8]) -> Vec<u8> {
+    let mut file = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
+    file.extend([1; 64]);
+    // A code of one word, which is one bit long.
+    for class in [0, 0x10] {
+        file.extend([0xff, 0xc4, 0, 20, class, 1]);
+        file.extend([0; 16]);
     }
+    file.extend([0xff, if progressive { 0xc2 } else { 0xc0 }, 0, 11, 8]);
+    file.extend(b"\xff\xff\xff\xff\x01\x01\x11\0");
+    file.extend(then);
+    file.extend([0xff, 0xd9]);
+    file
+}
+
+/// A GIF file with a palette of two colours, a first frame of `size` × `size` with hardly any data, and single pixels.
+fn empty_gif(size: u16, pixels: usize) -> Vec<u8> {
+    let size = size.to_le_bytes();
+    let mut file = [b"GIF89a", &size[..], &size, b"\x80\0\0\0\0\0\xff\xff\xff"].concat();
+    let frame =
+        |size: [u8; 2]| [b"\x2c\0\0\0\0", &size[..], &size, b"\0\x02\x02\x44\x01\0"].concat();
+    file.extend(frame(size));
+    (0..pixels).for_each(|_| file.extend(frame([1, 0])));
+    file.push(0x3b);
+    file
+}
+
+#[test]
+fn headers_that_claim_much_take_little() {
+    let scan: &[u8] = b"\xff\xda\0\x08\x01\x01\0\0\0\0\x5a";
+    let mut sound = SOUND.to_vec();
+    let length = sound.len() - 12;
+    sound[length..][..4].fill(0xff);
+    let mut bitmap = pictures("bgr.bmp").remove(0);
+    bitmap[18..26].copy_from_slice(b"\xff\xff\xff\x7f\xff\xff\xff\x7f");
+    let claims: [(&str, Vec<u8>); 9] = [
+        ("png", empty_png(60_000)),
+        ("png", empty_png(u32::MAX >> 1)),
+        ("jpeg", empty_jpeg(false, &[])),
+        ("jpeg", empty_jpeg(false, scan)),
+        ("jpeg", empty_jpeg(true, &scan.repeat(1000))),
+        ("gif", empty_gif(60_000, 0)),
+        ("gif", empty_gif(2000, 10_000)),
+        ("wav", sound),
+        ("bmp", bitmap),
+    ];
+    for (at, (name, bytes)) in claims.into_iter().enumerate() {
+        let (_, parser) = parsers().find(|(_, p)| p.name == name).unwrap();
+        let (begun, length) = (Instant::now(), bytes.len() as u64);
+        let bytes = Bytes::from(bytes);
+        let peak = peak(|| {
+            let answer = (parser.run)(bytes);
+            assert!(answer.is_err(), "{name} {at} is taken");
+        });
+        assert!(peak < (4 << 20) + 4 * length, "{name} {at}: {peak} bytes");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{name} {at}");
+    }
+}
+
+#[test]
+fn every_parser_has_a_fuzz_target() {
+    let fuzz = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
+    let manifest = fs::read_to_string(format!("{fuzz}/Cargo.toml")).unwrap();
+    let (mut expected, mut files) = (Vec::new(), Vec::new());
+    for (room, parser) in parsers() {
+        let name = parser.name;
+        let entry = format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"");
+        assert!(
+            manifest.contains(&entry),
+            "{name} is not in fuzz/Cargo.toml"
+        );
+        expected.push(format!("{name}.rs: {room}"));
+    }
+    for entry in fs::read_dir(format!("{fuzz}/fuzz_targets")).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let name = file.trim_end_matches(".rs");
+        let text = fs::read_to_string(&path).unwrap();
+        let room = text
+            .split_once("parser!(")
+            .and_then(|(_, rest)| rest.split_once(", "));
+        let (room, rest) = room.unwrap_or_else(|| panic!("{file} calls no parser"));
+        assert!(
+            rest.starts_with(&format!("\"{name}\"")),
+            "{file} calls another parser"
+        );
+        files.push(format!("{file}: {room}"));
+    }
+    assert_eq!(manifest.matches("[[bin]]").count(), files.len());
+    expected.sort();
+    files.sort();
+    assert_eq!(files, expected);
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{bundle, folder, meta_graph_of, pb, text};
 use crate::error::Result;
+use crate::format::parsers::constants;
 use crate::model::PackedStrings;
 
 /// The graph without the files around it.
@@ -12,7 +13,8 @@ pub fn graph(bytes: Bytes, text_format: bool) -> Result<()> {
     let (proto, graphs) = super::decode(super::binary_form(bytes, text_format)?)?;
     for parts in proto.meta_graphs.into_iter().zip(graphs) {
         let mut bundle = bundle::Bundle::default();
-        meta_graph_of(parts, size, &[], &mut bundle, &mut Vec::new())?;
+        let read = meta_graph_of(parts, size, &[], &mut bundle, &mut Vec::new())?;
+        constants(&[read]);
     }
     Ok(())
 }
