@@ -31,4 +31,4 @@ pub use sizes::{
 };
 pub use statistics::{Statistics, statistics};
 pub use unsafe_ops::LIST as UNSAFE_LIST;
-pub use usage::{Use, uses};
+pub use usage::{Usage, Use};

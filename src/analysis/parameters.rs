@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::sizes::{Place, quantization_text, tensors};
-use super::usage::uses;
+use super::sizes::{quantization_text, tensors};
+use super::usage::Usage;
 use crate::model::inline::flatten;
 use crate::model::{Attr, DType, Model, Node, Shape, Value, Variable, VariableId, VariableRole};
 
@@ -69,9 +69,9 @@ fn elements(shape: &Shape) -> u64 {
 /// The numbers that training made: weights in the bundle that signatures use (all of them where none can be followed
 /// to its use); without a bundle what the graph says of its variables; without variables the float and quantized
 /// constants.
-pub fn parameters(model: &Model) -> Parameters {
+pub fn parameters(model: &Model, usage: &Usage) -> Parameters {
     if model.variables.iter().any(is_weight) {
-        return stored(model);
+        return stored(model, usage);
     }
     let trained = Trained::of(model);
     let total = match trained.variables {
@@ -92,9 +92,8 @@ pub fn parameters(model: &Model) -> Parameters {
     }
 }
 
-fn stored(model: &Model) -> Parameters {
-    let used = uses(model);
-    let is_used = |i: usize| used.contains_key(&Place::Variable(VariableId(i as u32)));
+fn stored(model: &Model, usage: &Usage) -> Parameters {
+    let is_used = |i: usize| usage.is_served(VariableId(i as u32));
     let weights = model.variables.iter().enumerate();
     let weights = weights.filter(|(_, v)| is_weight(v));
     let (mut served, mut others): (Vec<_>, Vec<_>) = weights.partition(|(i, _)| is_used(*i));
@@ -147,6 +146,10 @@ mod tests {
     use crate::analysis::testing::{add, main_graph, model, variable};
     use crate::model::{Graph, Tensor};
 
+    fn counted(model: &Model) -> Parameters {
+        parameters(model, &Usage::of(model))
+    }
+
     /// `y = MatMul(w)`, where `w` is a variable of 4×3.
     fn of_variable() -> (Graph, crate::model::ValueId) {
         let mut graph = main_graph();
@@ -183,7 +186,7 @@ mod tests {
             trainable: Some(12),
             unserved: 3,
         };
-        assert_eq!(parameters(&model), expected);
+        assert_eq!(counted(&model), expected);
     }
 
     #[test]
@@ -191,7 +194,7 @@ mod tests {
         let (graph, y) = of_variable();
         let mut model = model(vec![graph], &[], &[y]);
         assert_eq!(
-            (parameters(&model).total, parameters(&model).trainable),
+            (counted(&model).total, counted(&model).trainable),
             (12, None)
         );
         let Some(graph) = model.meta_graphs[0].graphs.first_mut() else {
@@ -199,6 +202,6 @@ mod tests {
         };
         let epsilon = Tensor::from_values(&[1], &[1e-3f32]);
         crate::analysis::testing::constant(graph, "epsilon", &epsilon);
-        assert_eq!(parameters(&model).total, 12);
+        assert_eq!(counted(&model).total, 12);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::usage::uses;
+use super::usage::Usage;
 use crate::error::{Error, Result};
 use crate::format::mapped::release;
 use crate::model::{
@@ -364,10 +364,9 @@ pub fn by_scope(rows: &[TensorRow]) -> Vec<Group> {
 }
 
 /// Stored tensors by the operator that takes them, most bytes first; `–` for those that nothing takes.
-pub fn by_operator(model: &Model, rows: &[TensorRow]) -> Vec<Group> {
-    let uses = uses(model);
+pub fn by_operator(rows: &[TensorRow], usage: &Usage) -> Vec<Group> {
     grouped(rows, |row| {
-        let first = uses.get(&row.place).and_then(|uses| uses.first());
+        let first = usage.uses(&row.place).first();
         first.map_or("–".to_owned(), |u| u.op.to_string())
     })
 }

@@ -1,10 +1,11 @@
-//! Which operators a stored tensor feeds.
+//! What the signatures of a model reach: which operators take a stored tensor, which variables are used, which inputs
+//! and outputs have nothing to do with each other.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::sizes::Place;
 use crate::model::inline::flatten;
-use crate::model::{Graph, MetaGraph, Model, Name, NodeId, ValueId};
+use crate::model::{Graph, MetaGraph, Model, Name, NodeId, Signature, ValueId, VariableId};
 
 /// An operator that takes a stored tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,29 @@ pub struct Use {
     pub slot: usize,
     /// A matrix that the operator takes transposed.
     pub transposed: bool,
+}
+
+/// What a look at each signature found. Functions are inlined for it, which is most of the work: it is done once for
+/// all who ask.
+#[derive(Debug, Default)]
+pub struct Usage {
+    uses: HashMap<Place, Vec<Use>>,
+    /// Variables that an operator of a signature, or of a function of loops and branches, holds.
+    pub(super) held: HashSet<VariableId>,
+    /// Some signature could not be inlined: what it uses is not known.
+    pub(super) incomplete: bool,
+    pub(super) idle: Vec<Idle>,
+}
+
+/// The ports of a signature that change nothing, and that nothing changes, as indices.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Idle {
+    pub meta_graph: usize,
+    pub signature: usize,
+    /// No output depends on them.
+    pub inputs: Vec<usize>,
+    /// They are the same for every input.
+    pub outputs: Vec<usize>,
 }
 
 /// Operators that hand a weight on without changing what it is.
@@ -29,44 +53,144 @@ const TRANSPARENT: [&str; 8] = [
     "QUANTIZE",
 ];
 
-/// The operators that take each variable and constant, looked at through reads, casts and calls of functions.
-/// A SavedModel is followed through its signatures; a function that no signature calls counts for nothing.
-pub fn uses(model: &Model) -> HashMap<Place, Vec<Use>> {
-    let mut found: HashMap<Place, Vec<Use>> = HashMap::new();
-    for (index, meta_graph) in model.meta_graphs.iter().enumerate() {
-        for (graph_index, graph) in meta_graph.graphs.iter().enumerate() {
+impl Usage {
+    /// A SavedModel is followed through its signatures; a function that no signature calls counts for nothing.
+    pub fn of(model: &Model) -> Usage {
+        let mut usage = Usage::default();
+        for (index, meta_graph) in model.meta_graphs.iter().enumerate() {
+            usage.constants(index, meta_graph);
+            for (at, signature) in meta_graph.signatures.iter().enumerate() {
+                // A signature that can't be inlined says so when it is run.
+                match flatten(meta_graph, signature) {
+                    Ok(graph) => usage.signature((index, at), signature, &graph),
+                    Err(_) => usage.incomplete = true,
+                }
+            }
+            // Functions of loops and branches hold variables themselves.
+            let functions = meta_graph.graphs.iter().skip(1);
+            let held = functions.flat_map(|g| g.nodes.iter().filter_map(|n| n.variable));
+            usage.held.extend(held);
+        }
+        usage
+    }
+
+    /// The operators that take what is stored at `place`, looked at through reads, casts and calls of functions.
+    pub fn uses(&self, place: &Place) -> &[Use] {
+        self.uses.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an operator of a signature holds the variable.
+    pub fn is_served(&self, variable: VariableId) -> bool {
+        self.uses.contains_key(&Place::Variable(variable))
+    }
+
+    fn constants(&mut self, meta_graph: usize, of: &MetaGraph) {
+        for (index, graph) in of.graphs.iter().enumerate() {
+            if graph.values.iter().all(|v| v.data.is_none()) {
+                continue;
+            }
             let consumers = graph.consumers();
             for id in graph.value_ids() {
                 if graph.value(id).data.is_some() {
                     let place = Place::Constant {
-                        meta_graph: index,
-                        graph: graph_index,
+                        meta_graph,
+                        graph: index,
                         value: id,
                     };
-                    follow(graph, &consumers, id, found.entry(place).or_default());
+                    follow(graph, &consumers, id, self.uses.entry(place).or_default());
                 }
             }
         }
-        variable_uses(meta_graph, &mut found);
     }
-    found
-}
 
-fn variable_uses(meta_graph: &MetaGraph, found: &mut HashMap<Place, Vec<Use>>) {
-    for signature in &meta_graph.signatures {
-        // A graph that can't be inlined has no uses to show; running it says why.
-        let Ok(graph) = flatten(meta_graph, signature) else {
-            continue;
-        };
+    fn signature(&mut self, at: (usize, usize), signature: &Signature, graph: &Graph) {
         let consumers = graph.consumers();
         for node in &graph.nodes {
-            let (Some(variable), Some(&output)) = (node.variable, node.outputs.first()) else {
+            let Some(variable) = node.variable else {
                 continue;
             };
-            let uses = found.entry(Place::Variable(variable)).or_default();
-            follow(&graph, &consumers, output, uses);
+            self.held.insert(variable);
+            if let Some(&output) = node.outputs.first() {
+                let uses = self.uses.entry(Place::Variable(variable)).or_default();
+                follow(graph, &consumers, output, uses);
+            }
+        }
+        // Sparse and composite inputs are not followed.
+        if signature.inputs.is_empty() || signature.inputs.iter().any(|p| p.value.is_none()) {
+            return;
+        }
+        let idle = Idle {
+            meta_graph: at.0,
+            signature: at.1,
+            inputs: unused_inputs(graph, &consumers),
+            outputs: constant_outputs(graph),
+        };
+        if !idle.inputs.is_empty() || !idle.outputs.is_empty() {
+            self.idle.push(idle);
         }
     }
+}
+
+/// Outputs that no input changes, nor chance, nor what earlier runs left behind.
+fn constant_outputs(graph: &Graph) -> Vec<usize> {
+    let given: HashSet<ValueId> = graph.inputs.iter().flatten().copied().collect();
+    let changes_state = || {
+        let mut ops = graph.nodes.iter().map(|n| &*n.op);
+        ops.any(|op| has(op, "assign") || has(op, "scatter"))
+    };
+    let outputs = graph.outputs.iter().enumerate();
+    outputs
+        .filter_map(|(index, output)| {
+            let before = before(graph, (*output)?);
+            let constant = !before.values.iter().any(|v| given.contains(v))
+                && !before.ops.iter().any(|op| has(op, "random"))
+                && !(before.ops.iter().any(|op| has(op, "var")) && changes_state());
+            constant.then_some(index)
+        })
+        .collect()
+}
+
+/// Whether the name of an operator has `word` in it, which is in lower case.
+fn has(op: &str, word: &str) -> bool {
+    let mut windows = op.as_bytes().windows(word.len());
+    windows.any(|w| w.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn unused_inputs(graph: &Graph, consumers: &[Vec<NodeId>]) -> Vec<usize> {
+    let inputs = graph.inputs.iter().enumerate();
+    inputs
+        .filter_map(|(index, input)| {
+            let id = (*input)?;
+            let unused = consumers[id.index()].is_empty() && !graph.outputs.contains(input);
+            unused.then_some(index)
+        })
+        .collect()
+}
+
+struct Before<'g> {
+    values: HashSet<ValueId>,
+    ops: HashSet<&'g str>,
+}
+
+/// Everything that a value is made of.
+fn before(graph: &Graph, value: ValueId) -> Before<'_> {
+    let mut values = HashSet::from([value]);
+    let mut seen = vec![false; graph.nodes.len()];
+    let mut ops = HashSet::new();
+    let mut stack = vec![value];
+    while let Some(value) = stack.pop() {
+        let Some((id, _)) = graph.value(value).producer else {
+            continue;
+        };
+        if std::mem::replace(&mut seen[id.index()], true) {
+            continue;
+        }
+        let node = graph.node(id);
+        ops.insert(&*node.op);
+        let inputs = node.inputs.iter().flatten();
+        stack.extend(inputs.copied().filter(|v| values.insert(*v)));
+    }
+    Before { values, ops }
 }
 
 fn follow(graph: &Graph, consumers: &[Vec<NodeId>], start: ValueId, uses: &mut Vec<Use>) {

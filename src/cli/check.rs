@@ -2,7 +2,7 @@
 
 use super::args::ReportArgs;
 use super::{Answer, bars, output};
-use crate::analysis::{Severity, checksums, health, weights_health};
+use crate::analysis::{Severity, Usage, checksums, health, weights_health};
 use crate::error::Result;
 use crate::report::check as report;
 
@@ -22,8 +22,11 @@ pub fn verify(args: &ReportArgs) -> Result<Answer> {
 /// Whether something in the model asks for attention. No where something is wrong.
 pub fn scan(args: &ReportArgs) -> Result<Answer> {
     let model = args.model.open()?;
-    let mut findings = health(&model);
-    findings.extend(bars::with_bar(|progress| weights_health(&model, progress))?);
+    let usage = Usage::of(&model);
+    let mut findings = health(&model, &usage);
+    findings.extend(bars::with_bar(|progress| {
+        weights_health(&model, &usage, progress)
+    })?);
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     if args.json {
         output::json(&report::scan_json(&findings))?;

@@ -130,6 +130,10 @@ impl Formatter for Visible {
         text: &str,
     ) -> io::Result<()> {
         let mut rest = text;
+        // Nearly all that is written.
+        if text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            return to.write_all(text.as_bytes());
+        }
         while let Some(at) = rest.find(is_hidden) {
             let (before, from) = rest.split_at(at);
             to.write_all(before.as_bytes())?;

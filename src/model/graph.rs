@@ -1,6 +1,6 @@
 //! Graphs: nodes, the values between them, and the edits that passes make.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::Arc;
 
 use super::Name;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::{objects, structure};
-use crate::analysis::{self, all_op_counts, op_counts};
+use crate::analysis::{self, Usage, all_op_counts, op_counts};
 use crate::model::{
     Attachment, Details, Fingerprint, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization,
     QuantizationDetails, SavedModelDetails, Shape, TensorData, TfliteDetails, Value, ValueId,
@@ -23,11 +23,15 @@ pub fn json(model: &Model) -> Json {
         .iter()
         .map(|f| json!({ "file": f.path, "bytes": f.bytes }))
         .collect();
+    let usage = Usage::of(model);
     facts.insert("name".into(), json!(model.name));
     facts.insert("path".into(), json!(model.path.to_string_lossy()));
     facts.insert("version".into(), json!(model.version));
-    facts.insert("files".into(), json!(files));
-    facts.insert("parameters".into(), json!(analysis::parameters(model)));
+    facts.insert("files".into(), files.into());
+    facts.insert(
+        "parameters".into(),
+        json!(analysis::parameters(model, &usage)),
+    );
     let cost = super::cost(model);
     facts.insert("macs".into(), json!(cost.as_ref().map(|c| c.macs)));
     let by_op: Option<BTreeMap<&str, u64>> = cost
@@ -37,11 +41,17 @@ pub fn json(model: &Model) -> Json {
     let rows = analysis::tensors(model);
     facts.insert("bytes_by_dtype".into(), json!(analysis::by_dtype(&rows)));
     facts.insert("bytes_by_scope".into(), json!(analysis::by_scope(&rows)));
-    let by_operator = analysis::by_operator(model, &rows);
+    let by_operator = analysis::by_operator(&rows, &usage);
     facts.insert("bytes_by_operator".into(), json!(by_operator));
-    facts.insert("health".into(), json!(analysis::health(model)));
+    facts.insert("health".into(), json!(analysis::health(model, &usage)));
     facts.insert("warnings".into(), json!(warnings));
     Json::Object(facts)
+}
+
+/// An object of parts as they are: `json!` copies each, at every depth again.
+fn members<const N: usize>(members: [(&str, Json); N]) -> Map<String, Json> {
+    let named = members.into_iter();
+    named.map(|(name, json)| (name.to_owned(), json)).collect()
 }
 
 /// A list with -1 for an unknown size, `null` for an unknown rank.
@@ -89,18 +99,17 @@ fn saved_model(model: &Model, details: &SavedModelDetails) -> Map<String, Json> 
         .map(|a| json!({ "file": a.name, "bytes": a.bytes }))
         .collect();
     let fingerprint = details.fingerprint.as_ref().map(fingerprint);
-    let facts = json!({
-        "format": "saved_model",
-        "schema_version": details.schema_version,
-        "meta_graphs": meta_graphs,
-        "shards": details.shard_count,
-        "variables": variables,
-        "asset_files": assets,
-        "extra_files": extra,
-        "metadata": metadata,
-        "fingerprint": fingerprint,
-    });
-    object(facts)
+    members([
+        ("format", json!("saved_model")),
+        ("schema_version", json!(details.schema_version)),
+        ("meta_graphs", meta_graphs.into()),
+        ("shards", json!(details.shard_count)),
+        ("variables", variables.into()),
+        ("asset_files", assets.into()),
+        ("extra_files", extra.into()),
+        ("metadata", metadata.into()),
+        ("fingerprint", fingerprint.into()),
+    ])
 }
 
 /// The entries of the bundle's index in the order of their keys. A partitioned tensor has no bytes of its own: each of
@@ -185,20 +194,24 @@ fn meta_graph(model: &Model, meta_graph: &MetaGraph) -> Json {
         .filter(|a| !a.from_collection)
         .map(|a| json!({ "file": a.file, "tensor": a.tensor }))
         .collect();
-    json!({
-        "tags": meta_graph.tags,
-        "tensorflow_version": meta_graph.tensorflow_version,
-        "producer": meta_graph.producer,
-        "graph_nodes": graph_nodes,
-        "functions": functions().count(),
-        "function_nodes": functions().map(|g| g.nodes.len()).sum::<usize>(),
-        "ops": counts(&all_op_counts(meta_graph).total()),
-        "object_nodes": meta_graph.objects.nodes.len(),
-        "objects": objects::list(model, meta_graph),
-        "concrete_functions": objects::concrete_functions(meta_graph),
-        "signatures": signatures,
-        "assets": assets,
-    })
+    let function_nodes: usize = functions().map(|g| g.nodes.len()).sum();
+    Json::Object(members([
+        ("tags", json!(meta_graph.tags)),
+        ("tensorflow_version", json!(meta_graph.tensorflow_version)),
+        ("producer", json!(meta_graph.producer)),
+        ("graph_nodes", json!(graph_nodes)),
+        ("functions", json!(functions().count())),
+        ("function_nodes", json!(function_nodes)),
+        ("ops", counts(&all_op_counts(meta_graph).total())),
+        ("object_nodes", json!(meta_graph.objects.nodes.len())),
+        ("objects", objects::list(model, meta_graph).into()),
+        (
+            "concrete_functions",
+            objects::concrete_functions(meta_graph).into(),
+        ),
+        ("signatures", signatures.into()),
+        ("assets", assets.into()),
+    ]))
 }
 
 /// The signature that TensorFlow 2 makes for its initializer; files without an object graph name it in a collection only.
@@ -279,27 +292,28 @@ fn tflite(model: &Model, details: &TfliteDetails) -> Map<String, Json> {
         .map(subgraph)
         .collect();
     let signatures: Vec<Json> = meta_graphs().flat_map(tflite_signatures).collect();
-    object(json!({
-        "format": "tflite",
-        "file_bytes": model.total_bytes(),
-        "schema_version": details.schema_version,
-        "description": details.description,
-        "min_runtime_version": details.min_runtime_version,
-        "operator_codes": codes,
-        "ops": counts(&ops),
-        "custom_ops": counts(&custom),
-        "buffers": {
-            "count": details.buffers, "non_empty": details.buffers_with_data, "bytes": details.buffer_bytes,
-        },
-        "metadata": metadata,
-        "packed_files": packed,
-        "subgraphs": subgraphs,
-        "signatures": signatures,
-        "metadata_buffers": sizes(&details.metadata_buffers),
-        "unused_buffers": sizes(&details.unused_buffers),
-        "external_files": files,
-        "external_buffers": external,
-    }))
+    let buffers = json!({
+        "count": details.buffers, "non_empty": details.buffers_with_data, "bytes": details.buffer_bytes,
+    });
+    members([
+        ("format", json!("tflite")),
+        ("file_bytes", json!(model.total_bytes())),
+        ("schema_version", json!(details.schema_version)),
+        ("description", json!(details.description)),
+        ("min_runtime_version", json!(details.min_runtime_version)),
+        ("operator_codes", codes.into()),
+        ("ops", counts(&ops)),
+        ("custom_ops", counts(&custom)),
+        ("buffers", buffers),
+        ("metadata", metadata.into()),
+        ("packed_files", packed.into()),
+        ("subgraphs", subgraphs.into()),
+        ("signatures", signatures.into()),
+        ("metadata_buffers", json!(sizes(&details.metadata_buffers))),
+        ("unused_buffers", json!(sizes(&details.unused_buffers))),
+        ("external_files", files.into()),
+        ("external_buffers", external.into()),
+    ])
 }
 
 fn tflite_signatures(meta_graph: &MetaGraph) -> Vec<Json> {
@@ -341,21 +355,24 @@ fn subgraph(graph: &Graph) -> Json {
             })
             .collect()
     };
-    json!({
-        "name": &*graph.name,
-        "operators": graph.nodes.len(),
-        "tensors": graph.values.len(),
-        "constants": count(stored),
-        "sparse_tensors": count(|v| v.sparsity().is_some()),
-        "variable_tensors": count(|v| v.is_variable),
-        "ops": counts(&op_counts(graph)),
-        "dtypes": counts(&dtypes),
-        "inputs": ends(&graph.inputs),
-        "outputs": ends(&graph.outputs),
-        "debug_metadata_index": graph.attrs.int("debug_metadata_index"),
-        "tensor_table": structure::tensors(graph),
-        "operator_table": structure::operators(graph),
-    })
+    Json::Object(members([
+        ("name", json!(&*graph.name)),
+        ("operators", json!(graph.nodes.len())),
+        ("tensors", json!(graph.values.len())),
+        ("constants", json!(count(stored))),
+        ("sparse_tensors", json!(count(|v| v.sparsity().is_some()))),
+        ("variable_tensors", json!(count(|v| v.is_variable))),
+        ("ops", counts(&op_counts(graph))),
+        ("dtypes", counts(&dtypes)),
+        ("inputs", ends(&graph.inputs).into()),
+        ("outputs", ends(&graph.outputs).into()),
+        (
+            "debug_metadata_index",
+            json!(graph.attrs.int("debug_metadata_index")),
+        ),
+        ("tensor_table", structure::tensors(graph).into()),
+        ("operator_table", structure::operators(graph).into()),
+    ]))
 }
 
 /// Whether the file holds something: the reader also gives values to constants of no elements, which need none.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::check::findings_text;
 use super::table::{Align, Table};
 use super::{Style, human, signatures};
-use crate::analysis;
+use crate::analysis::{self, Usage};
 use crate::model::{Details, Fingerprint, GraphKind, MetaGraph, Model};
 
 /// Parts of the model that are named under "where the bytes are".
@@ -22,7 +22,8 @@ pub fn text(model: &Model, style: Style) -> String {
         kind(model),
         human::bytes(model.total_bytes())
     );
-    out.push_str(&about(model).text(style));
+    let usage = Usage::of(model);
+    out.push_str(&about(model, &usage).text(style));
     let signatures = signatures::brief(model, style);
     section(
         &mut out,
@@ -40,7 +41,7 @@ pub fn text(model: &Model, style: Style) -> String {
     let groups = [
         ("By dtype", analysis::by_dtype(&rows)),
         ("By layer", analysis::by_scope(&rows)),
-        ("By operator", analysis::by_operator(model, &rows)),
+        ("By operator", analysis::by_operator(&rows, &usage)),
     ];
     for (title, groups) in groups {
         section(&mut out, style, title, &grouped(&groups, model).text(style));
@@ -50,7 +51,7 @@ pub fn text(model: &Model, style: Style) -> String {
         &mut out,
         style,
         "Health",
-        &findings_text(&analysis::health(model), style),
+        &findings_text(&analysis::health(model, &usage), style),
     );
     out
 }
@@ -91,7 +92,7 @@ pub fn kind(model: &Model) -> String {
     }
 }
 
-fn about(model: &Model) -> Table {
+fn about(model: &Model, usage: &Usage) -> Table {
     let mut table = Table::new(&[("", Align::Left); 2]);
     let mut line = |name: &str, text: String| table.row([name.to_owned(), text]);
     if model.format == crate::model::Format::SavedModel {
@@ -106,7 +107,7 @@ fn about(model: &Model) -> Table {
             line("needs runtime", version.clone());
         }
     }
-    let parameters = analysis::parameters(model);
+    let parameters = analysis::parameters(model, usage);
     let mut counted = human::exact(parameters.total);
     if let Some(n) = parameters.trainable {
         counted += &format!("   trainable {}", human::exact(n));

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::table::{Align, Table};
 use super::{Style, facts, human, structure};
-use crate::analysis::{self, Place, TensorRow};
+use crate::analysis::{self, Place, TensorRow, Usage};
 use crate::model::{Model, Value, VariableRole, VariableSlice};
 
 /// Cells that a name may take in a table.
@@ -39,7 +39,7 @@ pub fn tensors_json(model: &Model) -> Json {
         "tensors": list,
         "by_dtype": analysis::by_dtype(&rows),
         "by_scope": analysis::by_scope(&rows),
-        "by_operator": analysis::by_operator(model, &rows),
+        "by_operator": analysis::by_operator(&rows, &Usage::of(model)),
     })
 }
 

@@ -116,8 +116,9 @@ fn reports(model: &Model) -> String {
     if let Ok(checks) = analysis::checksums(model, &progress) {
         all.push(report::check::verify_text(model, &checks, plain));
     }
-    let mut findings = analysis::health(model);
-    findings.extend(analysis::weights_health(model, &progress).unwrap_or_default());
+    let usage = analysis::Usage::of(model);
+    let mut findings = analysis::health(model, &usage);
+    findings.extend(analysis::weights_health(model, &usage, &progress).unwrap_or_default());
     all.push(report::check::scan_text(&findings, plain));
     let options = export::Options {
         scopes: Scopes::First(60),

@@ -10,6 +10,7 @@ use serde::Serialize;
 pub use values::weights_health;
 
 use super::sizes::Place;
+use super::usage::Usage;
 use crate::model::{MetaGraph, Model, NodeId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -164,7 +165,7 @@ impl Spot {
 }
 
 /// Findings from the structure alone, the gravest first.
-pub fn health(model: &Model) -> Vec<Finding> {
+pub fn health(model: &Model, usage: &Usage) -> Vec<Finding> {
     let mut findings: Vec<Finding> = model
         .warnings
         .iter()
@@ -176,7 +177,7 @@ pub fn health(model: &Model) -> Vec<Finding> {
         })
         .collect();
     findings.extend(operators::findings(model));
-    findings.extend(structure::findings(model));
+    findings.extend(structure::findings(model, usage));
     findings.extend(quantization::findings(model));
     findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
     findings

@@ -167,6 +167,7 @@ fn foreign(at: usize, meta_graph: &MetaGraph) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Usage;
     use crate::analysis::health::health;
     use crate::analysis::testing::{add, argument, call, function, main_graph, model, subgraph};
     use crate::model::DType;
@@ -180,7 +181,8 @@ mod tests {
         let mut main = main_graph();
         let x = add(&mut main, "in", "Placeholder", &[], &[-1]);
         let y = call(&mut main, "call", "inner", &[x]);
-        let found = health(&model(vec![main, inner], &[x], &[y]));
+        let model = model(vec![main, inner], &[x], &[y]);
+        let found = health(&model, &Usage::of(&model));
         let first = &found[0];
         assert_eq!(first.severity, Severity::Bad);
         assert_eq!(
@@ -195,7 +197,8 @@ mod tests {
         let mut main = main_graph();
         let x = add(&mut main, "in", "Placeholder", &[], &[-1]);
         let y = add(&mut main, "trees", "SimpleMLInferenceOp", &[x], &[-1]);
-        let found = health(&model(vec![main], &[x], &[y]));
+        let made = model(vec![main], &[x], &[y]);
+        let found = health(&made, &Usage::of(&made));
         assert_eq!(found[0].text, "custom operator: SimpleMLInferenceOp");
         let mut main = subgraph("main");
         let x = argument(&mut main, "x", DType::Float32, &[1]);
@@ -205,7 +208,8 @@ mod tests {
             main.nodes.last_mut().unwrap().custom = Some("FlexErf".into());
         }
         main.outputs = vec![Some(last)];
-        let found = health(&model(vec![main], &[x], &[last]));
+        let made = model(vec![main], &[x], &[last]);
+        let found = health(&made, &Usage::of(&made));
         assert_eq!(found[0].text, "Flex operator: FlexErf ×2");
         assert_eq!(found[0].spots.len(), 2);
     }

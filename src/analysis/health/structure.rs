@@ -4,12 +4,10 @@ use std::collections::HashSet;
 
 use super::{Finding, Kind, Severity, Spot, listed, plural};
 use crate::analysis::sizes::Place;
-use crate::model::inline::flatten;
-use crate::model::{
-    Graph, MetaGraph, Model, Signature, ValueId, Variable, VariableId, VariableRole,
-};
+use crate::analysis::usage::{Idle, Usage};
+use crate::model::{Model, Name, Port, Signature, Variable, VariableId, VariableRole};
 
-pub fn findings(model: &Model) -> Vec<Finding> {
+pub fn findings(model: &Model, usage: &Usage) -> Vec<Finding> {
     let mut findings: Vec<Finding> = model
         .shards
         .iter()
@@ -20,31 +18,15 @@ pub fn findings(model: &Model) -> Vec<Finding> {
                 .advise("copy it beside the others from where the model came from")
         })
         .collect();
-    let mut used = HashSet::new();
-    // Whether every signature could be followed to what it uses.
-    let mut followed = true;
-    for (at, meta_graph) in model.meta_graphs.iter().enumerate() {
-        for (index, signature) in meta_graph.signatures.iter().enumerate() {
-            // A signature that can't be inlined says so when it is run.
-            let Ok(graph) = flatten(meta_graph, signature) else {
-                followed = false;
-                continue;
-            };
-            used.extend(graph.nodes.iter().filter_map(|n| n.variable));
-            findings.extend(ends(at, index, signature, &graph));
-        }
-        used.extend(by_control_flow(meta_graph));
+    for idle in &usage.idle {
+        let signature = model.meta_graphs.get(idle.meta_graph);
+        let signature = signature.and_then(|m| m.signatures.get(idle.signature));
+        findings.extend(signature.into_iter().flat_map(|s| ends(idle, s)));
     }
     // Where a signature can't be followed, what it uses is not known.
-    let in_use = (followed && !used.is_empty()).then_some(&used);
+    let in_use = (!usage.incomplete && !usage.held.is_empty()).then_some(&usage.held);
     findings.extend(stored_in_vain(model, in_use));
     findings
-}
-
-/// Variables that functions of loops and branches hold themselves.
-fn by_control_flow(meta_graph: &MetaGraph) -> impl Iterator<Item = VariableId> {
-    let functions = meta_graph.graphs.iter().skip(1);
-    functions.flat_map(|g| g.nodes.iter().filter_map(|n| n.variable))
 }
 
 fn stored_in_vain(model: &Model, used: Option<&HashSet<VariableId>>) -> Vec<Finding> {
@@ -134,98 +116,44 @@ fn be(n: usize) -> &'static str {
 }
 
 /// Outputs that no input changes, inputs that change no output.
-fn ends(at: usize, index: usize, signature: &Signature, graph: &Graph) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    // Sparse and composite inputs are not followed.
-    if signature.inputs.is_empty() || signature.inputs.iter().any(|p| p.value.is_none()) {
-        return findings;
-    }
-    let given: Vec<ValueId> = graph.inputs.iter().flatten().copied().collect();
-    let changes_state = graph.nodes.iter().any(|n| {
-        let op = n.op.to_ascii_lowercase();
-        op.contains("assign") || op.contains("scatter")
-    });
-    let constant: Vec<&str> = signature
-        .outputs
-        .iter()
-        .zip(&graph.outputs)
-        .filter_map(|(port, output)| Some((port, (*output)?)))
-        .filter(|(_, output)| {
-            let before = before(graph, *output);
-            let may_change = before.nodes.iter().any(|op| {
-                let op = op.to_ascii_lowercase();
-                op.contains("random") || (changes_state && op.contains("var"))
-            });
-            !may_change && !before.values.iter().any(|v| given.contains(v))
+fn ends(idle: &Idle, signature: &Signature) -> Vec<Finding> {
+    let named = |ports: &[usize], of: &[Port]| -> Vec<Name> {
+        let ports = ports.iter().filter_map(|p| of.get(*p));
+        ports.map(|p| p.name.clone()).collect()
+    };
+    let outputs = named(&idle.outputs, &signature.outputs);
+    let inputs = named(&idle.inputs, &signature.inputs);
+    let finding = |kind: Kind, what: &str, names: &[Name], fault: &str, advice: &str| {
+        let text = format!(
+            "{} of signature {} {} {fault}: {}",
+            plural(names.len(), what),
+            signature.key,
+            be(names.len()),
+            listed(names.iter().map(|n| &**n))
+        );
+        let spots = names.iter();
+        let spots = spots.map(|name| Spot::port(idle.meta_graph, idle.signature, name));
+        (!names.is_empty()).then(|| {
+            Finding::new(Severity::Note, kind, text)
+                .advise(advice)
+                .about(spots.collect())
         })
-        .map(|(port, _)| &*port.name)
-        .collect();
-    if !constant.is_empty() {
-        let text = format!(
-            "{} of signature {} {} the same for every input: {}",
-            plural(constant.len(), "output"),
-            signature.key,
-            be(constant.len()),
-            listed(constant.iter().copied())
-        );
-        let spots = constant.iter().map(|name| Spot::port(at, index, name));
-        findings.push(
-            Finding::new(Severity::Note, Kind::ConstantOutput, text)
-                .advise("drop it, or look at why nothing leads there from an input")
-                .about(spots.collect()),
-        );
-    }
-    let consumers = graph.consumers();
-    let unused: Vec<&str> = signature
-        .inputs
-        .iter()
-        .zip(&graph.inputs)
-        .filter_map(|(port, id)| Some((port, (*id)?)))
-        .filter(|(_, id)| consumers[id.index()].is_empty() && !graph.outputs.contains(&Some(*id)))
-        .map(|(port, _)| &*port.name)
-        .collect();
-    if !unused.is_empty() {
-        let text = format!(
-            "{} of signature {} {} used by nothing: {}",
-            plural(unused.len(), "input"),
-            signature.key,
-            be(unused.len()),
-            listed(unused.iter().copied())
-        );
-        let spots = unused.iter().map(|name| Spot::port(at, index, name));
-        findings.push(
-            Finding::new(Severity::Note, Kind::UnusedInput, text)
-                .advise("any value does; leave it out of the signature")
-                .about(spots.collect()),
-        );
-    }
-    findings
-}
-
-struct Before<'g> {
-    values: HashSet<ValueId>,
-    nodes: Vec<&'g str>,
-}
-
-/// Everything that a value is made of.
-fn before(graph: &Graph, value: ValueId) -> Before<'_> {
-    let mut values = HashSet::from([value]);
-    let mut seen = HashSet::new();
-    let mut nodes = Vec::new();
-    let mut stack = vec![value];
-    while let Some(value) = stack.pop() {
-        let Some((id, _)) = graph.value(value).producer else {
-            continue;
-        };
-        if !seen.insert(id) {
-            continue;
-        }
-        let node = graph.node(id);
-        nodes.push(&*node.op);
-        let inputs = node.inputs.iter().flatten();
-        stack.extend(inputs.copied().filter(|v| values.insert(*v)));
-    }
-    Before { values, nodes }
+    };
+    let constant = finding(
+        Kind::ConstantOutput,
+        "output",
+        &outputs,
+        "the same for every input",
+        "drop it, or look at why nothing leads there from an input",
+    );
+    let unused = finding(
+        Kind::UnusedInput,
+        "input",
+        &inputs,
+        "used by nothing",
+        "any value does; leave it out of the signature",
+    );
+    constant.into_iter().chain(unused).collect()
 }
 
 #[cfg(test)]
@@ -235,7 +163,8 @@ mod tests {
     use crate::model::Tensor;
 
     fn texts(model: &Model) -> Vec<String> {
-        findings(model).into_iter().map(|f| f.text).collect()
+        let found = findings(model, &Usage::of(model));
+        found.into_iter().map(|f| f.text).collect()
     }
 
     #[test]
@@ -286,6 +215,6 @@ mod tests {
         1 variable is stored a second time and not served: used
         1 variable is used by no signature: idle
         ");
-        assert_eq!(findings(&made)[1].spare_bytes, Some(16));
+        assert_eq!(findings(&made, &Usage::of(&made))[1].spare_bytes, Some(16));
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Finding, Kind, Severity, Spot, listed, plural};
 use crate::analysis::sizes::{Place, Stored, TensorRow, stored, tensors};
-use crate::analysis::usage::{Use, uses};
+use crate::analysis::usage::{Usage, Use};
 use crate::error::Result;
 use crate::model::shape::element_count;
 use crate::model::{DType, Element, Format, Model, Quantization, Tensor, Variable, VariableRole};
@@ -24,7 +24,7 @@ const CLIPPED: f64 = 0.05;
 ///
 /// # Errors
 /// Only when stopped.
-pub fn weights_health(model: &Model, progress: &Progress) -> Result<Vec<Finding>> {
+pub fn weights_health(model: &Model, usage: &Usage, progress: &Progress) -> Result<Vec<Finding>> {
     let rows: Vec<TensorRow> = tensors(model)
         .into_iter()
         .filter(|row| {
@@ -35,10 +35,9 @@ pub fn weights_health(model: &Model, progress: &Progress) -> Result<Vec<Finding>
         })
         .collect();
     progress.stage("reading weights", rows.len() as u64);
-    let uses = uses(model);
     let mut found = Found::default();
     for row in &rows {
-        let used = uses.get(&row.place).map_or(&[][..], Vec::as_slice);
+        let used = usage.uses(&row.place);
         if let Err(error) = found.stored(model, row, used, progress) {
             progress.check()?;
             found.unreadable += 1;
@@ -494,7 +493,7 @@ mod tests {
     use crate::model::VariableId;
 
     fn texts(model: &Model) -> Vec<String> {
-        let all = weights_health(model, &Progress::new()).unwrap();
+        let all = weights_health(model, &Usage::of(model), &Progress::new()).unwrap();
         let worth = all.into_iter().filter(|f| f.severity > Severity::Fine);
         worth.map(|f| f.text).collect()
     }
@@ -636,7 +635,7 @@ mod tests {
         let mut made = stored("MatMul", &w, &[("copy", &w), ("a", &ones), ("b", &ones)]);
         assert_eq!(texts(&made), [""; 0], "the copy alone is unused");
         made.meta_graphs[0].signatures.clear();
-        let all = weights_health(&made, &Progress::new()).unwrap();
+        let all = weights_health(&made, &Usage::of(&made), &Progress::new()).unwrap();
         assert_eq!(all[0].text, "the same values stored 2 times: w, copy");
         assert_eq!(all[0].spare_bytes, Some(2048));
         let other: Vec<f32> = counting(512).iter().map(|v| -v).collect();

@@ -1,6 +1,8 @@
 //! Attributes of nodes and functions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::HashSet;
 
 use super::{pb, tensor};
 use crate::model::{Attr, Attrs, Name};

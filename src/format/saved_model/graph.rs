@@ -1,7 +1,9 @@
 //! NodeDefs to a [`Graph`]: outputs from the operator's definition, inputs by name.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::attrs::{Names, attrs};
 use super::parsed::{FunctionDef, Nodes};

@@ -1,6 +1,6 @@
 //! Which node holds which stored variable, read from the subgraph that restores them.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
 use crate::model::{Attr, Graph, Name, Node, NodeId, TensorData, ValueId, VariableId};

@@ -1,6 +1,8 @@
 //! SignatureDefs, and the operator to run first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use super::pb::tensor_info::Encoding;
 use super::{pb, tensor};

@@ -1,6 +1,8 @@
 //! Ties stored variables to objects and nodes: role, owners, name, trainable.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::bundle::Bundle;
 use super::restore::{self, Restored};

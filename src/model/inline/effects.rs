@@ -1,7 +1,7 @@
 //! Which operators change something that others can see, and the order that only those need.
 
+use foldhash::HashMap;
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use super::callee;
 use crate::model::{Graph, Node, NodeId, opdef};

@@ -4,8 +4,9 @@ mod effects;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::{Dialect, Graph, GraphKind, MetaGraph, Name, Node, NodeId, Signature, Value, ValueId};
 use crate::error::{Error, Result};

@@ -5,7 +5,9 @@ mod shards;
 mod table;
 mod verify;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 use std::path::Path;
 
 pub use verify::{Check, verify_variable};

@@ -276,7 +276,8 @@ mod tests {
             let costs = analysis::costs(&model, &model.meta_graphs[0], &Progress::new()).unwrap();
             assert_eq!(total.macs, costs.signatures[0].macs, "{sample}");
             assert!(total.macs > 0, "{sample}");
-            assert_eq!(total.params, analysis::parameters(&model).total, "{sample}");
+            let parameters = analysis::parameters(&model, &analysis::Usage::of(&model));
+            assert_eq!(total.params, parameters.total, "{sample}");
         }
     }
 

@@ -11,7 +11,9 @@ use self::about::about;
 use self::signatures::{called_graph, signature_lines, ways_in};
 use super::twins::{self, Twin};
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::analysis::{self, At, ByteEntry, Costs, Finding, Parameters, Severity, SignatureCost};
+use crate::analysis::{
+    self, At, ByteEntry, Costs, Finding, Parameters, Severity, SignatureCost, Usage,
+};
 use crate::error::Error;
 use crate::model::{MetaGraph, Model};
 use crate::progress::Progress;
@@ -84,7 +86,9 @@ impl OverviewPane {
     fn look_through(&mut self, cx: &mut Context) {
         let model = cx.model.clone();
         cx.job("weights", "looking through the weights", move |progress| {
-            Ok(Output::Health(analysis::weights_health(&model, progress)?))
+            let usage = Usage::of(&model);
+            let found = analysis::weights_health(&model, &usage, progress)?;
+            Ok(Output::Health(found))
         });
     }
 
@@ -220,6 +224,7 @@ impl Pane for OverviewPane {
             let model = cx.model.clone();
             cx.job("summary", "counting", move |_| {
                 let bytes = analysis::where_bytes(&model);
+                let usage = Usage::of(&model);
                 let names = bytes.iter();
                 let names = names.map(|e| width(text::last_name(&e.name)));
                 Ok(Output::Summary(Box::new(Summary {
@@ -228,8 +233,8 @@ impl Pane for OverviewPane {
                         twins::told_by(&model, &bytes[at].place)
                     }),
                     bytes,
-                    parameters: analysis::parameters(&model),
-                    health: analysis::health(&model),
+                    parameters: analysis::parameters(&model, &usage),
+                    health: analysis::health(&model, &usage),
                 })))
             });
             let model = cx.model.clone();

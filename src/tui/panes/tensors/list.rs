@@ -2,7 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use crate::analysis::{self, Place, TensorRow, Use};
+use crate::analysis::{self, Place, TensorRow, Usage, Use};
 use crate::model::Model;
 use crate::tui::panes::twins::{self, Twin};
 use crate::tui::term::width;
@@ -42,11 +42,11 @@ impl Listed {
             let all = rows.iter().map(|row| width(&cells(row)));
             all.max().unwrap_or(0) as u16
         };
-        let mut known = analysis::uses(model);
+        let usage = Usage::of(model);
         let mut uses = Vec::new();
         let mut starts = vec![0];
         for row in &rows {
-            uses.extend(known.remove(&row.place).unwrap_or_default());
+            uses.extend_from_slice(usage.uses(&row.place));
             starts.push(uses.len() as u32);
         }
         let mut by_place: Vec<u32> = (0..rows.len() as u32).collect();
