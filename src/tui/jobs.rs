@@ -136,6 +136,7 @@ impl Jobs {
                 };
                 let result = catch_unwind(AssertUnwindSafe(|| work(&progress, &part)))
                     .unwrap_or_else(|panic| Err(broken(panic.as_ref())));
+                join_freed_pieces();
                 // The receiver is gone only when the program ends.
                 let _ = sender.send(Event::Job(Finished { id, slot, result }));
             });
@@ -187,6 +188,14 @@ impl Jobs {
     pub fn oldest(&self) -> Option<Shown> {
         self.running.first().map(show)
     }
+}
+
+/// glibc's malloc leaves small pieces that are freed as they are until something large is asked for, and then joins all
+/// of them: 100 ms after a million. The thread that draws frees what a job brings back: it would be the one to pay.
+fn join_freed_pieces() {
+    /// Over what is small (1 KB) and what is taken for large when freed (64 KB), under what is mapped apart (128 KB).
+    const LARGE: usize = 80 << 10;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 /// Lets go of something on a thread of its own: freeing a million small pieces would hold up a frame.
