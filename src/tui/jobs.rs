@@ -1,8 +1,8 @@
 //! Work that would hold up a frame: plain threads that report back with an event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use super::Event;
@@ -126,10 +126,10 @@ impl Jobs {
             since: Instant::now(),
         });
         let sender = self.sender.clone();
-        let spawned = std::thread::Builder::new()
-            .name(THREAD.to_owned())
-            .stack_size(STACK)
-            .spawn(move || {
+        let failed = sender.clone();
+        launch(Task {
+            stack: STACK,
+            run: Box::new(move || {
                 let part = |output| {
                     let result = Ok(output);
                     let _ = sender.send(Event::Part(Finished { id, slot, result }));
@@ -139,11 +139,12 @@ impl Jobs {
                 join_freed_pieces();
                 // The receiver is gone only when the program ends.
                 let _ = sender.send(Event::Job(Finished { id, slot, result }));
-            });
-        if let Err(error) = spawned {
-            let result = Err(Error::unsupported(format!("no thread: {error}")));
-            let _ = self.sender.send(Event::Job(Finished { id, slot, result }));
-        }
+            }),
+            failed: Box::new(move |error| {
+                let result = Err(Error::unsupported(format!("no thread: {error}")));
+                let _ = failed.send(Event::Job(Finished { id, slot, result }));
+            }),
+        });
     }
 
     /// Takes a finished job off the list; `None` when a newer one has replaced it.
@@ -198,12 +199,49 @@ fn join_freed_pieces() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
+/// What a new thread is to do.
+struct Task {
+    /// Bytes.
+    stack: usize,
+    run: Box<dyn FnOnce() + Send>,
+    failed: Box<dyn FnOnce(std::io::Error) + Send>,
+}
+
+impl Task {
+    fn start(self) {
+        let thread = std::thread::Builder::new().name(THREAD.to_owned());
+        if let Err(error) = thread.stack_size(self.stack).spawn(self.run) {
+            (self.failed)(error);
+        }
+    }
+}
+
+/// Starts threads from a thread of its own. A new one asks the kernel for room, which waits while another gives back
+/// hundreds of megabytes: 15 ms that would hold up a frame.
+static LAUNCHER: LazyLock<Sender<Task>> = LazyLock::new(|| {
+    let (sender, tasks) = channel::<Task>();
+    let thread = std::thread::Builder::new().name(THREAD.to_owned());
+    // Without it nobody receives, and `launch` does it.
+    let _ = thread.spawn(move || tasks.into_iter().for_each(Task::start));
+    sender
+});
+
+fn launch(task: Task) {
+    if let Err(unsent) = LAUNCHER.send(task) {
+        unsent.0.start();
+    }
+}
+
 /// Lets go of something on a thread of its own: freeing a million small pieces would hold up a frame.
 pub fn discard<T: Send + 'static>(old: T) {
-    // Without a thread it goes right here.
-    let _ = std::thread::Builder::new()
-        .name(THREAD.to_owned())
-        .spawn(move || drop(old));
+    launch(Task {
+        stack: STACK,
+        run: Box::new(move || {
+            drop(old);
+            join_freed_pieces();
+        }),
+        failed: Box::new(drop),
+    });
 }
 
 fn show(running: &Running) -> Shown {
@@ -222,7 +260,6 @@ fn broken(panic: &(dyn std::any::Any + Send)) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::channel;
 
     const SLOT: Slot = Slot {
         desk: 0,
