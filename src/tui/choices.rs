@@ -10,6 +10,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use super::command::Command;
 use super::focus::{Focus, Thing};
 use super::panes::twins;
+use super::term::width;
 use super::text;
 use crate::error::Result;
 use crate::model::{GraphKind, Model, VariableId};
@@ -46,6 +47,41 @@ pub struct Named {
     /// Tells the MetaGraph.
     focus: Focus,
     things: Vec<Thing>,
+    /// Columns of the longest of the first names.
+    longest: usize,
+}
+
+/// Names that are measured for their column.
+const MEASURED: usize = 2000;
+
+/// Rows of a list, the best first.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fitting {
+    /// So many, as they are: a million take no room.
+    All(u32),
+    /// Indices into the choices.
+    These(Arc<Vec<u32>>),
+}
+
+impl Fitting {
+    pub fn len(&self) -> usize {
+        match self {
+            Fitting::All(count) => *count as usize,
+            Fitting::These(rows) => rows.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The index of the choice in row `row`; `None` past the last.
+    pub fn get(&self, row: usize) -> Option<usize> {
+        match self {
+            Fitting::All(_) => (row < self.len()).then_some(row),
+            Fitting::These(rows) => rows.get(row).map(|at| *at as usize),
+        }
+    }
 }
 
 impl Choices {
@@ -58,6 +94,17 @@ impl Choices {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Columns of the longest name; of the first of many.
+    pub fn longest_name(&self) -> usize {
+        match self {
+            Choices::Listed(rows) => {
+                let labels = rows.iter().take(MEASURED).map(|row| width(&row.label));
+                labels.max().unwrap_or(0)
+            }
+            Choices::Named(named) => named.longest,
+        }
     }
 
     /// Name and description of a row; empty past the last.
@@ -114,11 +161,16 @@ impl Named {
             things.extend((0..model.metadata.len()).map(Thing::Metadata));
             things.extend((0..model.attachments.len()).map(Thing::Attachment));
         }
-        Named {
+        let mut named = Named {
             model: model.clone(),
             focus,
             things,
-        }
+            longest: 0,
+        };
+        let first = 0..named.things.len().min(MEASURED);
+        let names = first.filter_map(|at| Some(width(&named.words(at)?.0)));
+        named.longest = names.max().unwrap_or(0);
+        named
     }
 
     /// How many there are, about; quick.
@@ -206,7 +258,7 @@ impl Named {
     }
 }
 
-/// Indices of the choices that fit `query`, the best first; all of them when it is empty. `found` gets the best of what
+/// The choices that fit `query`, the best first; all of them when it is empty. `found` gets the best of what
 /// was looked through so far, from time to time.
 ///
 /// # Errors
@@ -215,8 +267,8 @@ pub fn fitting(
     choices: &Choices,
     query: &str,
     progress: &Progress,
-    found: &mut dyn FnMut(Vec<u32>),
-) -> Result<Vec<u32>> {
+    found: &mut dyn FnMut(Fitting),
+) -> Result<Fitting> {
     /// Choices between two looks at whether to stop, and those between two words on what was found.
     const STRIDE: usize = 4096;
     const PART: usize = 16 * STRIDE;
@@ -224,7 +276,7 @@ pub fn fitting(
     const SHOWN: usize = 500;
     let all = 0..choices.len() as u32;
     if query.trim().is_empty() {
-        return Ok(all.collect());
+        return Ok(Fitting::All(all.end));
     }
     progress.stage("searching", choices.len() as u64);
     let mut matcher = Matcher::new(Config::DEFAULT.match_paths());
@@ -234,7 +286,10 @@ pub fn fitting(
         .collect();
     let (mut buffer, mut both, mut detail) = (Vec::new(), String::new(), String::new());
     let best = |&(score, at): &(u32, u32)| (Reverse(score), at);
-    let only = |list: &[(u32, u32)]| list.iter().map(|&(_, at)| at).collect();
+    let only = |list: &[(u32, u32)]| {
+        let rows: Vec<u32> = list.iter().map(|&(_, at)| at).collect();
+        Fitting::These(Arc::new(rows))
+    };
     let mut scored: Vec<(u32, u32)> = Vec::new();
     // The first ones of `scored` are those that were told of last, the best of all before `fresh`.
     let mut top: Vec<(u32, u32)> = Vec::new();
@@ -313,7 +368,7 @@ mod tests {
         ]);
         let best = |query: &str| {
             let found = fitting(&rows, query, &Progress::new(), &mut |_| {}).unwrap();
-            found.first().copied()
+            found.get(0)
         };
         assert_eq!(best("3x3x32"), Some(0));
         assert_eq!(best("3x3x1"), Some(1));

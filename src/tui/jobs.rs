@@ -18,7 +18,7 @@ pub enum Output {
     /// Everything that the search can find.
     Names(Arc<super::choices::Choices>),
     /// What of it fits the words that were typed.
-    Fitting(Vec<u32>),
+    Fitting(super::choices::Fitting),
     Summary(Box<super::panes::overview::Summary>),
     Health(Vec<crate::analysis::Finding>),
     /// Of every MetaGraph.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tui_input::{Input, InputRequest};
 
 use super::choices::fitting;
-pub use super::choices::{Act, Choice, Choices};
+pub use super::choices::{Act, Choice, Choices, Fitting};
 use super::term::{KeyCode, KeyEvent, KeyModifiers};
 use crate::error::Error;
 use crate::progress::Progress;
@@ -31,8 +31,8 @@ pub struct Picker {
     pub title: String,
     pub input: Input,
     pub choices: Arc<Choices>,
-    /// Indices into `choices`, the best first.
-    pub shown: Arc<Vec<u32>>,
+    /// What fits the words that were typed.
+    pub shown: Fitting,
     pub at: usize,
     /// Keeps the hits for `n` and `N`.
     pub is_search: bool,
@@ -67,7 +67,7 @@ impl Picker {
         Picker {
             title: title.into(),
             input: Input::default(),
-            shown: Arc::new((0..choices.len() as u32).collect()),
+            shown: Fitting::All(choices.len() as u32),
             choices,
             at: 0,
             is_search: false,
@@ -81,25 +81,25 @@ impl Picker {
         let query = self.input.value();
         let all = fitting(&self.choices, query, &Progress::new(), &mut |_| {});
         // Nothing stops this one.
-        self.found(all.unwrap_or_default());
+        self.found(all.unwrap_or(Fitting::All(0)));
     }
 
     /// Shows what fits.
-    pub fn found(&mut self, shown: Vec<u32>) {
+    pub fn found(&mut self, shown: Fitting) {
         self.at = 0;
-        self.shown = Arc::new(shown);
+        self.shown = shown;
         self.busy = false;
     }
 
     /// Shows the best of what was looked through so far.
-    pub fn found_so_far(&mut self, shown: Vec<u32>) {
+    pub fn found_so_far(&mut self, shown: Fitting) {
         self.at = self.at.min(shown.len().saturating_sub(1));
-        self.shown = Arc::new(shown);
+        self.shown = shown;
     }
 
     /// The chosen row of `choices`.
     pub fn chosen(&self) -> Option<usize> {
-        self.shown.get(self.at).map(|at| *at as usize)
+        self.shown.get(self.at)
     }
 
     /// Moves by `step` rows, round the ends.

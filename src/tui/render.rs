@@ -510,18 +510,16 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
     let rows = list.height as usize;
     let from = picker.at.saturating_sub(rows.saturating_sub(1));
     let name_room = (list.width as usize * 55 / 100).max(12);
-    let first = 0..picker.choices.len().min(2000);
-    let longest = first.map(|at| width(&picker.choices.words(at).0)).max();
-    let longest = longest.unwrap_or(0);
+    let longest = picker.choices.longest_name();
     let name_room = match picker.is_search && list.width < NAMES_ONLY {
         true => list.width as usize + 2,
         false => name_room.min(longest + 2),
     };
-    let window = || picker.shown.iter().enumerate().skip(from).take(rows);
-    let words = window().map(|(_, &at)| picker.choices.words(at as usize));
+    let window = || (from..from + rows).map_while(|row| Some((row, picker.shown.get(row)?)));
+    let words = window().map(|(_, at)| picker.choices.words(at));
     let words: Vec<_> = words.collect();
     let twins = among(words.iter().map(|(label, _)| label));
-    for (((row, &at), (label, detail)), is_twin) in window().zip(words).zip(twins) {
+    for (((row, at), (label, detail)), is_twin) in window().zip(words).zip(twins) {
         let line = Rect {
             y: list.y + (row - from) as u16,
             height: 1,
@@ -534,13 +532,13 @@ fn draw_picker(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Posi
             false => text::fit_name(&label, room),
         };
         let label = text::left(&label, name_room);
-        let key = match picker.choices.act(at as usize) {
+        let key = match picker.choices.act(at) {
             Some(Act::Command(command)) => app.keymap.key(command),
             _ => String::new(),
         };
         let key_room = if key.is_empty() { 0 } else { width(&key) + 1 };
         let rest = (list.width as usize).saturating_sub(name_room + key_room);
-        let place = picker.choices.place(at as usize).unwrap_or_default();
+        let place = picker.choices.place(at).unwrap_or_default();
         let place = fit_place(&place, width(&detail), is_twin, rest);
         let rest = rest.saturating_sub(width(&place));
         let detail = match place.is_empty() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use super::choices::{Choices, Named, fitting};
+use super::choices::{Choices, Fitting, Named, fitting};
 use super::focus::Thing;
 use super::jobs::{Output, Slot};
 use super::overlay::{Overlay, Picker};
@@ -16,8 +16,7 @@ const SEARCHED_AT_ONCE: usize = 5_000;
 /// What the last search found, and which of it one stands on.
 pub struct Found {
     choices: Arc<Choices>,
-    /// Indices into `choices`, the best first.
-    shown: Arc<Vec<u32>>,
+    shown: Fitting,
     at: usize,
 }
 
@@ -133,7 +132,8 @@ impl App {
         let hits = found.shown.len();
         found.at = (found.at as isize + step).rem_euclid(hits as isize) as usize;
         let at = found.at;
-        let Some(thing) = found.choices.thing(found.shown[at] as usize) else {
+        let row = found.shown.get(at);
+        let Some(thing) = row.and_then(|row| found.choices.thing(row)) else {
             return;
         };
         let pane = home(thing, open.pane);
