@@ -2,7 +2,7 @@
 //! converts it and compares the result with the original.
 //!
 //! The rooms, in the order in which they may import one another; a room uses those before it, never those after:
-//! [`error`], [`progress`], [`model`], [`format`](mod@format), [`kernels`], [`ops`], [`analysis`], [`layout`],
+//! [`sort`], [`error`], [`progress`], [`model`], [`format`](mod@format), [`kernels`], [`ops`], [`analysis`], [`layout`],
 //! [`runtime`], [`quantize`], [`prune`], [`convert`], [`feed`], [`compare`], [`report`], [`cli`], [`tui`].
 //! A test holds them to it.
 
@@ -22,4 +22,5 @@ pub mod prune;
 pub mod quantize;
 pub mod report;
 pub mod runtime;
+pub mod sort;
 pub mod tui;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Graph, GraphKind, MetaGraph, Name};
+use crate::sort;
 
 /// Operator name to its count; a call of a function counts under the name it has in the node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +29,9 @@ impl OpCounts {
     /// The same, most frequent first, equal counts by name.
     pub fn ranked(&self) -> Vec<(Name, usize)> {
         let mut ranked: Vec<_> = self.total().into_iter().collect();
-        ranked.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        sort::by(&mut ranked, |a, b| {
+            b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0))
+        });
         ranked
     }
 }

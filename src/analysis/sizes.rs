@@ -9,6 +9,7 @@ use crate::model::{
     DType, Format, Graph, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor,
     TensorData, Value, ValueId, VariableId, VariableRole,
 };
+use crate::sort;
 
 /// What bytes belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -176,7 +177,7 @@ pub fn tensors(model: &Model) -> Vec<TensorRow> {
             }
         }
     }
-    rows.sort_by_key(|x| std::cmp::Reverse(x.bytes));
+    sort::by_key(&mut rows, |x| std::cmp::Reverse(x.bytes));
     rows
 }
 
@@ -315,7 +316,7 @@ pub fn where_bytes(model: &Model) -> Vec<ByteEntry> {
             share: bytes as f64 / total,
         })
         .collect();
-    entries.sort_by_key(|x| std::cmp::Reverse(x.bytes));
+    sort::by_key(&mut entries, |x| std::cmp::Reverse(x.bytes));
     entries
 }
 
@@ -339,7 +340,7 @@ fn grouped<'a>(
             .saturating_add(row.shape.elements().unwrap_or(0) as u64);
     }
     let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.sort_by_key(|x| std::cmp::Reverse(x.bytes));
+    sort::by_key(&mut groups, |x| std::cmp::Reverse(x.bytes));
     groups
 }
 

@@ -10,6 +10,7 @@ use crate::model::{NodeId, Tensor};
 use crate::progress::Progress;
 use crate::report::bench::{BenchReport, OpRow};
 use crate::runtime::{OpTime, Session, bench};
+use crate::sort;
 
 pub fn execute(args: &BenchArgs) -> Result<Answer> {
     if args.runs == 0 {
@@ -78,7 +79,9 @@ fn per_op(
     session.set_profiling(false);
     let mut seen: Vec<Vec<OpTime>> = seen.into_values().collect();
     // Another branch may be taken in each run: the first that took it tells the order.
-    seen.sort_by_key(|ran| ran.first().map(|op| (op.at.0, op.step, op.at.1)));
+    sort::by_key(&mut seen, |ran| {
+        ran.first().map(|op| (op.at.0, op.step, op.at.1))
+    });
     Ok(seen.iter().filter_map(|ran| row_of(ran, runs)).collect())
 }
 

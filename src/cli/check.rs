@@ -5,6 +5,7 @@ use super::{Answer, bars, output};
 use crate::analysis::{Severity, Usage, checksums, health, weights_health};
 use crate::error::Result;
 use crate::report::check as report;
+use crate::sort;
 
 /// Whether the file is as it was written. No where it is damaged.
 pub fn verify(args: &ReportArgs) -> Result<Answer> {
@@ -27,7 +28,7 @@ pub fn scan(args: &ReportArgs) -> Result<Answer> {
     findings.extend(bars::with_bar(|progress| {
         weights_health(&model, &usage, progress)
     })?);
-    findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    sort::by_key(&mut findings, |f| std::cmp::Reverse(f.severity));
     if args.json {
         output::json(&report::scan_json(&findings))?;
     } else {

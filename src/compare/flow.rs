@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use super::names;
 use crate::model::inline::flatten;
 use crate::model::{Dialect, Graph, Model, Name, Node, NodeId, Value, ValueId, VariableId};
+use crate::sort;
 
 /// A flat graph and what of it depends on the inputs.
 pub(super) struct Flow<'m> {
@@ -207,7 +208,7 @@ impl<'f, 'm> Cutter<'f, 'm> {
             let before = inputs.filter_map(|&v| flow.producer(v));
             stack.extend(before.filter(|&n| flow.is_fed(n) && !end(n)));
         }
-        found.sort_by_key(|id| flow.places[id.index()]);
+        sort::by_key(&mut found, |id| flow.places[id.index()]);
         self.with_weights(&found)
     }
 

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::model::{Model, Port, Tensor};
 use crate::progress::Progress;
 use crate::runtime::{RunOptions, Session};
+use crate::sort;
 
 pub use samples::{Samples, count_of, usual_samples};
 
@@ -227,7 +228,9 @@ fn op_counts(a: &Model, b: &Model) -> Vec<OpCount> {
     };
     add(a, |c| &mut c.a);
     add(b, |c| &mut c.b);
-    counts.sort_by(|x, y| (y.a + y.b).cmp(&(x.a + x.b)).then_with(|| x.op.cmp(&y.op)));
+    sort::by(&mut counts, |x, y| {
+        (y.a + y.b).cmp(&(x.a + x.b)).then_with(|| x.op.cmp(&y.op))
+    });
     counts
 }
 

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::feed;
 use crate::model::Tensor;
 use crate::progress::Progress;
+use crate::sort;
 
 /// Largest elements that are named.
 const TOP: usize = 2;
@@ -158,7 +159,7 @@ impl Answers {
 fn top(row: &[f64]) -> Vec<(usize, f64)> {
     let mut all: Vec<(usize, f64)> = row.iter().copied().enumerate().collect();
     all.retain(|(_, v)| !v.is_nan());
-    all.sort_by(|x, y| y.1.total_cmp(&x.1));
+    sort::by(&mut all, |x, y| y.1.total_cmp(&x.1));
     all.truncate(TOP);
     all
 }

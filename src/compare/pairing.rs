@@ -13,6 +13,7 @@ use super::names;
 use super::outputs::Difference;
 use crate::model::{NodeId, Tensor, ValueId};
 use crate::ops;
+use crate::sort;
 
 /// Elements looked at when two values are held beside each other.
 const SAMPLE: usize = 2048;
@@ -204,7 +205,7 @@ fn candidates(a: &Trace<'_, '_>, b: &Trace<'_, '_>) -> Vec<Candidate> {
         }
     }
     // Of equals the later: what a fused operator hands on is what the last of its parts made.
-    found.sort_by(|x, y| {
+    sort::by(&mut found, |x, y| {
         let at = |c: &Candidate| (c.pairing.a + c.pairing.b, c.pairing.b);
         y.score.total_cmp(&x.score).then_with(|| at(y).cmp(&at(x)))
     });

@@ -54,6 +54,15 @@ pub(super) fn build(
     shape: &[usize],
     mut element: impl FnMut(usize) -> Scalar,
 ) -> Result<Tensor> {
+    build_of(dtype, quantization, shape, &mut element)
+}
+
+fn build_of(
+    dtype: DType,
+    quantization: Option<&Quantization>,
+    shape: &[usize],
+    element: &mut dyn FnMut(usize) -> Scalar,
+) -> Result<Tensor> {
     let count = element_count(shape)
         .filter(|&n| {
             let bytes = n.checked_mul(dtype.size().unwrap_or(size_of::<Vec<u8>>()));

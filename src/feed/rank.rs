@@ -1,6 +1,7 @@
 //! The largest values of an output with their labels.
 
 use crate::model::Tensor;
+use crate::sort;
 
 /// Index, value and label of the `k` largest elements along the last axis of the first row, largest first.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -20,7 +21,7 @@ pub fn top_k(tensor: &Tensor, labels: Option<&[String]>, k: usize) -> Vec<Ranked
         .map_while(|i| Some((i, tensor.number(i)?)))
         .collect();
     let key = |v: f64| if v.is_nan() { f64::NEG_INFINITY } else { v };
-    values.sort_by(|a, b| key(b.1).total_cmp(&key(a.1)));
+    sort::by(&mut values, |a, b| key(b.1).total_cmp(&key(a.1)));
     values
         .into_iter()
         .take(k)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::OpenOptions;
 use crate::error::{Error, Result};
+use crate::sort;
 
 /// Bytes 4 to 8 of a `.tflite`.
 pub(super) const TFLITE_IDENTIFIER: &[u8; 4] = b"TFL3";
@@ -171,7 +172,7 @@ fn versions_in(folder: &Path) -> Vec<Version> {
             Some(Version { number, folder })
         })
         .collect();
-    versions.sort_by_key(|v| v.number);
+    sort::by_key(&mut versions, |v| v.number);
     versions
 }
 

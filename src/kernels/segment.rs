@@ -49,7 +49,7 @@ pub fn check_sorted(ids: &[i64], gaps: bool) -> Result<()> {
 /// # Errors
 /// An id past the last segment.
 pub fn fold<T: Number>(
-    rows: impl Iterator<Item = (i64, usize)>,
+    rows: &[(i64, usize)],
     (input, width): (&[T], usize),
     out: &mut [T],
     fold: Fold,
@@ -57,7 +57,7 @@ pub fn fold<T: Number>(
     let segments = out.len().checked_div(width).unwrap_or(0);
     let fold = fold.of();
     let mut begun = vec![false; segments];
-    for (id, row) in rows {
+    for &(id, row) in rows {
         let Ok(segment) = usize::try_from(id) else {
             continue;
         };
@@ -90,10 +90,10 @@ mod tests {
     fn rows_of_a_segment_become_one_and_empty_ones_stay() {
         let input = [1f32, 2.0, 3.0, 4.0, 5.0, 6.0];
         let mut out = [-1f32; 6];
-        let rows = [(2, 0), (-1, 1), (2, 2)].into_iter();
-        fold(rows, (&input, 2), &mut out, Fold::Max).unwrap();
+        let rows = [(2, 0), (-1, 1), (2, 2)];
+        fold(&rows, (&input, 2), &mut out, Fold::Max).unwrap();
         assert_eq!(out, [-1.0, -1.0, -1.0, -1.0, 5.0, 6.0]);
-        let past = fold([(3, 0)].into_iter(), (&input, 2), &mut out, Fold::Sum);
+        let past = fold(&[(3, 0)], (&input, 2), &mut out, Fold::Sum);
         assert!(past.is_err());
     }
 

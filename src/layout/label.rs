@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthChar;
 use super::scope::{Hierarchy, Item, Scope, node_path};
 use crate::model::{Dialect, Graph, Node, NodeId, Value, ValueId, visible};
 use crate::ops::{Family, family};
+use crate::sort;
 
 /// What stands on a box, in parts that are drawn differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +118,9 @@ fn scope(graph: &Graph, hierarchy: &Hierarchy, item: Item) -> Label {
         *families.entry(family_of(graph.dialect, node)).or_default() += 1;
     }
     let mut by_count: Vec<(&str, (usize, usize))> = ops.into_iter().collect();
-    by_count.sort_by_key(|(_, (count, first))| (std::cmp::Reverse(*count), *first));
+    sort::by_key(&mut by_count, |(_, (count, first))| {
+        (std::cmp::Reverse(*count), *first)
+    });
     let sub: Vec<String> = by_count
         .iter()
         .map(|(op, (count, _))| match count {

@@ -6,6 +6,7 @@ use super::Name;
 use super::dtype::DType;
 use super::shape::Shape;
 use super::variable::VariableId;
+use crate::sort;
 
 /// SavedObjectGraph; node 0 is the root.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +131,7 @@ impl ObjectGraph {
                     })
                 })
                 .collect();
-            found.sort_by(|a, b| a.path.cmp(&b.path));
+            sort::by(&mut found, |a, b| a.path.cmp(&b.path));
             found
         };
         let own = below(root, "");

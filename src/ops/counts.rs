@@ -1,7 +1,8 @@
 //! Values counted, ranked and placed between bounds.
 
+use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
-use super::types::{with_float, with_integer, with_number, with_type};
+use super::types::{check_number, with_float, with_integer, with_number, with_type};
 use super::{Context, Fact, Operator, Prepared, broadcast};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::map;
@@ -125,22 +126,39 @@ fn infer_bounds(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_bounds(cx: &Context) -> Result<Prepared> {
     let (dtype, to) = (cx.dtype(0)?, cx.out_dtype(0)?);
     let upper = &*cx.node.op == "UpperBound";
-    with_number!(dtype, T => Prepared::compute(move |inputs| {
+    check_number(cx, dtype)?;
+    Prepared::compute(move |inputs| {
         let (sorted, values) = (view(inputs, 0)?, view(inputs, 1)?);
         let (&[rows, width], &[other, each]) = (sorted.shape, values.shape) else {
-            return Err(Error::usage(format!("rows of {:?} and {:?}", sorted.shape, values.shape)));
+            return Err(Error::usage(format!(
+                "rows of {:?} and {:?}",
+                sorted.shape, values.shape
+            )));
         };
         if rows != other {
-            return Err(Error::usage(format!("{rows} sorted rows, {other} of values")));
+            return Err(Error::usage(format!(
+                "{rows} sorted rows, {other} of values"
+            )));
         }
-        let (x, wanted) = (sorted.values::<T>()?, values.values::<T>()?);
-        let place = |(at, v): (usize, &T)| {
-            let row = &x[at / each * width..][..width];
-            row.partition_point(|s| if upper { s <= v } else { s < v }) as i64
-        };
-        let out: Vec<i64> = wanted.iter().enumerate().map(place).collect();
+        let out = with_number!(dtype, T => {
+            let (x, wanted) = (sorted.values::<T>()?, values.values::<T>()?);
+            bounds(upper, (x, width), (wanted, each))
+        }, else Vec::new());
         Ok(vec![super::tokens::numbers(to, values.shape, &out)])
-    }), else Err(cx.no_kernel(dtype)))
+    })
+}
+
+fn bounds<T: Number>(
+    upper: bool,
+    (x, width): (&[T], usize),
+    (wanted, each): (&[T], usize),
+) -> Vec<i64> {
+    let mut out = Vec::with_capacity(wanted.len());
+    for (at, v) in wanted.iter().enumerate() {
+        let row = &x[at / each * width..][..width];
+        out.push(row.partition_point(|s| if upper { s <= v } else { s < v }) as i64);
+    }
+    out
 }
 
 fn infer_histogram(cx: &Context) -> Result<Vec<Fact>> {
@@ -181,23 +199,44 @@ fn infer_nth(cx: &Context) -> Result<Vec<Fact>> {
 
 fn prepare_nth(cx: &Context) -> Result<Prepared> {
     let (dtype, reverse) = (cx.dtype(0)?, cx.attr_bool("reverse"));
-    with_number!(dtype, T => Prepared::compute(move |inputs| {
+    check_number(cx, dtype)?;
+    Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let n = whole_numbers(&view(inputs, 1)?)?.first().copied();
         let Some((&width, outer)) = x.shape.split_last() else {
             return Err(Error::usage("an element of a scalar"));
         };
-        let n = n.and_then(|n| usize::try_from(n).ok()).filter(|&n| n < width);
+        let n = n
+            .and_then(|n| usize::try_from(n).ok())
+            .filter(|&n| n < width);
         let n = n.ok_or_else(|| Error::usage(format!("an element past the {width} of a row")))?;
         let at = if reverse { width - 1 - n } else { n };
-        let mut out = Vec::with_capacity(outer.iter().product());
-        for row in x.values::<T>()?.chunks_exact(width) {
-            let mut row = row.to_vec();
-            row.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
-            out.push(row[at]);
+        // Rows are sorted as numbers of one type that tells them all apart; the element itself is taken.
+        let places: Vec<usize> = match dtype {
+            DType::Int64 => nth(x.values::<i64>()?, width, at),
+            DType::UInt64 => nth(x.values::<u64>()?, width, at),
+            _ => nth(&super::reals::doubles(&x)?, width, at),
+        };
+        let rows = Rows::of(&x)?;
+        let mut out = Gathered::default();
+        for place in places {
+            rows.push(place, x.shape.iter().product(), &mut out);
         }
-        Ok(vec![Tensor::from_values(outer, &out)])
-    }), else Err(cx.no_kernel(dtype)))
+        Ok(vec![out.tensor(dtype, outer)?])
+    })
+}
+
+/// Where in all the rows the element stands that is at place `at` of each row once that is sorted.
+fn nth<T: PartialOrd>(x: &[T], width: usize, at: usize) -> Vec<usize> {
+    let mut order = Vec::with_capacity(width);
+    let rows = (0..x.len()).step_by(width);
+    rows.map(|start| {
+        order.clear();
+        order.extend(start..start + width);
+        order.sort_by(|&a, &b| x[a].partial_cmp(&x[b]).unwrap_or(std::cmp::Ordering::Equal));
+        order[at]
+    })
+    .collect()
 }
 
 fn infer_bits(cx: &Context) -> Result<Vec<Fact>> {

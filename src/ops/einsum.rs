@@ -2,7 +2,7 @@
 
 use super::cost::{Label, einsum_labels, equation, labels};
 use super::types::with_type;
-use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
+use super::{Context, Fact, Io, Operator, Prepared, View, room_bytes};
 use crate::error::{Error, Result};
 use crate::kernels::einsum::{Operand, Pair, Single};
 use crate::kernels::fast::FastMatMul;
@@ -176,38 +176,56 @@ fn chain(
     equation: Equation,
     shapes: Vec<Vec<usize>>,
 ) -> Result<Prepared> {
+    let mut pairs = Vec::new();
+    let (mut labels, mut shape) = (equation.operands[0].clone(), shapes[0].clone());
+    for (at, right) in shapes.iter().enumerate().skip(1) {
+        let later = &equation.operands[at + 1..];
+        let wanted = |l: &u32| equation.result.contains(l) || later.iter().any(|o| o.contains(l));
+        let mut kept = [&labels[..], &equation.operands[at]].concat();
+        kept.retain(wanted);
+        kept.sort_unstable();
+        kept.dedup();
+        if later.is_empty() {
+            kept = equation.result.clone();
+        }
+        let right = Operand::new(&equation.operands[at], right);
+        pairs.push(Pair::new([&Operand::new(&labels, &shape), &right], &kept));
+        shape = kept.iter().map(|&l| equation.sizes[l as usize]).collect();
+        labels = kept;
+    }
     with_type!(dtype, T in [
         Float32: f32, Float64: f64, Int32: i32, Int64: i64, Complex64: [f32; 2], Complex128: [f64; 2],
     ] => Prepared::compute(move |inputs| {
-        let input = |at: usize| super::segment::view(inputs, at);
-        let mut left = input(0)?.values::<T>()?.to_vec();
-        let (mut labels, mut shape) = (equation.operands[0].clone(), shapes[0].clone());
-        for (at, right) in shapes.iter().enumerate().skip(1) {
-            let later = &equation.operands[at + 1..];
-            let wanted = |l: &u32| equation.result.contains(l) || later.iter().any(|o| o.contains(l));
-            let mut kept: Vec<u32> = labels.iter().chain(&equation.operands[at]).copied().collect();
-            kept.retain(wanted);
-            kept.sort_unstable();
-            kept.dedup();
-            if later.is_empty() {
-                kept = equation.result.clone();
-            }
-            let right = Operand::new(&equation.operands[at], right);
-            let pair = Pair::new([&Operand::new(&labels, &shape), &right], &kept);
-            let [a, b, out] = pair.lens();
-            let (mut x, mut y) = (vec![T::default(); a], vec![T::default(); b]);
-            let mut products = vec![T::default(); out];
-            pair.lay(0, one(), &left, &mut x);
-            pair.lay(1, one(), input(at)?.values::<T>()?, &mut y);
-            batch_matmul(&pair.product, (&x, &pair.batch), (&y, &pair.batch), (&mut products, &pair.batch));
-            shape = kept.iter().map(|&l| equation.sizes[l as usize]).collect();
-            left = vec![T::default(); products.len()];
-            pair.finish(&products, &mut left);
-            labels = kept;
-        }
-        if crate::model::shape::element_count(&shape) != Some(left.len()) {
+        let values = chained::<T>(&pairs, inputs)?;
+        if crate::model::shape::element_count(&shape) != Some(values.len()) {
             return Err(Error::unsupported("an axis of size 1 that stands for more"));
         }
-        Ok(vec![Tensor::from_values(&shape, &left)])
+        Ok(vec![Tensor::from_values(&shape, &values)])
     }), else Err(cx.no_kernel(dtype)))
+}
+
+/// Input 0 multiplied by each of the others in turn.
+fn chained<T: Element + MulAdd + One + Default>(
+    pairs: &[Pair],
+    inputs: &[Option<View<'_>>],
+) -> Result<Vec<T>> {
+    let input = |at: usize| super::segment::view(inputs, at);
+    let mut left = input(0)?.values::<T>()?.to_vec();
+    for (pair, at) in pairs.iter().zip(1..) {
+        let [a, b, out] = pair.lens();
+        let (mut x, mut y) = (vec![T::default(); a], vec![T::default(); b]);
+        let mut products = vec![T::default(); out];
+        pair.lay(0, one(), &left, &mut x);
+        pair.lay(1, one(), input(at)?.values::<T>()?, &mut y);
+        let batch = &*pair.batch;
+        batch_matmul(
+            &pair.product,
+            (&x, batch),
+            (&y, batch),
+            (&mut products, batch),
+        );
+        left = vec![T::default(); products.len()];
+        pair.finish(&products, &mut left);
+    }
+    Ok(left)
 }

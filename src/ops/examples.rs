@@ -395,18 +395,34 @@ fn prepare_csv(cx: &Context) -> Result<Prepared> {
                 out.push(Tensor::from_strings(x.shape, values));
                 continue;
             }
-            out.push(with_number!(dtype, T => {
-                let default = default.values::<T>()?.first().copied();
-                let value = |cell: &Vec<u8>| match absent(cell) {
-                    true => default.ok_or_else(lacking),
-                    false => number::<T>(cell),
-                };
-                let values: Vec<T> = cells.iter().map(value).collect::<Result<_>>()?;
-                Tensor::from_values(x.shape, &values)
-            }, else return Err(Error::unsupported(format!("a column of {dtype}")))));
+            out.push(with_number!(
+                dtype,
+                T => {
+                    let values = column::<T>(cells, &absent, default.values::<T>()?.first(), &lacking)?;
+                    Tensor::from_values(x.shape, &values)
+                },
+                else return Err(Error::unsupported(format!("a column of {dtype}")))
+            ));
         }
         Ok(out)
     })
+}
+
+/// The numbers of a column, the default where a cell has none.
+fn column<T: Element + FromStr>(
+    cells: &[Vec<u8>],
+    absent: &dyn Fn(&Vec<u8>) -> bool,
+    default: Option<&T>,
+    lacking: &dyn Fn() -> Error,
+) -> Result<Vec<T>> {
+    let mut values = Vec::with_capacity(cells.len());
+    for cell in cells {
+        values.push(match absent(cell) {
+            true => *default.ok_or_else(lacking)?,
+            false => number::<T>(cell)?,
+        });
+    }
+    Ok(values)
 }
 
 fn texts_of(cx: &Context, attr: &str) -> Vec<u8> {

@@ -2,10 +2,10 @@
 
 use super::movement::{element_size, told_shape};
 use super::quantized::TableScales;
-use super::types::{with_number, with_type};
-use super::{Context, Fact, Operator, Prepared};
+use super::types::{check_number, with_number, with_type};
+use super::{Context, Fact, Io, Operator, Prepared};
 use crate::error::Result;
-use crate::kernels::movement;
+use crate::kernels::movement::{self, Places};
 use crate::kernels::quantized::hybrid;
 use crate::model::{DType, Shape};
 
@@ -124,11 +124,25 @@ fn prepare_gather(cx: &Context) -> Result<Prepared> {
     if real_rows(cx)? {
         return prepare_real_rows(cx, &p, &table);
     }
-    with_type!(dtype, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
-        let (x, at) = (io.view(p.table)?.bytes(), io.input::<I>(p.indices)?);
+    if !matches!(dtype, DType::Int16 | DType::Int32 | DType::Int64) {
+        return Err(cx.no_kernel(dtype));
+    }
+    Prepared::function(move |io| {
+        let (x, at) = (io.view(p.table)?.bytes(), places(io, p.indices)?);
         let out = io.output_bytes(0)?;
         movement::gather(size, (x, &table), (at, &indices), p.axis, p.batch, out)
-    }), else Err(cx.no_kernel(dtype)))
+    })
+}
+
+/// An input of indices, of the types that their operators take.
+pub(super) fn places<'a>(io: &Io<'_, 'a>, input: usize) -> Result<Places<'a>> {
+    let view = io.view(input)?;
+    Ok(match view.dtype {
+        DType::UInt8 => Places::UInt8(view.values()?),
+        DType::Int16 => Places::Int16(view.values()?),
+        DType::Int64 => Places::Int64(view.values()?),
+        _ => Places::Int32(view.values()?),
+    })
 }
 
 /// Whether real numbers are looked up in a table of integers: EMBEDDING_LOOKUP alone does that.
@@ -196,10 +210,13 @@ fn prepare_gather_nd(cx: &Context) -> Result<Prepared> {
         )));
     }
     let dtype = cx.dtype(1)?;
-    with_type!(dtype, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
-        let (x, at) = (io.view(0)?.bytes(), io.input::<I>(1)?);
+    if !matches!(dtype, DType::Int16 | DType::Int32 | DType::Int64) {
+        return Err(cx.no_kernel(dtype));
+    }
+    Prepared::function(move |io| {
+        let (x, at) = (io.view(0)?.bytes(), places(io, 1)?);
         movement::gather_nd(size, (x, &table), (at, depth), batch, io.output_bytes(0)?)
-    }), else Err(cx.no_kernel(dtype)))
+    })
 }
 
 fn infer_scatter_nd(cx: &Context) -> Result<Vec<Fact>> {
@@ -221,21 +238,25 @@ fn prepare_scatter_nd(cx: &Context) -> Result<Prepared> {
         return Err(cx.wrong(format!("updates of {updates:?}, expected {wanted:?}")));
     }
     let (dtype, index) = (cx.dtype(1)?, cx.dtype(0)?);
+    if !matches!(index, DType::Int32 | DType::Int64) {
+        return Err(cx.no_kernel(index));
+    }
     if dtype == DType::Bool {
         // As TensorFlow adds bools: true where any is.
-        return with_type!(index, I in [Int32: i32, Int64: i64] => Prepared::function(move |io| {
-            let (at, values) = (io.input::<I>(0)?, io.input::<u8>(1)?);
+        return Prepared::function(move |io| {
+            let (at, values) = (places(io, 0)?, io.input::<u8>(1)?);
             let out = io.output::<u8>(0)?;
             out.fill(0);
-            movement::scatter_nd_with((out, &shape), (at, depth), values, |a, b| a | b)
-        }), else Err(cx.no_kernel(index)));
+            let or = movement::by_element(|a, b| a | b);
+            movement::scatter_nd_with((out, &shape), (at, depth), values, &or)
+        });
     }
-    with_number!(dtype, T => with_type!(index, I in [Int32: i32, Int64: i64] => Prepared::function(move |io| {
-        let (at, values) = (io.input::<I>(0)?, io.input::<T>(1)?);
+    with_number!(dtype, T => Prepared::function(move |io| {
+        let (at, values) = (places(io, 0)?, io.input::<T>(1)?);
         let out = io.output::<T>(0)?;
         out.fill(T::default());
         movement::scatter_nd_add((out, &shape), (at, depth), values)
-    }), else Err(cx.no_kernel(index))), else Err(cx.no_kernel(dtype)))
+    }), else Err(cx.no_kernel(dtype)))
 }
 
 /// Where the new axis goes, and how long it is.
@@ -272,15 +293,37 @@ fn prepare_one_hot(cx: &Context) -> Result<Prepared> {
     };
     let inner: usize = cx.sizes(0)?[axis..].iter().product();
     let (dtype, index) = (cx.dtype(2)?, cx.dtype(0)?);
-    let plain = if dtype == DType::Bool {
-        DType::UInt8
-    } else {
-        dtype
+    if dtype != DType::Bool {
+        check_number(cx, dtype)?;
+    }
+    if !matches!(index, DType::Int32 | DType::Int64 | DType::UInt8) {
+        return Err(cx.no_kernel(index));
+    }
+    // The values only move: what counts is how wide they are.
+    let size = dtype.size().ok_or_else(|| cx.no_kernel(dtype))?;
+    let hot: fn(&mut Io, usize, usize) -> Result<()> = match size {
+        1 => one_hot_of::<u8>,
+        2 => one_hot_of::<u16>,
+        4 => one_hot_of::<u32>,
+        _ => one_hot_of::<u64>,
     };
-    with_number!(plain, T => with_type!(index, I in [Int32: i32, Int64: i64, UInt8: u8] => Prepared::function(move |io| {
-        let (on, off) = (io.input::<T>(2)?, io.input::<T>(3)?);
-        let (Some(&on), Some(&off)) = (on.first(), off.first()) else { return Ok(()) };
-        movement::one_hot(io.input::<I>(0)?, depth as usize, inner, (on, off), io.output(0)?);
-        Ok(())
-    }), else Err(cx.no_kernel(index))), else Err(cx.no_kernel(dtype)))
+    Prepared::function(move |io| hot(io, depth as usize, inner))
+}
+
+fn one_hot_of<T: bytemuck::Pod>(io: &mut Io, depth: usize, inner: usize) -> Result<()> {
+    let (on, off) = (io.view(2)?.bytes(), io.view(3)?.bytes());
+    let (Some(on), Some(off)) = (on.get(..size_of::<T>()), off.get(..size_of::<T>())) else {
+        return Ok(());
+    };
+    let values = (
+        bytemuck::pod_read_unaligned::<T>(on),
+        bytemuck::pod_read_unaligned(off),
+    );
+    // No bytes may stand anywhere, where no number could.
+    let out = match io.output_bytes(0)? {
+        [] => return Ok(()),
+        bytes => bytemuck::cast_slice_mut(bytes),
+    };
+    movement::one_hot(places(io, 0)?, depth, inner, values, out);
+    Ok(())
 }

@@ -12,19 +12,21 @@ const CHUNK: usize = 512;
 
 /// A function of each element of input 0.
 pub fn unary<T: Element>(run: impl Fn(&[T], &mut [T]) + Send + Sync + 'static) -> Result<Prepared> {
-    Prepared::in_place(&[0], move |io| {
-        if !io.is_in_place(0) {
-            run(io.input(0)?, io.output(0)?);
-            return Ok(());
-        }
-        let mut aside = [T::zeroed(); CHUNK];
-        for part in io.output::<T>(0)?.chunks_mut(CHUNK) {
-            let x = &mut aside[..part.len()];
-            x.copy_from_slice(part);
-            run(x, part);
-        }
-        Ok(())
-    })
+    Prepared::in_place(&[0], move |io| run_unary(io, &run))
+}
+
+fn run_unary<T: Element>(io: &mut Io, run: &dyn Fn(&[T], &mut [T])) -> Result<()> {
+    if !io.is_in_place(0) {
+        run(io.input(0)?, io.output(0)?);
+        return Ok(());
+    }
+    let mut aside = [T::zeroed(); CHUNK];
+    for part in io.output::<T>(0)?.chunks_mut(CHUNK) {
+        let x = &mut aside[..part.len()];
+        x.copy_from_slice(part);
+        run(x, part);
+    }
+    Ok(())
 }
 
 /// An operand, or the result, with its sizes.
@@ -70,26 +72,31 @@ fn bare(sizes: &[usize]) -> &[usize] {
 pub fn binary<T: Element>(
     sizes: Sizes,
     piecemeal: bool,
-    run: impl Fn(Operand<T>, Operand<T>, (&mut [T], &[usize])) -> Result<()> + Send + Sync + 'static,
+    run: impl for<'a> Fn(Operand<'a, T>, Operand<'a, T>, (&'a mut [T], &'a [usize])) -> Result<()>
+    + Send
+    + Sync
+    + 'static,
 ) -> Result<Prepared> {
     let places = if piecemeal { sizes.full() } else { &[] };
-    Prepared::in_place(places, move |io| {
-        let Sizes { a, b, out } = &sizes;
-        match (io.is_in_place(0), io.is_in_place(1)) {
-            (true, false) => over(io, 1, |x, y, out| run(x, y, out)),
-            (false, true) => over(io, 0, |x, y, out| run(y, x, out)),
-            _ => run((io.input(0)?, a), (io.input(1)?, b), (io.output(0)?, out)),
-        }
-    })
+    Prepared::in_place(places, move |io| run_binary(io, &sizes, &run))
 }
 
-/// Runs `f(what the output holds, the other operand, output)` piece by piece; the other one repeats.
-fn over<T: Element>(
-    io: &mut Io,
-    other: usize,
-    f: impl Fn(Operand<T>, Operand<T>, (&mut [T], &[usize])) -> Result<()>,
-) -> Result<()> {
-    let (other, out) = (io.input::<T>(other)?, io.output::<T>(0)?);
+type Pairs<'f, T> =
+    &'f dyn for<'a> Fn(Operand<'a, T>, Operand<'a, T>, (&'a mut [T], &'a [usize])) -> Result<()>;
+
+fn run_binary<T: Element>(io: &mut Io, sizes: &Sizes, run: Pairs<T>) -> Result<()> {
+    let Sizes { a, b, out } = sizes;
+    match (io.is_in_place(0), io.is_in_place(1)) {
+        (true, false) => over(io, 1, run),
+        (false, true) => over(io, 0, run),
+        _ => run((io.input(0)?, a), (io.input(1)?, b), (io.output(0)?, out)),
+    }
+}
+
+/// Runs `f` on what the output holds and input `other`, in the order of the inputs, piece by piece; the other one
+/// repeats.
+fn over<T: Element>(io: &mut Io, input: usize, f: Pairs<T>) -> Result<()> {
+    let (other, out) = (io.input::<T>(input)?, io.output::<T>(0)?);
     let mut aside = [T::zeroed(); CHUNK];
     if other.is_empty() {
         return Ok(());
@@ -104,7 +111,9 @@ fn over<T: Element>(
             let (sizes, own) = ([part.len() / width, width], [width]);
             let x = &mut aside[..part.len()];
             x.copy_from_slice(part);
-            f((x, &sizes), (&other[..width], &own), (part, &sizes))?;
+            let (x, other) = ((&*x, &sizes[..]), (&other[..width], &own[..]));
+            let (a, b) = if input == 1 { (x, other) } else { (other, x) };
+            f(a, b, (part, &sizes))?;
         }
     }
     Ok(())

@@ -32,6 +32,7 @@ struct Key {
     kind: TypeId,
 }
 
+type Entry = Arc<dyn Any + Send + Sync>;
 type Table = HashMap<Key, Weak<dyn Any + Send + Sync>>;
 
 static TABLE: LazyLock<Mutex<Table>> = LazyLock::new(Mutex::default);
@@ -76,33 +77,12 @@ pub fn shared<W: Send + Sync + 'static>(
     layout: Layout,
     pack: impl FnOnce() -> Result<Option<W>>,
 ) -> Result<Option<Arc<Shared<W>>>> {
-    let mut sources = Vec::with_capacity(inputs.len());
-    let mut known = true;
-    for &input in inputs {
-        let fact = cx.inputs.get(input).and_then(Option::as_ref);
-        let Some(fact) = fact else {
-            sources.push(None);
-            continue;
-        };
-        let Some(constant) = &fact.constant else {
-            return Ok(None);
-        };
-        let identity = Constant::identity(constant);
-        known &= identity.is_some();
-        sources.push(identity);
-    }
-    let kind = TypeId::of::<W>();
-    let key = known.then_some(Key {
-        sources,
-        layout,
-        kind,
-    });
-    if let Some(key) = &key {
-        // Bound, so that the table is free again should this be the last holder.
-        let found = table().get(key).and_then(Weak::upgrade);
-        if let Some(Ok(weights)) = found.map(Arc::downcast::<Shared<W>>) {
-            return Ok(Some(weights));
-        }
+    let Some(key) = key(cx, inputs, layout, TypeId::of::<W>()) else {
+        return Ok(None);
+    };
+    let found = key.as_ref().and_then(found);
+    if let Some(Ok(weights)) = found.map(Arc::downcast::<Shared<W>>) {
+        return Ok(Some(weights));
     }
     let Some(weights) = pack()? else {
         return Ok(None);
@@ -112,11 +92,39 @@ pub fn shared<W: Send + Sync + 'static>(
         key: key.clone(),
     });
     if let Some(key) = key {
-        let entry: Arc<dyn Any + Send + Sync> = weights.clone();
-        let old = table().insert(key, Arc::downgrade(&entry));
-        drop(old);
+        enter(key, weights.clone());
     }
     Ok(Some(weights))
+}
+
+/// What these constants are found by, if there is something; `None` where one is no constant.
+fn key(cx: &Context, inputs: &[usize], layout: Layout, kind: TypeId) -> Option<Option<Key>> {
+    let mut sources = Vec::with_capacity(inputs.len());
+    let mut known = true;
+    for &input in inputs {
+        let fact = cx.inputs.get(input).and_then(Option::as_ref);
+        let Some(fact) = fact else {
+            sources.push(None);
+            continue;
+        };
+        let identity = Constant::identity(fact.constant.as_ref()?);
+        known &= identity.is_some();
+        sources.push(identity);
+    }
+    Some(known.then_some(Key {
+        sources,
+        layout,
+        kind,
+    }))
+}
+
+fn found(key: &Key) -> Option<Entry> {
+    table().get(key).and_then(Weak::upgrade)
+}
+
+fn enter(key: Key, entry: Entry) {
+    let old = table().insert(key, Arc::downgrade(&entry));
+    drop(old);
 }
 
 #[cfg(test)]

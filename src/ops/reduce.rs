@@ -2,7 +2,7 @@
 
 use super::elementwise::rules;
 use super::types::with_number;
-use super::{Context, Fact, Operator, Prepared, room_bytes};
+use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::Quantized;
 use crate::kernels::quantized::arithmetic::Affine;
@@ -194,24 +194,60 @@ fn prepare_arg(cx: &Context) -> Result<Prepared> {
     let greatest = matches!(&*cx.node.op, "ArgMax" | "ARG_MAX");
     let (dtype, rules) = (cx.dtype(0)?, rules(cx));
     let to = infer_arg(cx)?.first().map_or(DType::Int64, |f| f.dtype);
+    if !matches!(to, DType::Int32 | DType::Int64) {
+        return Err(cx.no_kernel(to));
+    }
     let plain = if dtype == DType::Bool {
         DType::UInt8
     } else {
         dtype
     };
-    with_number!(plain, T => match to {
-        DType::Int32 => Prepared::function(move |io| {
-            let (x, out) = (io.input::<T>(0)?, io.output::<i32>(0)?);
-            order::arg_extreme(greatest, rules, axis, x, |at, pick| out[at] = pick as i32);
+    with_number!(plain, T => {
+        let extreme = move |io: &mut Io, write: Write| {
+            order::arg_extreme(greatest, rules, axis, io.input::<T>(0)?, write);
             Ok(())
-        }),
-        DType::Int64 => Prepared::function(move |io| {
-            let (x, out) = (io.input::<T>(0)?, io.output::<i64>(0)?);
-            order::arg_extreme(greatest, rules, axis, x, |at, pick| out[at] = pick as i64);
-            Ok(())
-        }),
-        other => Err(cx.no_kernel(other)),
+        };
+        picks(cx, to, 0, 0, extreme)
     }, else Err(cx.no_kernel(dtype)))
+}
+
+/// Takes a place among the results and the index that belongs there.
+type Write<'w> = &'w mut dyn FnMut(usize, usize);
+
+/// A kernel that writes indices of the type `to` as output `slot`, and wants so much scratch memory.
+fn picks(
+    cx: &Context,
+    to: DType,
+    slot: usize,
+    scratch: usize,
+    run: impl Fn(&mut Io, Write) -> Result<()> + Send + Sync + 'static,
+) -> Result<Prepared> {
+    if !matches!(to, DType::Int16 | DType::Int32 | DType::Int64) {
+        return Err(cx.no_kernel(to));
+    }
+    Prepared::with_room(scratch, move |io| write_picks(io, to, slot, &run))
+}
+
+fn write_picks(
+    io: &mut Io,
+    to: DType,
+    slot: usize,
+    run: &dyn Fn(&mut Io, Write) -> Result<()>,
+) -> Result<()> {
+    match to {
+        DType::Int16 => {
+            let out = io.output::<i16>(slot)?;
+            run(io, &mut |at, pick| out[at] = pick as i16)
+        }
+        DType::Int32 => {
+            let out = io.output::<i32>(slot)?;
+            run(io, &mut |at, pick| out[at] = pick as i32)
+        }
+        _ => {
+            let out = io.output::<i64>(slot)?;
+            run(io, &mut |at, pick| out[at] = pick as i64)
+        }
+    }
 }
 
 fn infer_running(cx: &Context) -> Result<Vec<Fact>> {
@@ -272,25 +308,12 @@ fn prepare_top_k(cx: &Context) -> Result<Prepared> {
         return super::later();
     };
     let (dtype, scratch) = (cx.dtype(0)?, room_bytes::<usize>(k));
-    with_number!(dtype, T => match facts[1].dtype {
-        DType::Int32 => Prepared::with_room(scratch, move |io| {
-            let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i32>(1)?);
-            let room = io.room::<usize>(k)?;
-            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i32, room);
+    with_number!(dtype, T => {
+        let largest = move |io: &mut Io, write: Write| {
+            let (x, values) = (io.input::<T>(0)?, io.output::<T>(0)?);
+            order::top_k(length, k, x, values, write, io.room::<usize>(k)?);
             Ok(())
-        }),
-        DType::Int16 => Prepared::with_room(scratch, move |io| {
-            let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i16>(1)?);
-            let room = io.room::<usize>(k)?;
-            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i16, room);
-            Ok(())
-        }),
-        DType::Int64 => Prepared::with_room(scratch, move |io| {
-            let (x, values, out) = (io.input::<T>(0)?, io.output::<T>(0)?, io.output::<i64>(1)?);
-            let room = io.room::<usize>(k)?;
-            order::top_k(length, k, x, values, |at, pick| out[at] = pick as i64, room);
-            Ok(())
-        }),
-        other => Err(cx.no_kernel(other)),
+        };
+        picks(cx, facts[1].dtype, 1, scratch, largest)
     }, else Err(cx.no_kernel(dtype)))
 }

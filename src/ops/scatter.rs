@@ -1,8 +1,9 @@
 //! Elements put where indices say: into a copy of a tensor, apart by number, together by number, round in a ring.
 
+use super::gather::places;
 use super::movement::element_size;
 use super::segment::{view, whole_numbers};
-use super::types::{with_number, with_type};
+use super::types::{check_number, with_number, with_type};
 use super::{Content, Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
@@ -58,14 +59,21 @@ fn prepare_scatter(cx: &Context) -> Result<Prepared> {
     let count = wanted.iter().product();
     let op = cx.node.op.clone();
     if &*op == "TensorScatterUpdate" {
-        return with_type!(index, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
-            let (x, at, new) = (io.view(0)?.bytes(), io.input::<I>(1)?, io.view(2)?.bytes());
+        if !matches!(index, DType::Int16 | DType::Int32 | DType::Int64) {
+            return Err(cx.no_kernel(index));
+        }
+        return Prepared::function(move |io| {
+            let (x, at, new) = (io.view(0)?.bytes(), places(io, 1)?, io.view(2)?.bytes());
             let out = io.output_bytes(0)?;
             out.copy_from_slice(x);
             let spread = if one { new.repeat(count) } else { Vec::new() };
             let new = if one { &spread[..] } else { new };
             movement::scatter_nd_update(size, (out, &shape), (at, depth), new)
-        }), else Err(cx.no_kernel(index)));
+        });
+    }
+    check_number(cx, dtype)?;
+    if !matches!(index, DType::Int32 | DType::Int64) {
+        return Err(cx.no_kernel(index));
     }
     with_number!(dtype, T => {
         let f: fn(T, T) -> T = match &*op {
@@ -74,14 +82,15 @@ fn prepare_scatter(cx: &Context) -> Result<Prepared> {
             "TensorScatterMin" => |a, b| if b < a { b } else { a },
             _ => |a, b| if b > a { b } else { a },
         };
-        with_type!(index, I in [Int32: i32, Int64: i64] => Prepared::function(move |io| {
-            let (x, at, new) = (io.input::<T>(0)?, io.input::<I>(1)?, io.input::<T>(2)?);
+        Prepared::function(move |io| {
+            let (x, at, new) = (io.input::<T>(0)?, places(io, 1)?, io.input::<T>(2)?);
             let out = io.output::<T>(0)?;
             out.copy_from_slice(x);
             let spread = if one { new.repeat(count) } else { Vec::new() };
             let new = if one { &spread[..] } else { new };
-            movement::scatter_nd_with((out, &shape), (at, depth), new, f)
-        }), else Err(cx.no_kernel(index)))
+            let combine = movement::by_element(f);
+            movement::scatter_nd_with((out, &shape), (at, depth), new, &combine)
+        })
     }, else Err(cx.no_kernel(dtype)))
 }
 

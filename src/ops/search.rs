@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 use super::segment::{view, whole_numbers};
-use super::types::with_number;
+use super::types::{check_number, with_number};
 use super::{Content, Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
@@ -47,18 +47,32 @@ fn prepare_places(cx: &Context) -> Result<Prepared> {
     if dtype == DType::Bool {
         return Prepared::compute(|inputs| {
             let x = view(inputs, 0)?;
-            places(x.shape, x.values::<u8>()?.iter().map(|&v| v != 0))
+            places(x.shape, nonzero(x.values::<u8>()?))
         });
     }
-    with_number!(dtype, T => Prepared::compute(|inputs| {
+    check_number(cx, dtype)?;
+    Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
-        places(x.shape, x.values::<T>()?.iter().map(|&v| v != T::ZERO))
-    }), else Err(cx.no_kernel(dtype)))
+        places(
+            x.shape,
+            with_number!(dtype, T => nonzero(x.values::<T>()?), else Vec::new()),
+        )
+    })
 }
 
-fn places(shape: &[usize], wanted: impl Iterator<Item = bool>) -> Result<Vec<Tensor>> {
+fn nonzero<T: Number>(x: &[T]) -> Vec<usize> {
     let mut found = Vec::new();
-    for (at, _) in wanted.enumerate().filter(|(_, wanted)| *wanted) {
+    for (at, &v) in x.iter().enumerate() {
+        if v != T::ZERO {
+            found.push(at);
+        }
+    }
+    found
+}
+
+fn places(shape: &[usize], wanted: Vec<usize>) -> Result<Vec<Tensor>> {
+    let mut found = Vec::with_capacity(wanted.len() * shape.len());
+    for at in wanted {
         let start = found.len();
         let mut rest = at;
         for &size in shape.iter().rev() {

@@ -1,6 +1,6 @@
 //! Rows folded by segment, sorted or not, with weights picked by index.
 
-use super::types::{with_float, with_number};
+use super::types::{check_number, with_float, with_number};
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
@@ -98,30 +98,36 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     // TensorFlow Lite refuses gaps between segments, TensorFlow fills them.
     let gaps = !cx.tflite();
     let (fold, mean) = (fold(&op), op.ends_with("mean"));
-    with_number!(dtype, T => Prepared::compute(move |inputs| {
+    check_number(cx, dtype)?;
+    Prepared::compute(move |inputs| {
         let data = view(inputs, 0)?;
         let ids = whole_numbers(&view(inputs, 1)?)?;
-        let depth = view(inputs, 1)?.shape.len();
-        if data.shape.get(..depth) != Some(view(inputs, 1)?.shape) {
+        let shape = view(inputs, 1)?.shape;
+        let depth = shape.len();
+        if data.shape.get(..depth) != Some(shape) {
             return Err(Error::usage(format!(
-                "ids of {:?} for rows of {:?}", view(inputs, 1)?.shape, data.shape
+                "ids of {shape:?} for rows of {:?}",
+                data.shape
             )));
         }
-        let (count, empty) = if unsorted {
+        let count = if unsorted {
             let told = whole_numbers(&view(inputs, 2)?)?.first().copied();
-            (told.unwrap_or(0), nothing_of::<T>(fold))
+            told.unwrap_or(0)
         } else {
             segment::check_sorted(&ids, gaps)?;
-            (ids.last().map_or(0, |&last| last + 1), T::ZERO)
+            ids.last().map_or(0, |&last| last + 1)
         };
-        let mut out = filled::<T>(count, &data.shape[depth..], empty)?;
-        let rows = ids.iter().copied().zip(0..);
-        folded::<T>(rows, &data, depth, &mut out, fold)?;
-        if mean {
-            shared_out::<T>(&mut out, &ids, |count| count);
-        }
+        let mut out = segments(dtype, count, &data.shape[depth..])?;
+        let rows: Vec<(i64, usize)> = ids.iter().copied().zip(0..).collect();
+        with_number!(dtype, T => {
+            let empty = if unsorted { nothing_of::<T>(fold) } else { T::ZERO };
+            folded::<T>(&rows, (&data, depth), (&mut out, empty), fold)?;
+            if mean {
+                shared_out::<T>(&mut out, &ids, |count| count);
+            }
+        }, else {});
         Ok(vec![out])
-    }), else Err(cx.no_kernel(dtype)))
+    })
 }
 
 /// What TensorFlow and TensorFlow Lite give for a segment without rows.
@@ -135,33 +141,31 @@ fn nothing_of<T: Number>(fold: Fold) -> T {
     }
 }
 
-fn filled<T: Number + Element>(segments: i64, row: &[usize], value: T) -> Result<Tensor> {
-    let segments =
-        usize::try_from(segments).map_err(|_| Error::usage(format!("{segments} segments")))?;
-    let mut out = Tensor::zeros(T::DTYPE, &[&[segments], row].concat())?;
-    if let Some(values) = out.values_mut::<T>() {
-        values.fill(value);
-    }
-    Ok(out)
+fn segments(dtype: DType, count: i64, row: &[usize]) -> Result<Tensor> {
+    let count = usize::try_from(count).map_err(|_| Error::usage(format!("{count} segments")))?;
+    Tensor::zeros(dtype, &[&[count], row].concat())
 }
 
+/// Rows of `data`, behind its first `depth` axes, by segment; `empty` stands in those without rows.
 fn folded<T: Number + Element>(
-    rows: impl Iterator<Item = (i64, usize)>,
-    data: &View<'_>,
-    depth: usize,
-    out: &mut Tensor,
+    rows: &[(i64, usize)],
+    (data, depth): (&View<'_>, usize),
+    (out, empty): (&mut Tensor, T),
     fold: Fold,
 ) -> Result<()> {
     let width = data.shape[depth..].iter().product();
     let input = data.values::<T>()?;
     match out.values_mut::<T>() {
-        Some(out) => segment::fold(rows, (input, width), out, fold),
+        Some(out) => {
+            out.fill(empty);
+            segment::fold(rows, (input, width), out, fold)
+        }
         None => Ok(()),
     }
 }
 
 /// Divides each segment by `share` of the number of its rows.
-fn shared_out<T: Number + Element>(out: &mut Tensor, ids: &[i64], share: impl Fn(f64) -> f64) {
+fn shared_out<T: Number + Element>(out: &mut Tensor, ids: &[i64], share: fn(f64) -> f64) {
     let segments = out.shape().first().copied().unwrap_or(0);
     let width = out.len().checked_div(segments).unwrap_or(0);
     let mut counts = vec![0usize; segments];
@@ -191,35 +195,56 @@ fn infer_picked(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_picked(cx: &Context) -> Result<Prepared> {
     let (dtype, op) = (cx.dtype(0)?, cx.node.op.clone());
     let told = cx.has(3);
-    with_float!(dtype, T => Prepared::compute(move |inputs| {
+    if !matches!(
+        dtype,
+        DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16
+    ) {
+        return Err(cx.no_kernel(dtype));
+    }
+    Prepared::compute(move |inputs| {
         let data = view(inputs, 0)?;
-        let (picks, ids) = (whole_numbers(&view(inputs, 1)?)?, whole_numbers(&view(inputs, 2)?)?);
+        let (picks, ids) = (
+            whole_numbers(&view(inputs, 1)?)?,
+            whole_numbers(&view(inputs, 2)?)?,
+        );
         if picks.len() != ids.len() {
-            return Err(Error::usage(format!("{} rows for {} ids", picks.len(), ids.len())));
+            return Err(Error::usage(format!(
+                "{} rows for {} ids",
+                picks.len(),
+                ids.len()
+            )));
         }
         segment::check_sorted(&ids, true)?;
         let count = match told {
-            true => whole_numbers(&view(inputs, 3)?)?.first().copied().unwrap_or(0),
+            true => {
+                let told = whole_numbers(&view(inputs, 3)?)?.first().copied();
+                told.unwrap_or(0)
+            }
             false => ids.last().map_or(0, |&last| last + 1),
         };
         let Some((&rows, row)) = data.shape.split_first() else {
             return Err(Error::usage("it picks rows of a scalar"));
         };
-        let picked = picks.iter().map(|&pick| {
-            usize::try_from(pick).ok().filter(|&pick| pick < rows).ok_or_else(|| {
+        let picked = picks.iter().zip(&ids).map(|(&pick, &id)| {
+            let place = usize::try_from(pick).ok().filter(|&pick| pick < rows);
+            let place = place.ok_or_else(|| {
                 Error::usage(format!("row {pick} is picked where there are {rows}"))
-            })
+            });
+            Ok((id, place?))
         });
         let picked = picked.collect::<Result<Vec<_>>>()?;
-        let mut out = filled::<T>(count, row, T::ZERO)?;
-        folded::<T>(ids.iter().copied().zip(picked), &data, 1, &mut out, Fold::Sum)?;
-        if op.contains("Mean") {
-            shared_out::<T>(&mut out, &ids, |count| count);
-        } else if op.contains("SqrtN") {
-            shared_out::<T>(&mut out, &ids, f64::sqrt);
-        }
+        let mut out = segments(dtype, count, row)?;
+        with_float!(dtype, T => {
+            let into = (&mut out, <T as Number>::ZERO);
+            folded::<T>(&picked, (&data, 1), into, Fold::Sum)?;
+            if op.contains("Mean") {
+                shared_out::<T>(&mut out, &ids, |count| count);
+            } else if op.contains("SqrtN") {
+                shared_out::<T>(&mut out, &ids, f64::sqrt);
+            }
+        }, else {});
         Ok(vec![out])
-    }), else Err(cx.no_kernel(dtype)))
+    })
 }
 
 /// An input that must be there.

@@ -2,11 +2,12 @@
 
 use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
-use super::types::with_number;
+use super::types::{check_number, with_number};
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::model::{DType, Element, Shape, Tensor};
+use crate::sort;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["SparseReorder"], &[], infer_declared, prepare_reorder),
@@ -188,7 +189,7 @@ fn prepare_concat(cx: &Context) -> Result<Prepared> {
                 false => return Err(Error::usage(format!("{shape:?} joined to {own:?}"))),
             }
         }
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        sort::by(&mut entries, |a, b| a.0.cmp(&b.0));
         let mut values = Gathered::default();
         for (_, part, row) in &entries {
             let part = view(inputs, count + part)?;
@@ -291,13 +292,18 @@ fn prepare_fill(_: &Context) -> Result<Prepared> {
 fn prepare_reduce(cx: &Context) -> Result<Prepared> {
     let (dtype, keep) = (cx.dtype(1)?, cx.attr_bool("keep_dims"));
     let sum = &*cx.node.op == "SparseReduceSum";
-    with_number!(dtype, T => Prepared::compute(move |inputs| {
+    check_number(cx, dtype)?;
+    Prepared::compute(move |inputs| {
         let (indices, values) = (Indices::of(&view(inputs, 0)?)?, view(inputs, 1)?);
         let shape = whole_numbers(&view(inputs, 2)?)?;
         indices.check(&shape, values.shape.iter().product())?;
         let mut gone = vec![false; shape.len()];
         for axis in whole_numbers(&view(inputs, 3)?)? {
-            let at = if axis < 0 { axis + shape.len() as i64 } else { axis };
+            let at = if axis < 0 {
+                axis + shape.len() as i64
+            } else {
+                axis
+            };
             let slot = usize::try_from(at).ok().and_then(|at| gone.get_mut(at));
             *slot.ok_or_else(|| Error::usage(format!("axis {axis} of {shape:?}")))? = true;
         }
@@ -307,54 +313,100 @@ fn prepare_reduce(cx: &Context) -> Result<Prepared> {
         let sizes: Vec<usize> = (shape.iter().zip(&gone))
             .filter_map(|(&size, &gone)| (!gone).then_some(size as usize))
             .collect();
-        let mut out = Tensor::zeros(T::DTYPE, &sizes)?;
-        let mut begun = vec![false; out.len()];
-        if let Some(out) = out.values_mut::<T>() {
-            for (row, &value) in indices.rows().zip(values.values::<T>()?) {
-                let kept = row.iter().zip(&shape).zip(&gone).filter(|(_, gone)| !**gone);
-                let at = kept.fold(0, |flat, ((at, size), _)| flat * *size as usize + *at as usize);
-                let old = out[at];
-                out[at] = match (std::mem::replace(&mut begun[at], true), sum) {
-                    (false, _) => value,
-                    (true, true) => old.add(value),
-                    (true, false) => if value > old { value } else { old },
-                };
-            }
-        }
+        let mut out = Tensor::zeros(dtype, &sizes)?;
+        let place = |row: &[i64]| {
+            let kept = row
+                .iter()
+                .zip(&shape)
+                .zip(&gone)
+                .filter(|(_, gone)| !**gone);
+            kept.fold(0, |flat, ((at, size), _)| {
+                flat * *size as usize + *at as usize
+            })
+        };
+        let places: Vec<usize> = indices.rows().map(place).collect();
+        with_number!(dtype, T => folded::<T>(&values, &places, sum, &mut out)?, else {});
         let whole: Vec<usize> = (shape.iter().zip(&gone))
             .map(|(&size, &gone)| if gone { 1 } else { size as usize })
             .collect();
         Ok(vec![if keep { out.reshaped(&whole) } else { out }])
-    }), else Err(cx.no_kernel(dtype)))
+    })
+}
+
+/// Sums, else maxima, of what comes to one place.
+fn folded<T: Number + Element>(
+    values: &View<'_>,
+    places: &[usize],
+    sum: bool,
+    out: &mut Tensor,
+) -> Result<()> {
+    let mut begun = vec![false; out.len()];
+    let Some(out) = out.values_mut::<T>() else {
+        return Ok(());
+    };
+    for (&at, &value) in places.iter().zip(values.values::<T>()?) {
+        let old = out[at];
+        out[at] = match (std::mem::replace(&mut begun[at], true), sum) {
+            (false, _) => value,
+            (true, true) => old.add(value),
+            (true, false) if value > old => value,
+            (true, false) => old,
+        };
+    }
+    Ok(())
 }
 
 fn prepare_product(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(1)?;
     let (turned, other) = (cx.attr_bool("adjoint_a"), cx.attr_bool("adjoint_b"));
-    with_number!(dtype, T => Prepared::compute(move |inputs| {
+    check_number(cx, dtype)?;
+    Prepared::compute(move |inputs| {
         let (indices, values) = (Indices::of(&view(inputs, 0)?)?, view(inputs, 1)?);
         let (shape, b) = (whole_numbers(&view(inputs, 2)?)?, view(inputs, 3)?);
         indices.check(&shape, values.shape.iter().product())?;
+        let wrong = || Error::usage(format!("a product of {shape:?} and {:?}", b.shape));
         let (&[rows, inner], &[first, second]) = (&*shape, b.shape) else {
-            return Err(Error::usage(format!("a product of {shape:?} and {:?}", b.shape)));
+            return Err(wrong());
         };
         let (rows, inner) = if turned { (inner, rows) } else { (rows, inner) };
-        let (height, columns) = if other { (second, first) } else { (first, second) };
+        let (height, columns) = if other {
+            (second, first)
+        } else {
+            (first, second)
+        };
         if inner != height as i64 {
-            return Err(Error::usage(format!("a product of {shape:?} and {:?}", b.shape)));
+            return Err(wrong());
         }
-        let dense = b.values::<T>()?;
-        let mut out = Tensor::zeros(T::DTYPE, &[rows as usize, columns])?;
-        if let Some(out) = out.values_mut::<T>() {
-            for (row, &value) in indices.rows().zip(values.values::<T>()?) {
-                let (row, k) = (row[0] as usize, row[1] as usize);
-                let (row, k) = if turned { (k, row) } else { (row, k) };
-                for (column, slot) in out[row * columns..][..columns].iter_mut().enumerate() {
-                    let right = if other { dense[column * second + k] } else { dense[k * second + column] };
-                    *slot = slot.add(value.mul(right));
-                }
-            }
-        }
+        // Steps from row to row and from column to column of what stands on the right.
+        let steps = if other { (1, second) } else { (second, 1) };
+        let mut out = Tensor::zeros(dtype, &[rows as usize, columns])?;
+        with_number!(
+            dtype,
+            T => multiplied::<T>((&indices, &values, turned), (&b, steps), columns, &mut out)?,
+            else {}
+        );
         Ok(vec![out])
-    }), else Err(cx.no_kernel(dtype)))
+    })
+}
+
+fn multiplied<T: Number + Element>(
+    (indices, values, turned): (&Indices, &View<'_>, bool),
+    (dense, (row_step, column_step)): (&View<'_>, (usize, usize)),
+    columns: usize,
+    out: &mut Tensor,
+) -> Result<()> {
+    let dense = dense.values::<T>()?;
+    let Some(out) = out.values_mut::<T>() else {
+        return Ok(());
+    };
+    for (row, &value) in indices.rows().zip(values.values::<T>()?) {
+        let (row, k) = (row[0] as usize, row[1] as usize);
+        let (row, k) = if turned { (k, row) } else { (row, k) };
+        let sums = out[row * columns..][..columns].iter_mut();
+        for (column, slot) in sums.enumerate() {
+            let right = dense[k * row_step + column * column_step];
+            *slot = slot.add(value.mul(right));
+        }
+    }
+    Ok(())
 }

@@ -36,4 +36,13 @@ macro_rules! with_integer {
     };
 }
 
+/// # Errors
+/// `dtype` is no type of real numbers, all of which [`with_number`] takes.
+pub(super) fn check_number(
+    cx: &super::Context,
+    dtype: crate::model::DType,
+) -> crate::error::Result<()> {
+    with_number!(dtype, T => { let _: Option<T> = None; Ok(()) }, else Err(cx.no_kernel(dtype)))
+}
+
 pub(crate) use {with_float, with_integer, with_number, with_type};

@@ -1,7 +1,7 @@
 //! Functions of one element, activations among them, and casts.
 
 use super::types::{with_float, with_integer, with_type};
-use super::{Context, Fact, Operator, Prepared, elementwise::rules, in_place};
+use super::{Context, Fact, Operator, Prepared, View, elementwise::rules, in_place};
 use crate::error::Result;
 use crate::kernels::Rules;
 use crate::kernels::elementwise::cast::{self, Bool, CastTarget, Castable};
@@ -273,34 +273,114 @@ fn prepare_cast(cx: &Context) -> Result<Prepared> {
         }
         _ => {}
     }
-    with_type!(from, T in [
-        Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Bool: u8, Int4: i8, Int2: i8, UInt4: u8,
-        Int8: i8, UInt8: u8, Int16: i16, UInt16: u16, Int32: i32, UInt32: u32, Int64: i64, UInt64: u64,
+    if let Some(prepared) = cast_at_once(from, to, rules) {
+        return prepared;
+    }
+    if from.is_integer() || from == DType::Bool {
+        let widen = with_type!(from, X in [
+            Bool: u8, Int4: i8, Int2: i8, UInt4: u8,
+            Int8: i8, UInt8: u8, Int16: i16, UInt16: u16, Int32: i32, UInt32: u32, Int64: i64, UInt64: u64,
+        ] => widen_integers::<X> as Widen<i64>, else return Err(cx.no_kernel(from)));
+        return cast_through(cx, to, widen, rules);
+    }
+    let widen = with_type!(from, X in [
+        Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16,
         Complex64: [f32; 2], Complex128: [f64; 2],
-    ] => cast_from::<T>(cx, rules, to), else Err(cx.no_kernel(from)))
+    ] => widen_floats::<X> as Widen<f64>, else return Err(cx.no_kernel(from)));
+    cast_through(cx, to, widen, rules)
 }
 
-fn cast_from<X: Castable + Element + 'static>(
-    cx: &Context,
-    rules: Rules,
-    to: DType,
-) -> Result<Prepared> {
-    fn run<X: Castable + Element, O: CastTarget + bytemuck::Pod>(rules: Rules) -> Result<Prepared> {
-        Prepared::function(move |io| {
-            let x = io.input::<X>(0)?;
-            // No bytes may stand anywhere, where no number could.
-            match io.output_bytes(0)? {
-                [] => {}
-                bytes => cast::cast(rules, x, bytemuck::cast_slice_mut::<u8, O>(bytes)),
+/// Pairs of types in one step: those that models cast between, and unsigned integers that no other type holds.
+fn cast_at_once(from: DType, to: DType, rules: Rules) -> Option<Result<Prepared>> {
+    macro_rules! pairs {
+        ($($from:ident: $x:ty => [$($to:ident: $o:ty),*];)*) => {
+            match (from, to) {
+                $($((DType::$from, DType::$to) => Some(cast_pair::<$x, $o>(rules)),)*)*
+                _ => None,
             }
-            Ok(())
-        })
+        };
     }
-    with_type!(to, O in [
+    pairs! {
+        Float32: f32 => [
+            Float64: f64, Float16: half::f16, BFloat16: half::bf16, Bool: Bool,
+            Int8: i8, UInt8: u8, Int32: i32, Int64: i64
+        ];
+        Float64: f64 => [Float32: f32];
+        Float16: half::f16 => [Float32: f32];
+        BFloat16: half::bf16 => [Float32: f32];
+        Bool: u8 => [Float32: f32, Int32: i32, Int64: i64];
+        Int8: i8 => [Float32: f32];
+        UInt8: u8 => [Float32: f32, Int32: i32];
+        Int16: i16 => [Float32: f32];
+        Int32: i32 => [Float32: f32, Float64: f64, Int64: i64, Bool: Bool];
+        Int64: i64 => [Float32: f32, Float64: f64, Int32: i32, Bool: Bool];
+        UInt64: u64 => [
+            Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16,
+            Complex64: [f32; 2], Complex128: [f64; 2]
+        ];
+    }
+}
+
+fn cast_pair<X: Castable + Element, O: CastTarget + bytemuck::Pod>(
+    rules: Rules,
+) -> Result<Prepared> {
+    Prepared::function(move |io| {
+        let x = io.input::<X>(0)?;
+        // No bytes may stand anywhere, where no number could.
+        match io.output_bytes(0)? {
+            [] => {}
+            bytes => cast::cast(rules, x, bytemuck::cast_slice_mut::<u8, O>(bytes)),
+        }
+        Ok(())
+    })
+}
+
+/// The elements from the one at a place on, in the widest type of their kind.
+type Widen<W> = fn(&View, usize, &mut [W]) -> Result<()>;
+
+/// What fits no `i64` wraps as it does in narrower integers.
+fn widen_integers<X: Castable + Element>(x: &View, from: usize, wide: &mut [i64]) -> Result<()> {
+    let x = &x.values::<X>()?[from..][..wide.len()];
+    map(x, wide, |x| x.to(Rules::Tflite));
+    Ok(())
+}
+
+fn widen_floats<X: Castable + Element>(x: &View, from: usize, wide: &mut [f64]) -> Result<()> {
+    let x = &x.values::<X>()?[from..][..wide.len()];
+    map(x, wide, |x| x.to(Rules::Tflite));
+    Ok(())
+}
+
+/// Casts to `to` what `widen` makes of a few elements at a time: one loop per type rather than per pair of them.
+fn cast_through<W: Castable + bytemuck::Pod + Send + Sync>(
+    cx: &Context,
+    to: DType,
+    widen: Widen<W>,
+    rules: Rules,
+) -> Result<Prepared> {
+    /// Elements at a time.
+    const PART: usize = 256;
+
+    fn narrow<W: Castable, O: CastTarget + bytemuck::Pod>(rules: Rules, x: &[W], out: &mut [u8]) {
+        cast::cast(rules, x, bytemuck::cast_slice_mut::<u8, O>(out));
+    }
+
+    type Narrow<W> = fn(Rules, &[W], &mut [u8]);
+    let (narrow, size): (Narrow<W>, usize) = with_type!(to, O in [
         Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Bool: Bool,
         Int8: i8, UInt8: u8, Int16: i16, UInt16: u16, Int32: i32, UInt32: u32, Int64: i64, UInt64: u64,
         Complex64: [f32; 2], Complex128: [f64; 2],
-    ] => run::<X, O>(rules), else Err(cx.no_kernel(to)))
+    ] => (narrow::<W, O>, size_of::<O>()), else return Err(cx.no_kernel(to)));
+    Prepared::function(move |io| {
+        let x = io.view(0)?;
+        let mut wide = [W::zeroed(); PART];
+        for (part, out) in io.output_bytes(0)?.chunks_mut(PART * size).enumerate() {
+            let wide = &mut wide[..out.len() / size];
+            widen(&x, part * PART, wide)?;
+            narrow(rules, wide, out);
+        }
+        Ok(())
+    })
 }
 
 /// The bytes stay; a wider type takes the last axis in, a narrower one adds one.

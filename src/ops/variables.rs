@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::segment::whole_numbers;
-use super::types::with_number;
+use super::types::{check_number, with_number};
 use super::{Constant, Context, Fact, Operator, Prepared, View, state};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
-use crate::kernels::movement;
-use crate::model::{DType, Resource, Shape, Tensor, TensorData};
+use crate::kernels::movement::{self, Places};
+use crate::model::{DType, Element, Resource, Shape, Tensor, TensorData};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["VarHandleOp"], &["VAR_HANDLE"], variable, nothing),
@@ -166,23 +166,38 @@ fn assign(_: &Context) -> Result<Prepared> {
 fn assign_changed(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(1)?;
     let minus = &*cx.node.op == "AssignSubVariableOp";
-    with_number!(dtype, T => Prepared::effect(move |inputs, state| {
+    check_number(cx, dtype)?;
+    Prepared::effect(move |inputs, state| {
         let by = state::tensor(&inputs, 1)?;
-        let f = if minus { T::sub } else { T::add };
         state.change(state::handle(&inputs, 0)?, |value| {
-            let shapes = (value.shape().to_vec(), by.shape());
-            match (value.values_mut::<T>(), by.values::<T>()) {
-                (Some(value), Some(by)) if shapes.0 == shapes.1 => {
-                    value.iter_mut().zip(by).for_each(|(v, &by)| *v = f(*v, by));
-                    Ok(())
-                }
-                _ => Err(Error::usage(format!(
-                    "a variable of {:?} changed by {} {:?}", shapes.0, by.dtype(), by.shape()
+            let fits = value.shape() == by.shape();
+            let changed = with_number!(dtype, T => {
+                let f = if minus { T::sub } else { T::add };
+                fits && changed_by::<T>(value, by, f)
+            }, else false);
+            match changed {
+                true => Ok(()),
+                false => Err(Error::usage(format!(
+                    "a variable of {:?} changed by {} {:?}",
+                    value.shape(),
+                    by.dtype(),
+                    by.shape()
                 ))),
             }
         })?;
         Ok(Vec::new())
-    }), else Err(cx.no_kernel(dtype)))
+    })
+}
+
+/// Whether both are of this type.
+fn changed_by<T: Number + Element>(value: &mut Tensor, by: &Tensor, f: fn(T, T) -> T) -> bool {
+    let (Some(value), Some(by)) = (value.values_mut::<T>(), by.values::<T>()) else {
+        return false;
+    };
+    for (v, &by) in value.iter_mut().zip(by) {
+        *v = f(*v, by);
+    }
+    true
 }
 
 /// What a variable is known to be before it is read.
@@ -227,7 +242,10 @@ fn pick(cx: &Context) -> Result<Prepared> {
         .concat();
         let mut out = Tensor::zeros(table.dtype(), &shape)?;
         if let Some(out) = out.bytes_mut() {
-            let (table, at) = ((bytes, table.shape()), (&*indices, at.shape()));
+            let (table, at) = (
+                (bytes, table.shape()),
+                (Places::Int64(&indices), at.shape()),
+            );
             movement::gather(size, table, at, batch, batch, out)?;
         }
         Ok(vec![Arc::new(out)])
@@ -266,7 +284,8 @@ fn pick_nd(_: &Context) -> Result<Prepared> {
         let outer = &at.shape()[..at.rank() - 1];
         let mut out = Tensor::zeros(table.dtype(), &[outer, &table.shape()[depth..]].concat())?;
         if let Some(out) = out.bytes_mut() {
-            movement::gather_nd(size, (bytes, table.shape()), (&indices, depth), 0, out)?;
+            let (table, at) = ((bytes, table.shape()), (Places::Int64(&indices), depth));
+            movement::gather_nd(size, table, at, 0, out)?;
         }
         Ok(vec![Arc::new(out)])
     })
@@ -276,45 +295,74 @@ fn pick_nd(_: &Context) -> Result<Prepared> {
 fn scatter(cx: &Context) -> Result<Prepared> {
     let (dtype, op) = (cx.dtype(2)?, cx.node.op.clone());
     let nd = op.contains("Nd");
-    with_number!(dtype, T => {
-        let f: fn(T, T) -> T = match op.trim_start_matches("ResourceScatter").trim_start_matches("Nd") {
-            "Add" => T::add,
-            "Sub" => T::sub,
-            "Mul" => T::mul,
-            "Div" => T::div,
-            "Min" => |a, b| if b < a { b } else { a },
-            "Max" => |a, b| if b > a { b } else { a },
-            _ => |_, new| new,
+    check_number(cx, dtype)?;
+    Prepared::effect(move |inputs, state| {
+        let (at, updates) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
+        let indices = whole_numbers(&View::of(at))?;
+        let depth = if nd {
+            at.shape().last().copied().unwrap_or(0)
+        } else {
+            1
         };
-        Prepared::effect(move |inputs, state| {
-            let (at, updates) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
-            let indices = whole_numbers(&View::of(at))?;
-            let depth = if nd { at.shape().last().copied().unwrap_or(0) } else { 1 };
-            state.change(state::handle(&inputs, 0)?, |value| {
-                let shape = value.shape().to_vec();
-                let outer = &at.shape()[..at.rank() - usize::from(nd && at.rank() > 0)];
-                let inner = shape.get(depth..).ok_or_else(|| {
-                    Error::usage(format!("{depth} indices into {shape:?}"))
-                })?;
-                let wanted = [outer, inner].concat();
-                let (Some(value), Some(new)) = (value.values_mut::<T>(), updates.values::<T>()) else {
-                    return Err(Error::unsupported("a variable of another type"));
-                };
-                let width: usize = inner.iter().product();
-                let rows: usize = outer.iter().product();
-                // One value stands for all.
-                let spread = vec![new.first().copied().unwrap_or_default(); if updates.rank() == 0 { rows * width } else { 0 }];
-                let new = if updates.rank() == 0 { &spread[..] } else { new };
-                if updates.rank() > 0 && updates.shape() != wanted {
-                    return Err(Error::usage(format!(
-                        "updates of {:?}, expected {wanted:?}", updates.shape()
-                    )));
-                }
-                movement::scatter_nd_with((value, &shape), (&indices, depth), new, f)
-            })?;
-            Ok(Vec::new())
-        })
-    }, else Err(cx.no_kernel(dtype)))
+        let op = op
+            .trim_start_matches("ResourceScatter")
+            .trim_start_matches("Nd");
+        state.change(state::handle(&inputs, 0)?, |value| {
+            let shape = value.shape();
+            let outer = &at.shape()[..at.rank() - usize::from(nd && at.rank() > 0)];
+            let inner = shape
+                .get(depth..)
+                .ok_or_else(|| Error::usage(format!("{depth} indices into {shape:?}")))?;
+            let wanted = [outer, inner].concat();
+            let places = (Places::Int64(&indices), depth);
+            with_number!(
+                dtype,
+                T => scattered::<T>(op, value, places, (updates, &wanted)),
+                else Ok(())
+            )
+        })?;
+        Ok(Vec::new())
+    })
+}
+
+fn scattered<T: Number + Element>(
+    op: &str,
+    value: &mut Tensor,
+    places: (Places, usize),
+    (updates, wanted): (&Tensor, &[usize]),
+) -> Result<()> {
+    let f: fn(T, T) -> T = match op {
+        "Add" => T::add,
+        "Sub" => T::sub,
+        "Mul" => T::mul,
+        "Div" => T::div,
+        "Min" => |a, b| if b < a { b } else { a },
+        "Max" => |a, b| if b > a { b } else { a },
+        _ => |_, new| new,
+    };
+    let shape = value.shape().to_vec();
+    let (Some(value), Some(new)) = (value.values_mut::<T>(), updates.values::<T>()) else {
+        return Err(Error::unsupported("a variable of another type"));
+    };
+    let combine = movement::by_element(f);
+    // One value stands for all.
+    if updates.rank() == 0 {
+        let one = new.first().copied().unwrap_or_default();
+        let all = vec![one; wanted.iter().product()];
+        return movement::scatter_nd_with((value, &shape), places, &all, &combine);
+    }
+    check_updates(updates, wanted)?;
+    movement::scatter_nd_with((value, &shape), places, new, &combine)
+}
+
+fn check_updates(updates: &Tensor, wanted: &[usize]) -> Result<()> {
+    match updates.shape() == wanted {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "updates of {:?}, expected {wanted:?}",
+            updates.shape()
+        ))),
+    }
 }
 
 fn infer_shape(cx: &Context) -> Result<Vec<Fact>> {

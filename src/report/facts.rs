@@ -10,6 +10,7 @@ use crate::model::{
     Attachment, Details, Fingerprint, Graph, GraphKind, MetaGraph, Model, Name, Port, Quantization,
     QuantizationDetails, SavedModelDetails, Shape, TensorData, TfliteDetails, Value, ValueId,
 };
+use crate::sort;
 
 /// One object that describes the model.
 pub fn json(model: &Model) -> Json {
@@ -137,7 +138,7 @@ fn entries(model: &Model) -> Vec<Json> {
             (&slice.key[..], entry)
         }));
     }
-    entries.sort_by_key(|(key, _)| *key);
+    sort::by_key(&mut entries, |(key, _)| *key);
     entries.into_iter().map(|(_, entry)| entry).collect()
 }
 
@@ -178,7 +179,7 @@ fn meta_graph(model: &Model, meta_graph: &MetaGraph) -> Json {
         .iter()
         .filter(|s| !s.implied)
         .collect();
-    signatures.sort_by(|a, b| a.key.cmp(&b.key));
+    sort::by(&mut signatures, |a, b| a.key.cmp(&b.key));
     let signatures: Vec<Json> = initializer(meta_graph)
         .into_iter()
         .chain(signatures.into_iter().map(|s| {
@@ -233,7 +234,7 @@ fn initializer(meta_graph: &MetaGraph) -> Option<Json> {
 /// Ports of a SavedModel's signature by name.
 pub(super) fn ports(ports: &[Port]) -> Vec<Json> {
     let mut sorted: Vec<&Port> = ports.iter().collect();
-    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    sort::by(&mut sorted, |a, b| a.name.cmp(&b.name));
     sorted
         .into_iter()
         .map(|p| {
@@ -319,7 +320,7 @@ fn tflite(model: &Model, details: &TfliteDetails) -> Map<String, Json> {
 fn tflite_signatures(meta_graph: &MetaGraph) -> Vec<Json> {
     let ports = |graph: Option<&Graph>, ports: &[Port]| -> Vec<Json> {
         let mut sorted: Vec<&Port> = ports.iter().collect();
-        sorted.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut sorted, |a, b| a.name.cmp(&b.name));
         let json = |p: &Port| {
             let value = p.value.and_then(|id| graph?.values.get(id.index()));
             let sizes = value.map_or(&p.shape, |v| &v.stored_shape);

@@ -28,11 +28,15 @@ impl Table {
 
     /// Cells are plain text; what a terminal would obey is shown instead.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.push(&mut cells.into_iter());
+    }
+
+    fn push(&mut self, cells: &mut dyn Iterator<Item = String>) {
         let visible = |cell: String| match visible(&cell) {
             Cow::Owned(shown) => shown,
             Cow::Borrowed(_) => cell,
         };
-        self.rows.push(cells.into_iter().map(visible).collect());
+        self.rows.push(cells.map(visible).collect());
     }
 
     pub fn is_empty(&self) -> bool {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::OpTime;
 use super::program::Setup;
 use crate::model::NodeId;
+use crate::sort;
 
 /// What a run is watched for; empty unless it is `on`.
 #[derive(Default)]
@@ -76,7 +77,7 @@ impl Profile {
 
     /// The run is over.
     pub fn arrange(&mut self) {
-        self.times.sort_by_key(|time| (time.at.0, time.step));
+        sort::by_key(&mut self.times, |time| (time.at.0, time.step));
         self.places.clear();
     }
 }

@@ -25,6 +25,7 @@ use super::{Event, Options, watch};
 use crate::error::{Error, Result};
 use crate::format::OpenOptions;
 use crate::model::Model;
+use crate::sort;
 
 /// All state of the UI.
 pub struct App {
@@ -497,7 +498,7 @@ impl App {
             .iter()
             .filter(|e| e.place.holds(pane) && e.command != Command::Palette)
             .collect();
-        entries.sort_by_key(|e| e.use_for());
+        sort::by_key(&mut entries, |e| e.use_for());
         let choices = entries
             .into_iter()
             .map(|e| Choice {

@@ -192,12 +192,13 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sort;
     use std::collections::HashSet;
 
     #[test]
     fn the_palette_begins_with_panes_and_ends_with_movement() {
         let mut entries: Vec<&Entry> = TABLE.iter().filter(|e| e.place.holds(Compare)).collect();
-        entries.sort_by_key(|e| e.use_for());
+        sort::by_key(&mut entries, |e| e.use_for());
         let ids: Vec<&str> = entries.iter().map(|e| e.id).collect();
         assert_eq!(ids[..3], ["overview", "tree", "graph"]);
         assert_eq!(ids[9], "next-input");

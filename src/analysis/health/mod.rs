@@ -12,6 +12,7 @@ pub use values::weights_health;
 use super::sizes::Place;
 use super::usage::Usage;
 use crate::model::{MetaGraph, Model, NodeId};
+use crate::sort;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -179,7 +180,7 @@ pub fn health(model: &Model, usage: &Usage) -> Vec<Finding> {
     findings.extend(operators::findings(model));
     findings.extend(structure::findings(model, usage));
     findings.extend(quantization::findings(model));
-    findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    sort::by_key(&mut findings, |f| std::cmp::Reverse(f.severity));
     findings
 }
 

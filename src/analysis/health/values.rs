@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::model::shape::element_count;
 use crate::model::{DType, Element, Format, Model, Quantization, Tensor, Variable, VariableRole};
 use crate::progress::Progress;
+use crate::sort;
 
 /// Constants below this size are shapes, axes and limits, where zeros, equals and infinities mean nothing.
 const SMALL: u64 = 64;
@@ -219,7 +220,7 @@ impl Found {
             };
             all.push(Finding::new(Severity::Fine, Kind::NotFinite, what));
         }
-        all.sort_by_key(|f| std::cmp::Reverse(f.severity));
+        sort::by_key(&mut all, |f| std::cmp::Reverse(f.severity));
         all
     }
 }
@@ -286,7 +287,7 @@ fn duplicates(model: &Model, groups: impl Iterator<Item = Vec<Duplicate>>) -> Op
         })
         .filter(|group| group.len() > 1)
         .collect();
-    groups.sort_by(|a, b| {
+    sort::by(&mut groups, |a, b| {
         let names = || a[0].0.name.cmp(&b[0].0.name);
         spare(b).cmp(&spare(a)).then_with(names)
     });

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::mapped::map_file;
 use crate::format::names::unlinked;
 use crate::model::{Asset, Attachment, FileEntry, Fingerprint, Metadata};
+use crate::sort;
 
 /// Folders inside folders, and files in all, that are listed.
 const DEEPEST: usize = 8;
@@ -19,7 +20,7 @@ const MOST_FILES: usize = 10_000;
 pub fn files(folder: &Path) -> Vec<FileEntry> {
     let mut found = Vec::new();
     walk(folder, "", DEEPEST, &mut found);
-    found.sort_by(|a, b| a.path.cmp(&b.path));
+    sort::by(&mut found, |a, b| a.path.cmp(&b.path));
     found
 }
 

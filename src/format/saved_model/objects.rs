@@ -8,6 +8,7 @@ use super::arguments::{Parameters, Reader};
 use super::{pb, tensor};
 use crate::error::Error;
 use crate::model::{ConcreteFunction, Name, Object, ObjectGraph, ObjectKind};
+use crate::sort;
 
 /// References to objects that are not there are left out; `warnings` say so.
 pub fn object_graph(proto: pb::SavedObjectGraph, warnings: &mut Vec<Error>) -> ObjectGraph {
@@ -201,7 +202,7 @@ impl Trackables {
         let mut stored = Vec::new();
         for (id, node) in self.nodes.iter().enumerate() {
             let mut paths = std::mem::take(&mut all_paths[id]);
-            paths.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+            sort::by(&mut paths, |a, b| (a.len(), a).cmp(&(b.len(), b)));
             paths.dedup();
             let paths = Rc::<[String]>::from(paths);
             for attribute in &node.attributes {

@@ -21,7 +21,11 @@ pub fn decode<M: Message + Name + Default>(bytes: Bytes, what: &str) -> Result<M
 
 /// The first thing that is wrong in these bytes of a message: byte, field and what it is.
 pub fn fault<M: Name>(bytes: &[u8]) -> Option<Error> {
-    let fault = wire::fault(bytes, &format!(".{}", M::full_name()))?;
+    fault_of(bytes, &M::full_name())
+}
+
+fn fault_of(bytes: &[u8], message: &str) -> Option<Error> {
+    let fault = wire::fault(bytes, &format!(".{message}"))?;
     let place = match &*fault.path {
         "" => format!("byte {} of {}", fault.at, bytes.len()),
         path => format!("byte {} of {}: {path}", fault.at, bytes.len()),

@@ -127,7 +127,11 @@ fn values(proto: pb::TensorProto, dtype: DType, count: usize) -> Result<TensorDa
 /// The `*_val` field that belongs to the type, as little-endian bytes of the type's width.
 fn typed_values(proto: &pb::TensorProto, dtype: DType) -> Vec<u8> {
     fn bytes<T: Copy, const N: usize>(values: &[T], f: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-        values.iter().flat_map(|&v| f(v)).collect()
+        let mut bytes = Vec::with_capacity(values.len() * N);
+        for &v in values {
+            bytes.extend_from_slice(&f(v));
+        }
+        bytes
     }
     use DType::*;
     match dtype {

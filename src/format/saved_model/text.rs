@@ -8,6 +8,7 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 use super::fields::{ENUMS, Field, Kind, Message, message_named};
 use crate::error::{Error, Result};
+use crate::sort;
 
 /// Messages inside messages, as protobuf's decoders allow.
 const DEEPEST: usize = 100;
@@ -85,7 +86,7 @@ impl Printer {
         let most = self.limits.lines.saturating_add(1);
         let mut found = fields_of(bytes, message, most)?;
         // Fields may stand in any order and, of a map, so may its pairs.
-        found.sort_by_key(|(at, _)| *at);
+        sort::by_key(&mut found, |(at, _)| *at);
         let mut rest = &found[..];
         while let Some((at, _)) = rest.first() {
             let count = rest.iter().take_while(|(other, _)| other == at).count();

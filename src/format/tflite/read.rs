@@ -18,6 +18,7 @@ use crate::model::{
     Details, Dialect, FileEntry, Graph, MetaGraph, Metadata, Model, Name, OperatorCode, Port,
     Signature, TensorData, TfliteDetails, ValueId,
 };
+use crate::sort;
 
 /// Least bytes of a file with a root offset and an identifier.
 const LEAST: usize = 8;
@@ -417,7 +418,7 @@ fn read_signature(table: Table<'_>, graphs: &[Graph]) -> Result<Signature> {
             }
             ports.push(Port::of(name, graph, ValueId(index)));
         }
-        ports.sort_by(|a, b| a.name.cmp(&b.name));
+        sort::by(&mut ports, |a, b| a.name.cmp(&b.name));
         Ok(ports)
     };
     let key = table.text(slots::SignatureDef::VT_SIGNATURE_KEY)?;

@@ -1,7 +1,7 @@
 //! Arithmetic of two operands.
 
 use super::number::Number;
-use super::zip;
+use super::{by_rows, zip, zip_rows};
 use crate::error::{Error, Result};
 use crate::kernels::params::Rules;
 
@@ -50,27 +50,27 @@ pub fn binary<T: Number>(
     check_values(op, rules, b.0)?;
     let nan_wins = rules == Rules::TensorFlow;
     // For what vectors don't help, or few models do: one loop for all of them.
-    let mut called = |f: fn(T, T) -> T| zip(a, b, (&mut *out.0, out.1), f);
+    let mut called = |f: fn(T, T) -> T| zip_rows(a, b, (&mut *out.0, out.1), &by_rows(f));
     match op {
-        Add => zip(a, b, out, T::add),
-        Sub => zip(a, b, out, T::sub),
-        Mul => zip(a, b, out, T::mul),
-        Div => zip(a, b, out, T::div),
-        Maximum => zip(a, b, out, |x, y| {
+        Add => each(a, b, out, T::add),
+        Sub => each(a, b, out, T::sub),
+        Mul => each(a, b, out, T::mul),
+        Div => each(a, b, out, T::div),
+        Maximum => each(a, b, out, |x, y| {
             if x > y || (nan_wins && x.is_nan()) {
                 x
             } else {
                 y
             }
         }),
-        Minimum => zip(a, b, out, |x, y| {
+        Minimum => each(a, b, out, |x, y| {
             if x < y || (nan_wins && x.is_nan()) {
                 x
             } else {
                 y
             }
         }),
-        SquaredDifference => zip(a, b, out, |x, y| {
+        SquaredDifference => each(a, b, out, |x, y| {
             let d = x.sub(y);
             d.mul(d)
         }),
@@ -88,6 +88,19 @@ pub fn binary<T: Number>(
         }
     }
     Ok(())
+}
+
+/// `out = f(a, b)`, with the fastest nest for the usual type.
+fn each<T: Number>(
+    a: (&[T], &[usize]),
+    b: (&[T], &[usize]),
+    out: (&mut [T], &[usize]),
+    f: impl Fn(T, T) -> T,
+) {
+    match T::USUAL {
+        true => zip(a, b, out, f),
+        false => zip_rows(a, b, out, &by_rows(f)),
+    }
 }
 
 #[inline(always)]
@@ -136,32 +149,32 @@ where
         ]
     };
     let is_zero = |y: [F; 2]| y == [F::ZERO; 2];
+    let or_zero = |zero: bool, z: [F; 2]| if zero { [F::ZERO; 2] } else { z };
     match op {
-        Add => zip(a, b, out, |x, y| [x[0] + y[0], x[1] + y[1]]),
-        Sub => zip(a, b, out, |x, y| [x[0] - y[0], x[1] - y[1]]),
-        Mul => zip(a, b, out, mul),
-        Div => zip(a, b, out, div),
-        DivNoNan => zip(
+        Add => zip_rows(
             a,
             b,
             out,
-            |x, y| {
-                if is_zero(y) { [F::ZERO; 2] } else { div(x, y) }
-            },
+            &by_rows(|x: [F; 2], y: [F; 2]| [x[0] + y[0], x[1] + y[1]]),
         ),
-        MulNoNan => zip(
+        Sub => zip_rows(
             a,
             b,
             out,
-            |x, y| {
-                if is_zero(y) { [F::ZERO; 2] } else { mul(x, y) }
-            },
+            &by_rows(|x: [F; 2], y: [F; 2]| [x[0] - y[0], x[1] - y[1]]),
         ),
+        Mul => zip_rows(a, b, out, &by_rows(mul)),
+        Div => zip_rows(a, b, out, &by_rows(div)),
+        DivNoNan => zip_rows(a, b, out, &by_rows(|x, y| or_zero(is_zero(y), div(x, y)))),
+        MulNoNan => zip_rows(a, b, out, &by_rows(|x, y| or_zero(is_zero(y), mul(x, y)))),
         // TensorFlow multiplies by the conjugate
-        SquaredDifference => zip(a, b, out, |x, y| {
-            let d = [x[0] - y[0], x[1] - y[1]];
-            mul(d, [d[0], F::ZERO - d[1]])
-        }),
+        SquaredDifference => {
+            let f = |x: [F; 2], y: [F; 2]| {
+                let d = [x[0] - y[0], x[1] - y[1]];
+                mul(d, [d[0], F::ZERO - d[1]])
+            };
+            zip_rows(a, b, out, &by_rows(f));
+        }
         _ => {
             return Err(Error::unsupported(format!(
                 "{op:?} has no kernel for complex numbers"
@@ -240,7 +253,7 @@ pub fn bitwise<T: Bits>(
     b: (&[T], &[usize]),
     out: (&mut [T], &[usize]),
 ) {
-    zip(a, b, out, |x, y| x.bit(op, y));
+    zip_rows(a, b, out, &by_rows(|x: T, y| x.bit(op, y)));
 }
 
 #[cfg(test)]

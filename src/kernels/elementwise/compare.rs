@@ -1,6 +1,6 @@
 //! Comparisons; the answers are bools held as bytes 0 and 1.
 
-use super::zip;
+use super::{by_rows, zip_rows};
 use crate::kernels::fixed::Multiplier;
 use crate::kernels::requant::Quantized;
 
@@ -22,10 +22,10 @@ pub fn compare<T: Copy + PartialOrd>(
     out: (&mut [u8], &[usize]),
 ) {
     match op {
-        Comparison::Equal => zip(a, b, out, |x, y| u8::from(x == y)),
-        Comparison::NotEqual => zip(a, b, out, |x, y| u8::from(x != y)),
-        Comparison::Less => zip(a, b, out, |x, y| u8::from(x < y)),
-        Comparison::LessEqual => zip(a, b, out, |x, y| u8::from(x <= y)),
+        Comparison::Equal => zip_rows(a, b, out, &by_rows(|x, y| u8::from(x == y))),
+        Comparison::NotEqual => zip_rows(a, b, out, &by_rows(|x, y| u8::from(x != y))),
+        Comparison::Less => zip_rows(a, b, out, &by_rows(|x, y| u8::from(x < y))),
+        Comparison::LessEqual => zip_rows(a, b, out, &by_rows(|x, y| u8::from(x <= y))),
         Comparison::Greater => compare(Comparison::Less, b, a, out),
         Comparison::GreaterEqual => compare(Comparison::LessEqual, b, a, out),
     }
@@ -52,7 +52,7 @@ pub fn compare_quantized<T: Quantized>(
         Multiplier::new(f64::from(a.scale)),
         Multiplier::new(f64::from(b.scale)),
     );
-    zip((a.values, a.shape), (b.values, b.shape), out, |x, y| {
+    let f = by_rows(|x: T, y: T| {
         let x = ma.apply((x.into() - a.zero_point) << 8);
         let y = mb.apply((y.into() - b.zero_point) << 8);
         u8::from(match op {
@@ -64,6 +64,7 @@ pub fn compare_quantized<T: Quantized>(
             Comparison::GreaterEqual => x >= y,
         })
     });
+    zip_rows((a.values, a.shape), (b.values, b.shape), out, &f);
 }
 
 #[cfg(test)]

@@ -22,6 +22,63 @@ pub fn map<X: Copy, O>(x: &[X], out: &mut [O], f: impl Fn(X) -> O) {
     }
 }
 
+/// Elements that [`zip_rows`] lays out of a side that is one element again and again.
+const ROW: usize = 128;
+
+/// As [`zip`], a part of a row at a time: `f` is [`by_rows`] of a function. The nest is made once for the types, and each
+/// function has one loop only.
+pub fn zip_rows<A: Copy, B: Copy, O>(
+    (a, a_shape): (&[A], &[usize]),
+    (b, b_shape): (&[B], &[usize]),
+    (out, out_shape): (&mut [O], &[usize]),
+    f: &dyn Fn(&[A], &[B], &mut [O]),
+) {
+    let strides = [
+        broadcast_strides(a_shape, out_shape),
+        broadcast_strides(b_shape, out_shape),
+        row_major(out_shape),
+    ];
+    assert_eq!(out.len(), out_shape.iter().product::<usize>());
+    let (mut a_row, mut b_row) = (None, None);
+    for run in Walk::new(out_shape, strides).runs([0; 3]) {
+        let out = &mut out[run.at[2]..run.at[2] + run.len];
+        let (a, b) = (&a[run.at[0]..], &b[run.at[1]..]);
+        match run.step {
+            [1, 1, _] => f(&a[..run.len], &b[..run.len], out),
+            [0, 1, _] => {
+                let a = repeated(a[0], run.len, &mut a_row);
+                for (b, out) in b[..run.len].chunks(ROW).zip(out.chunks_mut(ROW)) {
+                    f(&a[..b.len()], b, out);
+                }
+            }
+            [1, 0, _] => {
+                let b = repeated(b[0], run.len, &mut b_row);
+                for (a, out) in a[..run.len].chunks(ROW).zip(out.chunks_mut(ROW)) {
+                    f(a, &b[..a.len()], out);
+                }
+            }
+            _ => panic!("the output is wider than both sides"),
+        }
+    }
+}
+
+/// `row` with `x` in its first `len` places, or in all of them.
+fn repeated<T: Copy>(x: T, len: usize, row: &mut Option<[T; ROW]>) -> &[T] {
+    let row = row.get_or_insert([x; ROW]);
+    row[..len.min(ROW)].fill(x);
+    row
+}
+
+/// `f` along a part of a row: slices of one length.
+pub fn by_rows<A: Copy, B: Copy, O>(f: impl Fn(A, B) -> O) -> impl Fn(&[A], &[B], &mut [O]) {
+    move |a, b, out| {
+        let (a, b) = (&a[..out.len()], &b[..out.len()]);
+        for (i, o) in out.iter_mut().enumerate() {
+            *o = f(a[i], b[i]);
+        }
+    }
+}
+
 /// `out = f(a, b)` where both sides broadcast to `out_shape`.
 pub fn zip<A: Copy, B: Copy, O>(
     (a, a_shape): (&[A], &[usize]),

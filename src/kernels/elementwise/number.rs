@@ -6,6 +6,8 @@ use half::{bf16, f16};
 pub trait Number: Copy + Default + PartialOrd + Send + Sync + 'static {
     /// Whether a zero divisor is an error (integers).
     const INTEGER: bool;
+    /// Whether most of what models compute is in this type, so that a loop for every way to broadcast is worth its room.
+    const USUAL: bool;
     const ZERO: Self;
     fn add(self, o: Self) -> Self;
     fn sub(self, o: Self) -> Self;
@@ -31,6 +33,7 @@ pub trait Number: Copy + Default + PartialOrd + Send + Sync + 'static {
 macro_rules! integers {
     ($($t:ty)*) => { $(impl Number for $t {
         const INTEGER: bool = true;
+        const USUAL: bool = false;
         const ZERO: Self = 0;
         #[inline(always)]
         fn add(self, o: Self) -> Self { self.wrapping_add(o) }
@@ -84,8 +87,9 @@ macro_rules! integers {
 integers! { i8 u8 i16 u16 i32 u32 i64 u64 }
 
 macro_rules! floats {
-    ($($t:ident)*) => { $(impl Number for $t {
+    ($($t:ident, $usual:expr;)*) => { $(impl Number for $t {
         const INTEGER: bool = false;
+        const USUAL: bool = $usual;
         const ZERO: Self = 0.0;
         #[inline(always)]
         fn add(self, o: Self) -> Self { self + o }
@@ -117,11 +121,12 @@ macro_rules! floats {
     })* };
 }
 
-floats! { f32 f64 }
+floats! { f32, true; f64, false; }
 
 macro_rules! halves {
     ($($t:ident)*) => { $(impl Number for $t {
         const INTEGER: bool = false;
+        const USUAL: bool = false;
         const ZERO: Self = $t::ZERO;
         fn add(self, o: Self) -> Self { Self::from_f32(self.to_f32() + o.to_f32()) }
         fn sub(self, o: Self) -> Self { Self::from_f32(self.to_f32() - o.to_f32()) }

@@ -3,6 +3,40 @@
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 
+/// Indices, of any of the types that they come in.
+#[derive(Debug, Clone, Copy)]
+pub enum Places<'a> {
+    UInt8(&'a [u8]),
+    Int16(&'a [i16]),
+    Int32(&'a [i32]),
+    Int64(&'a [i64]),
+}
+
+impl Places<'_> {
+    pub fn len(&self) -> usize {
+        match self {
+            Places::UInt8(all) => all.len(),
+            Places::Int16(all) => all.len(),
+            Places::Int32(all) => all.len(),
+            Places::Int64(all) => all.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> i64 {
+        match self {
+            Places::UInt8(all) => all[at].into(),
+            Places::Int16(all) => all[at].into(),
+            Places::Int32(all) => all[at].into(),
+            Places::Int64(all) => all[at],
+        }
+    }
+}
+
 /// `value` as an index below `length`; `at` is its place among the indices.
 pub fn index(value: i64, length: usize, at: usize) -> Result<usize> {
     usize::try_from(value)
@@ -18,10 +52,10 @@ pub fn index(value: i64, length: usize, at: usize) -> Result<usize> {
 /// Takes slices along `axis`; the first `batch_dims` axes of `src` and of the indices go together.
 /// The output is `shape[..axis] + indices_shape[batch_dims..] + shape[axis + 1..]`.
 /// Fails on an index outside the axis.
-pub fn gather<I: Copy + Into<i64>>(
+pub fn gather(
     size: usize,
     (src, shape): (&[u8], &[usize]),
-    (indices, indices_shape): (&[I], &[usize]),
+    (indices, indices_shape): (Places, &[usize]),
     axis: usize,
     batch_dims: usize,
     dst: &mut [u8],
@@ -38,7 +72,7 @@ pub fn gather<I: Copy + Into<i64>>(
         for o in 0..outer {
             for i in 0..per_batch {
                 let at = b * per_batch + i;
-                let pick = index(indices[at].into(), length, at)?;
+                let pick = index(indices.get(at), length, at)?;
                 let from = ((b * outer + o) * length + pick) * inner;
                 dst[to..to + inner].copy_from_slice(&src[from..from + inner]);
                 to += inner;
@@ -48,29 +82,34 @@ pub fn gather<I: Copy + Into<i64>>(
     Ok(())
 }
 
-/// Offsets, in elements, of the slices that rows of `indices` (`depth` numbers each) name in an array of `shape`.
-fn offsets<'a, I: Copy + Into<i64>>(
-    indices: &'a [I],
+/// Offsets, in elements, of the slices that `rows` of `indices` (`depth` numbers each) name in an array of `shape`.
+fn offsets<'a>(
+    indices: Places<'a>,
+    rows: std::ops::Range<usize>,
     depth: usize,
     shape: &'a [usize],
 ) -> impl Iterator<Item = Result<usize>> + 'a {
     let strides = crate::kernels::strides::row_major(shape);
-    let rows = indices.len().checked_div(depth).unwrap_or(1);
-    (0..rows).map(move |row| {
+    rows.map(move |row| {
         let mut offset = 0;
         for axis in 0..depth {
             let at = row * depth + axis;
-            offset += index(indices[at].into(), shape[axis], at)? * strides[axis] as usize;
+            offset += index(indices.get(at), shape[axis], at)? * strides[axis] as usize;
         }
         Ok(offset)
     })
 }
 
+/// How many slices `indices` name; no numbers at all name the whole.
+fn rows_of(indices: Places, depth: usize) -> usize {
+    indices.len().checked_div(depth).unwrap_or(1)
+}
+
 /// Takes one slice `shape[batch_dims + depth..]` per row of `depth` indices; the first `batch_dims` axes of both go together.
-pub fn gather_nd<I: Copy + Into<i64>>(
+pub fn gather_nd(
     size: usize,
     (src, shape): (&[u8], &[usize]),
-    (indices, depth): (&[I], usize),
+    (indices, depth): (Places, usize),
     batch_dims: usize,
     dst: &mut [u8],
 ) -> Result<()> {
@@ -82,9 +121,9 @@ pub fn gather_nd<I: Copy + Into<i64>>(
         return Ok(());
     }
     let rows = dst.len() / batch;
-    let per_batch = indices.len() / batch;
+    let per_batch = rows_of(indices, depth) / batch;
     for b in 0..batch {
-        let own = &indices[b * per_batch..(b + 1) * per_batch];
+        let own = b * per_batch..(b + 1) * per_batch;
         let src = &src[b * source..(b + 1) * source];
         let dst = &mut dst[b * rows..(b + 1) * rows];
         if depth == 0 {
@@ -94,7 +133,7 @@ pub fn gather_nd<I: Copy + Into<i64>>(
         }
         for (row, offset) in dst
             .chunks_exact_mut(inner.max(1))
-            .zip(offsets(own, depth, rest))
+            .zip(offsets(indices, own, depth, rest))
         {
             let from = offset? * size;
             row.copy_from_slice(&src[from..from + inner]);
@@ -104,56 +143,67 @@ pub fn gather_nd<I: Copy + Into<i64>>(
 }
 
 /// Writes a slice of `updates` at each row of indices into `dst` of `shape`; the last of equals wins.
-pub fn scatter_nd_update<I: Copy + Into<i64>>(
+pub fn scatter_nd_update(
     size: usize,
     (dst, shape): (&mut [u8], &[usize]),
-    (indices, depth): (&[I], usize),
+    (indices, depth): (Places, usize),
     updates: &[u8],
 ) -> Result<()> {
     let inner = shape[depth..].iter().product::<usize>() * size;
-    for (row, offset) in updates
-        .chunks_exact(inner.max(1))
-        .zip(offsets(indices, depth, shape))
-    {
+    for (row, offset) in updates.chunks_exact(inner.max(1)).zip(offsets(
+        indices,
+        0..rows_of(indices, depth),
+        depth,
+        shape,
+    )) {
         let to = offset? * size;
         dst[to..to + inner].copy_from_slice(row);
     }
     Ok(())
 }
 
-/// Combines slices of `updates` into `dst` with `f(old, update)`, in order.
-pub fn scatter_nd_with<T: Copy, I: Copy + Into<i64>>(
+/// Combines slices of `updates` into `dst` in order: `combine` changes one slice by another.
+pub fn scatter_nd_with<T>(
     (dst, shape): (&mut [T], &[usize]),
-    (indices, depth): (&[I], usize),
+    (indices, depth): (Places, usize),
     updates: &[T],
-    f: impl Fn(T, T) -> T,
+    combine: &dyn Fn(&mut [T], &[T]),
 ) -> Result<()> {
     let inner = shape[depth..].iter().product::<usize>();
-    for (row, offset) in updates
-        .chunks_exact(inner.max(1))
-        .zip(offsets(indices, depth, shape))
-    {
+    for (row, offset) in updates.chunks_exact(inner.max(1)).zip(offsets(
+        indices,
+        0..rows_of(indices, depth),
+        depth,
+        shape,
+    )) {
         let to = offset?;
-        for (old, &new) in dst[to..to + inner].iter_mut().zip(row) {
-            *old = f(*old, new);
-        }
+        combine(&mut dst[to..to + inner], row);
     }
     Ok(())
 }
 
+/// What [`scatter_nd_with`] wants, of a function of two elements.
+pub fn by_element<T: Copy>(f: impl Fn(T, T) -> T) -> impl Fn(&mut [T], &[T]) {
+    move |old, new| {
+        for (old, &new) in old.iter_mut().zip(new) {
+            *old = f(*old, new);
+        }
+    }
+}
+
 /// Adds slices of `updates` into `dst`: SCATTER_ND after `dst` was filled with zeros. Duplicates add up.
-pub fn scatter_nd_add<T: Number, I: Copy + Into<i64>>(
+pub fn scatter_nd_add<T: Number>(
     dst: (&mut [T], &[usize]),
-    indices: (&[I], usize),
+    indices: (Places, usize),
     updates: &[T],
 ) -> Result<()> {
-    scatter_nd_with(dst, indices, updates, T::add)
+    scatter_nd_with(dst, indices, updates, &by_element(T::add))
 }
 
 /// Rows of `depth` off-values with one on-value each, the new axis in front of the last `inner` indices:
 /// output `[outer, depth, inner]` for indices `[outer, inner]`. Indices outside give rows of off-values.
-pub fn one_hot<T: Copy, I: Copy + Into<i64>>(
-    indices: &[I],
+pub fn one_hot<T: Copy>(
+    indices: Places,
     depth: usize,
     inner: usize,
     (on, off): (T, T),
@@ -162,9 +212,10 @@ pub fn one_hot<T: Copy, I: Copy + Into<i64>>(
     assert_eq!(out.len(), indices.len() * depth);
     out.fill(off);
     let inner = inner.max(1);
-    for (at, &value) in indices.iter().enumerate() {
+    for at in 0..indices.len() {
         let (o, i) = (at / inner, at % inner);
-        if let Ok(pick) = index(value.into(), depth, at) {
+        let pick = usize::try_from(indices.get(at)).ok();
+        if let Some(pick) = pick.filter(|&pick| pick < depth) {
             out[(o * depth + pick) * inner + i] = on;
         }
     }
@@ -172,18 +223,26 @@ pub fn one_hot<T: Copy, I: Copy + Into<i64>>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Places::Int32, *};
 
     #[test]
     fn gathers_along_an_axis_and_in_batches() {
         let src = [1, 2, 3, 4, 5, 6];
         let mut dst = [0; 4];
-        gather(1, (&src, &[2, 3]), (&[2, 0], &[2]), 1, 0, &mut dst).unwrap();
+        gather(1, (&src, &[2, 3]), (Int32(&[2, 0]), &[2]), 1, 0, &mut dst).unwrap();
         assert_eq!(dst, [3, 1, 6, 4]);
         let mut dst = [0; 2];
-        gather(1, (&src, &[2, 3]), (&[2, 0], &[2, 1]), 1, 1, &mut dst).unwrap();
+        gather(
+            1,
+            (&src, &[2, 3]),
+            (Int32(&[2, 0]), &[2, 1]),
+            1,
+            1,
+            &mut dst,
+        )
+        .unwrap();
         assert_eq!(dst, [3, 4]);
-        let error = gather(1, (&src, &[2, 3]), (&[-1], &[1]), 1, 0, &mut dst).unwrap_err();
+        let error = gather(1, (&src, &[2, 3]), (Int32(&[-1]), &[1]), 1, 0, &mut dst).unwrap_err();
         assert!(error.to_string().contains("index -1"));
     }
 
@@ -191,20 +250,20 @@ mod tests {
     fn gathers_and_scatters_by_rows_of_indices() {
         let src = [1, 2, 3, 4, 5, 6];
         let mut dst = [0; 2];
-        gather_nd(1, (&src, &[2, 3]), (&[1, 0, 0, 2], 2), 0, &mut dst).unwrap();
+        gather_nd(1, (&src, &[2, 3]), (Int32(&[1, 0, 0, 2]), 2), 0, &mut dst).unwrap();
         assert_eq!(dst, [4, 3]);
         let mut sums = [0i32; 3];
-        scatter_nd_add((&mut sums, &[3]), (&[1, 1, 0], 1), &[5, 6, 7]).unwrap();
+        scatter_nd_add((&mut sums, &[3]), (Int32(&[1, 1, 0]), 1), &[5, 6, 7]).unwrap();
         assert_eq!(sums, [7, 11, 0]);
-        assert!(scatter_nd_add((&mut sums, &[3]), (&[3], 1), &[5]).is_err());
+        assert!(scatter_nd_add((&mut sums, &[3]), (Int32(&[3]), 1), &[5]).is_err());
     }
 
     #[test]
     fn one_hot_axes() {
         let mut out = [0; 6];
-        one_hot(&[1, 9], 3, 1, (5, 1), &mut out);
+        one_hot(Int32(&[1, 9]), 3, 1, (5, 1), &mut out);
         assert_eq!(out, [1, 5, 1, 1, 1, 1]);
-        one_hot(&[1, 0], 3, 2, (5, 1), &mut out);
+        one_hot(Int32(&[1, 0]), 3, 2, (5, 1), &mut out);
         assert_eq!(out, [1, 5, 5, 1, 1, 1]);
     }
 }

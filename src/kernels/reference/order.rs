@@ -34,7 +34,7 @@ pub fn arg_extreme<T: Number>(
     rules: Rules,
     axis: Axis,
     input: &[T],
-    mut write: impl FnMut(usize, usize),
+    write: &mut dyn FnMut(usize, usize),
 ) {
     for (at, first) in axis.lines().enumerate() {
         let mut best = 0;
@@ -59,7 +59,7 @@ pub fn top_k<T: Number>(
     k: usize,
     input: &[T],
     values: &mut [T],
-    mut write_index: impl FnMut(usize, usize),
+    write_index: &mut dyn FnMut(usize, usize),
     indices: &mut [usize],
 ) {
     assert!(k <= length && indices.len() >= k);
@@ -78,8 +78,8 @@ pub fn top_k<T: Number>(
                 continue;
             }
             kept = (kept + 1).min(k);
-            best[place..kept].rotate_right(1);
-            indices[place..kept].rotate_right(1);
+            best.copy_within(place..kept - 1, place + 1);
+            indices.copy_within(place..kept - 1, place + 1);
             best[place] = v;
             indices[place] = i;
         }
@@ -151,9 +151,8 @@ mod tests {
 
     fn argmax(rules: Rules, x: &[f32]) -> usize {
         let mut found = 0;
-        arg_extreme(true, rules, Axis::of(&[x.len()], 0), x, |_, best| {
-            found = best
-        });
+        let axis = Axis::of(&[x.len()], 0);
+        arg_extreme(true, rules, axis, x, &mut |_, best| found = best);
         found
     }
 
@@ -170,8 +169,15 @@ mod tests {
     fn top_k_keeps_the_first_of_equals() {
         let (mut values, mut indices) = ([0; 3], [0; 3]);
         let mut scratch = [0; 3];
-        let write = |at, index| indices[at] = index;
-        top_k(5, 3, &[1, 5, 3, 5, 2], &mut values, write, &mut scratch);
+        let mut write = |at, index| indices[at] = index;
+        top_k(
+            5,
+            3,
+            &[1, 5, 3, 5, 2],
+            &mut values,
+            &mut write,
+            &mut scratch,
+        );
         assert_eq!((values, indices), ([5, 5, 3], [1, 3, 2]));
     }
 

@@ -17,8 +17,45 @@ pub fn reduce<T: Copy, A: Copy, O>(
     fold: impl Fn(A, T) -> A,
     finish: impl Fn(A, usize) -> O,
 ) {
-    assert_eq!(shape.len(), reduced.len());
+    let fold = |sums: &mut [A], lines: Lines| {
+        let mut at = lines.at;
+        for _ in 0..lines.count {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = fold(*sum, input[at + i * lines.step]);
+            }
+            at = at.wrapping_add_signed(lines.across);
+        }
+    };
+    let finish = |sums: &[A], count: usize, output: &mut [O]| {
+        for (sum, out) in sums.iter().zip(output) {
+            *out = finish(*sum, count);
+        }
+    };
     assert_eq!(input.len(), shape.iter().product::<usize>());
+    fold_lines(shape, reduced, output, init, (&fold, &finish));
+}
+
+/// What is added to a row of sums: line after line of elements, `step` apart, each line `across` from the one before.
+#[derive(Clone, Copy)]
+struct Lines {
+    at: usize,
+    step: usize,
+    count: usize,
+    across: isize,
+}
+
+type FoldLines<'f, A> = &'f dyn Fn(&mut [A], Lines);
+type FinishSums<'f, A, O> = &'f dyn Fn(&[A], usize, &mut [O]);
+
+/// The nest of [`reduce`], made once for all functions of its types.
+fn fold_lines<A: Copy, O>(
+    shape: &[usize],
+    reduced: &[bool],
+    output: &mut [O],
+    init: A,
+    (fold, finish): (FoldLines<A>, FinishSums<A, O>),
+) {
+    assert_eq!(shape.len(), reduced.len());
     let strides = row_major(shape);
     let (kept, kept_strides) = pick(shape, &strides, reduced, false);
     let (folded, folded_strides) = pick(shape, &strides, reduced, true);
@@ -38,18 +75,16 @@ pub fn reduce<T: Copy, A: Copy, O>(
             let mut sums = [init; BLOCK];
             let sums = &mut sums[..width];
             for walk in inner.runs([run.at[0] + start * step]) {
-                let mut at = walk.at[0];
-                for _ in 0..walk.len {
-                    for (i, sum) in sums.iter_mut().enumerate() {
-                        *sum = fold(*sum, input[at + i * step]);
-                    }
-                    at = at.wrapping_add_signed(walk.step[0]);
-                }
+                let lines = Lines {
+                    at: walk.at[0],
+                    step,
+                    count: walk.len,
+                    across: walk.step[0],
+                };
+                fold(sums, lines);
             }
-            for sum in sums {
-                output[next] = finish(*sum, count);
-                next += 1;
-            }
+            finish(sums, count, &mut output[next..next + width]);
+            next += width;
         }
     }
 }

@@ -124,22 +124,35 @@ fn in_types(
     emit: impl FnOnce(&mut Lowering, &[ValueId]) -> Result<ValueId>,
 ) -> Result<Vec<ValueId>> {
     let own = cx.dtype(call.arg(0)?);
-    let through = working_type(own, types)
-        .ok_or_else(|| Error::unsupported(format!("has no TFLite operator for {own}")))?;
-    if through == own {
-        return Ok(vec![emit(cx, call.inputs)?]);
-    }
-    let mut inputs = Vec::with_capacity(call.inputs.len());
-    for &input in call.inputs {
-        inputs.push(cx.cast(input, through)?);
-    }
+    let (through, inputs) = taken(cx, call, own, types)?;
     let result = emit(cx, &inputs)?;
+    if through == own {
+        return Ok(vec![result]);
+    }
     let back = if cx.dtype(result) == through {
         own
     } else {
         cx.dtype(result)
     };
     Ok(vec![cx.cast(result, back)?])
+}
+
+/// The type to work in, and the inputs in it.
+fn taken(
+    cx: &mut Lowering,
+    call: &Call<'_>,
+    own: DType,
+    types: Types,
+) -> Result<(DType, Vec<ValueId>)> {
+    let through = working_type(own, types)
+        .ok_or_else(|| Error::unsupported(format!("has no TFLite operator for {own}")))?;
+    let mut inputs = call.inputs.to_vec();
+    if through != own {
+        for input in &mut inputs {
+            *input = cx.cast(*input, through)?;
+        }
+    }
+    Ok((through, inputs))
 }
 
 fn working_type(own: DType, types: Types) -> Option<DType> {

@@ -8,6 +8,7 @@ use crate::model::ValueId;
 use crate::progress::Progress;
 use crate::prune::sites::Site;
 use crate::prune::weights::Weights;
+use crate::sort;
 
 /// A layer whose weights make channels.
 struct Maker {
@@ -50,7 +51,7 @@ pub fn choose(
                 free.push((sum / count as f64, channel));
             }
         }
-        free.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        sort::by(&mut free, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let mut wanted = (free.len() as f64 * share).round() as usize;
         for (_, channel) in free {
             if wanted > 0 && left.take(channel) {

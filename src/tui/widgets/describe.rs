@@ -11,6 +11,7 @@ use crate::model::{
     QuantizationDetails, Signature, Value, ValueId,
 };
 use crate::ops::roles;
+use crate::sort;
 use crate::tui::term::{Line, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -253,7 +254,7 @@ pub fn histogram(
     wide: usize,
     theme: &Theme,
 ) {
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    sort::by(&mut counts, |a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     let most = counts.first().map_or(1, |c| c.1);
     let names = wide.saturating_sub(18).clamp(8, 24);
     let bars = wide.saturating_sub(names + 7).clamp(1, 10);

@@ -13,6 +13,7 @@ use crate::format::saved_model::{pb, tensor};
 use crate::model::shape::element_count;
 use crate::model::{DType, PackedStrings, Part, Shape, Shard, TensorData, VariableSlice};
 use crate::progress::Progress;
+use crate::sort;
 
 /// Bytes of the checksum between lengths and content of a string tensor.
 const LENGTHS_CHECKSUM: usize = 4;
@@ -264,7 +265,7 @@ fn tiles(parts: &[Part], sizes: &[usize]) -> bool {
         .iter()
         .filter(|p| p.extents.iter().all(|e| e.1 > 0))
         .collect();
-    order.sort_by(|a, b| a.extents.cmp(&b.extents));
+    sort::by(&mut order, |a, b| a.extents.cmp(&b.extents));
     let mut pairs = 0;
     for (i, a) in order.iter().enumerate() {
         for b in &order[i + 1..] {

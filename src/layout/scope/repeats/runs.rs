@@ -7,6 +7,7 @@ use super::survey::{Source, Survey};
 use crate::layout::scope::Item;
 use crate::model::{Graph, ValueId};
 use crate::ops::{Family, family};
+use crate::sort;
 
 /// Fewer equal blocks stay as they are.
 pub(super) const LEAST_TIMES: usize = 3;
@@ -156,7 +157,9 @@ impl Siblings {
                 }
             }
             // What covers most first, of those the shortest block.
-            stretches.sort_by_key(|(period, equal)| (Reverse(period + equal), *period));
+            sort::by_key(&mut stretches, |(period, equal)| {
+                (Reverse(period + equal), *period)
+            });
             // Most are too short to look at, and cost nothing.
             stretches.retain(|(period, equal)| self.may_be_run(at, *equal, *period));
             let best = stretches.iter().find_map(|&(period, equal)| {
@@ -219,7 +222,7 @@ impl Siblings {
                 ((values, times, Reverse(takers), !begins), run)
             })
             .collect();
-        ranked.sort_by_key(|(rank, run)| (*rank, run.from));
+        sort::by_key(&mut ranked, |(rank, run)| (*rank, run.from));
         let mut runs = ranked.into_iter().map(|(_, run)| run);
         runs.find(|run| {
             (self.is_chain(run) || self.is_joined(run))

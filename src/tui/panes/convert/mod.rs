@@ -15,6 +15,7 @@ use crate::feed::{self, SampleSet};
 use crate::model::{Format, Model, Port};
 use crate::progress::Progress;
 use crate::quantize::{Calibration, Io, Mode, Recipe};
+use crate::sort;
 use crate::tui::command::Command;
 use crate::tui::jobs::Output;
 use crate::tui::term::{Buffer, MouseButton, MouseEvent, MouseEventKind, Rect};
@@ -43,7 +44,7 @@ impl Ahead {
         let counts = fates.map(count);
         let mut odd = all;
         odd.retain(|p| p.becomes != Fate::Builtin);
-        odd.sort_by_key(|p| p.becomes != Fate::Blocked);
+        sort::by_key(&mut odd, |p| p.becomes != Fate::Blocked);
         Ahead { counts, odd }
     }
 }

@@ -11,6 +11,7 @@ use crate::layout::scope::{Hierarchy, Item};
 use crate::layout::weights::{Bound, Origin};
 use crate::model::{Graph, Model, NodeId, Shape, Value, ValueId, VariableId};
 use crate::progress::Progress;
+use crate::sort;
 
 /// What an operator, or all of a scope, takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -238,7 +239,7 @@ impl Whose<'_> {
 /// Keeps those that are listed.
 fn largest(weights: &mut Vec<Stored>) {
     // Sizes and axes as constants say little; they are listed after the real weights.
-    weights.sort_by_key(|stored| Reverse(stored.bytes));
+    sort::by_key(weights, |stored| Reverse(stored.bytes));
     weights.truncate(LISTED);
 }
 

@@ -9,6 +9,7 @@ use crate::layout::scope::{Item, Open};
 use crate::layout::weights::{Bound, Weights, bindings};
 use crate::model::{Attr, Graph, MetaGraph, Model, ValueId};
 use crate::progress::Progress;
+use crate::sort;
 
 /// A graph on the way to the one that is shown, and what was chosen in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -180,7 +181,9 @@ pub fn called_as<'g>(meta: &MetaGraph, graph: &'g Graph, item: Item) -> Vec<(&'g
         }
     }
     found.extend(named(&node.op).map(|graph| ("f", graph)));
-    found.sort_by_key(|(name, _)| (name.starts_with("cond"), name.starts_with("else")));
+    sort::by_key(&mut found, |(name, _)| {
+        (name.starts_with("cond"), name.starts_with("else"))
+    });
     found
 }
 

@@ -16,6 +16,7 @@ use crate::layout::scene::{Detail, Scene, Shown, build_with};
 use crate::layout::scope::{Hierarchy, Item, Open, ScopeId};
 use crate::model::{DType, Graph, Model, Value, ValueId};
 use crate::progress::Progress;
+use crate::sort;
 use crate::tui::measured::Measured;
 use crate::tui::text;
 
@@ -261,7 +262,9 @@ impl Seen {
         let counts = counts.into_iter();
         let mut operators: Vec<(String, usize)> =
             counts.map(|(op, count)| (op.to_owned(), count)).collect();
-        operators.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
+        sort::by(&mut operators, |a, b| {
+            (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0))
+        });
         let label = words(graph, hierarchy, item);
         Told {
             cost,

@@ -19,6 +19,7 @@ use crate::model::{MetaGraph, Model};
 use crate::progress::Progress;
 use crate::report::check::sentence;
 use crate::report::cost_line;
+use crate::sort;
 use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::Output;
@@ -119,7 +120,7 @@ impl OverviewPane {
         if let Some(Ok(weights)) = &self.weights {
             all.extend(weights);
         }
-        all.sort_by_key(|f| std::cmp::Reverse(f.severity));
+        sort::by_key(&mut all, |f| std::cmp::Reverse(f.severity));
         all
     }
 

@@ -3,6 +3,7 @@
 use super::View;
 use crate::analysis::SignatureCost;
 use crate::model::Dialect;
+use crate::sort;
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::Role;
@@ -39,7 +40,7 @@ pub(super) fn render(
     panel_note("multiply-accumulates", area, buf, theme[Role::Dim]);
     let mut ops: Vec<(&str, u64)> = cost.by_op.iter().map(|(op, n)| (&**op, *n)).collect();
     ops.retain(|(_, macs)| *macs > 0);
-    ops.sort_by_key(|(_, macs)| std::cmp::Reverse(*macs));
+    sort::by_key(&mut ops, |(_, macs)| std::cmp::Reverse(*macs));
     let graphs = view.focus.meta(view.model).map(|meta| &meta.graphs);
     let dialect = graphs.and_then(|graphs| graphs.first());
     let dialect = dialect.map_or(Dialect::Tf, |graph| graph.dialect);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{RunPane, Shown, outputs};
 use crate::model::Name;
 use crate::runtime::{OpTime, Timings};
+use crate::sort;
 use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
@@ -39,7 +40,7 @@ impl Times {
             });
             by_op[place].1 += step.own();
         }
-        by_op.sort_by_key(|(_, nanos)| std::cmp::Reverse(*nanos));
+        sort::by_key(&mut by_op, |(_, nanos)| std::cmp::Reverse(*nanos));
         Times {
             rows: rows_of(profile),
             by_op,
@@ -54,13 +55,15 @@ fn rows_of(profile: &[OpTime]) -> Vec<Row> {
         .map(|steps| (steps.iter().map(|s| s.nanos).sum(), steps))
         .collect();
     let is_own = |steps: &[OpTime]| steps.first().is_some_and(|s| s.graph.is_none());
-    graphs.sort_by_key(|(nanos, steps)| (!is_own(steps), std::cmp::Reverse(*nanos)));
+    sort::by_key(&mut graphs, |(nanos, steps)| {
+        (!is_own(steps), std::cmp::Reverse(*nanos))
+    });
     let mut rows = Vec::new();
     for (nanos, steps) in graphs {
         let title = steps.first().and_then(|s| s.graph.clone());
         rows.extend(title.map(|title| Row::Graph(title, nanos)));
         let mut steps = steps.to_vec();
-        steps.sort_by_key(|s| std::cmp::Reverse(s.nanos));
+        sort::by_key(&mut steps, |s| std::cmp::Reverse(s.nanos));
         rows.extend(steps.into_iter().map(Row::Step));
     }
     rows

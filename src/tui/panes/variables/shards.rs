@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::model::Model;
+use crate::sort;
 use crate::tui::panes::twins::{self, Twin};
 
 /// Bytes of a variable in a shard.
@@ -91,7 +92,7 @@ impl Shards {
 
 impl Shard {
     fn finish(&mut self) {
-        self.entries.sort_by_key(|e| e.offset);
+        sort::by_key(&mut self.entries, |e| e.offset);
         let blocks = self.entries.len().div_ceil(BLOCK);
         let block = |at: usize| at * BLOCK..self.entries.len().min((at + 1) * BLOCK);
         let largest = (0..blocks).filter_map(|at| self.largest(block(at)));
