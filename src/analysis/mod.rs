@@ -5,26 +5,26 @@
 mod checksums;
 mod cost;
 mod health;
+mod indices;
 mod lambda;
 mod locate;
 mod operators;
 mod parameters;
 mod reach;
-mod rows;
 mod sizes;
 mod statistics;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod unsafe_ops;
 mod usage;
 
 pub use checksums::{Check, checksums};
 pub use cost::{Costs, SignatureCost, costs};
 pub use health::{At, Finding, Kind, Severity, Spot, health, weights_health};
+pub use indices::index_bounds;
 pub use locate::Locator;
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use parameters::{Parameters, Trained, parameters};
-pub use rows::table_rows;
 pub use sizes::{
     ByteEntry, Group, Place, TensorRow, by_dtype, by_operator, by_scope, quantization_text, read,
     tensors, where_bytes, whole_bytes,

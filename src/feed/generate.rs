@@ -35,15 +35,16 @@ pub(super) fn range(port: &Port) -> Result<Tensor> {
 
 /// Seeded values in the range that the port's quantization or type suggests: floats evenly in [0, 1), quantized and
 /// 8-bit integers over their whole range, wider integers 0 to 9 (they are indices or counts as a rule), words for strings.
-/// Indices into a table are spread over all of its [rows](Port::rows).
+/// Indices of a table, which may be whole floats, are spread over [all of it](Port::index_bound).
 pub fn random(port: &Port, seed: u64) -> Result<Tensor> {
     let mut state = seed;
     let mut next = || split_mix(&mut state);
     let dtype = port.dtype;
     let quantized = port.quantization.as_ref().is_some_and(|q| q.is_active());
-    let last_row = port.rows.and_then(|rows| rows.checked_sub(1));
-    let range = match (int_range(dtype), last_row) {
+    let last_index = port.index_bound.and_then(|bound| bound.checked_sub(1));
+    let range = match (int_range(dtype).or(whole_range(dtype)), last_index) {
         (Some((_, high)), Some(last)) => Some((0, high.min(i128::from(last)))),
+        _ if dtype.is_float() => None,
         (Some((low, high)), None) if quantized || dtype.bits() <= 8 => Some((low, high)),
         (Some((_, high)), None) => Some((0, high.min(9))),
         (None, _) => None,
@@ -65,6 +66,18 @@ pub fn random(port: &Port, seed: u64) -> Result<Tensor> {
         }
     })
     .map_err(|e: Error| e.at(format_args!("input {:?}", port.name)))
+}
+
+/// The whole numbers from 0 that a float type has all of.
+fn whole_range(dtype: DType) -> Option<(i128, i128)> {
+    let digits = match dtype {
+        DType::Float16 => half::f16::MANTISSA_DIGITS,
+        DType::BFloat16 => half::bf16::MANTISSA_DIGITS,
+        DType::Float32 => f32::MANTISSA_DIGITS,
+        DType::Float64 => f64::MANTISSA_DIGITS,
+        _ => return None,
+    };
+    Some((0, 1 << digits))
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a fixed sequence per seed on every machine.
@@ -127,16 +140,25 @@ mod tests {
     fn indices_are_spread_over_the_table() {
         let mut port = port(DType::Int64, &[4000]);
         let values = |port: &Port| random(port, 3).unwrap().numbers();
-        port.rows = Some(30_522);
+        port.index_bound = Some(30_522);
         let (all, again) = (values(&port), values(&port));
         assert!(all.iter().all(|v| (0.0..30_522.0).contains(v)));
         assert!(all.iter().any(|&v| v < 100.0) && all.iter().any(|&v| v > 30_400.0));
         assert_eq!(all, again);
-        port.rows = Some(2);
+        port.index_bound = Some(2);
         assert!(values(&port).iter().all(|v| [0.0, 1.0].contains(v)));
         port.dtype = DType::Int8;
-        port.rows = Some(1000);
+        port.index_bound = Some(1000);
         assert!(values(&port).iter().all(|v| (0.0..=127.0).contains(v)));
+        for (dtype, most) in [(DType::Float32, 999.0), (DType::BFloat16, 256.0)] {
+            port.dtype = dtype;
+            let all = values(&port);
+            assert!(
+                all.iter()
+                    .all(|v| v.fract() == 0.0 && (0.0..=most).contains(v))
+            );
+            assert!(all.iter().any(|&v| v > most * 0.9), "{dtype}");
+        }
     }
 
     #[test]

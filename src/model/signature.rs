@@ -45,8 +45,9 @@ pub struct Port {
     pub parts: Vec<Name>,
     /// What an input is when nobody gives it; of a SavedModel, an [`Attr::Tensor`].
     pub default: Option<Attr>,
-    /// Rows of the smallest table that an input picks from with its values, where somebody has looked for it.
-    pub rows: Option<u64>,
+    /// An input's values have to be below this to be indices of the tables that they pick from, where somebody has
+    /// looked for it.
+    pub index_bound: Option<u64>,
 }
 
 impl Port {
@@ -63,7 +64,7 @@ impl Port {
             quantization: None,
             parts: Vec::new(),
             default: None,
-            rows: None,
+            index_bound: None,
         }
     }
 

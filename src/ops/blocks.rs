@@ -1,7 +1,7 @@
 //! Blocks of space moved into the batch and back.
 
 use super::movement::element_size;
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, HandsOn, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::movement;
 use crate::kernels::strides::MAX_RANK;
@@ -13,13 +13,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["SPACE_TO_BATCH_ND"],
         infer,
         prepare_to_batch,
-    ),
+    )
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["BatchToSpaceND"],
         &["BATCH_TO_SPACE_ND"],
         infer,
         prepare_to_space,
-    ),
+    )
+    .handing_on(HandsOn::Inputs(&[0])),
 ];
 
 /// Block sizes and the paddings (or crops) of the axes after the first, where they are known.

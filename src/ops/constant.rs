@@ -1,6 +1,6 @@
 //! Constants and operators that hand values on.
 
-use super::{Constant, Context, Fact, Operator, Prepared};
+use super::{Constant, Context, Fact, HandsOn, Operator, Prepared};
 use crate::error::{Error, Result};
 use crate::model::Attr;
 
@@ -22,10 +22,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         &[],
         forward,
         |_| Ok(Prepared::Alias(0)),
-    ),
+    )
+    .handing_on(HandsOn::Inputs(&[0])),
     // Sparse constants are read dense, so that there is nothing left to do.
     Operator::new(&[], &["DENSIFY"], densify, |_| Ok(Prepared::Alias(0))),
-    Operator::new(&["IdentityN"], &[], forward, |_| Ok(Prepared::Forward)),
+    Operator::new(&["IdentityN"], &[], forward, |_| Ok(Prepared::Forward))
+        .handing_on(HandsOn::EachToItsOwn),
     Operator::new(
         &["NoOp", "ControlTrigger"],
         &[],

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, HandsOn, Operator, Prepared};
 use crate::error::{Error, Result};
 use crate::model::{Attr, DType, Dialect, Graph, Name, Node, Shape};
 
@@ -59,11 +59,13 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["Switch", "RefSwitch"], &[], infer_switch, |_| {
         Ok(Prepared::Switch)
     })
-    .effect(),
+    .effect()
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["Merge", "RefMerge"], &[], infer_merge, |_| {
         Ok(Prepared::Merge)
     })
-    .effect(),
+    .effect()
+    .handing_on(HandsOn::All),
     Operator::new(&["LoopCond"], &[], infer_same, |_| Ok(Prepared::Alias(0))),
     Operator::new(&["Assert"], &[], |_| Ok(Vec::new()), assert).effect(),
 ];

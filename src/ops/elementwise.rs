@@ -3,7 +3,7 @@
 use super::Fact;
 use super::in_place::{self, Sizes};
 use super::types::{with_integer, with_number, with_type};
-use super::{Context, Io, Operator, Prepared, broadcast, quantized};
+use super::{Context, HandsOn, Io, Operator, Prepared, broadcast, quantized};
 use crate::error::Result;
 use crate::kernels::elementwise::binary::{self, BinaryOp, BitOp};
 use crate::kernels::elementwise::compare::{self, Comparison};
@@ -110,7 +110,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_select,
         prepare_select,
     )
-    .moving(),
+    .moving()
+    .handing_on(HandsOn::Inputs(&[1, 2])),
 ];
 
 pub(super) fn rules(cx: &Context) -> Rules {

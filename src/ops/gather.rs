@@ -3,27 +3,37 @@
 use super::movement::{element_size, told_shape};
 use super::quantized::TableScales;
 use super::types::{check_number, with_number, with_type};
-use super::{Context, Fact, Io, Operator, Prepared};
+use super::{Context, Fact, HandsOn, Io, Operator, Picks, Prepared};
 use crate::error::Result;
 use crate::kernels::movement::{self, Places};
 use crate::kernels::quantized::hybrid;
 use crate::model::{DType, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new(
-        &["GatherV2", "Gather"],
-        &["GATHER", "EMBEDDING_LOOKUP"],
-        infer_gather,
-        prepare_gather,
-    )
-    .moving(),
+    Operator::new(&["GatherV2"], &[], infer_gather, prepare_gather)
+        .moving()
+        .picking(Picks::slices_along(2))
+        .handing_on(HandsOn::Inputs(&[0])),
+    Operator::new(&["Gather"], &[], infer_gather, prepare_gather)
+        .moving()
+        .picking(Picks::rows(0, 1))
+        .handing_on(HandsOn::Inputs(&[0])),
+    Operator::new(&[], &["GATHER"], infer_gather, prepare_gather)
+        .moving()
+        .picking(Picks::slices())
+        .handing_on(HandsOn::Inputs(&[0])),
+    Operator::new(&[], &["EMBEDDING_LOOKUP"], infer_gather, prepare_gather)
+        .moving()
+        .picking(Picks::rows(1, 0)),
     Operator::new(
         &["GatherNd"],
         &["GATHER_ND"],
         infer_gather_nd,
         prepare_gather_nd,
     )
-    .moving(),
+    .moving()
+    .picking(Picks::places())
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["ScatterNd"],
         &["SCATTER_ND"],
@@ -34,16 +44,16 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// Which input is the table, which the indices; axis and leading axes that go together.
-struct Picks {
+struct Gather {
     table: usize,
     indices: usize,
     axis: usize,
     batch: usize,
 }
 
-fn picks(cx: &Context) -> Result<Option<Picks>> {
+fn gather(cx: &Context) -> Result<Option<Gather>> {
     if &*cx.node.op == "EMBEDDING_LOOKUP" {
-        return Ok(Some(Picks {
+        return Ok(Some(Gather {
             table: 1,
             indices: 0,
             axis: 0,
@@ -71,7 +81,7 @@ fn picks(cx: &Context) -> Result<Option<Picks>> {
         .filter(|&b| b <= axis && b <= indices);
     let batch =
         batch.ok_or_else(|| cx.wrong(format!("batch_dims {}", cx.attr_int("batch_dims", 0))))?;
-    Ok(Some(Picks {
+    Ok(Some(Gather {
         table: 0,
         indices: 1,
         axis,
@@ -80,7 +90,7 @@ fn picks(cx: &Context) -> Result<Option<Picks>> {
 }
 
 fn infer_gather(cx: &Context) -> Result<Vec<Fact>> {
-    let Some(p) = picks(cx)? else {
+    let Some(p) = gather(cx)? else {
         return cx.one(cx.dtype(0)?, Shape::UNKNOWN);
     };
     let dtype = if real_rows(cx)? {
@@ -115,7 +125,7 @@ fn infer_gather(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn prepare_gather(cx: &Context) -> Result<Prepared> {
-    let Some(p) = picks(cx)? else {
+    let Some(p) = gather(cx)? else {
         return super::later();
     };
     let size = element_size(cx, p.table)?;
@@ -152,7 +162,7 @@ fn real_rows(cx: &Context) -> Result<bool> {
         && cx.dtype(1)? != DType::Float32)
 }
 
-fn prepare_real_rows(cx: &Context, p: &Picks, table: &[usize]) -> Result<Prepared> {
+fn prepare_real_rows(cx: &Context, p: &Gather, table: &[usize]) -> Result<Prepared> {
     let [rows, columns @ ..] = table else {
         return Err(cx.wrong("a table without rows"));
     };

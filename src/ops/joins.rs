@@ -1,7 +1,7 @@
 //! Tensors put together to one, and one taken apart.
 
 use super::movement::{element_size, whole_numbers};
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, HandsOn, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::movement::{self, Joint};
 use crate::model::{DType, Shape};
@@ -13,16 +13,20 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_concat,
         prepare_concat,
     )
-    .moving(),
-    Operator::new(&["Pack"], &["PACK"], infer_pack, prepare_pack).moving(),
-    Operator::new(&["Unpack"], &["UNPACK"], infer_unpack, prepare_unpack).moving(),
-    Operator::new(
-        &["Split", "SplitV"],
-        &["SPLIT", "SPLIT_V"],
-        infer_split,
-        prepare_split,
-    )
-    .moving(),
+    .moving()
+    .handing_on(HandsOn::All),
+    Operator::new(&["Pack"], &["PACK"], infer_pack, prepare_pack)
+        .moving()
+        .handing_on(HandsOn::All),
+    Operator::new(&["Unpack"], &["UNPACK"], infer_unpack, prepare_unpack)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[0])),
+    Operator::new(&["Split"], &["SPLIT"], infer_split, prepare_split)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[1])),
+    Operator::new(&["SplitV"], &["SPLIT_V"], infer_split, prepare_split)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[0])),
 ];
 
 /// The inputs that are joined and the axis, if it is known. `ConcatV2` has the axis last, `Concat` first.

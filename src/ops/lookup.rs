@@ -2,7 +2,7 @@
 
 use super::movement::element_size;
 use super::segment::whole_numbers;
-use super::{Context, Fact, Operator, Prepared, View};
+use super::{Context, Fact, Operator, Picks, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::movement::gather::index;
 use crate::model::{DType, Shape, Tensor};
@@ -14,7 +14,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["EMBEDDING_LOOKUP_SPARSE"],
         infer_combined,
         prepare_combined,
-    ),
+    )
+    .picking(Picks::rows(4, 0)),
 ];
 
 /// Rows of the values, one for each wanted key, and whether it was there.

@@ -41,6 +41,7 @@ mod movement;
 mod normalization;
 mod packed;
 pub mod parsers;
+mod picks;
 mod pool;
 mod pool3d;
 mod quantization;
@@ -87,6 +88,7 @@ pub use fact::{Constant, Fact};
 pub use family::{Family, family};
 pub use kernel::{Compute, Content, Effect, Io, Kernel, Prepared, View, room_bytes};
 pub use known::{declared, facts};
+pub use picks::{HandsOn, Picks};
 pub use state::State;
 
 use crate::error::{Error, Result};
@@ -107,6 +109,9 @@ pub struct Operator {
     pub any_sizes: bool,
     /// Elements of the outputs are elements of the inputs, whatever they are.
     moves: bool,
+    /// It picks rows of a table by indices.
+    pub picks: Option<Picks>,
+    pub hands_on: HandsOn,
 }
 
 impl Operator {
@@ -124,6 +129,8 @@ impl Operator {
             foldable: true,
             any_sizes: false,
             moves: false,
+            picks: None,
+            hands_on: HandsOn::Nothing,
         }
     }
 
@@ -138,6 +145,16 @@ impl Operator {
     /// Its kernels only move elements, so that strings can be moved too.
     const fn moving(mut self) -> Self {
         self.moves = true;
+        self
+    }
+
+    const fn picking(mut self, picks: Picks) -> Self {
+        self.picks = Some(picks);
+        self
+    }
+
+    const fn handing_on(mut self, hands_on: HandsOn) -> Self {
+        self.hands_on = hands_on;
         self
     }
 

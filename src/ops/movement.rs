@@ -1,6 +1,6 @@
 //! Data from place to place: padding, turns, repetition, blocks.
 
-use super::{Constant, Context, Fact, Operator, Prepared, broadcast};
+use super::{Constant, Context, Fact, HandsOn, Operator, Prepared, broadcast};
 use crate::error::Result;
 use crate::kernels::movement::{self, Mirror};
 use crate::model::{DType, Shape, Tensor};
@@ -12,30 +12,39 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_transpose,
         prepare_transpose,
     )
-    .moving(),
+    .moving()
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["Pad", "PadV2", "MirrorPad"],
         &["PAD", "PADV2", "MIRROR_PAD"],
         infer_pad,
         prepare_pad,
     )
-    .moving(),
-    Operator::new(&["Tile"], &["TILE"], infer_tile, prepare_tile).moving(),
+    .moving()
+    .handing_on(HandsOn::Inputs(&[0])),
+    Operator::new(&["Tile"], &["TILE"], infer_tile, prepare_tile)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["BroadcastTo"],
         &["BROADCAST_TO"],
         infer_broadcast,
         prepare_broadcast,
     )
-    .moving(),
+    .moving()
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["BroadcastArgs"],
         &["BROADCAST_ARGS"],
         infer_broadcast_args,
         |_| super::later(),
     ),
-    Operator::new(&["Fill"], &["FILL"], infer_fill, prepare_fill).moving(),
-    Operator::new(&["ReverseV2"], &["REVERSE_V2"], infer_same, prepare_reverse).moving(),
+    Operator::new(&["Fill"], &["FILL"], infer_fill, prepare_fill)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[1])),
+    Operator::new(&["ReverseV2"], &["REVERSE_V2"], infer_same, prepare_reverse)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["Range"], &["RANGE"], infer_range, prepare_range),
     Operator::new(
         &["DepthToSpace", "SpaceToDepth"],

@@ -4,13 +4,14 @@ use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
 use super::tokens::numbers;
 use super::types::with_type;
-use super::{Context, Fact, Operator, Prepared, View};
+use super::{Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::model::{Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new(&["RaggedTensorToTensor"], &[], infer_dense, prepare_dense),
+    Operator::new(&["RaggedTensorToTensor"], &[], infer_dense, prepare_dense)
+        .handing_on(HandsOn::Inputs(&[1])),
     Operator::new(
         &["RaggedTensorToSparse"],
         &[],

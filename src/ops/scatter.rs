@@ -4,7 +4,7 @@ use super::gather::places;
 use super::movement::element_size;
 use super::segment::{view, whole_numbers};
 use super::types::{check_number, with_number, with_type};
-use super::{Content, Context, Fact, Operator, Prepared, View};
+use super::{Content, Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::movement;
@@ -24,13 +24,16 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_scatter,
     )
     .moving(),
-    Operator::new(&["Roll"], &[], infer_first, prepare_roll).moving(),
+    Operator::new(&["Roll"], &[], infer_first, prepare_roll)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["DynamicPartition"],
         &[],
         infer_partition,
         prepare_partition,
-    ),
+    )
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["DynamicStitch", "ParallelDynamicStitch"],
         &[],

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use super::segment::{view, whole_numbers};
 use super::types::{check_number, with_number};
-use super::{Content, Context, Fact, Operator, Prepared, View};
+use super::{Content, Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::model::{DType, Shape, Tensor};
@@ -23,13 +23,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["UNIQUE"],
         infer_unique,
         prepare_unique,
-    ),
+    )
+    .handing_on(HandsOn::FirstToFirst),
     Operator::new(
         &["SparseToDense"],
         &["SPARSE_TO_DENSE"],
         infer_dense,
         prepare_dense,
-    ),
+    )
+    .handing_on(HandsOn::Inputs(&[2])),
 ];
 
 fn infer_places(cx: &Context) -> Result<Vec<Fact>> {

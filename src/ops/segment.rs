@@ -1,7 +1,7 @@
 //! Rows folded by segment, sorted or not, with weights picked by index.
 
 use super::types::{check_number, with_float, with_number};
-use super::{Context, Fact, Operator, Prepared, View};
+use super::{Context, Fact, Operator, Picks, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::segment::{self, Fold};
@@ -49,7 +49,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         &[],
         infer_picked,
         prepare_picked,
-    ),
+    )
+    .picking(Picks::rows(0, 1)),
 ];
 
 /// What an operator of this name does with the rows of a segment.

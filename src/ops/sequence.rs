@@ -1,19 +1,18 @@
 //! Sequences of different lengths, turned around.
 
 use super::movement::element_size;
-use super::{Context, Fact, Operator, Prepared, View, room_bytes};
+use super::{Context, Fact, HandsOn, Operator, Prepared, View, room_bytes};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::map;
 use crate::kernels::movement;
 use crate::kernels::strides::MAX_RANK;
 use crate::model::DType;
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(
-    &["ReverseSequence"],
-    &["REVERSE_SEQUENCE"],
-    infer,
-    prepare,
-)];
+pub(super) const OPERATORS: &[Operator] =
+    &[
+        Operator::new(&["ReverseSequence"], &["REVERSE_SEQUENCE"], infer, prepare)
+            .handing_on(HandsOn::Inputs(&[0])),
+    ];
 
 fn infer(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, cx.shape(0)?.clone())

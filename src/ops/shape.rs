@@ -1,19 +1,22 @@
 //! Operators on shapes: what they give is known before anything runs, or costs nothing.
 
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, HandsOn, Operator, Prepared};
 use crate::error::Result;
 use crate::model::{DType, Shape, Tensor, shape::element_count};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["Reshape"], &["RESHAPE"], reshape, |_| {
         Ok(Prepared::Alias(0))
-    }),
+    })
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["Squeeze"], &["SQUEEZE"], squeeze, |_| {
         Ok(Prepared::Alias(0))
-    }),
+    })
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["ExpandDims"], &["EXPAND_DIMS"], expand_dims, |_| {
         Ok(Prepared::Alias(0))
-    }),
+    })
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["Shape"], &["SHAPE"], shape, run_shape),
     Operator::new(&["ShapeN"], &[], shape_n, run_shape),
     Operator::new(&["Size"], &[], size, run_shape),

@@ -2,7 +2,7 @@
 
 use super::movement::element_size;
 use super::sequence::live_ints;
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, HandsOn, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::movement::{self, StridedSlice};
 use crate::kernels::strides::MAX_RANK;
@@ -15,16 +15,20 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_strided,
         prepare_strided,
     )
-    .moving(),
+    .moving()
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["StridedSliceGrad"], &[], infer_slopes, prepare_slopes),
-    Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice).moving(),
+    Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice)
+        .moving()
+        .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
         &["XlaDynamicUpdateSlice"],
         &["DYNAMIC_UPDATE_SLICE"],
         infer_update,
         prepare_update,
     )
-    .moving(),
+    .moving()
+    .handing_on(HandsOn::Inputs(&[0, 1])),
 ];
 
 /// A strided slice resolved against the sizes of its input; sizes are -1 where the input's are unknown.

@@ -3,7 +3,7 @@
 use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
 use super::types::{check_number, with_number};
-use super::{Context, Fact, Operator, Prepared, View};
+use super::{Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::model::{DType, Element, Shape, Tensor};
@@ -14,7 +14,8 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["SparseReshape"], &[], infer_declared, prepare_reshape),
     Operator::new(&["SparseConcat"], &[], infer_declared, prepare_concat),
     Operator::new(&["SparseSlice"], &[], infer_declared, prepare_slice),
-    Operator::new(&["SparseFillEmptyRows"], &[], infer_declared, prepare_fill),
+    Operator::new(&["SparseFillEmptyRows"], &[], infer_declared, prepare_fill)
+        .handing_on(HandsOn::Inputs(&[1])),
     Operator::new(
         &["SparseReduceSum", "SparseReduceMax"],
         &[],

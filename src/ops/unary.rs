@@ -1,7 +1,7 @@
 //! Functions of one element, activations among them, and casts.
 
 use super::types::{with_float, with_integer, with_type};
-use super::{Context, Fact, Operator, Prepared, View, elementwise::rules, in_place};
+use super::{Context, Fact, HandsOn, Operator, Prepared, View, elementwise::rules, in_place};
 use crate::error::Result;
 use crate::kernels::Rules;
 use crate::kernels::elementwise::cast::{self, Bool, CastTarget, Castable};
@@ -89,7 +89,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ),
     Operator::new(&["LogicalNot"], &["LOGICAL_NOT"], infer_same, prepare_not),
     Operator::new(&[], &["PRELU"], infer_same, prepare_prelu),
-    Operator::new(&["Cast"], &["CAST"], infer_cast, prepare_cast),
+    Operator::new(&["Cast"], &["CAST"], infer_cast, prepare_cast).handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["Bitcast"], &["BITCAST"], infer_bitcast, |_| {
         Prepared::function(|io| {
             let bits = io.view(0)?.bytes();

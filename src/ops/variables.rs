@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::segment::whole_numbers;
 use super::types::{check_number, with_number};
-use super::{Constant, Context, Fact, Operator, Prepared, View, state};
+use super::{Constant, Context, Fact, Operator, Picks, Prepared, View, state};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::movement::{self, Places};
@@ -28,8 +28,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         assign_changed,
     )
     .effect(),
-    Operator::new(&["ResourceGather"], &[], infer_picked, pick).effect(),
-    Operator::new(&["ResourceGatherNd"], &[], infer_picked_nd, pick_nd).effect(),
+    Operator::new(&["ResourceGather"], &[], infer_picked, pick)
+        .effect()
+        .picking(Picks::rows(0, 1)),
+    Operator::new(&["ResourceGatherNd"], &[], infer_picked_nd, pick_nd)
+        .effect()
+        .picking(Picks::places()),
     Operator::new(
         &[
             "ResourceScatterUpdate",

@@ -29,7 +29,7 @@ mod session;
 mod tests;
 
 pub use crate::ops::{Content, View};
-pub use session::{Outputs, Session};
+pub use session::{Outputs, Session, inputs_of};
 
 use std::time::Instant;
 

@@ -6,7 +6,7 @@ use super::execute::{Memory, Run, Values, Watch};
 use super::plan::{Call, Plan};
 use super::program::Program;
 use super::{ArenaReport, Intermediate, OpTime, RunOptions, handover, inputs};
-use crate::analysis::table_rows;
+use crate::analysis::index_bounds;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     Dialect, Graph, MetaGraph, Model, Name, Port, Signature, Tensor, ValueId, inline,
@@ -34,12 +34,7 @@ pub struct Session {
 impl Session {
     /// Finds the signature and checks that every operator can run; names all that can't.
     pub fn new(model: &Model, options: &RunOptions) -> Result<Self> {
-        let (meta_graph, signature) =
-            model.signature(options.tags.as_deref(), options.signature.as_deref())?;
-        let graph = match (meta_graph.dialect, meta_graph.graphs.get(signature.graph)) {
-            (Dialect::Tflite, Some(subgraph)) => subgraph.clone(),
-            _ => inline::flatten(meta_graph, signature).map_err(|e| e.in_file(&model.path))?,
-        };
+        let (meta_graph, signature, graph) = found(model, options)?;
         Self::of_graph(model, meta_graph, signature, graph, options)
             .map_err(|e| e.in_file(&model.path))
     }
@@ -63,11 +58,7 @@ impl Session {
                 )));
             }
         }
-        let mut ports = signature.inputs.clone();
-        let rows = table_rows(&graph, &model.variables, &inputs);
-        for (port, rows) in ports.iter_mut().zip(rows) {
-            port.rows = rows;
-        }
+        let ports = bounded(&signature.inputs, model, &graph, &inputs);
         let program = Program::new(model, meta_graph, graph, [inputs, outputs], options)?;
         let mut session = Session {
             key: signature.key.clone(),
@@ -350,6 +341,40 @@ impl<'s> Outputs<'s> {
 }
 
 /// The value of each port in the flat graph: a .tflite's ports name it, a TensorFlow graph has them in order.
+/// The inputs of a signature with their [bounds as indices](Port::index_bound): those of a [`Session`], found sooner.
+///
+/// # Errors
+/// There is no such signature, or its graph can't be put together.
+pub fn inputs_of(model: &Model, options: &RunOptions) -> Result<Vec<Port>> {
+    let (_, signature, graph) = found(model, options)?;
+    let inputs = port_values(&signature.inputs, &graph, &graph.inputs)?;
+    Ok(bounded(&signature.inputs, model, &graph, &inputs))
+}
+
+/// The signature that is meant, and its graph with all calls inlined.
+fn found<'m>(
+    model: &'m Model,
+    options: &RunOptions,
+) -> Result<(&'m MetaGraph, &'m Signature, Graph)> {
+    let (meta_graph, signature) =
+        model.signature(options.tags.as_deref(), options.signature.as_deref())?;
+    let graph = match (meta_graph.dialect, meta_graph.graphs.get(signature.graph)) {
+        (Dialect::Tflite, Some(subgraph)) => subgraph.clone(),
+        _ => inline::flatten(meta_graph, signature).map_err(|e| e.in_file(&model.path))?,
+    };
+    Ok((meta_graph, signature, graph))
+}
+
+/// `ports` with their bounds as indices; `values` are the ports' in `graph`.
+fn bounded(ports: &[Port], model: &Model, graph: &Graph, values: &[ValueId]) -> Vec<Port> {
+    let bounds = index_bounds(graph, &model.variables, values);
+    let bounded = |(port, index_bound): (&Port, _)| Port {
+        index_bound,
+        ..port.clone()
+    };
+    ports.iter().zip(bounds).map(bounded).collect()
+}
+
 fn port_values(
     ports: &[Port],
     graph: &Graph,

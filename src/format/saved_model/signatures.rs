@@ -131,7 +131,7 @@ fn port(
         quantization: None,
         parts,
         default: None,
-        rows: None,
+        index_bound: None,
     }
 }
 

@@ -141,60 +141,64 @@ impl RunPane {
         }
     }
 
-    /// Looks for sample sets and labels once.
+    /// Looks once for what the inputs are indices of, for sample sets and for labels.
     fn look(&mut self, cx: &mut Context) {
         if self.looked {
             return;
         }
         self.looked = true;
-        let model = cx.model.clone();
+        let (model, options) = (cx.model.clone(), self.options(cx));
         let ports: Vec<Port> = self.inputs.iter().map(|i| i.port.clone()).collect();
         cx.job("samples", "looking for samples", move |_| {
-            let sets = ports.iter().flat_map(|port| {
-                let name = port.name.to_string();
-                feed::samples_for(&model, port)
-                    .into_iter()
-                    .map(move |set| (name.clone(), set))
-            });
-            Ok(Output::Samples(sets.collect()))
+            // A graph that can't be put together says so when it is to run.
+            let ports = runtime::inputs_of(&model, &options).unwrap_or(ports);
+            let with_sets = |port: Port| {
+                let sets = feed::samples_for(&model, &port);
+                (port, sets)
+            };
+            Ok(Output::Inputs(ports.into_iter().map(with_sets).collect()))
         });
     }
 
-    /// The values of all inputs; large ones are made in the thread of the job.
-    fn values(&mut self) -> Option<impl FnOnce() -> Result<Vec<(String, Tensor)>> + Send + use<>> {
-        let all = |inputs: &[Input]| -> Result<Vec<(String, Tensor)>> {
-            let inputs = inputs.iter();
-            inputs
-                .map(|i| Ok((i.port.name.to_string(), i.value()?)))
-                .collect()
-        };
-        let large = self.inputs.iter().any(Input::is_large);
-        let (later, now) = match large {
-            true => (self.inputs.clone(), None),
-            false => (Vec::new(), Some(all(&self.inputs))),
-        };
-        let now = match now.transpose() {
-            Ok(now) => now,
-            Err(error) => {
-                self.work.refuse(error);
-                return None;
+    /// The values of all inputs, made in the thread of the job; small ones that can't be made are refused at once.
+    fn values(
+        &mut self,
+    ) -> Option<impl FnOnce(&Session) -> Result<Vec<(String, Tensor)>> + Send + use<>> {
+        let mut small = self.inputs.iter().filter(|input| !input.is_large());
+        if let Some(error) = small.find_map(|input| input.value().err()) {
+            self.work.refuse(error);
+            return None;
+        }
+        let mut inputs = self.inputs.clone();
+        Some(move |session: &Session| {
+            // The session knows what they are indices of, even where nobody has looked yet.
+            for input in &mut inputs {
+                let mut ports = session.inputs().iter();
+                if let Some(port) = ports.find(|port| port.name == input.port.name) {
+                    input.port.index_bound = port.index_bound;
+                }
             }
-        };
-        Some(move || now.map_or_else(|| all(&later), Ok))
+            let named = |input: &Input| Ok((input.port.name.to_string(), input.value()?));
+            inputs.iter().map(named).collect()
+        })
     }
 
-    /// A session, the kept one or a new one; made in the thread of the job.
-    fn session(&mut self, cx: &Context) -> impl FnOnce() -> Result<Session> + Send + use<> {
-        let kept = self.session.take();
-        let model = cx.model.clone();
-        let meta = cx.focus.meta(&model);
-        let options = RunOptions {
+    /// Which signature is meant.
+    fn options(&self, cx: &Context) -> RunOptions {
+        let meta = cx.focus.meta(cx.model);
+        RunOptions {
             signature: meta
                 .and_then(|m| m.signatures.get(self.signature))
                 .map(|s| s.key.to_string()),
             tags: meta.filter(|m| !m.tags.is_empty()).map(|m| m.tags.clone()),
             ..RunOptions::default()
-        };
+        }
+    }
+
+    /// A session, the kept one or a new one; made in the thread of the job.
+    fn session(&mut self, cx: &Context) -> impl FnOnce() -> Result<Session> + Send + use<> {
+        let kept = self.session.take();
+        let (model, options) = (cx.model.clone(), self.options(cx));
         move || match kept {
             Some(session) => Ok(session),
             None => Session::new(&model, &options),
@@ -208,7 +212,7 @@ impl RunPane {
         let (model, meta) = (cx.model.clone(), cx.focus.meta);
         cx.job("run", "running", move |progress| {
             let mut session = session()?;
-            let inputs = inputs()?;
+            let inputs = inputs(&session)?;
             let (outputs, nanos) = run_once(&mut session, &inputs, progress)?;
             let ports = session.outputs();
             let profile = session.profile();
@@ -237,7 +241,8 @@ impl RunPane {
         cx.job("bench", format!("{runs} runs"), move |progress| {
             let mut session = session()?;
             session.set_profiling(false);
-            let timings = runtime::bench(&mut session, &inputs()?, runs as usize, progress)?;
+            let inputs = inputs(&session)?;
+            let timings = runtime::bench(&mut session, &inputs, runs as usize, progress)?;
             Ok(Output::Benched(Box::new(Benched { session, timings })))
         });
     }
@@ -317,8 +322,8 @@ impl Pane for RunPane {
 
     fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
         match output {
-            Output::Samples(sets) => {
-                self.samples(sets);
+            Output::Inputs(found) => {
+                self.found(found);
                 self.preview_large(cx);
             }
             Output::Preview(value) => self.preview = Some(*value),
@@ -461,14 +466,17 @@ impl RunPane {
         Handled::Yes
     }
 
-    fn samples(&mut self, sets: Vec<(String, SampleSet)>) {
-        for (name, set) in sets {
-            if let Some(input) = self.inputs.iter_mut().find(|i| *i.port.name == *name) {
-                if input.sets.is_empty() && input.source == (Source::Random { seed: 1 }) {
-                    input.source = Source::Sample { set: 0, at: 0 };
-                }
-                input.sets.push(Arc::new(set));
+    fn found(&mut self, found: Vec<(Port, Vec<SampleSet>)>) {
+        for (port, sets) in found {
+            let mut inputs = self.inputs.iter_mut();
+            let Some(input) = inputs.find(|input| input.port.name == port.name) else {
+                continue;
+            };
+            if !sets.is_empty() && input.source == (Source::Random { seed: 1 }) {
+                input.source = Source::Sample { set: 0, at: 0 };
             }
+            input.sets = sets.into_iter().map(Arc::new).collect();
+            input.port.index_bound = port.index_bound;
         }
         self.preview();
     }
@@ -587,5 +595,38 @@ impl RunPane {
             Some(Err(error)) => widgets::card(error, buf, rest, theme),
             None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::testing::{add, argument, constant, model, subgraph};
+    use crate::model::DType;
+
+    #[test]
+    fn random_indices_reach_the_whole_table() {
+        let mut main = subgraph("main");
+        let ids = argument(&mut main, "ids", DType::Float32, &[1000]);
+        let cast = add(&mut main, "cast", "CAST", &[ids], &[1000]);
+        main.value_mut(cast).dtype = DType::Int32;
+        let table = Tensor::zeros(DType::Float32, &[700, 2]).unwrap();
+        let table = constant(&mut main, "table", &table);
+        let out = add(&mut main, "rows", "GATHER", &[table, cast], &[1000, 2]);
+        let model = Arc::new(model(vec![main], &[ids], &[out]));
+        let mut pane = RunPane::new(&model);
+        let most = |input: &Input| {
+            let numbers = input.value().unwrap().numbers();
+            numbers.into_iter().fold(0.0, f64::max)
+        };
+        assert!(most(&pane.inputs[0]) < 1.0);
+        let ports = runtime::inputs_of(&model, &RunOptions::default()).unwrap();
+        pane.found(ports.into_iter().map(|port| (port, Vec::new())).collect());
+        assert!(most(&pane.inputs[0]) > 650.0);
+        // A run that comes before anybody has looked gives the same values.
+        let hasty = RunPane::new(&model).values().unwrap();
+        let session = Session::new(&model, &RunOptions::default()).unwrap();
+        let hasty = hasty(&session).unwrap();
+        assert_eq!(hasty[0].1, pane.inputs[0].value().unwrap());
     }
 }

@@ -1,114 +1,57 @@
-//! Inputs that are indices, and the tables that they pick rows from.
+//! Inputs that are indices of tables.
 
-use crate::model::{DType, Graph, Node, Shape, ValueId, Variable};
+use crate::model::{DType, Graph, Node, NodeId, Shape, ValueId, Variable};
+use crate::ops;
 
-/// Operators that hand on the indices of their first input, perhaps not all of them or in another order.
-const TRANSPARENT: [&str; 32] = [
-    "BatchToSpaceND",
-    "CAST",
-    "Cast",
-    "EXPAND_DIMS",
-    "EnsureShape",
-    "ExpandDims",
-    "Identity",
-    "PlaceholderWithDefault",
-    "RESHAPE",
-    "REVERSE_SEQUENCE",
-    "REVERSE_V2",
-    "Reshape",
-    "ReverseSequence",
-    "ReverseV2",
-    "SLICE",
-    "SPLIT",
-    "Split",
-    "SPLIT_V",
-    "SQUEEZE",
-    "STRIDED_SLICE",
-    "Slice",
-    "Snapshot",
-    "SplitV",
-    "Squeeze",
-    "StopGradient",
-    "StridedSlice",
-    "TILE",
-    "TRANSPOSE",
-    "Tile",
-    "Transpose",
-    "UNPACK",
-    "Unpack",
-];
-
-/// For each of `inputs`, the fewest rows of the tables that its values pick from; `None` where they pick from none whose
-/// size is known. `graph` is one with its calls inlined.
-pub fn table_rows(graph: &Graph, variables: &[Variable], inputs: &[ValueId]) -> Vec<Option<u64>> {
+/// For each of `inputs`, what its values have to stay below to be indices of every table that they pick from, whether
+/// as they are or after operators that only [hand them on](ops::HandsOn); `None` where they pick from none whose size is
+/// known. `graph` is one with its calls inlined.
+pub fn index_bounds(graph: &Graph, variables: &[Variable], inputs: &[ValueId]) -> Vec<Option<u64>> {
     let consumers = graph.consumers();
-    let rows = |&input: &ValueId| {
-        let value = graph.value(input);
-        if !value.dtype.is_integer() {
-            return None;
+    let bound = |&input: &ValueId| {
+        let dtype = graph.value(input).dtype;
+        // Numbers of any kind may be cast to indices.
+        let numbers = dtype.is_integer() || dtype.is_float();
+        numbers.then(|| least_bound(graph, variables, &consumers, input))?
+    };
+    inputs.iter().map(bound).collect()
+}
+
+fn least_bound(
+    graph: &Graph,
+    variables: &[Variable],
+    consumers: &[Vec<NodeId>],
+    input: ValueId,
+) -> Option<u64> {
+    let mut least = None;
+    let mut stack = vec![input];
+    let mut seen = vec![false; graph.values.len()];
+    while let Some(value) = stack.pop() {
+        if std::mem::replace(&mut seen[value.index()], true) {
+            continue;
         }
-        let mut least = None;
-        let mut stack = vec![input];
-        let mut seen = vec![false; graph.values.len()];
-        while let Some(value) = stack.pop() {
-            if std::mem::replace(&mut seen[value.index()], true) {
+        for &id in consumers.get(value.index()).into_iter().flatten() {
+            let node = graph.node(id);
+            let Some(operator) = ops::find_for(graph, node) else {
                 continue;
-            }
-            for &id in consumers.get(value.index()).into_iter().flatten() {
-                let node = graph.node(id);
-                if let Some(found) = rows_picked(graph, variables, node, value) {
-                    least = Some(least.map_or(found, |least: u64| least.min(found)));
-                } else if hands_on(node, value) {
-                    stack.extend(&node.outputs);
-                }
+            };
+            let slots = (0..node.inputs.len()).filter(|&slot| node.input(slot) == Some(value));
+            for from in slots {
+                let picks = operator.picks.filter(|picks| picks.indices == from);
+                let found = picks.and_then(|picks| picked(graph, variables, node, picks));
+                least = [least, found].into_iter().flatten().min();
+                let outputs = node.outputs.iter().enumerate();
+                let led = outputs.filter(|&(to, _)| operator.hands_on.leads(from, to));
+                stack.extend(led.map(|(_, &output)| output));
             }
         }
-        least
-    };
-    inputs.iter().map(rows).collect()
-}
-
-fn hands_on(node: &Node, value: ValueId) -> bool {
-    let joins = matches!(
-        &*node.op,
-        "Pack" | "PACK" | "Concat" | "ConcatV2" | "CONCATENATION" | "IdentityN"
-    );
-    // Keras counts negative indices from the end: it selects between the index and its sum with the rows.
-    let selects = matches!(&*node.op, "Select" | "SelectV2" | "SELECT" | "SELECT_V2")
-        && [1, 2].iter().any(|&slot| node.input(slot) == Some(value));
-    let slot = match &*node.op {
-        "Split" | "SPLIT" => 1,
-        _ => 0,
-    };
-    joins || selects || TRANSPARENT.contains(&&*node.op) && node.input(slot) == Some(value)
-}
-
-/// Rows of the table that `node` picks from with the indices `value`.
-fn rows_picked(graph: &Graph, variables: &[Variable], node: &Node, value: ValueId) -> Option<u64> {
-    let (table, indices) = match &*node.op {
-        "Gather" | "GatherV2" | "GATHER" | "ResourceGather" => (0, 1),
-        "EMBEDDING_LOOKUP" => (1, 0),
-        _ => return None,
-    };
-    if node.input(indices) != Some(value) {
-        return None;
     }
-    let axis = match &*node.op {
-        "GATHER" => node.attrs.int("axis").unwrap_or(0),
-        "GatherV2" => {
-            let axis = graph.value(node.input(2)?).read()?.ok()?;
-            axis.number(0)? as i64
-        }
-        _ => 0,
-    };
-    let shape = table_shape(graph, variables, node.input(table)?)?;
-    let rank = shape.rank()?;
-    let axis = match axis {
-        axis if axis < 0 => rank.checked_sub(axis.unsigned_abs() as usize)?,
-        axis => axis as usize,
-    };
-    let rows = *shape.0.as_ref()?.get(axis)?;
-    u64::try_from(rows).ok().filter(|rows| *rows > 0)
+    least
+}
+
+fn picked(graph: &Graph, variables: &[Variable], node: &Node, picks: ops::Picks) -> Option<u64> {
+    let table = table_shape(graph, variables, node.input(picks.table)?)?;
+    picks.bound(graph, node, table.dims()?)
 }
 
 /// The shape of a table: its own, or that of the variable that is read.
@@ -185,7 +128,7 @@ mod tests {
             variable("kinds", VariableRole::Weight, &table(2, 4)),
         ];
         assert_eq!(
-            table_rows(&main, &variables, &[ids, kinds, count, scores]),
+            index_bounds(&main, &variables, &[ids, kinds, count, scores]),
             [Some(5000), Some(2), None, None]
         );
     }
@@ -207,7 +150,7 @@ mod tests {
         );
         let words = constant(&mut main, "words", &table(40, 2));
         add(&mut main, "picked", "GATHER", &[words, index], &[4, 2]);
-        assert_eq!(table_rows(&main, &[], &[ids]), [Some(40)]);
+        assert_eq!(index_bounds(&main, &[], &[ids]), [Some(40)]);
     }
 
     #[test]
@@ -224,7 +167,23 @@ mod tests {
         // A table that is computed, picked from with an index that is computed.
         let next = add(&mut main, "next", "ADD", &[other, ids], &[4]);
         add(&mut main, "picked", "GATHER", &[other, next], &[4]);
-        let found = table_rows(&main, &[], &[ids, other]);
+        let found = index_bounds(&main, &[], &[ids, other]);
         assert_eq!(found, [Some(700), None]);
+    }
+
+    #[test]
+    fn floats_that_are_cast_are_indices() {
+        let mut main = main_graph();
+        let ids = argument(&mut main, "ids", DType::Float32, &[-1, 2]);
+        let other = argument(&mut main, "other", DType::Float32, &[-1, 2]);
+        let cast = add(&mut main, "cast", "Cast", &[ids], &[-1, 2]);
+        main.value_mut(cast).dtype = DType::Int32;
+        let unique = add(&mut main, "unique", "Unique", &[cast], &[-1]);
+        let words = constant(&mut main, "words", &table(70, 3));
+        add(&mut main, "a", "GatherNd", &[words, cast], &[-1]);
+        add(&mut main, "b", "Gather", &[words, unique], &[-1, 3]);
+        add(&mut main, "c", "AddV2", &[other, ids], &[-1, 2]);
+        let bounds = index_bounds(&main, &[], &[ids, other]);
+        assert_eq!(bounds, [Some(3), None], "the second number is a column");
     }
 }
