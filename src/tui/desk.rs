@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::choices::Choices;
+use super::costs::CallCosts;
 use super::focus::Focus;
 use super::measured::Measured;
 use super::panes::{Pane, PaneId};
@@ -30,6 +31,7 @@ pub struct Open {
     pub model: Arc<Model>,
     pub focus: Focus,
     pub measured: Arc<Measured>,
+    pub costs: Arc<CallCosts>,
     pub pane: PaneId,
     pub panes: Vec<Box<dyn Pane>>,
     /// Everything that the search can find, once it was gathered.

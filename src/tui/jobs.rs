@@ -21,8 +21,8 @@ pub enum Output {
     Fitting(super::choices::Fitting),
     Summary(Box<super::panes::overview::Summary>),
     Health(Vec<crate::analysis::Finding>),
-    /// Of every MetaGraph.
-    Costs(Vec<crate::analysis::Costs>),
+    /// What calls cost is known now, to all panes.
+    Counted,
     Tree(Box<super::panes::tree::Output>),
     Tensors(Box<super::panes::tensors::Listed>),
     Graph(Box<super::panes::graph::Output>),

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::Command;
+use super::costs::CallCosts;
 use super::focus::{Focus, Thing};
 use super::jobs::{Jobs, Output, Slot, Work};
 use super::measured::Measured;
@@ -144,6 +145,8 @@ pub struct View<'a> {
     /// Every open model, this one included.
     pub models: &'a [Arc<Model>],
     pub focus: Focus,
+    /// What calls cost, as far as it is counted.
+    pub costs: &'a CallCosts,
     pub theme: &'a Theme,
     pub jobs: &'a Jobs,
     pub desk: u64,
@@ -171,6 +174,8 @@ pub struct Context<'a> {
     pub focus: &'a mut Focus,
     /// What runs and comparisons told of the model.
     pub measured: &'a Arc<Measured>,
+    /// What calls cost, counted by the first job that asks.
+    pub costs: &'a Arc<CallCosts>,
     pub requests: Vec<Request>,
 }
 

@@ -12,6 +12,7 @@ use crate::layout::weights::{Bound, Origin};
 use crate::model::{Graph, Model, NodeId, Shape, Value, ValueId, VariableId};
 use crate::progress::Progress;
 use crate::sort;
+use crate::tui::costs::CallCosts;
 
 /// What an operator, or all of a scope, takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,17 +121,21 @@ impl Whose<'_> {
     ///
     /// # Errors
     /// When stopped.
-    pub fn costs(&self, hierarchy: &Hierarchy, progress: &Progress) -> Result<Costs> {
+    pub fn costs(
+        &self,
+        hierarchy: &Hierarchy,
+        calls: &CallCosts,
+        progress: &Progress,
+    ) -> Result<Costs> {
         let mut costs = Costs {
             nodes: Vec::new(),
             total: Cost::default(),
         };
-        let meta = self.model.meta_graphs.get(self.meta);
-        let (Some(meta), Some(graph)) = (meta, self.graph()) else {
+        let macs = calls.count(self.meta, progress)?;
+        let (Some(macs), Some(graph)) = (macs, self.graph()) else {
             return Ok(costs);
         };
         costs.nodes = vec![Cost::default(); graph.nodes.len()];
-        let macs = self.ways.costs(self.model, meta);
         progress.check()?;
         let mut counted: HashSet<Origin> = HashSet::new();
         for id in graph.node_ids() {
@@ -246,6 +251,7 @@ fn largest(weights: &mut Vec<Stored>) {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::sync::Arc;
 
     use super::*;
     use crate::analysis;
@@ -253,9 +259,9 @@ mod tests {
     use crate::layout::scope::Hierarchy;
 
     /// What the first signature of a model of samples/ takes as the graph pane sums it up, and the model.
-    fn total(sample: &str) -> (Model, Cost) {
+    fn total(sample: &str) -> (Arc<Model>, Cost) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-        let model = format::open(&path.join(sample), &OpenOptions::default()).unwrap();
+        let model = Arc::new(format::open(&path.join(sample), &OpenOptions::default()).unwrap());
         let ways = Ways::of(&model.meta_graphs[0]);
         let levels = ways.of_signature(&model.meta_graphs[0], 0);
         let whose = Whose {
@@ -266,7 +272,9 @@ mod tests {
         };
         let graph = whose.graph().unwrap();
         let hierarchy = Hierarchy::new(graph, &ways.weights(whose.graph), false);
-        let costs = whose.costs(&hierarchy, &Progress::new()).unwrap();
+        let costs = whose
+            .costs(&hierarchy, &CallCosts::new(&model), &Progress::new())
+            .unwrap();
         (model, costs.total)
     }
 

@@ -1,13 +1,11 @@
 //! Which graph is shown, and the way there: a signature's wrappers are passed through, calls are followed.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
 
-use crate::analysis::{self, Costs};
 use crate::error::Result;
 use crate::layout::scope::{Item, Open};
 use crate::layout::weights::{Bound, Weights, bindings};
-use crate::model::{Attr, Graph, MetaGraph, Model, ValueId};
+use crate::model::{Attr, Graph, MetaGraph, ValueId};
 use crate::progress::Progress;
 use crate::sort;
 
@@ -37,7 +35,6 @@ impl Level {
 pub struct Ways {
     /// For each graph and argument what its callers bind to it.
     pub bound: Vec<Vec<Option<Bound>>>,
-    costs: OnceLock<Costs>,
     /// By signature, once they were found.
     starts: Vec<Vec<Level>>,
 }
@@ -46,15 +43,8 @@ impl Ways {
     pub fn of(meta: &MetaGraph) -> Ways {
         Ways {
             bound: bindings(meta),
-            costs: OnceLock::new(),
             starts: Vec::new(),
         }
-    }
-
-    /// Multiply-accumulates of every node, worked out when first asked for.
-    pub fn costs(&self, model: &Model, meta: &MetaGraph) -> &Costs {
-        let count = || analysis::costs(model, meta, &Progress::new()).unwrap_or_default();
-        self.costs.get_or_init(count)
     }
 
     /// Finds the way from every signature, where that takes too long to be done when it is asked for.

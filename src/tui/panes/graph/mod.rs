@@ -142,17 +142,19 @@ impl GraphPane {
         };
         let measured = cx.measured.clone();
         let lent = self.seen.as_ref().map(|seen| seen.lend());
-        if !is_large(self.graph(cx.model)) {
+        if !is_large(self.graph(cx.model)) && cx.costs.is_at_hand(self.meta) {
             let progress = Progress::new();
-            let seen = Seen::new(cx.model, &self.ways, (key, measured), lent, &progress);
+            let ways = (&*self.ways, &**cx.costs);
+            let seen = Seen::new(cx.model, ways, (key, measured), lent, &progress);
             if let Ok(seen) = seen {
                 self.arrive(seen, cx);
             }
             return;
         }
-        let (model, ways) = (cx.model.clone(), self.ways.clone());
+        let (model, ways, calls) = (cx.model.clone(), self.ways.clone(), cx.costs.clone());
         cx.job(LAYOUT, "laying out the graph", move |progress| {
-            let seen = Seen::new(&model, &ways, (key, measured), lent, progress)?;
+            let ways = (&*ways, &*calls);
+            let seen = Seen::new(&model, ways, (key, measured), lent, progress)?;
             Ok(answer(Output::Drawn(Box::new(seen))))
         });
     }

@@ -17,6 +17,7 @@ use crate::layout::scope::{Hierarchy, Item, Open, ScopeId};
 use crate::model::{DType, Graph, Model, Value, ValueId};
 use crate::progress::Progress;
 use crate::sort;
+use crate::tui::costs::CallCosts;
 use crate::tui::measured::Measured;
 use crate::tui::text;
 
@@ -57,11 +58,11 @@ pub struct Known {
 }
 
 impl Known {
-    fn of(whose: Whose, graph: &Graph, progress: &Progress) -> Result<Known> {
+    fn of(whose: Whose, graph: &Graph, calls: &CallCosts, progress: &Progress) -> Result<Known> {
         let hierarchy = Hierarchy::new(graph, &whose.ways.weights(whose.graph), false);
         progress.check()?;
         let hierarchy = hierarchy.in_parts(graph);
-        let costs = whose.costs(&hierarchy, progress)?;
+        let costs = whose.costs(&hierarchy, calls, progress)?;
         Ok(Known { hierarchy, costs })
     }
 }
@@ -145,7 +146,7 @@ impl Seen {
     /// When stopped, or when there is no such graph.
     pub fn new(
         model: &Model,
-        ways: &Ways,
+        (ways, calls): (&Ways, &CallCosts),
         (key, measured): (Key, Arc<Measured>),
         old: Option<Lent>,
         progress: &Progress,
@@ -164,7 +165,7 @@ impl Seen {
         let old = old.filter(|o| o.meta == key.meta && o.graph == key.graph);
         let known = match &old {
             Some(old) => old.known.clone(),
-            None => Arc::new(Known::of(whose, graph, progress)?),
+            None => Arc::new(Known::of(whose, graph, calls, progress)?),
         };
         progress.check()?;
         let hierarchy = &known.hierarchy;

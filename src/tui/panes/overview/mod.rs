@@ -11,12 +11,9 @@ use self::about::about;
 use self::signatures::{called_graph, signature_lines, ways_in};
 use super::twins::{self, Twin};
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::analysis::{
-    self, At, ByteEntry, Costs, Finding, Parameters, Severity, SignatureCost, Usage,
-};
+use crate::analysis::{self, At, ByteEntry, Finding, Parameters, Severity, SignatureCost, Usage};
 use crate::error::Error;
 use crate::model::{MetaGraph, Model};
-use crate::progress::Progress;
 use crate::report::check::sentence;
 use crate::report::cost_line;
 use crate::sort;
@@ -55,7 +52,6 @@ pub struct OverviewPane {
     summary: Option<Summary>,
     weights: Option<Result<Vec<Finding>, Error>>,
     /// Of every MetaGraph.
-    costs: Option<Vec<Costs>>,
     part: Part,
     signatures: Rows,
     bytes: Rows,
@@ -74,7 +70,6 @@ impl OverviewPane {
         OverviewPane {
             summary: None,
             weights: None,
-            costs: None,
             part: Part::Signatures,
             signatures: Rows::default(),
             bytes: Rows::default(),
@@ -94,17 +89,17 @@ impl OverviewPane {
     }
 
     /// The cost of the signature that would be run, once it is counted.
-    fn cost(&self, view: &View) -> Option<&SignatureCost> {
+    fn cost<'v>(&self, view: &View<'v>) -> Option<&'v SignatureCost> {
         let signatures = &view.focus.meta(view.model)?.signatures;
         let serving = signatures.iter().position(|s| &*s.key == "serving_default");
-        let costs = self.costs.as_ref()?.get(view.focus.meta)?;
+        let costs = view.costs.get(view.focus.meta)?;
         costs.signatures.get(serving.unwrap_or(0))
     }
 
     /// `1.31 MMAC per sample`. The line is there before the count is, so that nothing moves when it comes.
     fn cost_line(&self, view: &View) -> Option<String> {
         let meta = view.focus.meta(view.model)?;
-        if self.costs.is_none() {
+        if is_counting(view) {
             return (!meta.signatures.is_empty()).then(|| "counting…".to_owned());
         }
         let cost = self.cost(view)?;
@@ -203,10 +198,9 @@ impl OverviewPane {
     }
 }
 
-/// Of every MetaGraph.
-pub fn all_costs(model: &Model, progress: &Progress) -> Result<Vec<Costs>, Error> {
-    let all = model.meta_graphs.iter();
-    all.map(|m| analysis::costs(model, m, progress)).collect()
+/// Whether it is not known yet what a call costs.
+fn is_counting(view: &View) -> bool {
+    view.costs.get(view.focus.meta).is_none()
 }
 
 impl Pane for OverviewPane {
@@ -238,9 +232,10 @@ impl Pane for OverviewPane {
                     health: analysis::health(&model, &usage),
                 })))
             });
-            let model = cx.model.clone();
+            let costs = cx.costs.clone();
             cx.job("costs", "counting what a call costs", move |progress| {
-                Ok(Output::Costs(all_costs(&model, progress)?))
+                costs.count_all(progress)?;
+                Ok(Output::Counted)
             });
             if cx.model.total_bytes() <= LOOK_THROUGH {
                 self.look_through(cx);
@@ -252,7 +247,6 @@ impl Pane for OverviewPane {
         match output {
             Output::Summary(summary) => self.summary = Some(*summary),
             Output::Health(findings) => self.weights = Some(Ok(findings)),
-            Output::Costs(costs) => self.costs = Some(costs),
             _ => {}
         }
     }
@@ -386,7 +380,7 @@ impl Pane for OverviewPane {
         };
         self.render_signatures(below, buf, view, meta);
         if !rest.is_empty() {
-            work::render(rest, self.cost(view), self.costs.is_none(), buf, view);
+            work::render(rest, self.cost(view), is_counting(view), buf, view);
         }
         let wide = right.width.saturating_sub(2) as usize;
         let findings = self.health_lines(theme, wide).0.len() as u16;

@@ -19,7 +19,6 @@ use self::draw::Figures;
 use self::levels::Levels;
 use self::rows::{Id, Told};
 use self::visible::Branch;
-use super::overview::all_costs;
 use super::{Context, Handled, Pane, PaneId, View};
 use crate::model::{GraphKind, Model, NodeId};
 use crate::tui::command::Command;
@@ -280,11 +279,11 @@ impl Pane for TreePane {
 
     fn shown(&mut self, cx: &mut Context) {
         if self.levels.told().costs.is_none() {
-            let model = cx.model.clone();
+            let (model, costs) = (cx.model.clone(), cx.costs.clone());
             let graphs = self.levels.told().graphs.clone();
             cx.job(COSTS, "counting what a call costs", move |progress| {
                 let graphs = graphs.unwrap_or_else(|| Arc::new(rows::count(&model)));
-                let costs = Arc::new(all_costs(&model, progress)?);
+                costs.count_all(progress)?;
                 let told = Told {
                     costs: Some(costs),
                     graphs: Some(graphs),

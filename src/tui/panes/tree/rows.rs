@@ -8,6 +8,7 @@ use crate::analysis::{Costs, SignatureCost, op_counts};
 use crate::model::{
     Dialect, Graph, GraphKind, MetaGraph, Model, Name, NodeId, ValueId, VariableId,
 };
+use crate::tui::costs::CallCosts;
 
 /// A row's own name among its siblings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,8 +65,7 @@ pub fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row
 /// What is counted over whole graphs, once it is.
 #[derive(Clone, Default)]
 pub struct Told {
-    /// By MetaGraph.
-    pub costs: Option<Arc<Vec<Costs>>>,
+    pub costs: Option<Arc<CallCosts>>,
     /// By MetaGraph and graph in it.
     pub graphs: Option<Arc<Vec<Vec<Counted>>>>,
     /// Bytes of all variables.
