@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::usage::Usage;
 use crate::error::{Error, Result};
-use crate::format::mapped::release;
+use crate::format::mapped;
 use crate::model::{
     DType, Format, Graph, Model, Name, NodeId, Quantization, QuantizationDetails, Shape, Tensor,
     TensorData, Value, ValueId, VariableId, VariableRole,
@@ -425,21 +425,12 @@ pub fn stored<'m>(model: &'m Model, place: &Place) -> Result<Stored<'m>> {
 }
 
 impl Stored<'_> {
-    /// Calls `each` with pieces of the values, as [`TensorData::pieces`] does.
+    /// Calls `each` with pieces of the values, as [`mapped::pieces`] does.
     ///
     /// # Errors
     /// The values can't be read; what `each` gives.
-    pub fn pieces(&self, mut each: impl FnMut(usize, &Tensor) -> Result<()>) -> Result<()> {
-        let read = self.data.pieces(self.dtype, &self.sizes, |start, piece| {
-            let size = piece.bytes().map_or(0, <[u8]>::len);
-            let looked_at = each(start, piece);
-            if let (TensorData::Bytes { bytes, .. }, Some(element)) = (self.data, self.dtype.size())
-                && let Some(done) = bytes.get(start * element..).and_then(|b| b.get(..size))
-            {
-                release(done);
-            }
-            looked_at
-        });
+    pub fn pieces(&self, each: impl FnMut(usize, &Tensor) -> Result<()>) -> Result<()> {
+        let read = mapped::pieces(self.data, self.dtype, &self.sizes, each);
         read.map_err(|e| self.placed(e))
     }
 

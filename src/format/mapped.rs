@@ -11,6 +11,7 @@ use memmap2::Mmap;
 use memmap2::UncheckedAdvice;
 
 use crate::error::{Error, Result};
+use crate::model::{DType, Tensor, TensorData};
 
 /// Files up to this many bytes are copied: cheaper than a map, and safe when the file is cut off later.
 const COPY_LIMIT: u64 = 64 * 1024;
@@ -66,9 +67,32 @@ fn maps() -> MutexGuard<'static, Vec<Weak<Mmap>>> {
     MAPS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// As [`TensorData::pieces`]; the pages of each piece of a mapped file are let go behind it, so that walking through
+/// gigabytes takes a few megabytes.
+///
+/// # Errors
+/// As [`TensorData::pieces`].
+pub fn pieces(
+    data: &TensorData,
+    dtype: DType,
+    shape: &[usize],
+    mut each: impl FnMut(usize, &Tensor) -> Result<()>,
+) -> Result<()> {
+    data.pieces(dtype, shape, |start, piece| {
+        let size = piece.bytes().map_or(0, <[u8]>::len);
+        let looked_at = each(start, piece);
+        if let (TensorData::Bytes { bytes, .. }, Some(element)) = (data, dtype.size())
+            && let Some(done) = bytes.get(start * element..).and_then(|b| b.get(..size))
+        {
+            release(done);
+        }
+        looked_at
+    })
+}
+
 /// Lets go of the pages that hold these bytes, if they are those of a mapped file: they come back from the file when
-/// they are read again. Whoever walks through gigabytes calls it behind himself.
-pub fn release(bytes: &[u8]) {
+/// they are read again.
+fn release(bytes: &[u8]) {
     #[cfg(unix)]
     for map in maps().iter().filter_map(Weak::upgrade) {
         let range = bytes.as_ptr_range();
@@ -87,6 +111,26 @@ pub fn release(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_the_same_on_the_second_walk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        let values: Vec<u8> = (0..9_000_003u32).map(|i| (i % 251) as u8).collect();
+        fs::write(&path, &values).unwrap();
+        let (bytes, packed) = (map_file(&path).unwrap(), false);
+        let data = TensorData::Bytes { bytes, packed };
+        for _ in 0..2 {
+            let mut walked = Vec::new();
+            let see = |start: usize, piece: &Tensor| {
+                assert_eq!(start, walked.len());
+                walked.extend_from_slice(piece.bytes().unwrap());
+                Ok(())
+            };
+            pieces(&data, DType::UInt8, &[values.len()], see).unwrap();
+            assert!(walked == values);
+        }
+    }
 
     #[test]
     fn what_was_let_go_is_read_again() {

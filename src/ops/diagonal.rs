@@ -65,6 +65,26 @@ struct Band {
 }
 
 impl Band {
+    /// The leading axes of `matrix`, and the band of its last two that input `index` tells.
+    fn of<'s>(
+        form: Form,
+        matrix: &View<'s>,
+        inputs: &[Option<View<'_>>],
+        index: usize,
+    ) -> Result<(&'s [usize], Self)> {
+        let (lowest, highest) = range(form, inputs, index)?;
+        let (outer, rows, columns) = split(matrix.shape, "diagonals")?;
+        let band = Band {
+            lowest,
+            highest,
+            rows,
+            columns,
+            form,
+        };
+        band.check()?;
+        Ok((outer, band))
+    }
+
     fn length(&self, diagonal: i64) -> i64 {
         (self.rows + diagonal.min(0)).min(self.columns - diagonal.max(0))
     }
@@ -119,10 +139,16 @@ fn range(form: Form, inputs: &[Option<View<'_>>], index: usize) -> Result<(i64, 
         return Ok((0, 0));
     }
     let told = whole_numbers(&view(inputs, index)?)?;
-    match told[..] {
-        [both] => Ok((both, both)),
-        [lowest, highest] => Ok((lowest, highest)),
-        _ => Err(Error::usage(format!("{told:?} are no diagonals"))),
+    lowest_and_highest(&told).ok_or_else(|| Error::usage(format!("{told:?} are no diagonals")))
+}
+
+/// One number is both.
+fn lowest_and_highest(told: &[i64]) -> Option<(i64, i64)> {
+    let small = told.iter().all(|&d| i32::try_from(d).is_ok());
+    match *told {
+        [both] if small => Some((both, both)),
+        [lowest, highest] if small => Some((lowest, highest)),
+        _ => None,
     }
 }
 
@@ -211,17 +237,9 @@ fn packed<'v>(diagonal: &View<'v>, lowest: i64, highest: i64) -> Result<(&'v [us
 
 fn with_diagonals(form: Form, inputs: &[Option<View<'_>>]) -> Result<Tensor> {
     let (matrix, diagonal) = (view(inputs, 0)?, view(inputs, 1)?);
-    let (lowest, highest) = range(form, inputs, 2)?;
-    let (outer, rows, columns) = split(matrix.shape, "diagonals")?;
-    let (same, longest) = packed(&diagonal, lowest, highest)?;
-    let band = Band {
-        lowest,
-        highest,
-        rows,
-        columns,
-        form,
-    };
-    band.check()?;
+    let (outer, band) = Band::of(form, &matrix, inputs, 2)?;
+    let (rows, columns) = (band.rows, band.columns);
+    let (same, longest) = packed(&diagonal, band.lowest, band.highest)?;
     if same != outer || band.longest() != longest {
         return Err(Error::usage(format!(
             "diagonals of {:?} for matrices of {:?}",
@@ -244,19 +262,10 @@ fn with_diagonals(form: Form, inputs: &[Option<View<'_>>]) -> Result<Tensor> {
 
 fn diagonals_of(form: Form, inputs: &[Option<View<'_>>]) -> Result<Tensor> {
     let matrix = view(inputs, 0)?;
-    let (lowest, highest) = range(form, inputs, 1)?;
-    let (outer, rows, columns) = split(matrix.shape, "diagonals")?;
-    let band = Band {
-        lowest,
-        highest,
-        rows,
-        columns,
-        form,
-    };
-    band.check()?;
-    let longest = band.longest();
+    let (outer, band) = Band::of(form, &matrix, inputs, 1)?;
+    let (rows, columns, longest) = (band.rows, band.columns, band.longest());
     let mut shape = outer.to_vec();
-    if lowest != highest {
+    if band.lowest != band.highest {
         shape.push(band.count() as usize);
     }
     shape.push(longest as usize);
@@ -311,11 +320,9 @@ fn infer_diag(cx: &Context) -> Result<Vec<Fact>> {
     let dims = cx.shape(0)?.dims().map(|dims| match dims {
         [outer @ .., last] if !ranged => [outer, &[*last, *last]].concat(),
         dims => {
-            let one = cx
-                .ints(1)
-                .ok()
-                .flatten()
-                .is_some_and(|k| k.len() == 1 || k[0] == k[1]);
+            let told = cx.ints(1).ok().flatten();
+            let range = told.and_then(|told| lowest_and_highest(&told));
+            let one = range.is_some_and(|(lowest, highest)| lowest == highest);
             let outer = dims.len().saturating_sub(if one { 1 } else { 2 });
             [&dims[..outer], &[-1, -1]].concat()
         }

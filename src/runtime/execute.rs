@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Intermediate;
 use super::blocks::Frame;
+use super::few::{Few, Spare};
 use super::plan::{Kept, Place, Plan, Role, Step, Work};
 use super::profile::Profile;
 use super::program::Setup;
@@ -72,16 +73,13 @@ impl Ready {
     }
 }
 
-/// Views of a step that are listed on the stack; of one with more, in [`Operands`].
-const FEW: usize = 8;
-
-/// Where the views of one step with many are listed; empty between steps.
+/// Where the views of a step with many are listed.
 #[derive(Default)]
 struct Operands {
-    inputs: Vec<Option<View<'static>>>,
-    outputs: Vec<Option<&'static mut [u8]>>,
+    inputs: Spare<Option<View<'static>>>,
+    outputs: Spare<Option<&'static mut [u8]>>,
     /// Parts of the arena that are read, by offset.
-    pieces: Vec<(usize, &'static [u8])>,
+    pieces: Spare<(usize, &'static [u8])>,
 }
 
 impl Memory {
@@ -105,9 +103,9 @@ impl Memory {
             frames: std::iter::repeat_with(Vec::new).take(steps).collect(),
             dead: Vec::new(),
             operands: Operands {
-                inputs: Vec::with_capacity(operands),
-                outputs: Vec::with_capacity(operands),
-                pieces: Vec::with_capacity(operands),
+                inputs: Spare::with_room(operands),
+                outputs: Spare::with_room(operands),
+                pieces: Spare::with_room(operands),
             },
         })
     }
@@ -139,13 +137,6 @@ impl Memory {
     pub fn forget(&mut self) {
         self.owned.fill(None);
     }
-}
-
-/// An empty list in the memory of `list`, for elements of the same layout: collecting in place keeps the allocation.
-fn emptied<A, B>(mut list: Vec<A>) -> Vec<B> {
-    const { assert!(size_of::<A>() == size_of::<B>() && align_of::<A>() == align_of::<B>()) };
-    list.clear();
-    list.into_iter().filter_map(|_| None).collect()
 }
 
 /// Zeroed bytes for what `needs` them.
@@ -463,25 +454,9 @@ impl Run<'_> {
             ..
         } = &mut *self.memory;
         let written = step.outputs.len() + kernel.changes().len();
-        let mut few = (
-            [None; FEW],
-            [const { None }; FEW],
-            [(0, [].as_slice()); FEW],
-        );
-        let mut many = (Vec::new(), Vec::new(), Vec::new());
-        let most = step.inputs.len().max(written).max(step.pieces.len());
-        let (inputs, outputs, pieces) = if most <= FEW {
-            (&mut few.0[..], &mut few.1[..], &mut few.2[..])
-        } else {
-            many.0 = emptied(std::mem::take(&mut operands.inputs));
-            many.1 = emptied(std::mem::take(&mut operands.outputs));
-            many.2 = emptied(std::mem::take(&mut operands.pieces));
-            many.0.resize(most, None);
-            many.1.resize_with(most, || None);
-            many.2.resize(most, (0, [].as_slice()));
-            (&mut many.0[..], &mut many.1[..], &mut many.2[..])
-        };
-        let (inputs, outputs) = (&mut inputs[..step.inputs.len()], &mut outputs[..written]);
+        let mut inputs = Few::<Option<View<'_>>>::new(step.inputs.len(), &mut operands.inputs);
+        let mut outputs = Few::<Option<&mut [u8]>>::new(written, &mut operands.outputs);
+        let mut pieces = Few::<(usize, &[u8])>::new(step.pieces.len(), &mut operands.pieces);
         let mut read = 0;
         let mut scratch: &mut [u8] = &mut [];
         let mut rest = arena.as_mut_slice();
@@ -492,15 +467,16 @@ impl Run<'_> {
             rest = tail;
             base = piece.offset + piece.bytes;
             match piece.role {
-                Role::Output(index) => outputs[index] = Some(mine),
+                Role::Output(index) => outputs.places()[index] = Some(mine),
                 Role::Input => {
-                    pieces[read] = (piece.offset, &*mine);
+                    pieces.places()[read] = (piece.offset, &*mine);
                     read += 1;
                 }
                 Role::Scratch => scratch = mine,
             }
         }
-        for (slot, input) in inputs.iter_mut().zip(&step.inputs) {
+        let readable = &pieces.places()[..read];
+        for (slot, input) in inputs.places().iter_mut().zip(&step.inputs) {
             *slot = input.and_then(|value| {
                 let whole = match &plan.places[value.index()] {
                     Place::Nowhere => None,
@@ -508,7 +484,7 @@ impl Run<'_> {
                     Place::Constant(tensor) => Some(&**tensor),
                     Place::Owned(index) => owned[*index].as_deref(),
                     Place::Arena { offset, bytes } => {
-                        let found = pieces[..read]
+                        let found = readable
                             .iter()
                             .find(|(at, piece)| at == offset && piece.len() == *bytes);
                         let data = match (found, bytes) {
@@ -530,16 +506,14 @@ impl Run<'_> {
             });
         }
         let result = kernel.run(&mut Io {
-            inputs,
-            outputs,
+            inputs: inputs.places(),
+            outputs: outputs.places(),
             threads: &self.setup.program.threads,
             scratch,
         });
-        if most > FEW {
-            operands.inputs = emptied(many.0);
-            operands.outputs = emptied(many.1);
-            operands.pieces = emptied(many.2);
-        }
+        inputs.give_back(&mut operands.inputs);
+        outputs.give_back(&mut operands.outputs);
+        pieces.give_back(&mut operands.pieces);
         result
     }
 

@@ -11,6 +11,7 @@ mod dead;
 #[cfg(test)]
 mod dead_tests;
 mod execute;
+mod few;
 mod frames;
 #[cfg(test)]
 mod frames_tests;

@@ -4,8 +4,8 @@
 //! gate `[C, X]` and `[C, O]`, of the projection `[O, C]`; states `[B, O]` and `[B, C]`; output as the input with O.
 
 use super::{
-    Rows, Weight, activation, both_ways, expect_real, expect_state, integer, optional_real,
-    rows_of, size,
+    Course, Rows, Way, Weight, activation, both_ways, expect_real, expect_state, integer,
+    optional_real, prepare_both, rows_of, size,
 };
 use crate::error::Result;
 use crate::kernels::recurrent::Activation;
@@ -111,7 +111,7 @@ pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
         DType::Int8 => return integer::prepare(cx),
         other => return Err(cx.no_kernel(other)),
     }
-    let way = Way::of(cx, &FORWARD, Rows::of(cx, 0)?, None)?;
+    let way = OneWay::of(cx, &FORWARD, Rows::of(cx, 0)?, None)?;
     Prepared::changing(&[], &[18, 19], way.room_bytes(), move |io| {
         let (x, out) = (io.input(0)?, io.output(0)?);
         way.run(io, (x, None), 1, out)
@@ -122,61 +122,22 @@ pub(super) fn prepare_both_ways(cx: &Context) -> Result<Prepared> {
     if cx.dtype(0)? != DType::Float32 {
         return Err(cx.no_kernel(cx.dtype(0)?));
     }
-    let rows = Rows::of(cx, 0)?;
     let stacked = FIRST_OF_TWO.aux.is_some_and(|aux| cx.has(aux[1]));
-    let aux = if cx.has(AUX) {
-        Some(Rows::of(cx, AUX)?)
-    } else {
-        None
-    };
-    let (shared, second_rows) = match (aux, stacked) {
-        (Some(aux), true) => (Some(aux), rows),
-        (Some(aux), false) => (None, aux),
-        (None, _) => (None, rows),
-    };
-    let second_input = if aux.is_some() && !stacked { AUX } else { 0 };
-    if let Some(aux) = aux
-        && (aux.batch, aux.steps) != (rows.batch, rows.steps)
-    {
-        return Err(cx.wrong(format!("{} and {}", cx.shape(0)?, cx.shape(AUX)?)));
-    }
-    let mut first = Way::of(cx, &FIRST_OF_TWO, rows, shared)?;
-    let mut second = Way::of(cx, &SECOND_OF_TWO, second_rows, shared)?;
-    second.backward = true;
-    let merged = cx.attr_bool("merge_outputs");
-    if merged {
-        first.width = first.outputs + second.outputs;
-        (second.begin, second.width) = (first.outputs, first.width);
-    }
-    let room = first.room_bytes().saturating_add(second.room_bytes());
-    Prepared::changing(&[], &[35, 36, 37, 38], room, move |io| {
-        let (x, y) = (io.input(0)?, io.input(second_input)?);
-        let aux = if shared.is_some() {
-            io.optional(AUX)?
-        } else {
-            None
-        };
-        let out = io.output(0)?;
-        if merged {
-            first.run(io, (x, aux), 1, out)?;
-            return second.run(io, (y, aux), 3, out);
-        }
-        first.run(io, (x, aux), 2, out)?;
-        let out = io.output(1)?;
-        second.run(io, (y, aux), 4, out)
-    })
+    prepare_both(
+        cx,
+        (AUX, stacked),
+        &[35, 36, 37, 38],
+        |number, rows, aux| OneWay::of(cx, [&FIRST_OF_TWO, &SECOND_OF_TWO][number], rows, aux),
+    )
 }
 
 /// One direction of a float LSTM, weights checked.
-struct Way {
+struct OneWay {
     rows: Rows,
     aux: Option<Rows>,
     cells: usize,
     outputs: usize,
-    /// Where rows of the output begin, and values from one to the next.
-    begin: usize,
-    width: usize,
-    backward: bool,
+    course: Course,
     gates: [Option<GateRoles>; 4],
     projection: Option<Weight>,
     projection_bias: Option<usize>,
@@ -197,7 +158,7 @@ struct GateRoles {
     bias: usize,
 }
 
-impl Way {
+impl OneWay {
     fn of(cx: &Context, roles: &Roles, rows: Rows, aux: Option<Rows>) -> Result<Self> {
         let Sizes {
             rows,
@@ -246,14 +207,12 @@ impl Way {
             .chain([projection])
             .flatten()
             .any(|w| w.scale.is_some());
-        Ok(Way {
+        Ok(OneWay {
             rows,
             aux,
             cells,
             outputs,
-            begin: 0,
-            width: outputs,
-            backward: false,
+            course: Course::alone(outputs),
             gates,
             projection,
             projection_bias: optional_real(cx, roles.projection_bias, &[outputs])?,
@@ -269,11 +228,6 @@ impl Way {
         let aux = self.aux.map_or(0, |rows| rows.width);
         [self.rows.width, aux, self.outputs, self.cells]
             .map(|count| if self.hybrid { count } else { 0 })
-    }
-
-    fn room_bytes(&self) -> usize {
-        let quantized = self.quantized().map(room_bytes::<i8>).into_iter();
-        quantized.fold(room_bytes::<f32>(4 * self.cells), usize::saturating_add)
     }
 
     fn lstm<'a>(&self, io: &Io<'_, 'a>) -> Result<Lstm<'a>> {
@@ -305,8 +259,22 @@ impl Way {
             asymmetric: self.asymmetric,
         })
     }
+}
 
-    /// All rows; the states come behind the outputs, the first of them is output `states`.
+impl Way for OneWay {
+    fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    fn take(&mut self, course: Course) {
+        self.course = course;
+    }
+
+    fn room_bytes(&self) -> usize {
+        let quantized = self.quantized().map(room_bytes::<i8>).into_iter();
+        quantized.fold(room_bytes::<f32>(4 * self.cells), usize::saturating_add)
+    }
+
     fn run(
         &self,
         io: &mut Io<'_, '_>,
@@ -324,7 +292,7 @@ impl Way {
             recurrent: io.room(recurrent)?,
             cells: io.room(cells)?,
         };
-        self.rows.each(self.backward, |batch, step| {
+        self.rows.each(self.course.backward, |batch, step| {
             let x = self.rows.row(x, batch, step);
             let aux = aux
                 .zip(self.aux)
@@ -332,7 +300,7 @@ impl Way {
             let state = &mut state[batch * self.outputs..][..self.outputs];
             let cell = &mut cell[batch * self.cells..][..self.cells];
             lstm.step(x, aux, (state, cell), &mut room);
-            let begin = self.rows.at(batch, step) * self.width + self.begin;
+            let begin = self.rows.at(batch, step) * self.course.width + self.course.begin;
             out[begin..][..self.outputs].copy_from_slice(state);
         });
         Ok(())

@@ -5,7 +5,7 @@ mod lstm;
 mod rnn;
 mod svdf;
 
-use super::{Context, Fact, Io, Operator};
+use super::{Context, Fact, Io, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::recurrent::Activation;
 use crate::kernels::recurrent::matrix::Matrix;
@@ -136,6 +136,97 @@ fn both_ways(cx: &Context, widths: [i64; 2]) -> Result<Vec<Fact>> {
         .iter()
         .map(|&width| Ok(Fact::new(dtype, rows_of(cx, width)?)))
         .collect()
+}
+
+/// One direction of a sequence, weights checked.
+trait Way: Send + Sync + 'static {
+    /// Values that come out for a row.
+    fn outputs(&self) -> usize;
+
+    /// Goes over the steps as `course` says.
+    fn take(&mut self, course: Course);
+
+    fn room_bytes(&self) -> usize;
+
+    /// All rows of `x`, and of the auxiliary input where there is one; the states come behind the outputs, the first of
+    /// them is output `states`.
+    fn run(
+        &self,
+        io: &mut Io<'_, '_>,
+        inputs: (&[f32], Option<&[f32]>),
+        states: usize,
+        out: &mut [f32],
+    ) -> Result<()>;
+}
+
+/// How a direction goes over the steps, and where its outputs go.
+#[derive(Debug, Clone, Copy)]
+struct Course {
+    backward: bool,
+    /// Where rows of the output begin, and values from one to the next.
+    begin: usize,
+    width: usize,
+}
+
+impl Course {
+    /// Forward, into an output of its own.
+    fn alone(outputs: usize) -> Self {
+        Course {
+            backward: false,
+            begin: 0,
+            width: outputs,
+        }
+    }
+}
+
+/// Both directions, of the same input or of one each, their outputs apart or side by side. Input `aux` is one more for
+/// both where there are weights for it (`stacked`), else the second's own. `states` are the inputs of their states, the
+/// first's first; `way` makes the first (0) or the second (1) for rows of its input and of the auxiliary one.
+fn prepare_both<W: Way>(
+    cx: &Context,
+    (aux, stacked): (usize, bool),
+    states: &'static [usize],
+    way: impl Fn(usize, Rows, Option<Rows>) -> Result<W>,
+) -> Result<Prepared> {
+    let rows = Rows::of(cx, 0)?;
+    let more = cx.has(aux).then(|| Rows::of(cx, aux)).transpose()?;
+    if let Some(more) = more
+        && (more.batch, more.steps) != (rows.batch, rows.steps)
+    {
+        return Err(cx.wrong(format!("{} and {}", cx.shape(0)?, cx.shape(aux)?)));
+    }
+    let shared = more.filter(|_| stacked);
+    let own = more.filter(|_| !stacked);
+    let second_input = if own.is_some() { aux } else { 0 };
+    let (mut first, mut second) = (way(0, rows, shared)?, way(1, own.unwrap_or(rows), shared)?);
+    let merged = cx.attr_bool("merge_outputs");
+    let (begin, width) = match merged {
+        true => (first.outputs(), first.outputs() + second.outputs()),
+        false => (0, second.outputs()),
+    };
+    if merged {
+        first.take(Course {
+            width,
+            ..Course::alone(0)
+        });
+    }
+    second.take(Course {
+        backward: true,
+        begin,
+        width,
+    });
+    let room = first.room_bytes().saturating_add(second.room_bytes());
+    let own_states = states.len() / 2;
+    Prepared::changing(&[], states, room, move |io| {
+        let (x, y) = (io.input(0)?, io.input(second_input)?);
+        let shared = shared.map_or(Ok(None), |_| io.optional(aux))?;
+        let (mut out, states) = (io.output(0)?, if merged { 1 } else { 2 });
+        first.run(io, (x, shared), states, out)?;
+        if !merged {
+            out = io.output(1)?;
+        }
+        second.run(io, (y, shared), states + own_states, out)
+    })
 }
 
 /// Where an input of weights is, and the scale of integer ones.

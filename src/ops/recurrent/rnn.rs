@@ -3,7 +3,10 @@
 //! Shapes, with B rows, T steps, X inputs, U units: input `[B, X]`, `[B, T, X]` or `[T, B, X]`; weights `[U, X]` and
 //! `[U, U]`; state `[B, U]`; output as the input with U.
 
-use super::{Rows, Weight, activation, both_ways, expect_real, expect_state, rows_of, size};
+use super::{
+    Course, Rows, Way, Weight, activation, both_ways, expect_real, expect_state, prepare_both,
+    rows_of, size,
+};
 use crate::error::Result;
 use crate::kernels::recurrent::Activation;
 use crate::kernels::recurrent::rnn::{Rnn, Room};
@@ -48,7 +51,7 @@ pub(super) fn infer_both_ways(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
-    let way = Way::of(cx, &FIRST, Rows::of(cx, 0)?, None)?;
+    let way = OneWay::of(cx, &FIRST, Rows::of(cx, 0)?, None)?;
     Prepared::changing(&[], &[4], way.room_bytes(), move |io| {
         let (x, out) = (io.input(0)?, io.output(0)?);
         way.run(io, (x, None), 1, out)
@@ -56,57 +59,18 @@ pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
 }
 
 pub(super) fn prepare_both_ways(cx: &Context) -> Result<Prepared> {
-    let rows = Rows::of(cx, 0)?;
     let stacked = cx.has(FIRST.aux);
-    let aux = if cx.has(AUX) {
-        Some(Rows::of(cx, AUX)?)
-    } else {
-        None
-    };
-    if let Some(aux) = aux
-        && (aux.batch, aux.steps) != (rows.batch, rows.steps)
-    {
-        return Err(cx.wrong(format!("{} and {}", cx.shape(0)?, cx.shape(AUX)?)));
-    }
-    let shared = aux.filter(|_| stacked);
-    let own = aux.filter(|_| !stacked);
-    let second_input = if own.is_some() { AUX } else { 0 };
-    let mut first = Way::of(cx, &FIRST, rows, shared)?;
-    let mut second = Way::of(cx, &SECOND, own.unwrap_or(rows), shared)?;
-    second.backward = true;
-    let merged = cx.attr_bool("merge_outputs");
-    if merged {
-        first.width = first.units + second.units;
-        (second.begin, second.width) = (first.units, first.width);
-    }
-    let room = first.room_bytes().saturating_add(second.room_bytes());
-    Prepared::changing(&[], &[4, 8], room, move |io| {
-        let (x, y) = (io.input(0)?, io.input(second_input)?);
-        let aux = if shared.is_some() {
-            io.optional(AUX)?
-        } else {
-            None
-        };
-        let out = io.output(0)?;
-        if merged {
-            first.run(io, (x, aux), 1, out)?;
-            return second.run(io, (y, aux), 2, out);
-        }
-        first.run(io, (x, aux), 2, out)?;
-        let out = io.output(1)?;
-        second.run(io, (y, aux), 3, out)
+    prepare_both(cx, (AUX, stacked), &[4, 8], |number, rows, aux| {
+        OneWay::of(cx, [&FIRST, &SECOND][number], rows, aux)
     })
 }
 
 /// One direction, weights checked.
-struct Way {
+struct OneWay {
     rows: Rows,
     aux: Option<Rows>,
     units: usize,
-    /// Where rows of the output begin, and values from one to the next.
-    begin: usize,
-    width: usize,
-    backward: bool,
+    course: Course,
     input: Weight,
     aux_weights: Option<Weight>,
     recurrent: Weight,
@@ -115,7 +79,7 @@ struct Way {
     asymmetric: bool,
 }
 
-impl Way {
+impl OneWay {
     fn of(cx: &Context, roles: &Roles, rows: Rows, aux: Option<Rows>) -> Result<Self> {
         if cx.dtype(0)? != DType::Float32 {
             return Err(cx.no_kernel(cx.dtype(0)?));
@@ -126,13 +90,11 @@ impl Way {
         };
         expect_real(cx, roles.bias, &[units])?;
         expect_state(cx, roles.state, DType::Float32, rows.batch * units)?;
-        Ok(Way {
+        Ok(OneWay {
             rows,
             aux,
             units,
-            begin: 0,
-            width: units,
-            backward: false,
+            course: Course::alone(units),
             input: Weight::of(cx, roles.input, &[units, rows.width])?,
             aux_weights: match aux {
                 Some(aux) => Some(Weight::of(cx, roles.aux, &[units, aux.width])?),
@@ -152,13 +114,22 @@ impl Way {
         let hybrid = weights.iter().flatten().any(|w| w.scale.is_some());
         [self.rows.width, aux, self.units].map(|count| if hybrid { count } else { 0 })
     }
+}
+
+impl Way for OneWay {
+    fn outputs(&self) -> usize {
+        self.units
+    }
+
+    fn take(&mut self, course: Course) {
+        self.course = course;
+    }
 
     fn room_bytes(&self) -> usize {
         let quantized = self.quantized().map(room_bytes::<i8>).into_iter();
         quantized.fold(room_bytes::<f32>(self.units), usize::saturating_add)
     }
 
-    /// All rows; the state is output `state`.
     fn run(
         &self,
         io: &mut Io<'_, '_>,
@@ -181,13 +152,13 @@ impl Way {
             aux: io.room(extra)?,
             recurrent: io.room(recurrent)?,
         };
-        self.rows.each(self.backward, |batch, step| {
+        self.rows.each(self.course.backward, |batch, step| {
             let x = self.rows.row(x, batch, step);
             let aux = aux
                 .zip(self.aux)
                 .map(|(aux, rows)| rows.row(aux, batch, step));
             let state = &mut state[batch * self.units..][..self.units];
-            let begin = self.rows.at(batch, step) * self.width + self.begin;
+            let begin = self.rows.at(batch, step) * self.course.width + self.course.begin;
             rnn.step(x, aux, state, &mut room, &mut out[begin..][..self.units]);
         });
         Ok(())
