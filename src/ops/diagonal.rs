@@ -345,3 +345,17 @@ fn infer_part(cx: &Context) -> Result<Vec<Fact>> {
     };
     cx.one(cx.dtype(0)?, Shape(dims))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_or_two_within_32_bits_are_a_range() {
+        assert_eq!(lowest_and_highest(&[-1]), Some((-1, -1)));
+        assert_eq!(lowest_and_highest(&[-1, 2]), Some((-1, 2)));
+        for wrong in [&[][..], &[1, 2, 3], &[i64::MIN, 0], &[1 << 40]] {
+            assert_eq!(lowest_and_highest(wrong), None);
+        }
+    }
+}
