@@ -90,6 +90,14 @@ fn a_model_converts_and_is_compared_with_what_it_became() {
     }
     press(&mut app, "Enter Down Enter");
     shows(&app, &["What was done", "before", "after"]);
+    let narrow = screen(&app, 80, 24);
+    let results = narrow.lines().filter_map(|line| line.split_once("││"));
+    let steps = results.map(|(_, right)| right);
+    let steps: Vec<&str> = steps
+        .skip_while(|line| !line.contains("What was done"))
+        .collect();
+    assert!(steps.len() > 5, "{narrow}");
+    assert!(steps.iter().all(|line| !line.contains('…')), "{narrow}");
     assert!(std::fs::metadata(&file).expect("the file is there").len() > 10_000);
     press(&mut app, "d");
     assert_eq!(app.pane(), PaneId::Compare);

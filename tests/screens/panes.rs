@@ -13,19 +13,19 @@ fn overview_of_a_saved_model() {
     │ made by      TensorFlow 2.21.0    ││ conv/kernel          …/1 ▇▇▇▇   73.7 KB ┃
     │ size         292 KB in 4 files    ││ conv/kernel  variables/5 ▇▇▇▇   73.7 KB ┃
     │ parameters   23,626               ││ checkpoint bookkeeping   ▋      11.0 KB │
-    │ cost         348 kMAC per sample  ││ skip/kernel          …/2 ▌      8.19 KB │
-    │ operators    427 in 6 graphs      ││ hidden/kernel        …/3 ▌      8.19 KB │
-    │ variables    33 in 1 shard        ││ skip/kernel variables/10 ▌      8.19 KB │
-    │ versions     1  ● 2               ││ hidden/kernel       …/12 ▌      8.19 KB │
-    ╰───────────────────────────────────╯│ probs/kernel         …/4 ▏      1.28 KB │
-    ╭ Signatures ───────────────────────╮│ probs/kernel        …/14 ▏      1.28 KB │
-    │ serve   predict                   │╰─────────────────────────────────────────╯
-    │   in   image     float32  ?×8×8×1 │╭ Health ─────────────────────────────────╮
-    │   out  output_0  float32  ?×10    ││ ! 16 variables are stored a second time │
-    │ serving_default   predict         ││   and not served: stem/kernel,          │
-    │   in   image     float32  ?×8×8×1 ││   stem_bn/gamma, skip/kernel and 13 mo… │
-    │   out  output_0  float32  ?×10    ││   → Keras's export keeps such copies; a │
-    │                                   ││     converted model is without them     │
+    │ trainable    23,434               ││ skip/kernel          …/2 ▌      8.19 KB │
+    │ cost         348 kMAC per sample  ││ hidden/kernel        …/3 ▌      8.19 KB │
+    │ operators    427 in 6 graphs      ││ skip/kernel variables/10 ▌      8.19 KB │
+    │ variables    33 in 1 shard        ││ hidden/kernel       …/12 ▌      8.19 KB │
+    │ versions     1  ● 2               ││ probs/kernel         …/4 ▏      1.28 KB │
+    ╰───────────────────────────────────╯│ probs/kernel        …/14 ▏      1.28 KB │
+    ╭ Signatures ───────────────────────╮╰─────────────────────────────────────────╯
+    │ serve   predict                   │╭ Health ─────────────────────────────────╮
+    │   in   image     float32  ?×8×8×1 ││ ! 16 variables are stored a second time │
+    │   out  output_0  float32  ?×10    ││   and not served: stem/kernel,          │
+    │ serving_default   predict         ││   stem_bn/gamma, skip/kernel and 13 mo… │
+    │   in   image     float32  ?×8×8×1 ││   → Keras's export keeps such copies; a │
+    │   out  output_0  float32  ?×10    ││     converted model is without them     │
     │                                   ││ ✔ no custom, Flex or unsafe operators   │
     │                                   ││ ✔ all 38 tensors finite                 │
     ╰───────────────────────────────────╯╰─────────────────────────────────────────╯
@@ -308,7 +308,7 @@ fn run_before_running() {
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ serving_default ────── S  2 of 2 ╮╭ outputs ─────────────────────────────────╮
     │ image  float32 ?×8×8×1           ││                                          │
-    │ ▸ sample 3 of 300 in digits:ima… ││                                          │
+    │ ▸ sample 3 of 300   label 7      ││                                          │
     │   ←→ another   t type…           ││                                          │
     │                                  ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
@@ -332,6 +332,25 @@ fn run_before_running() {
 }
 
 #[test]
+fn a_long_name_stands_above_its_shape() {
+    let path = sample("digits_cnn.int8.tflite");
+    let mut model = format::open(&path, &OpenOptions::default()).unwrap();
+    model.meta_graphs[0].signatures[0].inputs[0].name = "keras_tensor_of_pixels".into();
+    let mut app = app_of(vec![model]);
+    press(&mut app, "r");
+    let screen = screen(&app, 80, 24);
+    let rows: Vec<&str> = screen.lines().skip(2).take(6).collect();
+    assert_snapshot!(rows.join("\n"), @r"
+    ╭ serving_default ─────────────────╮╭ outputs ─────────────────────────────────╮
+    │ keras_tensor_of_pixels           ││                                          │
+    │   float32 ?×8×8×1                ││                                          │
+    │ ▸ sample 1 of 300   label 2      ││                                          │
+    │   ←→ another   t type…           ││                                          │
+    │                                  ││                                          │
+    ");
+}
+
+#[test]
 fn convert_before_converting() {
     let mut app = app(&["digits_cnn"]);
     press(&mut app, "c");
@@ -340,7 +359,7 @@ fn convert_before_converting() {
      1 Overview 2 Tree 3 Graph 4 Tensors 5 Vars 6 Source 7 Run 8 Convert 9 Compare
     ╭ Convert to .tflite ────────────────╮╭ result ────────────────────────────────╮
     │ mode          ‹ int8 ›             ││                                        │
-    │ calibration     100 of digits:ima… ││                                        │
+    │ calibration     100 digits:image   ││                                        │
     │ in and out      float32            ││                                        │
     │ recipe          none               ││                                        │
     │ operators       builtin only       ││                                        │

@@ -85,7 +85,10 @@ impl ConvertPane {
                 match &self.samples {
                     Samples::Set(at) => match self.sets.get(*at) {
                         Some((_, set)) => {
-                            arrows(&format!("{} of {}", set.count.min(MOST_SAMPLES), set.name))
+                            let (count, name) = (set.count.min(MOST_SAMPLES), &set.name);
+                            let wordings =
+                                [format!("{count} of {name}"), format!("{count} {name}")];
+                            arrows(&text::fitting(wordings, room))
                         }
                         None => String::new(),
                     },
@@ -223,7 +226,7 @@ impl ConvertPane {
             format!("{} → {}", r.operators_before, r.operators_after),
         );
         facts.add(theme, "took", text::duration(done.took.as_nanos() as f64));
-        add_changes(&mut facts, r, theme);
+        add_changes(&mut facts, r, inner.width as usize, theme);
         facts.line(Line::raw(""));
         facts.line(Line::styled(
             "d   puts both side by side",
@@ -265,38 +268,50 @@ fn add_sizes(facts: &mut Facts, r: &ConvertReport, wide: usize, theme: &Theme) {
 }
 
 /// What was done to the operators, and what to know of it.
-fn add_changes(facts: &mut Facts, r: &ConvertReport, theme: &Theme) {
+fn add_changes(facts: &mut Facts, r: &ConvertReport, wide: usize, theme: &Theme) {
+    let counted = |count: usize| {
+        let count = text::right(&count.to_string(), 5) + "  ";
+        Span::styled(count, theme[Role::Number])
+    };
     facts.heading(theme, "What was done");
     for pass in r.passes.iter().filter(|p| p.changes > 0) {
-        facts.line(Line::from(vec![
-            Span::styled(
-                text::right(&pass.changes.to_string(), 5) + "  ",
-                theme[Role::Number],
-            ),
-            Span::styled(pass.name, theme[Role::Text]),
-        ]));
+        let name = Span::styled(pass.name, theme[Role::Text]);
+        add_wrapped(facts, counted(pass.changes), name, wide);
     }
     if !r.quantized.is_empty() {
         facts.heading(theme, "What operators became");
     }
     for treated in &r.quantized {
-        facts.line(Line::from(vec![
-            Span::styled(
-                text::right(&treated.count.to_string(), 5) + "  ",
-                theme[Role::Number],
-            ),
-            Span::styled(text::clean(&treated.op) + "  ", theme[Role::Text]),
-            Span::styled(treated.form.clone(), theme[Role::Dim]),
-        ]));
+        let op = text::clean(&treated.op);
+        let form = Span::styled(treated.form.clone(), theme[Role::Dim]);
+        let first = counted(treated.count);
+        let used = first.width() + width(&op) + 2 + form.width();
+        if used <= wide {
+            let op = Span::styled(op + "  ", theme[Role::Text]);
+            facts.line(Line::from(vec![first, op, form]));
+            continue;
+        }
+        let indent = Span::raw(" ".repeat(first.width() + 2));
+        add_wrapped(facts, first, Span::styled(op, theme[Role::Text]), wide);
+        add_wrapped(facts, indent, form, wide);
     }
     if !r.notes.is_empty() {
         facts.heading(theme, "To know");
         for note in &r.notes {
-            facts.line(Line::from(vec![
-                Span::styled("! ", theme[Role::Warn]),
-                Span::styled(text::clean(note), theme[Role::Text]),
-            ]));
+            let mark = Span::styled("! ", theme[Role::Warn]);
+            let note = Span::styled(text::clean(note), theme[Role::Text]);
+            add_wrapped(facts, mark, note, wide);
         }
+    }
+}
+
+/// Words behind `first`, on as many lines as they need.
+fn add_wrapped(facts: &mut Facts, first: Span<'static>, words: Span<'_>, wide: usize) {
+    let mut first = first;
+    let indent = first.width();
+    for part in text::wrap(&words.content, wide.saturating_sub(indent), usize::MAX) {
+        facts.line(Line::from(vec![first, Span::styled(part, words.style)]));
+        first = Span::raw(" ".repeat(indent));
     }
 }
 

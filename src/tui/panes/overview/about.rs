@@ -2,6 +2,7 @@
 
 use super::{Summary, View};
 use crate::model::{Details, GraphKind, MetaGraph, Model};
+use crate::tui::term::width;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::facts::Facts;
@@ -43,9 +44,19 @@ pub(super) fn about(
             }
             counted
         };
-        let exact = text::count(parameters.total);
-        let wordings = [counted(text::count), counted(text::short), exact];
-        facts.add(theme, "parameters", text::fitting(wordings, room));
+        let wordings = [counted(text::count), counted(text::short)];
+        match wordings.into_iter().find(|words| width(words) <= room) {
+            Some(all) => facts.add(theme, "parameters", all),
+            None => {
+                facts.add(theme, "parameters", text::count(parameters.total));
+                if let Some(n) = parameters.trainable {
+                    facts.add(theme, "trainable", text::count(n));
+                }
+                if parameters.unserved > 0 {
+                    facts.add(theme, "not served", text::count(parameters.unserved));
+                }
+            }
+        }
     }
     if let Some(cost) = cost {
         facts.add(theme, "cost", cost);

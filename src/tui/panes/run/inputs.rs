@@ -127,14 +127,21 @@ impl Input {
         self.source = choices[next].clone();
     }
 
-    /// `sample 41 of digits:image   label 7`
-    pub fn says(&self) -> String {
+    /// `sample 41 of 300 in digits:image   label 7`, in as many of these words as `room` columns hold.
+    pub fn says(&self, room: usize) -> String {
         match &self.source {
             Source::Sample { set, at } => match self.sets.get(*set) {
                 Some(set) => {
                     let label = set.labels.as_ref().and_then(|l| l.get(*at));
                     let label = label.map(|l| format!("   label {l}")).unwrap_or_default();
-                    format!("sample {} of {} in {}{label}", at + 1, set.count, set.name)
+                    let (place, name) = (format!("{} of {}", at + 1, set.count), &set.name);
+                    let wordings = [
+                        format!("sample {place} in {name}{label}"),
+                        format!("{place} in {name}{label}"),
+                        format!("sample {place}{label}"),
+                        format!("{place}{label}"),
+                    ];
+                    text::fitting(wordings, room)
                 }
                 None => String::new(),
             },
@@ -168,10 +175,12 @@ mod tests {
         input.choose(true);
         assert_eq!(input.source, Source::Sample { set: 0, at: 0 });
         input.step(false);
-        assert_eq!(input.says(), "sample 3 of 3 in set   label 9");
+        assert_eq!(input.says(80), "sample 3 of 3 in set   label 9");
+        assert_eq!(input.says(23), "3 of 3 in set   label 9");
+        assert_eq!(input.says(22), "3 of 3   label 9");
         assert_eq!(input.spec(), "digits.npz:image:2");
         input.choose(true);
-        assert_eq!(input.says(), "random, seed 1");
+        assert_eq!(input.says(80), "random, seed 1");
         assert_eq!(input.spec(), "random:1");
     }
 }

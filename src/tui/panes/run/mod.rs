@@ -28,6 +28,9 @@ use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::grid::{self, Corner};
 use crate::tui::widgets::{self, Rows, Split, image, panel, panel_note, put};
 
+/// Values by the names of inputs.
+type Values = Vec<(String, Tensor)>;
+
 /// What a run gave.
 pub struct Ran {
     pub session: Session,
@@ -161,9 +164,7 @@ impl RunPane {
     }
 
     /// The values of all inputs, made in the thread of the job; small ones that can't be made are refused at once.
-    fn values(
-        &mut self,
-    ) -> Option<impl FnOnce(&Session) -> Result<Vec<(String, Tensor)>> + Send + use<>> {
+    fn values(&mut self) -> Option<impl FnOnce(&Session) -> Result<Values> + Send + use<>> {
         let mut small = self.inputs.iter().filter(|input| !input.is_large());
         if let Some(error) = small.find_map(|input| input.value().err()) {
             self.work.refuse(error);
@@ -502,16 +503,13 @@ impl RunPane {
         let names = self
             .inputs
             .iter()
-            .map(|i| width(&i.port.name))
-            .max()
-            .unwrap_or(0);
-        let kinds = self
-            .inputs
-            .iter()
-            .map(|i| format!("{} {}", i.port.dtype, i.port.shape));
-        let kinds = kinds.map(|kind| width(&kind)).max().unwrap_or(0);
-        let left = (inner.width as usize).saturating_sub(kinds + 2);
-        let names = names.min(left.max(inner.width as usize / 3));
+            .map(|i| width(&text::clean(&i.port.name)));
+        let names = names.max().unwrap_or(0);
+        let kinds = self.inputs.iter().map(|i| kind(&i.port, theme).width());
+        let kinds = kinds.max().unwrap_or(0);
+        // What does not fit beside the names stands below, of the chosen input.
+        let beside = names + 2 + kinds <= inner.width.into();
+        let names = names.min(inner.width.into());
         let list = Rect {
             height: (self.inputs.len() as u16)
                 .min(inner.height / 2)
@@ -521,22 +519,26 @@ impl RunPane {
         };
         for (row, at) in self.rows.window(self.inputs.len(), list).enumerate() {
             let port = &self.inputs[at].port;
-            let line = Line::from(vec![
-                Span::styled(
-                    text::left(&text::fit_end(&text::clean(&port.name), names), names) + "  ",
-                    theme[Role::Strong],
-                ),
-                Span::styled(format!("{} ", port.dtype), theme[Role::Dim]),
-                Span::styled(port.shape.to_string(), theme[Role::Number]),
-            ]);
+            let name = text::left(&text::fit_end(&text::clean(&port.name), names), names);
+            let mut line = Line::styled(name + "  ", theme[Role::Strong]);
+            if beside {
+                line.extend(kind(port, theme));
+            }
             put(list, row as u16, line, buf);
             if at == self.rows.at && self.inputs.len() > 1 {
                 widgets::mark_row(list, row as u16, buf, theme);
             }
         }
+        let mut used = list.height;
+        if let Some(input) = self.inputs.get(self.rows.at).filter(|_| !beside) {
+            let mut line = Line::raw("  ");
+            line.extend(kind(&input.port, theme));
+            widgets::put_cut(inner, used, line, buf);
+            used = (used + 1).min(inner.height);
+        }
         let below = Rect {
-            y: inner.y + list.height,
-            height: inner.height - list.height,
+            y: inner.y + used,
+            height: inner.height - used,
             ..inner
         };
         self.render_choice(below, buf, theme);
@@ -547,21 +549,13 @@ impl RunPane {
         let Some(input) = self.inputs.get(self.rows.at) else {
             return;
         };
-        put(
-            area,
-            0,
-            Line::from(vec![
-                Span::styled("▸ ", theme[Role::Accent]),
-                Span::styled(
-                    text::fit(
-                        &text::clean(&input.says()),
-                        area.width.saturating_sub(2) as usize,
-                    ),
-                    theme[Role::Text],
-                ),
-            ]),
-            buf,
-        );
+        let room = area.width.saturating_sub(2) as usize;
+        let says = text::fit(&text::clean(&input.says(room)), room);
+        let chosen = Line::from(vec![
+            Span::styled("▸ ", theme[Role::Accent]),
+            Span::styled(says, theme[Role::Text]),
+        ]);
+        put(area, 0, chosen, buf);
         let mut words: Vec<String> = input.sets.iter().map(|s| s.name.clone()).collect();
         words.extend(["random".to_owned(), "zeros".to_owned(), "ones".to_owned()]);
         let hint = format!("  ←→ {}", words.join(" · "));
@@ -596,6 +590,14 @@ impl RunPane {
             None => {}
         }
     }
+}
+
+/// Type and shape of an input.
+fn kind(port: &Port, theme: &Theme) -> Line<'static> {
+    Line::from(vec![
+        Span::styled(format!("{} ", port.dtype), theme[Role::Dim]),
+        Span::styled(port.shape.to_string(), theme[Role::Number]),
+    ])
 }
 
 #[cfg(test)]
