@@ -25,13 +25,16 @@ pub fn map<X: Copy, O>(x: &[X], out: &mut [O], f: impl Fn(X) -> O) {
 /// Elements that [`zip_rows`] lays out of a side that is one element again and again.
 const ROW: usize = 128;
 
+/// A function along a part of a row of both sides.
+type OfRows<'f, A, B, O> = &'f dyn Fn(&[A], &[B], &mut [O]);
+
 /// As [`zip`], a part of a row at a time: `f` is [`by_rows`] of a function. The nest is made once for the types, and each
 /// function has one loop only.
 pub fn zip_rows<A: Copy, B: Copy, O>(
     (a, a_shape): (&[A], &[usize]),
     (b, b_shape): (&[B], &[usize]),
     (out, out_shape): (&mut [O], &[usize]),
-    f: &dyn Fn(&[A], &[B], &mut [O]),
+    f: OfRows<A, B, O>,
 ) {
     let strides = [
         broadcast_strides(a_shape, out_shape),
