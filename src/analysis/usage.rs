@@ -142,10 +142,11 @@ fn constant_outputs(graph: &Graph) -> Vec<usize> {
     outputs
         .filter_map(|(index, output)| {
             let before = before(graph, (*output)?);
-            let constant = !before.values.iter().any(|v| given.contains(v))
-                && !before.ops.iter().any(|op| has(op, "random"))
-                && !(before.ops.iter().any(|op| has(op, "var")) && changes_state());
-            constant.then_some(index)
+            let any = |word: &str| before.ops.iter().any(|op| has(op, word));
+            let changes = before.values.iter().any(|v| given.contains(v))
+                || any("random")
+                || (any("var") && changes_state());
+            (!changes).then_some(index)
         })
         .collect()
 }
