@@ -176,6 +176,36 @@ pub fn one_over_one_plus(a: i32) -> i32 {
     rescale(x, 1)
 }
 
+/// `ln(z)` for `z` at least 1, with `integer_bits` before its point; the answer in Q5.26.
+///
+/// The power of two nearest to `z` is taken out in two ways, directly and off by the root of 2, whichever leaves the
+/// remainder nearer to 2^(-1/4); the remainder goes through a rational function around that point.
+pub fn log_at_least_one(z: i32, integer_bits: i32) -> i32 {
+    const LN_2: i32 = 1_488_522_236;
+    /// 2^(-1/2) and 2^(-1/4)
+    const ROOT_HALF: i32 = 1_518_500_250;
+    const FOURTH_ROOT_HALF: i32 = 1_805_811_301;
+    /// With r the fourth root of 2: 11/240 r, r/20, 2/r - r, r/4.
+    const ALPHA: [i32; 4] = [117_049_297, 127_690_142, 1_057_819_769, 638_450_708];
+    /// A quarter with 25 fraction bits.
+    const QUARTER: i32 = 1 << 23;
+    let leading = z.leading_zeros() as i32;
+    let direct = rescale(srdhm(rescale(z, leading - 1), ROOT_HALF), 1);
+    let direct_power = rescale(integer_bits - leading, 25).saturating_add(QUARTER);
+    let headroom = srdhm(z, ROOT_HALF).leading_zeros() as i32 - 1;
+    let other = rescale(z, headroom);
+    let other_power = rescale(integer_bits - headroom, 25).saturating_sub(QUARTER);
+    let (r, power) = (direct.min(other), direct_power.max(other_power));
+    let p = half_sum(r, FOURTH_ROOT_HALF);
+    let q = r.wrapping_sub(FOURTH_ROOT_HALF).wrapping_mul(2);
+    let square = srdhm(q, q);
+    let numerator = srdhm(q, r).wrapping_add(srdhm(srdhm(q, square), ALPHA[0]));
+    let inner = ALPHA[2].wrapping_add(q).wrapping_add(srdhm(ALPHA[1], square));
+    let denominator = srdhm(p, inner).wrapping_add(srdhm(ALPHA[3], q));
+    let part = srdhm(rdpot(numerator, 6), one_over_one_plus(denominator));
+    rescale(srdhm(power, LN_2).wrapping_add(part), 1)
+}
+
 /// `1 / sqrt(v)` as a multiplier, with the exponent that [`mbqm`] takes (negative is to the right).
 pub fn inv_sqrt(v: i32) -> Multiplier {
     if v <= 1 {
@@ -252,6 +282,10 @@ mod tests {
             let part = f64::from(step) / 200.0;
             let got = f64::from(one_over_one_plus((part * 2f64.powi(31)) as i32)) / 2f64.powi(31);
             assert!((got - 1.0 / (1.0 + part)).abs() < 1e-6, "{part} {got}");
+        }
+        for z in [1.0, 1.01, 1.5, 2.0, 2.9, 17.0, 300.0, 4000.0f64] {
+            let got = f64::from(log_at_least_one((z * 2f64.powi(19)) as i32, 12)) / 2f64.powi(26);
+            assert!((got - z.ln()).abs() < 1e-5, "ln({z}) = {got}");
         }
         for v in [2, 3, 100, 12345, 1 << 29, i32::MAX] {
             let inv = inv_sqrt(v);

@@ -7,6 +7,7 @@ use super::{Context, HandsOn, Io, Operator, Prepared, broadcast, quantized};
 use crate::error::Result;
 use crate::kernels::elementwise::binary::{self, BinaryOp, BitOp};
 use crate::kernels::elementwise::compare::{self, Comparison};
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::select::select;
 use crate::kernels::{Clamp, Rules};
 use crate::model::{DType, Shape};
@@ -167,7 +168,16 @@ fn binary_op(name: &str) -> Option<BinaryOp> {
 fn prepare_binary(cx: &Context) -> Result<Prepared> {
     let dtype = same_types(cx)?;
     let op = binary_op(&cx.node.op).ok_or_else(|| cx.unsupported("no such arithmetic"))?;
+    let stablehlo = cx.node.op.starts_with("STABLEHLO_");
+    if stablehlo && dtype == DType::Bool {
+        return match op {
+            BinaryOp::Add | BinaryOp::Maximum => bits(cx, BitOp::Or, dtype),
+            _ => bits(cx, BitOp::And, dtype),
+        };
+    }
+    // StableHLO's operators take the integers as they are, whatever their scales.
     if cx.tflite()
+        && !stablehlo
         && cx.out_quantization(0).is_some()
         && cx.quantization(0).is_some()
         && let Some(prepared) = super::quantized_math::binary(cx, op)?
@@ -176,6 +186,7 @@ fn prepare_binary(cx: &Context) -> Result<Prepared> {
     }
     let out = broadcast_sizes(cx)?;
     let clamp = match op {
+        _ if stablehlo => Clamp::NONE,
         BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div => quantized::activation(cx)?,
         _ => Clamp::NONE,
     };
@@ -219,9 +230,30 @@ fn arithmetic(
         DType::Complex128 => in_place::binary::<[f64; 2]>(sizes, piecemeal, move |a, b, out| {
             binary::binary_complex(op, a, b, out)
         }),
-        _ => with_number!(dtype, T => in_place::binary::<T>(sizes, piecemeal, move |a, b, out| {
-            binary::binary(op, rules, a, b, out)
+        _ => with_number!(dtype, T => in_place::binary::<T>(sizes, piecemeal, move |a, b, (out, shape)| {
+            binary::binary(op, rules, a, b, (&mut *out, shape))?;
+            clamp_numbers(clamp, out);
+            Ok(())
         }), else Err(cx.no_kernel(dtype))),
+    }
+}
+
+/// The bounds of a fused activation on numbers other than f32; "no activation" has none for them.
+fn clamp_numbers<T: Number>(clamp: Clamp, values: &mut [T]) {
+    if clamp == Clamp::NONE || clamp == Clamp::FINITE {
+        return;
+    }
+    let lo = T::from_f64(clamp.lo.into());
+    let hi = (clamp.hi < f32::MAX).then(|| T::from_f64(clamp.hi.into()));
+    for value in values {
+        if *value < lo {
+            *value = lo;
+        }
+        if let Some(hi) = hi
+            && *value > hi
+        {
+            *value = hi;
+        }
     }
 }
 
@@ -273,7 +305,6 @@ fn prepare_add_n(cx: &Context) -> Result<Prepared> {
         return Err(cx.wrong("its inputs differ in shape or type"));
     }
     with_number!(dtype, T => Prepared::in_place(&[0], move |io| {
-        use crate::kernels::elementwise::number::Number;
         let out = io.output::<T>(0)?;
         if !io.is_in_place(0) {
             out.copy_from_slice(io.input::<T>(0)?);
@@ -311,9 +342,12 @@ fn prepare_comparison(cx: &Context) -> Result<Prepared> {
     let dtype = same_types(cx)?;
     let op = comparison_op(&cx.node.op).ok_or_else(|| cx.unsupported("no such comparison"))?;
     let (a, b, out) = (cx.sizes(0)?, cx.sizes(1)?, broadcast_sizes(cx)?);
-    if cx.tflite() && cx.quantization(0).is_some() && cx.quantization(1).is_some() {
+    // Of int16 only equality is told by the scales, the order by the integers.
+    let by_scale = dtype != DType::Int16 || matches!(op, Comparison::Equal | Comparison::NotEqual);
+    let scales = cx.quantization(0).is_some() && cx.quantization(1).is_some();
+    if cx.tflite() && by_scale && scales {
         let (qa, qb) = (cx.scale(0)?, cx.scale(1)?);
-        return with_type!(dtype, T in [Int8: i8, UInt8: u8] => Prepared::function(move |io| {
+        return with_type!(dtype, T in [Int8: i8, UInt8: u8, Int16: i16] => Prepared::function(move |io| {
             let side = |values, shape, (scale, zero_point)| compare::QuantizedSide { values, shape, scale, zero_point };
             let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
             compare::compare_quantized(op, side(x, &*a, qa), side(y, &*b, qb), (io.output(0)?, &out));
@@ -387,8 +421,13 @@ fn prepare_bits(cx: &Context) -> Result<Prepared> {
         "LogicalOr" | "LOGICAL_OR" | "BitwiseOr" => BitOp::Or,
         "BitwiseXor" | "BITWISE_XOR" => BitOp::Xor,
         "RightShift" | "RIGHT_SHIFT" => BitOp::RightShift,
+        "STABLEHLO_SHIFT_LEFT" => BitOp::WideShift,
         _ => BitOp::LeftShift,
     };
+    bits(cx, op, dtype)
+}
+
+fn bits(cx: &Context, op: BitOp, dtype: DType) -> Result<Prepared> {
     let (a, b, out) = (cx.sizes(0)?, cx.sizes(1)?, broadcast_sizes(cx)?);
     let plain = if dtype == DType::Bool {
         DType::UInt8

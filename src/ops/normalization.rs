@@ -5,10 +5,11 @@ use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::quantized::softmax16::Softmax16;
 use crate::kernels::reference::batch_norm::{
-    LocalResponseNorm, batch_norm_f32, l2_normalize_f32, l2_normalize_i8, moments,
+    LocalResponseNorm, batch_norm_f32, l2_normalize_f32, l2_normalize_quantized, moments,
 };
 use crate::kernels::reference::softmax::{
-    SoftmaxScale, log_softmax_f32, softmax_f32, softmax_f64, softmax_quantized,
+    LogSoftmaxScale, SoftmaxScale, log_softmax_f32, log_softmax_quantized, softmax_f16,
+    softmax_f32, softmax_f64, softmax_quantized,
 };
 use crate::model::{DType, Shape};
 
@@ -71,6 +72,10 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
             softmax_f32(depth, beta, io.input(0)?, io.output(0)?);
             Ok(())
         }),
+        (DType::Float16, DType::Float16) => Prepared::function(move |io| {
+            softmax_f16(depth, beta, io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
         (DType::Float64, DType::Float64) => Prepared::function(move |io| {
             softmax_f64(depth, io.input(0)?, io.output(0)?);
             Ok(())
@@ -114,6 +119,20 @@ fn prepare_log_softmax(cx: &Context) -> Result<Prepared> {
             log_softmax_f32(depth, io.input(0)?, io.output(0)?);
             Ok(())
         }),
+        DType::Int8 => {
+            let scale = LogSoftmaxScale::new(cx.scale(0)?.0);
+            Prepared::function(move |io| {
+                log_softmax_quantized::<i8>(depth, scale, io.input(0)?, io.output(0)?);
+                Ok(())
+            })
+        }
+        DType::UInt8 => {
+            let scale = LogSoftmaxScale::new(cx.scale(0)?.0);
+            Prepared::function(move |io| {
+                log_softmax_quantized::<u8>(depth, scale, io.input(0)?, io.output(0)?);
+                Ok(())
+            })
+        }
         other => Err(cx.no_kernel(other)),
     }
 }
@@ -128,7 +147,14 @@ fn prepare_l2(cx: &Context) -> Result<Prepared> {
         DType::Int8 => {
             let (_, zero) = cx.scale(0)?;
             Prepared::function(move |io| {
-                l2_normalize_i8(depth, zero, io.input(0)?, io.output(0)?);
+                l2_normalize_quantized::<i8>(depth, zero, io.input(0)?, io.output(0)?);
+                Ok(())
+            })
+        }
+        DType::UInt8 => {
+            let (_, zero) = cx.scale(0)?;
+            Prepared::function(move |io| {
+                l2_normalize_quantized::<u8>(depth, zero, io.input(0)?, io.output(0)?);
                 Ok(())
             })
         }

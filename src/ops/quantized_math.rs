@@ -3,7 +3,7 @@
 use super::in_place::{self, Sizes};
 use super::quantized::{activation, range};
 use super::{Context, Prepared};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::elementwise::binary::BinaryOp;
 use crate::kernels::elementwise::unary::{self, UnaryOp};
 use crate::kernels::quantized::activation as kernels;
@@ -19,14 +19,17 @@ fn affine((scale, zero): (f32, i32)) -> Affine {
     Affine { scale, zero }
 }
 
-/// ADD, SUB, MUL, SQUARED_DIFFERENCE on quantized operands; `None` for operators that work on the plain integers.
+/// ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE on quantized operands; `None` for operators that work on the plain integers.
 pub fn binary(cx: &Context, op: BinaryOp) -> Result<Option<Prepared>> {
     let op = match op {
         BinaryOp::Add => QuantizedOp::Add,
         BinaryOp::Sub => QuantizedOp::Sub,
         BinaryOp::Mul => QuantizedOp::Mul,
         BinaryOp::SquaredDifference => QuantizedOp::SquaredDifference,
-        BinaryOp::Maximum | BinaryOp::Minimum => return Ok(None),
+        BinaryOp::Div => QuantizedOp::Div,
+        BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::FloorDiv | BinaryOp::FloorMod => {
+            return Ok(None);
+        }
         other => return Err(cx.unsupported(format!("no kernel for {other:?} on quantized values"))),
     };
     let prepared = match cx.dtype(0)? {
@@ -66,6 +69,16 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
     );
     let wide = T::DTYPE == DType::Int16;
     let math = QuantizedBinary::new(op, a, b, out, wide, bounds::<T>(cx, op)?);
+    if op == QuantizedOp::Div {
+        // Divisors are looked over first.
+        return in_place::binary::<T>(sizes(cx)?, false, move |x, y, out| {
+            if y.0.iter().any(|&v| v.into() == b.zero) {
+                return Err(Error::usage("a divisor is 0"));
+            }
+            math.run(x, y, out);
+            Ok(())
+        });
+    }
     in_place::binary::<T>(sizes(cx)?, true, move |x, y, out| {
         math.run(x, y, out);
         Ok(())
@@ -108,6 +121,10 @@ fn shifted_add(cx: &Context, op: QuantizedOp, (a, b): (i32, i32)) -> Result<Prep
 /// A function of one quantized operand; `None` where the type has no rule of its own.
 pub fn unary(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
     let prepared = match cx.dtype(0)? {
+        // The integers change their signs, whatever their zero point.
+        _ if op == UnaryOp::Neg => return Ok(None),
+        DType::Int8 if op == UnaryOp::Sqrt => sqrt::<i8>(cx),
+        DType::Int16 if op == UnaryOp::Sqrt => sqrt::<i16>(cx),
         DType::Int8 if op == UnaryOp::Rsqrt => {
             let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
             in_place::unary(move |x, out| kernels::rsqrt_i8(x, a, b, out))
@@ -118,6 +135,18 @@ pub fn unary(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
         other => Err(cx.no_kernel(other)),
     };
     prepared.map(Some)
+}
+
+fn sqrt<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
+    let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
+    Prepared::function(move |io| {
+        let x = io.input::<T>(0)?;
+        if x.iter().any(|&v| v.into() < a.zero) {
+            return Err(Error::usage("the square root of a negative number"));
+        }
+        kernels::sqrt(x, a, b, io.output(0)?);
+        Ok(())
+    })
 }
 
 /// What a rescaling activation does, for any width.
@@ -160,7 +189,6 @@ fn has_table(op: UnaryOp) -> bool {
             | UnaryOp::Elu
             | UnaryOp::Gelu
             | UnaryOp::GeluTanh
-            | UnaryOp::Sqrt
             | UnaryOp::Sin
             | UnaryOp::Cos
     )
@@ -197,8 +225,8 @@ fn wide_unary(cx: &Context, op: UnaryOp) -> Result<Prepared> {
     }
 }
 
-/// PRELU with slopes that have a scale of their own.
-pub fn prelu<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
+/// PRELU of `T` with slopes `A` that have a scale of their own.
+pub fn prelu<T: Quantized + Element, A: Quantized + Element>(cx: &Context) -> Result<Prepared> {
     let (a, s, b) = (
         affine(cx.scale(0)?),
         affine(cx.scale(1)?),
@@ -206,7 +234,7 @@ pub fn prelu<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
     );
     let (x, alpha) = (cx.sizes(0)?, cx.sizes(1)?);
     Prepared::function(move |io| {
-        let (values, slopes) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        let (values, slopes) = (io.input::<T>(0)?, io.input::<A>(1)?);
         kernels::prelu((values, &x, a), (slopes, &alpha, s), b, io.output(0)?);
         Ok(())
     })

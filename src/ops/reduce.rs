@@ -112,6 +112,13 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             other => Err(cx.no_kernel(other)),
         };
     }
+    if dtype == DType::Bool && op != Reduction::Mean {
+        let all = matches!(op, Reduction::Prod | Reduction::Min);
+        return Prepared::function(move |io| {
+            reduce_bools(all, io.input(0)?, &sizes, &reduced, io.output(0)?);
+            Ok(())
+        });
+    }
     with_number!(dtype, T => Prepared::function(move |io| {
         reduce_numbers(op, rules, io.input::<T>(0)?, &sizes, &reduced, io.output(0)?);
         Ok(())
@@ -127,7 +134,8 @@ fn prepare_quantized<T: Quantized + Element + Ord>(
     let affine = |(scale, zero): (f32, i32)| Affine { scale, zero };
     let (from, to) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     // The reference kernel's SUM reads int8 as uint8.
-    let as_bytes = op == Reduction::Sum && T::DTYPE == DType::Int8 && cx.options.reference;
+    let as_bytes =
+        T::DTYPE == DType::UInt8 || (T::DTYPE == DType::Int8 && cx.options.reference);
     Prepared::function(move |io| {
         let x = io.input::<T>(0)?;
         let out = io.output::<T>(0)?;
@@ -137,7 +145,7 @@ fn prepare_quantized<T: Quantized + Element + Ord>(
                     bytemuck::cast_slice::<T, u8>(x),
                     bytemuck::cast_slice_mut::<T, u8>(out),
                 );
-                integers::sum(x, &sizes, &reduced, (from, to), out);
+                integers::sum_fixed(x, &sizes, &reduced, (from, to), out);
             }
             Reduction::Sum => integers::sum(x, &sizes, &reduced, (from, to), out),
             Reduction::Mean => integers::mean(x, &sizes, &reduced, (from, to), out),

@@ -192,6 +192,9 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         return super::complex::function(cx);
     }
     let op = function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
+    if dtype == DType::Float16 && matches!(op, UnaryOp::Gelu | UnaryOp::GeluTanh) {
+        return in_place::unary(move |x, out| unary::gelu_f16(op == UnaryOp::GeluTanh, x, out));
+    }
     with_float!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary(op, x, out)), else Err(cx.no_kernel(dtype)))
 }
 
@@ -235,8 +238,9 @@ fn prepare_prelu(cx: &Context) -> Result<Prepared> {
             unary::prelu_f32((values, &x), (slopes, &alpha), io.output(0)?);
             Ok(())
         }),
-        DType::Int8 => super::quantized_math::prelu::<i8>(cx),
-        DType::UInt8 => super::quantized_math::prelu::<u8>(cx),
+        DType::Int8 => super::quantized_math::prelu::<i8, i8>(cx),
+        DType::UInt8 => super::quantized_math::prelu::<u8, u8>(cx),
+        DType::Int16 => super::quantized_math::prelu::<i16, i8>(cx),
         other => Err(cx.no_kernel(other)),
     }
 }

@@ -218,6 +218,8 @@ pub enum BitOp {
     Xor,
     /// The amount is clamped to `[0, bits - 1]`.
     LeftShift,
+    /// By the low 5 bits of the amount, in more bits than the type has: what leaves them is gone.
+    WideShift,
     /// As LeftShift; arithmetic for signed types.
     RightShift,
 }
@@ -238,6 +240,7 @@ macro_rules! bits {
                 BitOp::Or => self | o,
                 BitOp::Xor => self ^ o,
                 BitOp::LeftShift => self << amount(),
+                BitOp::WideShift => ((self as i64) << (o as i64 & 31)) as $t,
                 BitOp::RightShift => self >> amount(),
             }
         }

@@ -164,6 +164,22 @@ pub fn unary<T: Real>(op: UnaryOp, x: &[T], out: &mut [T]) {
     T::eval(op, x, out);
 }
 
+/// GELU of half-precision numbers, every step of which is rounded, as TensorFlow Lite's kernel does it.
+pub fn gelu_f16(tanh: bool, x: &[f16], out: &mut [f16]) {
+    let (half, one) = (f16::from_f32(0.5), f16::ONE);
+    let root = f16::from_f32(std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2);
+    let (cubic, slope) = (f16::from_f32(0.044715), f16::from_f32(-std::f32::consts::FRAC_1_SQRT_2));
+    map(x, out, |x| {
+        let tail = if tanh {
+            let inner = root * (x + cubic * (x * x * x));
+            one + f16::from_f32(inner.to_f32().tanh())
+        } else {
+            f16::from_f32(special::erfc_f32((x * slope).to_f32()))
+        };
+        half * x * tail
+    });
+}
+
 /// The functions that integers have too; they wrap (`abs(MIN)` = `MIN`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IntegerOp {
@@ -246,6 +262,21 @@ mod tests {
         assert!((one(UnaryOp::Erf, 0.5) - 0.520_499_9).abs() < 1e-6);
         assert_eq!(one(UnaryOp::HardSwish, 4.0), 4.0);
         assert_eq!(one(UnaryOp::Softplus, 100.0), 100.0);
+    }
+
+    #[test]
+    fn half_gelu_is_within_two_units_of_the_real_one() {
+        let x: Vec<f16> = (-40..40).map(|i| f16::from_f32(i as f32 * 0.1)).collect();
+        let wide: Vec<f32> = x.iter().map(|v| v.to_f32()).collect();
+        let (mut out, mut real) = (vec![f16::ZERO; x.len()], vec![0.0; x.len()]);
+        for tanh in [false, true] {
+            gelu_f16(tanh, &x, &mut out);
+            let op = if tanh { UnaryOp::GeluTanh } else { UnaryOp::Gelu };
+            unary(op, &wide, &mut real);
+            for (got, want) in out.iter().zip(&real) {
+                assert!((got.to_f32() - want).abs() <= 2e-3 * want.abs().max(1.0), "{got} {want}");
+            }
+        }
     }
 
     #[test]

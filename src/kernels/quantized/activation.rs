@@ -43,9 +43,9 @@ pub fn leaky_relu<T: Quantized>(x: &[T], alpha: f32, input: Affine, output: Affi
 }
 
 /// PRELU; alpha broadcasts against `x`.
-pub fn prelu<T: Quantized>(
+pub fn prelu<T: Quantized, A: Quantized>(
     (x, shape, input): (&[T], &[usize], Affine),
-    (alpha, alpha_shape, slope): (&[T], &[usize], Affine),
+    (alpha, alpha_shape, slope): (&[A], &[usize], Affine),
     output: Affine,
     out: &mut [T],
 ) {
@@ -70,6 +70,15 @@ pub fn abs<T: Quantized>(x: &[T], input: Affine, output: Affine, out: &mut [T]) 
         let size = (x.into() - input.zero).abs();
         let scaled = rescale.map_or(size, |m| m.apply(size));
         saturate(scaled.wrapping_add(output.zero))
+    });
+}
+
+/// SQRT: in f32, cut towards zero. No value lies below the zero point.
+pub fn sqrt<T: Quantized>(x: &[T], input: Affine, output: Affine, out: &mut [T]) {
+    map(x, out, |x| {
+        let real = input.scale * (x.into() - input.zero) as f32;
+        let steps = (real.sqrt() / output.scale) as i32;
+        saturate(steps.saturating_add(output.zero))
     });
 }
 
@@ -261,6 +270,10 @@ mod tests {
         near(|v| v * (v + 3.0).clamp(0.0, 6.0) / 6.0, &out, &x, OUT, 1.0);
         abs(&x, IN, OUT, &mut out);
         near(f32::abs, &out, &x, OUT, 1.0);
+        let x: Vec<i8> = (IN.zero as i8..=127).collect();
+        let mut out = vec![0i8; x.len()];
+        sqrt(&x, IN, OUT, &mut out);
+        near(f32::sqrt, &out, &x, OUT, 1.0);
     }
 
     #[test]

@@ -40,8 +40,25 @@ pub fn mean<T: Quantized>(
     });
 }
 
-/// SUM: in f32, `round(sum * s + (-zero * count) * s)` with `s` the ratio of the scales. TensorFlow Lite's reference
-/// kernel reads `i8` as `u8` here; to repeat that, pass the bytes as `u8`.
+/// SUM of `u8` as TensorFlow Lite's reference kernel does it, in fixed point. That kernel reads `i8` as `u8`; to repeat
+/// that, pass the bytes as `u8`.
+pub fn sum_fixed(
+    input: &[u8],
+    shape: &[usize],
+    reduced: &[bool],
+    (from, to): (Affine, Affine),
+    output: &mut [u8],
+) {
+    let m = Multiplier::new(f64::from(from.scale) / f64::from(to.scale));
+    let fold = |sum: i32, x: u8| sum.wrapping_add(x.into());
+    reduce(input, shape, reduced, output, 0i32, fold, |sum, count| {
+        let bias = from.zero.wrapping_mul(count as i32);
+        saturate(m.apply(sum.wrapping_sub(bias)).wrapping_add(to.zero))
+    });
+}
+
+/// SUM of `i8` and `i16`, whose reference kernel is wrong, as the optimised kernel does it: in f32,
+/// `round(sum * s + (-zero * count) * s)` with `s` the ratio of the scales.
 pub fn sum<T: Quantized>(
     input: &[T],
     shape: &[usize],
@@ -124,6 +141,12 @@ mod tests {
         assert_eq!(out, [3, -3]);
         sum(&x, &[2, 3], &[false, true], (from, to), &mut out);
         assert_eq!(out, [14, -5]);
+        let bytes = [138u8, 148, 158, 123, 128, 135];
+        let mut wide = [0u8; 2];
+        let unsigned = |a: Affine| Affine { zero: a.zero + 128, ..a };
+        let scales = (unsigned(from), unsigned(to));
+        sum_fixed(&bytes, &[2, 3], &[false, true], scales, &mut wide);
+        assert_eq!(wide, [142, 123]);
         extreme(true, &x, &[2, 3], &[false, true], &mut out);
         assert_eq!(out, [30, 7]);
     }

@@ -1,5 +1,7 @@
 //! Batch normalization at inference, bias, L2 normalization, local response normalization.
 
+use crate::kernels::requant::Quantized;
+
 /// `(x - mean[c]) * scale[c] / sqrt(variance[c] + epsilon) + offset[c]` over the last axis.
 pub fn batch_norm_f32(
     input: &[f32],
@@ -63,20 +65,27 @@ pub fn l2_normalize_f32(depth: usize, input: &[f32], output: &mut [f32]) {
     }
 }
 
-/// L2_NORMALIZATION of `i8` with input zero point `zero`; the output has scale 1/128 and zero point 0.
-pub fn l2_normalize_i8(depth: usize, zero: i32, input: &[i8], output: &mut [i8]) {
+/// L2_NORMALIZATION of `i8` or `u8` with input zero point `zero`; the output has scale 1/128 and the middle of the
+/// type's range as its zero point.
+pub fn l2_normalize_quantized<T: Quantized>(
+    depth: usize,
+    zero: i32,
+    input: &[T],
+    output: &mut [T],
+) {
     use crate::kernels::fixed::{inv_sqrt, mbqm};
     assert_eq!(input.len(), output.len());
     let depth = depth.max(1);
+    let middle = (T::LO + T::HI + 1) / 2;
     for (x, out) in input
         .chunks_exact(depth)
         .zip(output.chunks_exact_mut(depth))
     {
-        let square = |&v: &i8| (i32::from(v) - zero).pow(2);
+        let square = |&v: &T| (v.into() - zero).pow(2);
         let inverse = inv_sqrt(x.iter().map(square).sum());
         for (o, &v) in out.iter_mut().zip(x) {
-            let scaled = mbqm(i32::from(v) - zero, inverse.m, inverse.shift + 7);
-            *o = scaled.clamp(-128, 127) as i8;
+            let scaled = mbqm(v.into() - zero, inverse.m, inverse.shift + 7);
+            *o = T::from_i32((scaled + middle).clamp(T::LO, T::HI));
         }
     }
 }

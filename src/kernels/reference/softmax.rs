@@ -1,6 +1,10 @@
 //! SOFTMAX and LOG_SOFTMAX over the last axis, `depth` long.
 
-use crate::kernels::fixed::{Multiplier, exp_on_negative, one_over_one_plus, rdpot, srdhm};
+use half::f16;
+
+use crate::kernels::fixed::{
+    Multiplier, exp_on_negative, log_at_least_one, mbqm, one_over_one_plus, rdpot, srdhm,
+};
 use crate::kernels::requant::Quantized;
 
 /// `exp(beta * (x - max))`, divided by its sum.
@@ -15,6 +19,22 @@ pub fn softmax_f32(depth: usize, beta: f32, input: &[f32], output: &mut [f32]) {
         }
         for o in out {
             *o /= sum;
+        }
+    }
+}
+
+/// SOFTMAX of half-precision numbers: the exponentials are rounded before they are divided by their sum.
+pub fn softmax_f16(depth: usize, beta: f32, input: &[f16], output: &mut [f16]) {
+    for (x, out) in rows(depth, input, output) {
+        let max = x.iter().map(|v| v.to_f32()).fold(f16::MIN.to_f32(), f32::max);
+        let mut sum = 0.0f32;
+        for (o, v) in out.iter_mut().zip(x) {
+            let exp = ((v.to_f32() - max) * beta).exp();
+            *o = f16::from_f32(exp);
+            sum += exp;
+        }
+        for o in out {
+            *o = f16::from_f32(o.to_f32() / sum);
         }
     }
 }
@@ -65,6 +85,11 @@ impl SoftmaxScale {
         }
     }
 
+    /// `beta * scale * difference` in Q5.26.
+    fn real(&self, difference: i32) -> i32 {
+        mbqm(difference, self.multiplier, self.left_shift)
+    }
+
     /// `e^(beta * scale * difference)` in Q0.31.
     fn exp(&self, difference: i32) -> i32 {
         let scaled = srdhm(
@@ -72,6 +97,57 @@ impl SoftmaxScale {
             self.multiplier,
         );
         exp_on_negative(scaled)
+    }
+}
+
+/// The constants of an 8-bit log-softmax: of the input, and of the way back from Q5.26 to its steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSoftmaxScale {
+    input: SoftmaxScale,
+    back: Multiplier,
+}
+
+impl LogSoftmaxScale {
+    pub fn new(input_scale: f32) -> Self {
+        let input = SoftmaxScale::new(1.0, input_scale);
+        let back = 2f64.powi(31 - input.left_shift) / f64::from(input.multiplier);
+        LogSoftmaxScale {
+            input,
+            back: Multiplier::new(back),
+        }
+    }
+}
+
+/// LOG_SOFTMAX on `i8` or `u8`: Q5.26 differences, Q12.19 sum. The output's scale is 1/16, its zero point `T::HI`.
+pub fn log_softmax_quantized<T: Quantized>(
+    depth: usize,
+    scale: LogSoftmaxScale,
+    input: &[T],
+    output: &mut [T],
+) {
+    let LogSoftmaxScale { input: scale, back } = scale;
+    for (x, out) in rows(depth, input, output) {
+        let max = x.iter().map(|&v| v.into()).max().unwrap_or(0);
+        let mut sum = 0i32;
+        for &v in x {
+            let difference = v.into() - max;
+            if difference >= scale.smallest {
+                sum = sum.wrapping_add(rdpot(exp_on_negative(scale.real(difference)), 12));
+            }
+        }
+        let log = log_at_least_one(sum, 12);
+        let lowest = back.apply(log.wrapping_add(i32::MIN));
+        let lowest = lowest.max(scale.smallest - 1);
+        for (o, &v) in out.iter_mut().zip(x) {
+            let difference = v.into() - max;
+            let unsat = if difference > lowest {
+                // from 26 fraction bits to 4
+                rdpot(scale.real(difference).wrapping_sub(log), 22) + T::HI
+            } else {
+                T::LO
+            };
+            *o = T::from_i32(unsat.clamp(T::LO, T::HI));
+        }
     }
 }
 
@@ -138,6 +214,19 @@ mod tests {
             &mut out,
         );
         assert!(out.iter().all(|v| v.is_nan()));
+    }
+
+    #[test]
+    fn logarithms_are_within_a_step_of_float() {
+        let x: Vec<u8> = (0..64).map(|i| (i * 37 % 256) as u8).collect();
+        let mut q = vec![0u8; 64];
+        log_softmax_quantized(16, LogSoftmaxScale::new(0.03), &x, &mut q);
+        let real: Vec<f32> = x.iter().map(|&v| f32::from(v) * 0.03).collect();
+        let mut out = vec![0.0; 64];
+        log_softmax_f32(16, &real, &mut out);
+        for (q, f) in q.iter().zip(&out) {
+            assert!((f32::from(*q) - 255.0 - f * 16.0).abs() <= 1.0, "{q} {f}");
+        }
     }
 
     #[test]
