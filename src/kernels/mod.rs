@@ -19,6 +19,7 @@ pub mod fast;
 pub mod fixed;
 pub mod fixed16;
 pub mod fourier;
+pub mod hadamard;
 pub mod linalg;
 pub mod mel;
 pub mod movement;

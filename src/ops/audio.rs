@@ -13,11 +13,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["DecodeWav"], &[], infer_wav, prepare_wav),
     Operator::new(
         &["AudioSpectrogram"],
-        &[],
+        &["AudioSpectrogram"],
         infer_spectrogram,
         prepare_spectrogram,
     ),
-    Operator::new(&["Mfcc"], &[], infer_cepstra, prepare_cepstra),
+    Operator::new(&["Mfcc"], &["Mfcc"], infer_cepstra, prepare_cepstra),
 ];
 
 fn infer_wav(cx: &Context) -> Result<Vec<Fact>> {

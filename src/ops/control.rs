@@ -53,7 +53,7 @@ impl Control {
 
 pub(super) const OPERATORS: &[Operator] = &[
     operator(&["If", "StatelessIf"], &["IF"]),
-    operator(&["Case", "StatelessCase"], &[]),
+    operator(&["Case", "StatelessCase"], &["STABLEHLO_CASE"]),
     operator(&["While", "StatelessWhile"], &["WHILE"]),
     operator(&[], &["CALL_ONCE", "STABLEHLO_COMPOSITE"]),
     Operator::new(&["Switch", "RefSwitch"], &[], infer_switch, |_| {
@@ -162,6 +162,7 @@ pub fn control(graph: &Graph, node: &Node) -> Option<Result<Control>> {
             repeat(function("cond"), function("body"))
         }
         (Dialect::Tf, "Case" | "StatelessCase") => cases(node),
+        (Dialect::Tflite, "STABLEHLO_CASE") => numbered_cases(node),
         _ => return None,
     };
     Some(control)
@@ -187,6 +188,21 @@ fn cases(node: &Node) -> Result<Control> {
     }
     let numbered = true;
     Ok(Control::Branch { blocks, numbered })
+}
+
+fn numbered_cases(node: &Node) -> Result<Control> {
+    let numbers = node.attrs.ints("branch_subgraph_indices");
+    let numbers = numbers.filter(|numbers| !numbers.is_empty());
+    let numbers = numbers.ok_or_else(|| Error::unreadable("it has no branches"))?;
+    let blocks = numbers.iter().map(|&number| {
+        let number = usize::try_from(number);
+        let number = number.map_err(|_| Error::unreadable(format!("a branch is {number:?}")))?;
+        Ok(Block::Subgraph(number))
+    });
+    Ok(Control::Branch {
+        blocks: blocks.collect::<Result<_>>()?,
+        numbered: true,
+    })
 }
 
 /// What the graph says of the types; sizes are known to who has the other graphs.

@@ -25,6 +25,7 @@ mod examples;
 mod fact;
 mod family;
 mod fast;
+mod folds;
 mod gather;
 mod image;
 mod in_place;
@@ -41,6 +42,8 @@ mod movement;
 mod normalization;
 mod packed;
 pub mod parsers;
+mod perception;
+mod phrases;
 mod picks;
 mod pool;
 mod pool3d;
@@ -48,11 +51,13 @@ mod quantization;
 pub mod quantize;
 mod quantized;
 mod quantized_math;
+mod quantizers;
 mod ragged;
 mod random;
 mod reals;
 mod recurrent;
 mod reduce;
+mod reduce_window;
 mod resize;
 pub mod roles;
 mod scatter;
@@ -66,6 +71,7 @@ mod sparse;
 mod special;
 mod spectral;
 mod spread;
+mod stablehlo;
 mod state;
 mod strings;
 mod tables;
@@ -86,6 +92,7 @@ pub use control::{Block, Control, control};
 pub use cost::macs;
 pub use fact::{Constant, Fact};
 pub use family::{Family, family};
+pub use folds::REGION;
 pub use kernel::{Compute, Content, Effect, Io, Kernel, Prepared, View, room_bytes};
 pub use known::{declared, facts};
 pub use picks::{HandsOn, Picks};
@@ -198,13 +205,17 @@ const FAMILIES: &[&[Operator]] = &[
     joins::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
+    perception::OPERATORS,
+    phrases::OPERATORS,
     pool::OPERATORS,
     pool3d::OPERATORS,
     quantization::OPERATORS,
+    quantizers::OPERATORS,
     ragged::OPERATORS,
     random::OPERATORS,
     recurrent::OPERATORS,
     reduce::OPERATORS,
+    reduce_window::OPERATORS,
     resize::OPERATORS,
     scatter::OPERATORS,
     sequence::OPERATORS,
@@ -217,6 +228,7 @@ const FAMILIES: &[&[Operator]] = &[
     special::OPERATORS,
     spectral::OPERATORS,
     spread::OPERATORS,
+    stablehlo::OPERATORS,
     tables::OPERATORS,
     text::OPERATORS,
     tokens::OPERATORS,

@@ -25,6 +25,7 @@ mod problems;
 mod profile;
 mod program;
 mod references;
+mod regions;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use super::dead::Liveness;
 use super::frames::{self, Part};
 use super::problems::Problems;
 use super::references;
+use super::regions;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
@@ -92,6 +93,7 @@ impl Program {
         };
         let [inputs, outputs] = ends;
         name_assets(&mut graph, meta_graph);
+        regions::name(&mut graph, meta_graph);
         program.bodies.push(Body::new(graph, inputs, outputs)?);
         let mut problems = Problems::default();
         let mut at = 0;
@@ -268,13 +270,14 @@ impl Body {
     }
 
     fn of_block(meta_graph: &MetaGraph, block: &Block) -> Result<Self> {
-        let graph = match block {
+        let mut graph = match block {
             Block::Function(name) => inline::flatten_function(meta_graph, name)?,
             Block::Subgraph(number) => {
                 let graph = meta_graph.graphs.get(*number).cloned();
                 graph.ok_or_else(|| Error::unreadable(format!("{block} is not there")))?
             }
         };
+        regions::name(&mut graph, meta_graph);
         let ends = |ends: &[Option<ValueId>], what: &str| -> Result<Vec<ValueId>> {
             ends.iter()
                 .copied()

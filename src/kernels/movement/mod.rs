@@ -8,6 +8,7 @@ pub mod concat;
 pub mod copy;
 pub mod gather;
 pub mod pad;
+pub mod region;
 pub mod slice;
 pub mod spread;
 

@@ -84,7 +84,11 @@ pub fn l2_normalize_quantized<T: Quantized>(
         let square = |&v: &T| (v.into() - zero).pow(2);
         let inverse = inv_sqrt(x.iter().map(square).sum());
         for (o, &v) in out.iter_mut().zip(x) {
-            let scaled = mbqm(v.into() - zero, inverse.m, inverse.shift + 7);
+            // The kernel of u8 brings the 7 bits in before it rounds.
+            let scaled = match T::LO {
+                0 => mbqm((v.into() - zero) << 7, inverse.m, inverse.shift),
+                _ => mbqm(v.into() - zero, inverse.m, inverse.shift + 7),
+            };
             *o = T::from_i32((scaled + middle).clamp(T::LO, T::HI));
         }
     }

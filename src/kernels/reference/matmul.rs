@@ -122,10 +122,10 @@ pub fn batch_matmul<T: MulAdd>(
 }
 
 /// Quantized sides with zero points `zx`, `zy`; sums go through `requant` (one factor).
-pub fn batch_matmul_quantized<X: Quantized>(
+pub fn batch_matmul_quantized<X: Quantized, Y: Quantized>(
     p: &MatMul,
     (x, x_batch, zx): (&[X], &[usize], i32),
-    (y, y_batch, zy): (&[X], &[usize], i32),
+    (y, y_batch, zy): (&[Y], &[usize], i32),
     requant: &Requant,
     (output, out_batch): (&mut [X], &[usize]),
 ) {

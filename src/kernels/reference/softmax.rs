@@ -26,7 +26,10 @@ pub fn softmax_f32(depth: usize, beta: f32, input: &[f32], output: &mut [f32]) {
 /// SOFTMAX of half-precision numbers: the exponentials are rounded before they are divided by their sum.
 pub fn softmax_f16(depth: usize, beta: f32, input: &[f16], output: &mut [f16]) {
     for (x, out) in rows(depth, input, output) {
-        let max = x.iter().map(|v| v.to_f32()).fold(f16::MIN.to_f32(), f32::max);
+        let max = x
+            .iter()
+            .map(|v| v.to_f32())
+            .fold(f16::MIN.to_f32(), f32::max);
         let mut sum = 0.0f32;
         for (o, v) in out.iter_mut().zip(x) {
             let exp = ((v.to_f32() - max) * beta).exp();

@@ -2,4 +2,5 @@
 
 pub mod hash;
 pub mod pattern;
+pub mod phrases;
 pub mod print;
