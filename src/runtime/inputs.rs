@@ -2,15 +2,20 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::{DType, Port, Tensor};
 
 /// The given tensors in the order of `ports`. Names may be the ports' own or `#0`, `#1`, …. Floats for a quantized
-/// input are quantized with its scale and zero point.
+/// input are quantized with its scale and zero point. With `resizes` other sizes than a port's are taken, if there are
+/// as many.
 ///
 /// # Errors
 /// Unknown, missing or repeated names, other types, sizes that don't fit; each says what would fit.
-pub fn arrange<'t>(ports: &[Port], given: &'t [(String, Tensor)]) -> Result<Vec<Cow<'t, Tensor>>> {
+pub fn arrange<'t>(
+    ports: &[Port],
+    given: &'t [(String, Tensor)],
+    resizes: bool,
+) -> Result<Vec<Cow<'t, Tensor>>> {
     let mut found: Vec<Option<Cow<Tensor>>> = vec![None; ports.len()];
     for (name, tensor) in given {
         let at = position(ports, name).ok_or_else(|| {
@@ -22,7 +27,7 @@ pub fn arrange<'t>(ports: &[Port], given: &'t [(String, Tensor)]) -> Result<Vec<
                 ports[at].name
             )));
         }
-        found[at] = Some(fit(&ports[at], tensor)?);
+        found[at] = Some(fit(&ports[at], tensor, resizes)?);
     }
     let missing: Vec<_> = ports
         .iter()
@@ -44,8 +49,8 @@ pub fn arrange<'t>(ports: &[Port], given: &'t [(String, Tensor)]) -> Result<Vec<
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Whether `given`, in the order of `ports`, have their types and fit their sizes.
-pub fn check(ports: &[Port], given: &[&Tensor]) -> Result<()> {
+/// Whether `given`, in the order of `ports`, have their types and fit their sizes; see [`arrange`] for `resizes`.
+pub fn check(ports: &[Port], given: &[&Tensor], resizes: bool) -> Result<()> {
     if ports.len() != given.len() {
         return Err(Error::usage(format!(
             "{} inputs are given, expected {}",
@@ -55,7 +60,7 @@ pub fn check(ports: &[Port], given: &[&Tensor]) -> Result<()> {
         .hint(known(ports)));
     }
     for (port, tensor) in ports.iter().zip(given) {
-        check_sizes(port, tensor)?;
+        check_sizes(port, tensor, resizes)?;
         if tensor.dtype() != port.dtype {
             return Err(wrong_type(port, tensor));
         }
@@ -82,8 +87,23 @@ fn known(ports: &[Port]) -> String {
     format!("there are: {}", list.join(", "))
 }
 
-fn check_sizes(port: &Port, tensor: &Tensor) -> Result<()> {
-    if port.shape.accepts(tensor.shape()) {
+/// Why the graph did not take `given`: sizes that were tried although they are not a port's are the reason, if there
+/// are any.
+pub fn misfit(ports: &[Port], given: &[&Tensor], error: Error) -> Error {
+    let mut sizes = ports.iter().zip(given);
+    let wrong = sizes.find_map(|(port, tensor)| check_sizes(port, tensor, false).err());
+    match wrong {
+        Some(wrong) if error.kind() == Kind::Usage => {
+            wrong.hint(format!("the graph takes no other sizes here: {error}"))
+        }
+        _ => error,
+    }
+}
+
+fn check_sizes(port: &Port, tensor: &Tensor, resizes: bool) -> Result<()> {
+    let rank = port.shape.rank();
+    let resized = resizes && rank == Some(tensor.shape().len());
+    if resized || port.shape.accepts(tensor.shape()) {
         return Ok(());
     }
     Err(Error::usage(format!(
@@ -103,8 +123,8 @@ fn wrong_type(port: &Port, tensor: &Tensor) -> Error {
     ))
 }
 
-fn fit<'t>(port: &Port, tensor: &'t Tensor) -> Result<Cow<'t, Tensor>> {
-    check_sizes(port, tensor)?;
+fn fit<'t>(port: &Port, tensor: &'t Tensor, resizes: bool) -> Result<Cow<'t, Tensor>> {
+    check_sizes(port, tensor, resizes)?;
     if tensor.dtype() == port.dtype {
         return Ok(Cow::Borrowed(tensor));
     }
@@ -182,7 +202,8 @@ mod tests {
             port("x", DType::Float32, &[-1, 2]),
             port("n", DType::Int32, &[]),
         ];
-        let say = |given: &[(String, Tensor)]| arrange(&ports, given).unwrap_err().to_string();
+        let say =
+            |given: &[(String, Tensor)]| arrange(&ports, given, false).unwrap_err().to_string();
         let x = Tensor::from_values(&[1, 2], &[1.0f32, 2.0]);
         insta::assert_snapshot!(say(&[("y".into(), x.clone())]), @r#"there is no input "y"; there are: "x" (float32 ?×2), "n" (int32 scalar)"#);
         insta::assert_snapshot!(say(&[("x".into(), x.clone())]), @r#"the input "n" (int32 scalar) is missing"#);
@@ -197,7 +218,7 @@ mod tests {
         q.quantization = Some(Quantization::per_tensor(0.5, 3));
         let floats = Tensor::from_values(&[4], &[0.0f32, 1.0, 1000.0, f32::NAN]);
         let given = [("q".to_owned(), floats)];
-        let out = arrange(&[q], &given).unwrap();
+        let out = arrange(&[q], &given, false).unwrap();
         assert_eq!(out[0].values::<i8>().unwrap(), [3, 5, 127, 3]);
     }
 }

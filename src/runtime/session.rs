@@ -19,6 +19,8 @@ pub struct Session {
     key: Name,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    /// Inputs may have other sizes than the signature says, where the graph takes them: a `.tflite`.
+    resizes: bool,
     /// The file has no signature of its own.
     implied: bool,
     program: Program,
@@ -47,8 +49,14 @@ impl Session {
         graph: Graph,
         options: &RunOptions,
     ) -> Result<Self> {
+        let resizes = graph.dialect == Dialect::Tflite;
         let inputs = port_values(&signature.inputs, &graph, &graph.inputs)?;
-        let outputs = port_values(&signature.outputs, &graph, &graph.outputs)?;
+        let named = !signature.outputs.is_empty() || !resizes;
+        let output_ports = match named {
+            true => signature.outputs.clone(),
+            false => by_position(&graph),
+        };
+        let outputs = port_values(&output_ports, &graph, &graph.outputs)?;
         for (port, &value) in signature.inputs.iter().zip(&inputs) {
             let own = graph.value(value).dtype;
             if own != port.dtype {
@@ -63,7 +71,8 @@ impl Session {
         let mut session = Session {
             key: signature.key.clone(),
             inputs: ports,
-            outputs: signature.outputs.clone(),
+            outputs: output_ports,
+            resizes,
             implied: signature.implied,
             state: program.state(),
             ready: false,
@@ -132,7 +141,7 @@ impl Session {
     /// # Errors
     /// Names, types and sizes that don't fit (usage).
     pub fn arrange<'t>(&self, inputs: &'t [(String, Tensor)]) -> Result<Vec<Cow<'t, Tensor>>> {
-        inputs::arrange(&self.inputs, inputs)
+        inputs::arrange(&self.inputs, inputs, self.resizes)
     }
 
     /// Runs once on `inputs` in the order of [`Session::inputs`]. After the first call with the same sizes it
@@ -146,7 +155,7 @@ impl Session {
         inputs: &'s [&'s Tensor],
         progress: &Progress,
     ) -> Result<Outputs<'s>> {
-        inputs::check(&self.inputs, inputs)?;
+        inputs::check(&self.inputs, inputs, self.resizes)?;
         self.program.threads.watch(progress);
         self.get_ready(progress)?;
         self.plan_for(inputs, progress)?;
@@ -258,7 +267,8 @@ impl Session {
         let facts = self.facts(given.iter().map(|tensor| tensor.shape()));
         let before = self.planned.as_ref().map(|(plan, _)| plan);
         let main = self.program.main();
-        let plan = Plan::new(main, before, facts, Call::Outermost, progress)?;
+        let plan = Plan::new(main, before, facts, Call::Outermost, progress);
+        let plan = plan.map_err(|error| inputs::misfit(&self.inputs, given, error))?;
         self.planned = None; // frees the old arena before the new one is made
         let memory = plan.memory()?;
         self.planned = Some((plan, memory));
@@ -338,6 +348,14 @@ impl<'s> Outputs<'s> {
         };
         self.ports.iter().enumerate().map(copy).collect()
     }
+}
+
+/// The outputs of a graph whose signature names none.
+fn by_position(graph: &Graph) -> Vec<Port> {
+    let outputs = graph.outputs.iter().flatten().enumerate();
+    outputs
+        .map(|(at, &id)| Port::of(format!("#{at}"), graph, id))
+        .collect()
 }
 
 /// The value of each port in the flat graph: a .tflite's ports name it, a TensorFlow graph has them in order.
