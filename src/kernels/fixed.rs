@@ -200,7 +200,9 @@ pub fn log_at_least_one(z: i32, integer_bits: i32) -> i32 {
     let q = r.wrapping_sub(FOURTH_ROOT_HALF).wrapping_mul(2);
     let square = srdhm(q, q);
     let numerator = srdhm(q, r).wrapping_add(srdhm(srdhm(q, square), ALPHA[0]));
-    let inner = ALPHA[2].wrapping_add(q).wrapping_add(srdhm(ALPHA[1], square));
+    let inner = ALPHA[2]
+        .wrapping_add(q)
+        .wrapping_add(srdhm(ALPHA[1], square));
     let denominator = srdhm(p, inner).wrapping_add(srdhm(ALPHA[3], q));
     let part = srdhm(rdpot(numerator, 6), one_over_one_plus(denominator));
     rescale(srdhm(power, LN_2).wrapping_add(part), 1)

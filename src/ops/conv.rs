@@ -2,11 +2,10 @@
 
 use super::fast;
 use super::quantized::{self, Style, live_bias};
-use super::windows::{Pad, Windows, channels_last, dims4, turning_bytes};
+use super::windows::{Windows, channels_last, dims4, turning_bytes};
 use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::movement::transpose;
-use crate::kernels::params::padding;
 use crate::kernels::quantized::hybrid::{self, HybridWeights};
 use crate::kernels::reference::conv::{
     conv2d_f32, conv2d_quantized, depthwise_f32, depthwise_quantized, transpose_conv_f32,
@@ -248,7 +247,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     let clamp = quantized::activation(cx)?;
     match (cx.dtype(0)?, cx.dtype(1)?) {
         (DType::Float32, DType::Float32) => float(cx, roles, windows, p, clamp),
-        (DType::Float32, DType::Int8 | DType::Int4) => hybrid(cx, roles, p, clamp),
+        (DType::Float32, DType::Int8 | DType::UInt8 | DType::Int4) => hybrid(cx, roles, p, clamp),
         (DType::Int8, DType::Int8 | DType::Int4) => integer::<i8, i8>(cx, roles, p, clamp),
         (DType::UInt8, DType::UInt8) => integer::<u8, u8>(cx, roles, p, clamp),
         (DType::Int16, DType::Int8 | DType::Int4) => integer::<i16, i8>(cx, roles, p, clamp),
@@ -312,7 +311,7 @@ fn hybrid(cx: &Context, roles: Roles, p: Conv2d, clamp: Clamp) -> Result<Prepare
     let room = p.in_h * p.in_w * p.in_c;
     Prepared::with_room(room_bytes::<i8>(room), move |io| {
         let weights = HybridWeights {
-            values: io.input(roles.filter)?,
+            values: quantized::integers(io, roles.filter)?,
             scales: &scales,
             bias: io.optional(roles.bias)?,
         };
@@ -413,27 +412,14 @@ fn transposed_sizes(
     let mut found = [(0, 0); 2];
     for axis in 0..2 {
         let size = out[axis + 1];
-        let forward = windows.along(axis, size, k[axis]).0;
-        if forward != input[axis] {
+        let (forward, before) = windows.along(axis, size, k[axis]);
+        // TensorFlow Lite takes any size, and fills what it can.
+        if forward != input[axis] && !cx.tflite() {
             return Err(cx.wrong(format!(
                 "an output of {size} would come from {forward}, not from {}",
                 input[axis]
             )));
         }
-        let before = match &windows.pad {
-            Pad::Explicit(pads) => pads[axis][0],
-            Pad::Valid => 0,
-            Pad::Same => {
-                padding(
-                    size,
-                    input[axis],
-                    k[axis],
-                    windows.stride[axis],
-                    windows.dilation[axis],
-                )
-                .0
-            }
-        };
         found[axis] = (size, before);
     }
     Ok((found[0], found[1]))
@@ -442,7 +428,7 @@ fn transposed_sizes(
 fn prepare_transposed(cx: &Context) -> Result<Prepared> {
     let (roles, windows) = (roles(cx), Windows::of(cx)?);
     if cx.constant(0)?.is_none() {
-        return Err(cx.wrong("its output sizes are not known"));
+        return super::later();
     }
     let p = geometry(cx, &windows)?;
     let out = [p.batch, p.out_h, p.out_w, p.out_c];

@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::kernels::Quantized;
 use crate::kernels::elementwise::map;
 use crate::kernels::quantized::convert::{
-    dequantize, dequantize_channels, fake_quant, quantize, quantize_channels, requantize,
-    requantize_i32,
+    dequantize, dequantize_channels, fake_quant, quantize, quantize_channels, quantize_within,
+    requantize, requantize_i32, requantize_to_i32,
 };
 use crate::model::{DType, Element, Quantization};
 
@@ -126,6 +126,18 @@ fn dequantized<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
 
 fn prepare_quantize(cx: &Context) -> Result<Prepared> {
     let (from, to) = (cx.dtype(0)?, cx.out_dtype(0)?);
+    match (from, to) {
+        (DType::Float32, DType::Int4) => return narrow::<i8>(cx, (-8, 7)),
+        (DType::Float32, DType::UInt4) => return narrow::<u8>(cx, (0, 15)),
+        (DType::Int16, DType::Int32) => {
+            let (a, b) = (cx.scale(0)?, cx.out_scale(0)?);
+            return Prepared::function(move |io| {
+                requantize_to_i32::<i16>(io.input(0)?, a, b, io.output(0)?);
+                Ok(())
+            });
+        }
+        _ => {}
+    }
     with_type!(to, O in [Int8: i8, UInt8: u8, Int16: i16] => match from {
         DType::Float32 => quantized::<O>(cx),
         DType::Int8 => requantized::<i8, O>(cx),
@@ -159,6 +171,17 @@ fn quantized<O: Quantized + Element>(cx: &Context) -> Result<Prepared> {
     let (scale, zero) = cx.out_scale(0)?;
     Prepared::function(move |io| {
         quantize(io.input(0)?, scale, zero, io.output::<O>(0)?);
+        Ok(())
+    })
+}
+
+/// To 4 bits, kept in a byte each.
+fn narrow<O: Quantized + Element>(cx: &Context, (lo, hi): (i32, i32)) -> Result<Prepared> {
+    let (scale, zero) = cx.out_scale(0)?;
+    Prepared::function(move |io| {
+        map(io.input(0)?, io.output::<O>(0)?, |x| {
+            quantize_within(x, scale, zero, (lo, hi))
+        });
         Ok(())
     })
 }

@@ -230,11 +230,13 @@ fn arithmetic(
         DType::Complex128 => in_place::binary::<[f64; 2]>(sizes, piecemeal, move |a, b, out| {
             binary::binary_complex(op, a, b, out)
         }),
-        _ => with_number!(dtype, T => in_place::binary::<T>(sizes, piecemeal, move |a, b, (out, shape)| {
+        _ => {
+            with_number!(dtype, T => in_place::binary::<T>(sizes, piecemeal, move |a, b, (out, shape)| {
             binary::binary(op, rules, a, b, (&mut *out, shape))?;
             clamp_numbers(clamp, out);
             Ok(())
-        }), else Err(cx.no_kernel(dtype))),
+        }), else Err(cx.no_kernel(dtype)))
+        }
     }
 }
 

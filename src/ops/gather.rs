@@ -1,7 +1,7 @@
 //! Elements picked by index.
 
 use super::movement::{element_size, told_shape};
-use super::quantized::TableScales;
+use super::quantized::{self, TableScales};
 use super::types::{check_number, with_number, with_type};
 use super::{Context, Fact, HandsOn, Io, Operator, Picks, Prepared};
 use crate::error::Result;
@@ -166,14 +166,15 @@ fn prepare_real_rows(cx: &Context, p: &Gather, table: &[usize]) -> Result<Prepar
     let [rows, columns @ ..] = table else {
         return Err(cx.wrong("a table without rows"));
     };
-    if !matches!(cx.dtype(p.table)?, DType::Int8 | DType::Int4 | DType::Int2) {
+    let integers = [DType::Int8, DType::UInt8, DType::Int4, DType::Int2];
+    if !integers.contains(&cx.dtype(p.table)?) {
         return Err(cx.no_kernel(cx.dtype(p.table)?));
     }
     let width: usize = columns.iter().product();
     let scales = TableScales::of(cx, p.table, *rows, width)?;
     let (table, indices, dtype) = (p.table, p.indices, cx.dtype(p.indices)?);
     with_type!(dtype, I in [Int32: i32, Int64: i64, Int16: i16] => Prepared::function(move |io| {
-        let (table, at) = (io.input(table)?, io.input::<I>(indices)?);
+        let (table, at) = (quantized::integers(io, table)?, io.input::<I>(indices)?);
         hybrid::embedding_lookup(width, (table, scales.get()), at, io.output(0)?)
     }), else Err(cx.no_kernel(dtype)))
 }

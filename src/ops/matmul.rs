@@ -114,20 +114,14 @@ fn prepare(cx: &Context) -> Result<Prepared> {
                 batch_matmul_i8_i32(&g.p, (x, &g.x), (y, &g.y), (io.output(0)?, &g.out));
                 Ok(())
             }),
-            (DType::Int8, DType::Int8, _) => quantized_product::<i8>(cx, g),
-            (DType::Int16, DType::Int16, _) => quantized_product::<i16>(cx, g),
+            (DType::Int8, DType::Int8, DType::Int8) => quantized_product::<i8, i8>(cx, g),
+            (DType::Int16, DType::Int16, DType::Int16) => quantized_product::<i16, i16>(cx, g),
+            (DType::Int16, DType::Int8, DType::Int16) => quantized_product::<i16, i8>(cx, g),
             _ => Err(cx.unsupported(format!("no kernel for {a} times {b}"))),
         };
     }
-    if (a, b) == (DType::Float32, DType::Int8) && cx.tflite() && !g.p.adj_x {
-        let (scale, asymmetric) = (cx.scale(1)?.0, cx.attr_bool("asymmetric_quantize_inputs"));
-        return Prepared::with_room(room_bytes::<i8>(g.p.k), move |io| {
-            let (x, y) = (io.input(0)?, io.input(1)?);
-            let row = io.room(g.p.k)?;
-            let out = (io.output(0)?, &*g.out);
-            hybrid::batch_matmul(&g.p, asymmetric, (x, &g.x), (y, &g.y, scale), row, out);
-            Ok(())
-        });
+    if (a, b) == (DType::Float32, DType::Int8) && cx.tflite() {
+        return hybrid_product(cx, g);
     }
     if a != b {
         return Err(cx.unsupported(format!("no kernel for {a} times {b}")));
@@ -158,12 +152,52 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     }), else Err(cx.no_kernel(a)))
 }
 
-fn quantized_product<T: Quantized + Element>(cx: &Context, g: Geometry) -> Result<Prepared> {
+/// Float left side, integers on the right.
+fn hybrid_product(cx: &Context, g: Geometry) -> Result<Prepared> {
+    let (scale, asymmetric) = (cx.scale(1)?.0, cx.attr_bool("asymmetric_quantize_inputs"));
+    let turned = if g.p.adj_x {
+        cx.sizes(0)?.iter().product()
+    } else {
+        0
+    };
+    let plain = MatMul {
+        adj_x: false,
+        ..g.p
+    };
+    let room = room_bytes::<i8>(g.p.k).saturating_add(room_bytes::<f32>(turned));
+    Prepared::with_room(room, move |io| {
+        let (mut x, y) = (io.input::<f32>(0)?, io.input(1)?);
+        let row = io.room(g.p.k)?;
+        if g.p.adj_x {
+            let rows = io.room::<f32>(turned)?;
+            let matrices = x.chunks_exact((g.p.m * g.p.k).max(1));
+            for (from, to) in matrices.zip(rows.chunks_exact_mut((g.p.m * g.p.k).max(1))) {
+                for (at, to) in to.iter_mut().enumerate() {
+                    *to = from[at % g.p.k * g.p.m + at / g.p.k];
+                }
+            }
+            x = rows;
+        }
+        let out = (io.output(0)?, &*g.out);
+        hybrid::batch_matmul(&plain, asymmetric, (x, &g.x), (y, &g.y, scale), row, out);
+        Ok(())
+    })
+}
+
+fn quantized_product<X: Quantized + Element, Y: Quantized + Element>(
+    cx: &Context,
+    g: Geometry,
+) -> Result<Prepared> {
     let ((xs, xz), (ys, yz), (os, oz)) = (cx.scale(0)?, cx.scale(1)?, cx.out_scale(0)?);
     let factor = Requant::per_tensor(xs, ys, os);
-    let requant = Requant::fixed(&[factor], oz, (T::LO, T::HI));
+    let range = (X::LO, X::HI);
+    // Sums of 16-bit products have 64 bits.
+    let requant = match X::DTYPE {
+        DType::Int16 => Requant::fixed64(&[factor], oz, range),
+        _ => Requant::fixed(&[factor], oz, range),
+    };
     Prepared::function(move |io| {
-        let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        let (x, y) = (io.input::<X>(0)?, io.input::<Y>(1)?);
         batch_matmul_quantized(
             &g.p,
             (x, &g.x, xz),
@@ -241,7 +275,7 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
     let sizes = (count / depth, depth, units);
     match (cx.dtype(0)?, cx.dtype(1)?) {
         (DType::Float32, DType::Float32) => float_fully_connected(cx, sizes, clamp),
-        (DType::Float32, DType::Int8 | DType::Int4 | DType::Int2) => {
+        (DType::Float32, DType::Int8 | DType::UInt8 | DType::Int4 | DType::Int2) => {
             hybrid_fully_connected(cx, depth, units, clamp)
         }
         (DType::Int8, DType::Int8 | DType::Int4 | DType::Int2) => {
@@ -251,6 +285,7 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
         (DType::Int16, DType::Int8 | DType::Int4) => {
             integer_fully_connected::<i16, i8>(cx, sizes, clamp)
         }
+        (DType::Int16, DType::Int16) => integer_fully_connected::<i16, i16>(cx, sizes, clamp),
         (x, w) => Err(cx.unsupported(format!("no kernel for {x} with {w} weights"))),
     }
 }
@@ -318,7 +353,7 @@ fn hybrid_fully_connected(
     let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
     Prepared::with_room(room_bytes::<i8>(depth), move |io| {
         let weights = HybridWeights {
-            values: io.input(1)?,
+            values: quantized::integers(io, 1)?,
             scales: scales.get().values,
             bias: io.optional(2)?,
         };

@@ -169,6 +169,16 @@ fn check_axis(cx: &Context, input: usize, q: &Quantization) -> Result<()> {
     Ok(())
 }
 
+/// The integer weights of an operator on floats. Those that call themselves uint8 are int8 too: the first converters
+/// wrote them so.
+pub fn integers<'a>(io: &Io<'_, 'a>, input: usize) -> Result<&'a [i8]> {
+    let view = io.view(input)?;
+    match view.dtype {
+        DType::UInt8 => Ok(bytemuck::cast_slice(view.values::<u8>()?)),
+        _ => view.values(),
+    }
+}
+
 /// The widened bias of a call.
 pub fn live_bias<'b, 'a: 'b>(bias: &'b Bias, io: &mut Io<'_, 'a>) -> Result<Option<&'b [i64]>> {
     match bias {

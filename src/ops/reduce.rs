@@ -134,8 +134,7 @@ fn prepare_quantized<T: Quantized + Element + Ord>(
     let affine = |(scale, zero): (f32, i32)| Affine { scale, zero };
     let (from, to) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     // The reference kernel's SUM reads int8 as uint8.
-    let as_bytes =
-        T::DTYPE == DType::UInt8 || (T::DTYPE == DType::Int8 && cx.options.reference);
+    let as_bytes = T::DTYPE == DType::UInt8 || (T::DTYPE == DType::Int8 && cx.options.reference);
     Prepared::function(move |io| {
         let x = io.input::<T>(0)?;
         let out = io.output::<T>(0)?;

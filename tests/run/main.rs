@@ -4,6 +4,7 @@
 mod support;
 
 mod cases;
+mod lite;
 
 use mexplore::format::npy;
 use mexplore::model::Tensor;

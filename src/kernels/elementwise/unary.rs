@@ -168,7 +168,10 @@ pub fn unary<T: Real>(op: UnaryOp, x: &[T], out: &mut [T]) {
 pub fn gelu_f16(tanh: bool, x: &[f16], out: &mut [f16]) {
     let (half, one) = (f16::from_f32(0.5), f16::ONE);
     let root = f16::from_f32(std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2);
-    let (cubic, slope) = (f16::from_f32(0.044715), f16::from_f32(-std::f32::consts::FRAC_1_SQRT_2));
+    let (cubic, slope) = (
+        f16::from_f32(0.044715),
+        f16::from_f32(-std::f32::consts::FRAC_1_SQRT_2),
+    );
     map(x, out, |x| {
         let tail = if tanh {
             let inner = root * (x + cubic * (x * x * x));
@@ -271,10 +274,17 @@ mod tests {
         let (mut out, mut real) = (vec![f16::ZERO; x.len()], vec![0.0; x.len()]);
         for tanh in [false, true] {
             gelu_f16(tanh, &x, &mut out);
-            let op = if tanh { UnaryOp::GeluTanh } else { UnaryOp::Gelu };
+            let op = if tanh {
+                UnaryOp::GeluTanh
+            } else {
+                UnaryOp::Gelu
+            };
             unary(op, &wide, &mut real);
             for (got, want) in out.iter().zip(&real) {
-                assert!((got.to_f32() - want).abs() <= 2e-3 * want.abs().max(1.0), "{got} {want}");
+                assert!(
+                    (got.to_f32() - want).abs() <= 2e-3 * want.abs().max(1.0),
+                    "{got} {want}"
+                );
             }
         }
     }

@@ -102,6 +102,9 @@ impl QuantizedBinary {
 }
 
 /// `a / b`, times `scale`, through the reciprocal of `b` in Q0.31; `b` is not 0.
+///
+/// Quotients far below a step would need a shift by more than 31 bits. TensorFlow Lite's kernels, reference and
+/// optimised, leave that to the processor, which takes the low 5 bits of the amount; what comes out is repeated here.
 fn quotient(a: i32, b: i32, scale: Multiplier) -> i32 {
     let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
     let leading = b.leading_zeros();
@@ -112,7 +115,11 @@ fn quotient(a: i32, b: i32, scale: Multiplier) -> i32 {
     let headroom = if a >= 0 { a } else { !a }.leading_zeros() as i32 - 1;
     let unscaled = srdhm(a.wrapping_shl(headroom as u32), reciprocal);
     let shift = scale.shift - above_one - headroom;
-    rdpot(srdhm(unscaled, scale.m), (-shift).clamp(0, 31))
+    let (x, shift) = (srdhm(unscaled, scale.m), (-shift).max(0));
+    if shift <= 31 {
+        return rdpot(x, shift);
+    }
+    x.wrapping_shr(shift as u32) + i32::from(x > -1 + i32::from(x < 0))
 }
 
 /// ADD or SUB on i16 whose scales are powers of two (`pot_scale_int16`): both sides shifted right, the sum saturates.
@@ -136,6 +143,21 @@ pub fn add_power_of_two(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Seen of TensorFlow Lite's kernels: 0 and the least numerator by a large divisor.
+    #[test]
+    fn tiny_quotients_are_as_the_reference_has_them() {
+        let side = |scale, zero| Affine { scale, zero };
+        let (a, b, o) = (side(0.01, 0), side(0.05, 0), side(0.4, 0));
+        let kernel = QuantizedBinary::new(QuantizedOp::Div, a, b, o, false, (-128, 127));
+        let mut out = [0i8; 3];
+        kernel.run(
+            (&[0, 1, 100], &[3]),
+            (&[100, 100, 1], &[3]),
+            (&mut out, &[3]),
+        );
+        assert_eq!(out, [1, 127, 50]);
+    }
 
     #[test]
     fn close_to_the_real_sum_and_product() {

@@ -8,10 +8,16 @@ use crate::kernels::requant::Quantized;
 /// value, as in TensorFlow Lite's kernels.
 #[inline]
 pub fn quantize_one<T: Quantized>(x: f32, scale: f32, zero: i32) -> T {
+    quantize_within(x, scale, zero, (T::LO, T::HI))
+}
+
+/// [`quantize_one`] clamped to a part of the type's range.
+#[inline]
+pub fn quantize_within<T: Quantized>(x: f32, scale: f32, zero: i32, (lo, hi): (i32, i32)) -> T {
     let rounded = (x / scale).round();
     let fits = rounded >= i32::MIN as f32 && rounded < -(i32::MIN as f32);
     let whole = if fits { rounded as i32 } else { i32::MIN };
-    T::from_i32(whole.saturating_add(zero).clamp(T::LO, T::HI))
+    T::from_i32(whole.saturating_add(zero).clamp(lo, hi))
 }
 
 /// QUANTIZE f32 to an integer type.
@@ -89,6 +95,19 @@ pub fn requantize_i32<O: Quantized>(
     });
 }
 
+/// QUANTIZE to i32, which has room for all.
+pub fn requantize_to_i32<T: Quantized>(
+    q: &[T],
+    (scale, zero): (f32, i32),
+    (out_scale, out_zero): (f32, i32),
+    out: &mut [i32],
+) {
+    let multiplier = Multiplier::new(f64::from(scale) / f64::from(out_scale));
+    map(q, out, |q| {
+        multiplier.apply(q.into() - zero).wrapping_add(out_zero)
+    });
+}
+
 /// FAKE_QUANT: to `2^bits` steps between the nudged ends and back. `narrow` leaves the lowest step out.
 pub fn fake_quant(x: &[f32], (min, max): (f32, f32), bits: u32, narrow: bool, out: &mut [f32]) {
     let quant_min = if narrow { 1.0 } else { 0.0f32 };
@@ -127,6 +146,15 @@ mod tests {
         let mut out = [0u8; 3];
         requantize(&[-128i8, 0, 127], (0.37, 5), (0.37, 133), &mut out);
         assert_eq!(out, [0, 128, 255]);
+    }
+
+    #[test]
+    fn four_bits_and_32_have_ranges_of_their_own() {
+        let four = |x: f32| quantize_within::<i8>(x, 0.5, 1, (-8, 7));
+        assert_eq!([-9.0, 0.2, 0.25, 9.0].map(four), [-8, 1, 2, 7]);
+        let mut out = [0; 2];
+        requantize_to_i32(&[-32768i16, 3], (0.5, 0), (0.25, 7), &mut out);
+        assert_eq!(out, [-65529, 13]);
     }
 
     #[test]

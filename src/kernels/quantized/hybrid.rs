@@ -14,6 +14,23 @@ pub struct RowScale {
     pub zero: i32,
 }
 
+/// Values that the runtime's kernels take at once; what is left over at the end of a row they round one by one.
+const LANES: usize = 8;
+
+/// `x * factor`, rounded half away from zero. Whole vectors add half a unit and cut, which takes the number just below
+/// a half for one.
+fn rounded<'a>(x: &'a [f32], factor: f32) -> impl Iterator<Item = i32> + 'a {
+    let whole = x.len() / LANES * LANES;
+    x.iter().enumerate().map(move |(at, &x)| {
+        let value = x * factor;
+        if at < whole {
+            (value + 0.5f32.copysign(value)) as i32
+        } else {
+            value.round() as i32
+        }
+    })
+}
+
 /// To [-127, 127] around 0 by the largest absolute value; a row of zeros has scale 1.
 pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
     assert_eq!(x.len(), q.len());
@@ -26,8 +43,8 @@ pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
         };
     }
     let inverse = 127.0 / range;
-    for (q, &x) in q.iter_mut().zip(x) {
-        *q = (x * inverse).round().clamp(-127.0, 127.0) as i8;
+    for (q, value) in q.iter_mut().zip(rounded(x, inverse)) {
+        *q = value.clamp(-127, 127) as i8;
     }
     RowScale {
         scale: range / 127.0,
@@ -38,8 +55,8 @@ pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
 /// To [-128, 127] over the range of the values and 0.
 pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
     assert_eq!(x.len(), q.len());
-    let min = f64::from(x.iter().copied().fold(0.0f32, f32::min));
-    let max = f64::from(x.iter().copied().fold(0.0f32, f32::max));
+    let min = x.iter().copied().fold(0.0f32, f32::min);
+    let max = x.iter().copied().fold(0.0f32, f32::max);
     if min == max {
         q.fill(0);
         return RowScale {
@@ -48,22 +65,20 @@ pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
         };
     }
     let (lo, hi) = (-128.0, 127.0);
-    let scale = (max - min) / (hi - lo);
+    let scale = f64::from(max - min) / (hi - lo);
+    let (min, max) = (f64::from(min), f64::from(max));
     let from_min_is_better = -lo + (min / scale).abs() < hi + (max / scale).abs();
     let zero = if from_min_is_better {
         lo - min / scale
     } else {
         hi - max / scale
     };
-    let zero = zero.clamp(lo, hi).round();
-    let inverse = 1.0 / scale as f32;
-    for (q, &x) in q.iter_mut().zip(x) {
-        *q = (zero as f32 + x * inverse).round().clamp(-128.0, 127.0) as i8;
+    let (scale, zero) = (scale as f32, zero.clamp(lo, hi).round() as i32);
+    let inverse = (1.0 / f64::from(scale)) as f32;
+    for (q, value) in q.iter_mut().zip(rounded(x, inverse)) {
+        *q = value.saturating_add(zero).clamp(-128, 127) as i8;
     }
-    RowScale {
-        scale: scale as f32,
-        zero: zero as i32,
-    }
+    RowScale { scale, zero }
 }
 
 #[inline]
@@ -262,7 +277,9 @@ pub fn depthwise(
                     }
                 }
             }
-            *out = clamp.apply(scaled(sum, row.scale, weights, c));
+            // Unlike CONV_2D, whose sums meet the channel's scale first.
+            let scale = weights.scale(c) * row.scale;
+            *out = clamp.apply(sum as f32 * scale + weights.bias(c));
         }
     });
 }
@@ -382,6 +399,10 @@ mod tests {
 
     #[test]
     fn rows_are_quantized_by_their_own_range() {
+        // Halves go away from zero before the zero point is added; seen of LiteRT 2.3.0.
+        let mut q = [0i8; 4];
+        let row = quantize_asymmetric(&[0.0, 255.0, 96.5, 97.5], &mut q);
+        assert_eq!((q, row.zero), ([-128, 127, -31, -30], -128));
         let mut q = [0i8; 3];
         let row = quantize_symmetric(&[1.0, -2.0, 0.5], &mut q);
         assert_eq!((q, row.zero), ([64, -127, 32], 0));

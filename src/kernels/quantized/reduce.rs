@@ -143,7 +143,10 @@ mod tests {
         assert_eq!(out, [14, -5]);
         let bytes = [138u8, 148, 158, 123, 128, 135];
         let mut wide = [0u8; 2];
-        let unsigned = |a: Affine| Affine { zero: a.zero + 128, ..a };
+        let unsigned = |a: Affine| Affine {
+            zero: a.zero + 128,
+            ..a
+        };
         let scales = (unsigned(from), unsigned(to));
         sum_fixed(&bytes, &[2, 3], &[false, true], scales, &mut wide);
         assert_eq!(wide, [142, 123]);

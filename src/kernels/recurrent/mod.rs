@@ -1,5 +1,6 @@
 //! Cells that remember: LSTM, RNN and SVDF, one row of one step at a time. Batches and time are the caller's loops.
 
+pub mod basic;
 pub mod integer;
 pub mod lstm;
 pub mod matrix;

@@ -4,6 +4,7 @@ use super::lstm::{FORWARD, Roles, Sizes};
 use super::{Rows, expect, expect_state};
 use crate::error::Result;
 use crate::kernels::fixed::{Multiplier, frexp};
+use crate::kernels::recurrent::basic;
 use crate::kernels::recurrent::integer::{Gate, Lstm, Norm, Product, Projection};
 use crate::model::{DType, Element};
 use crate::ops::{Context, Prepared, room_bytes};
@@ -34,6 +35,50 @@ pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
             lstm.step(rows.row(x, batch, step), (state, cell), (room, hidden));
             out[rows.at(batch, step) * outputs..][..outputs].copy_from_slice(state);
         });
+        Ok(())
+    })
+}
+
+/// The basic LSTM in integers: input and output before uint8 of scale 1/128 and zero point 128, weights uint8, bias
+/// int32, cell state int16 of scale 2^-11.
+pub(super) fn prepare_basic(cx: &Context, rows: Rows, cells: usize) -> Result<Prepared> {
+    let (width, sums) = (rows.width + cells, 4 * cells);
+    let operands: [(usize, DType, &[usize]); 4] = [
+        (1, DType::UInt8, &[rows.batch, cells]),
+        (2, DType::UInt8, &[sums, width]),
+        (3, DType::Int32, &[sums]),
+        (4, DType::Int16, &[rows.batch, cells]),
+    ];
+    for (at, dtype, sizes) in operands {
+        expect(cx, at, sizes)?;
+        if cx.dtype(at)? != dtype {
+            return Err(cx.unsupported(format!("no kernel for {} (input {at})", cx.dtype(at)?)));
+        }
+    }
+    let state = cx.scale(4)?.0;
+    if state != 2f32.powi(-11) {
+        return Err(cx.unsupported(format!("a cell state of scale {state}, expected 2^-11")));
+    }
+    let (zero, factor) = (
+        cx.scale(2)?.1,
+        Multiplier::new(4096.0 * f64::from(cx.scale(3)?.0)),
+    );
+    Prepared::function(move |io| {
+        let (x, before) = (io.input::<u8>(0)?, io.input::<u8>(1)?);
+        let (weights, bias) = (io.input::<u8>(2)?, io.input::<i32>(3)?);
+        let states = io.input::<i16>(4)?;
+        let (out, state) = (io.output::<u8>(0)?, io.output::<i16>(1)?);
+        let (both, gates) = (io.output::<u8>(2)?, io.output::<i16>(3)?);
+        for b in 0..rows.batch {
+            let here = b * cells..(b + 1) * cells;
+            let both = &mut both[b * width..][..width];
+            both[..rows.width].copy_from_slice(rows.row(x, b, 0));
+            both[rows.width..].copy_from_slice(&before[here.clone()]);
+            let gates = &mut gates[b * sums..][..sums];
+            basic::sums(both, (weights, zero), bias, factor, gates);
+            let (old, new) = (&states[here.clone()], &mut state[here.clone()]);
+            basic::step(gates, old, new, &mut out[here]);
+        }
         Ok(())
     })
 }
@@ -91,12 +136,18 @@ impl<'c, 'g> Builder<'c, 'g> {
             forget: gate(1)?,
             cell: gate(2)?,
             output: gate(3)?,
-            projection,
             cell_scale: self.cell_scale,
             cell_clip: clip.clamp(i16::MIN.into(), i16::MAX.into()) as i16,
             hidden: multiplier(factor as f32),
-            hidden_zero: zero,
+            // TensorFlow Lite takes the zero point away of what is projected, so that it has to be added back in the
+            // projection; hidden values saturate on the way.
+            hidden_zero: if projection.is_some() {
+                zero.saturating_neg()
+            } else {
+                zero
+            },
             output_zero: self.state.1,
+            projection,
         })
     }
 
@@ -179,7 +230,7 @@ impl<'c, 'g> Builder<'c, 'g> {
         let sizes = [self.sizes.outputs, self.sizes.cells];
         let bias = Some(self.roles.projection_bias).filter(|&at| cx.has(at));
         let clip = cx.attr_float("proj_clip", 0.0) as f32 / cx.out_scale(0)?.0;
-        // TensorFlow Lite adds the zero point's share where it should take it away; its answers are the measure here.
+        // See `hidden_zero`.
         let hidden = (self.hidden.0, self.hidden.1.saturating_neg());
         Ok(Some(Projection {
             product: self.product(at, sizes, (hidden, self.state.0), bias)?,

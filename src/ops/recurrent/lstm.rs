@@ -330,6 +330,9 @@ fn prepare_basic(cx: &Context) -> Result<Prepared> {
     if sums == 0 || sums % 4 != 0 {
         return Err(cx.wrong(format!("a bias of {}", cx.shape(3)?)));
     }
+    if cx.dtype(0)? == DType::UInt8 {
+        return integer::prepare_basic(cx, rows, cells);
+    }
     expect_real(cx, 1, &[rows.batch, cells])?;
     expect_real(cx, 2, &[sums, width])?;
     expect_real(cx, 3, &[sums])?;

@@ -5,6 +5,7 @@ mod lstm;
 mod rnn;
 mod svdf;
 
+use super::quantized::integers;
 use super::{Context, Fact, Io, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::recurrent::Activation;
@@ -237,12 +238,12 @@ struct Weight {
 }
 
 impl Weight {
-    /// Fails unless there are `sizes` of them, in float or int8.
+    /// Fails unless there are `sizes` of them, in float or int8 (see [`integers`]).
     fn of(cx: &Context, input: usize, sizes: &[usize]) -> Result<Self> {
         expect(cx, input, sizes)?;
         let scale = match cx.dtype(input)? {
             DType::Float32 => None,
-            DType::Int8 => Some(cx.scale(input)?.0),
+            DType::Int8 | DType::UInt8 => Some(cx.scale(input)?.0),
             other => return Err(cx.unsupported(format!("no kernel for weights of {other}"))),
         };
         Ok(Weight { input, scale })
@@ -258,7 +259,7 @@ impl Weight {
         Ok(match self.scale {
             None => Matrix::Real(io.input(self.input)?),
             Some(scale) => Matrix::Integer {
-                values: io.input(self.input)?,
+                values: integers(io, self.input)?,
                 scale,
             },
         })

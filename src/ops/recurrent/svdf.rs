@@ -3,11 +3,11 @@
 //! Shapes, with B rows, X inputs, U units, F = U × rank filters, M steps of memory: input `[B, X]`, weights `[F, X]` and
 //! `[F, M]`, bias `[U]`, state `[B, F M]`, output `[B, U]`.
 
-use super::{
-    Rows, Weight, activation, expect, expect_real, expect_state, optional_real, rows_of, size,
-};
+use super::{Rows, Weight, activation, expect, expect_state, optional_real, rows_of, size};
 use crate::error::Result;
 use crate::kernels::fixed::Multiplier;
+use crate::kernels::quantized::convert::dequantize;
+use crate::kernels::recurrent::matrix::Matrix;
 use crate::kernels::recurrent::svdf::{IntegerSvdf, Stored, Svdf, shift};
 use crate::model::{DType, Element};
 use crate::ops::{Context, Fact, Prepared, room_bytes};
@@ -53,7 +53,7 @@ fn sizes(cx: &Context) -> Result<Sizes> {
 
 pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
     match (cx.dtype(0)?, cx.dtype(2)?) {
-        (DType::Float32, DType::Float32) => prepare_real(cx),
+        (DType::Float32, DType::Float32 | DType::Int8) => prepare_real(cx),
         (DType::Int8, DType::Int16) => prepare_integer::<i16>(cx),
         (DType::Int8, DType::Int8) => prepare_integer::<i8>(cx),
         (x, w) => Err(cx.unsupported(format!("no kernel for {x} with time weights of {w}"))),
@@ -69,7 +69,12 @@ fn prepare_real(cx: &Context) -> Result<Prepared> {
         units,
     } = sizes(cx)?;
     let feature = Weight::of(cx, 1, &[filters, rows.width])?;
-    expect_real(cx, 2, &[filters, memory])?;
+    let time = Weight::of(cx, 2, &[filters, memory])?;
+    let widened = if time.scale.is_some() {
+        filters * memory
+    } else {
+        0
+    };
     let bias = optional_real(cx, 3, &[units])?;
     expect_state(cx, STATE, DType::Float32, rows.batch * filters * memory)?;
     let (activation, asymmetric) = (activation(cx)?, cx.attr_bool("asymmetric_quantize_inputs"));
@@ -78,11 +83,21 @@ fn prepare_real(cx: &Context) -> Result<Prepared> {
     } else {
         0
     };
-    let room = room_bytes::<f32>(filters).saturating_add(room_bytes::<i8>(quantized));
+    let room = room_bytes::<f32>(filters)
+        .saturating_add(room_bytes::<i8>(quantized))
+        .saturating_add(room_bytes::<f32>(widened));
     Prepared::changing(&[], &[STATE], room, move |io| {
+        let time: &[f32] = match time.get(io)? {
+            Matrix::Real(values) => values,
+            Matrix::Integer { values, scale } => {
+                let wide = io.room(widened)?;
+                dequantize(values, scale, 0, wide);
+                wide
+            }
+        };
         let svdf = Svdf {
             feature: feature.get(io)?,
-            time: io.input(2)?,
+            time,
             memory,
             rank,
             bias: bias.map(|at| io.input(at)).transpose()?,
