@@ -413,8 +413,7 @@ fn transposed_sizes(
     for axis in 0..2 {
         let size = out[axis + 1];
         let (forward, before) = windows.along(axis, size, k[axis]);
-        // TensorFlow Lite takes any size, and fills what it can.
-        if forward != input[axis] && !cx.tflite() {
+        if forward != input[axis] {
             return Err(cx.wrong(format!(
                 "an output of {size} would come from {forward}, not from {}",
                 input[axis]

@@ -51,6 +51,13 @@ fn difference(found: &Tensor, truth: &Tensor) -> Option<String> {
         );
         return Some(format!("{found:?}, expected {truth:?}"));
     }
+    if truth.dtype() == DType::Complex64 {
+        let parts = |tensor: &Tensor| -> Vec<f32> {
+            bytemuck::pod_collect_to_vec(tensor.bytes().unwrap_or_default())
+        };
+        let halves = |tensor: &Tensor| Tensor::from_values(&[2 * tensor.len()], &parts(tensor));
+        return difference(&halves(found), &halves(truth));
+    }
     let exact = truth.dtype().is_integer() || truth.dtype() == DType::Bool;
     if found.strings().is_some() || found.numbers().is_empty() {
         let same = found.strings() == truth.strings() && found.bytes() == truth.bytes();
