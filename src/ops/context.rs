@@ -13,6 +13,9 @@ use crate::model::{
 pub struct Options {
     /// Only plain kernels.
     pub reference: bool,
+    /// Float sums are the very ones of the plain kernels: what is quantized on its way through the graph would else now
+    /// and then round to the next step, and differ from there on.
+    pub in_order: bool,
 }
 
 /// A node, what is known of its inputs, and the surroundings.

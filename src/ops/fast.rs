@@ -83,12 +83,15 @@ pub fn float_conv(
     };
     if depthwise {
         let (Some(weights), Some(bias)) = (
-            shared(cx, &[1], layout(&p, order), filter)?,
+            shared(cx, &[1], layout(cx, &p, order), filter)?,
             float_bias(cx, p.out_c)?,
         ) else {
             return Ok(None);
         };
-        let kernel = PackedDepthwise::new(&p, Some(&bias), clamp);
+        let mut kernel = PackedDepthwise::new(&p, Some(&bias), clamp);
+        if cx.options.in_order {
+            kernel = kernel.in_order();
+        }
         let large = !channels_first && p.output_len() >= LARGE;
         if let (true, Some(over)) = (large, DepthwiseOver::new(&kernel)) {
             return Prepared::kernel(LargeDepthwise {
@@ -109,11 +112,11 @@ pub fn float_conv(
     if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
         return Ok(None);
     }
-    let weights = shared(cx, HELD, layout(&p, order), || {
+    let weights = shared(cx, HELD, layout(cx, &p, order), || {
         let (Some(filter), Some(bias)) = (filter()?, float_bias(cx, p.out_c)?) else {
             return Ok(None);
         };
-        Ok(Some(ConvWeights::new(&p, &filter, Some(&bias))))
+        Ok(Some(float_weights(cx, &p, &filter, Some(&bias))))
     })?;
     let Some(weights) = weights.filter(|weights| weights.is_finite()) else {
         return Ok(None);
@@ -154,7 +157,7 @@ pub fn int8_conv(
     };
     let (Some(kernel), Some(weights)) = (
         PackedDepthwiseInt8::new(&p, bias, zero, &product.requant),
-        shared(cx, &[1], layout(&p, AS_IS), filter)?,
+        shared(cx, &[1], layout(cx, &p, AS_IS), filter)?,
     ) else {
         return Ok(None);
     };
@@ -175,7 +178,7 @@ pub fn float_fully_connected(
         return Ok(None);
     }
     let p = as_conv(batch, depth, units);
-    let weights = shared(cx, HELD, layout(&p, AS_IS), || {
+    let weights = shared(cx, HELD, layout(cx, &p, AS_IS), || {
         let tensor = cx.constant(1)?;
         let (Some(filter), Some(bias)) = (
             tensor.as_ref().and_then(|t| t.values::<f32>()),
@@ -183,7 +186,7 @@ pub fn float_fully_connected(
         ) else {
             return Ok(None);
         };
-        Ok(Some(ConvWeights::new(&p, filter, Some(&bias))))
+        Ok(Some(float_weights(cx, &p, filter, Some(&bias))))
     })?;
     float(&p, weights, clamp)
 }
@@ -214,12 +217,12 @@ pub fn matmul(
     if y_batch.is_empty() && !p.adj_x && worth_panels(1, p.n, p.k) {
         let conv = as_conv(rows, p.k, p.n);
         let order = if p.adj_y { AS_IS } else { [1, 0, 2, 3] };
-        let weights = shared(cx, &[1], layout(&conv, order), || {
+        let weights = shared(cx, &[1], layout(cx, &conv, order), || {
             let tensor = cx.constant(1)?;
             let values = tensor.as_ref().and_then(|t| t.values::<f32>());
             let sizes = if p.adj_y { [p.n, p.k] } else { [p.k, p.n] };
             let filter = values.map(|y| turned(y, &[sizes[0], sizes[1], 1, 1], order));
-            Ok(filter.map(|filter| ConvWeights::new(&conv, &filter, None)))
+            Ok(filter.map(|filter| float_weights(cx, &conv, &filter, None)))
         })?;
         if weights.is_some() {
             return float(&conv, weights, Clamp::NONE);
@@ -241,13 +244,14 @@ pub fn matmul(
 /// The filter's axes as the file has them.
 pub const AS_IS: [usize; 4] = [0, 1, 2, 3];
 
-fn layout(p: &Conv2d, order: [usize; 4]) -> Layout {
+fn layout(cx: &Context, p: &Conv2d, order: [usize; 4]) -> Layout {
     Layout {
         order,
         groups: p.groups,
         channels: p.out_c,
         window: [p.k_h, p.k_w, p.in_c],
         dilated: p.dilation_w != 1,
+        in_order: cx.options.in_order,
     }
 }
 
@@ -259,6 +263,14 @@ fn turned(values: &[f32], sizes: &[usize], order: [usize; 4]) -> Vec<f32> {
         transpose(size_of::<f32>(), cast_slice(values), sizes, &order, to);
     }
     out
+}
+
+fn float_weights(cx: &Context, p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> ConvWeights {
+    let weights = ConvWeights::new(p, filter, bias);
+    match cx.options.in_order {
+        true => weights.in_order(),
+        false => weights,
+    }
 }
 
 fn float(
@@ -280,7 +292,7 @@ fn float(
 }
 
 fn int8(cx: &Context, p: &Conv2d, product: &Product) -> Result<Option<Prepared>> {
-    let weights = shared(cx, &[1], layout(p, AS_IS), || {
+    let weights = shared(cx, &[1], layout(cx, p, AS_IS), || {
         let tensor = cx.constant(1)?;
         let filter = tensor.as_ref().and_then(|t| t.values::<i8>());
         Ok(filter.map(|filter| Int8Weights::new(p, filter)))

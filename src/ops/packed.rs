@@ -23,6 +23,8 @@ pub struct Layout {
     pub window: [usize; 3],
     /// Along the width, so that a row of the window is no run.
     pub dilated: bool,
+    /// For sums in the order of the plain kernels.
+    pub in_order: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -139,6 +141,7 @@ mod tests {
         channels: 2,
         window: [1, 1, 1],
         dilated: false,
+        in_order: false,
     };
 
     /// Packs two weights of `data` and says whether it had to.

@@ -88,6 +88,7 @@ impl Program {
             written: Vec::new(),
             options: Options {
                 reference: options.kernels == KernelChoice::Reference,
+                in_order: false,
             },
             threads: Threads::new(options.threads),
         };
@@ -125,6 +126,7 @@ impl Program {
         }
         problems.result(|number| program.graph(number))?;
         program.written = program.find_written();
+        program.options.in_order = program.bodies.iter().any(Body::quantizes);
         Ok(program)
     }
 
@@ -311,6 +313,26 @@ impl Body {
             }
         }
         blocks
+    }
+
+    /// Whether an operator with integer weights takes float activations, which it quantizes itself.
+    fn quantizes(&self) -> bool {
+        const PRODUCTS: [&str; 5] = [
+            "CONV_2D",
+            "DEPTHWISE_CONV_2D",
+            "TRANSPOSE_CONV",
+            "FULLY_CONNECTED",
+            "BATCH_MATMUL",
+        ];
+        let graph = &self.graph;
+        let dtype = |id: ValueId| graph.value(id).dtype;
+        graph.dialect == Dialect::Tflite
+            && graph.nodes.iter().any(|node| {
+                let real = node.outputs.first().map(|&id| dtype(id)) == Some(DType::Float32);
+                let weights = node.input(1).map(dtype);
+                let integers = weights.is_some_and(|weights| weights != DType::Float32);
+                real && integers && PRODUCTS.contains(&&*node.op)
+            })
     }
 
     fn writes(&self) -> bool {

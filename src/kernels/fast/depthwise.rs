@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::epilogue::Epilogue;
-use super::tile::{Plain, Vector};
+use super::tile::{InOrder, Plain, Vector};
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::params::{Clamp, Conv2d};
 use crate::kernels::requant::Requant;
@@ -88,6 +88,7 @@ pub struct PackedDepthwise {
     bias: Vec<f32>,
     clamp: Clamp,
     level: Level,
+    in_order: bool,
 }
 
 impl PackedDepthwise {
@@ -105,7 +106,15 @@ impl PackedDepthwise {
             bias: bias.map_or_else(|| vec![0.0; p.out_c], <[f32]>::to_vec),
             clamp,
             level,
+            in_order: false,
         }
+    }
+
+    /// For sums that are the very ones of the plain kernel.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.in_order = true;
+        self
     }
 
     /// Convolves with a filter `[k_h, k_w, out_c]`; needs no scratch.
@@ -137,7 +146,7 @@ impl PackedDepthwise {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { self.rows_avx2(p, input, filter, first, out) },
             // SAFETY: plain Rust needs no instruction set.
-            _ => unsafe { self.rows::<Plain>(p, input, filter, first, out) },
+            _ => unsafe { self.ordered_or_not::<Plain>(p, input, filter, first, out) },
         }
     }
 
@@ -152,7 +161,7 @@ impl PackedDepthwise {
         out: &mut [f32],
     ) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.rows::<super::tile::x86::Avx512>(p, input, filter, first, out) }
+        unsafe { self.ordered_or_not::<super::tile::x86::Avx512>(p, input, filter, first, out) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -166,7 +175,28 @@ impl PackedDepthwise {
         out: &mut [f32],
     ) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.rows::<super::tile::x86::Avx2>(p, input, filter, first, out) }
+        unsafe { self.ordered_or_not::<super::tile::x86::Avx2>(p, input, filter, first, out) }
+    }
+
+    /// # Safety
+    /// The instruction set of `V` must be there.
+    #[inline(always)]
+    unsafe fn ordered_or_not<V: Vector>(
+        &self,
+        p: &Conv2d,
+        input: &[f32],
+        filter: &[f32],
+        first: usize,
+        out: &mut [f32],
+    ) {
+        // SAFETY: the caller promises the instruction set.
+        unsafe {
+            if self.in_order {
+                self.rows::<InOrder<V>>(p, input, filter, first, out);
+            } else {
+                self.rows::<V>(p, input, filter, first, out);
+            }
+        }
     }
 
     /// # Safety
@@ -225,7 +255,12 @@ impl PackedDepthwise {
         let out = &mut out[c..c + width];
         // SAFETY: each pointer is that of a slice of `width` values made just before.
         unsafe {
-            let mut sums: [V; NV] = V::load_all(bias.as_ptr());
+            let bias: [V; NV] = V::load_all(bias.as_ptr());
+            let mut sums = if V::IN_ORDER {
+                [V::splat(0.0); NV]
+            } else {
+                bias
+            };
             for ky in cell.ky.clone() {
                 for kx in cell.kx.clone() {
                     let x = &input[tap_at(p, cell.origin, ky, kx) + c..][..width];
@@ -238,6 +273,7 @@ impl PackedDepthwise {
             }
             let (lo, hi) = (V::splat(self.clamp.lo), V::splat(self.clamp.hi));
             for (v, sum) in sums.iter().enumerate() {
+                let sum = if V::IN_ORDER { sum.add(bias[v]) } else { *sum };
                 sum.clamp(lo, hi).store(out.as_mut_ptr().add(v * V::LANES));
             }
         }
@@ -245,7 +281,10 @@ impl PackedDepthwise {
 
     fn plain_cell(&self, p: &Conv2d, input: &[f32], filter: &[f32], out: &mut [f32], cell: &Cell) {
         let multiplier = p.out_c / p.in_c;
-        out.copy_from_slice(&self.bias);
+        match self.in_order {
+            true => out.fill(0.0),
+            false => out.copy_from_slice(&self.bias),
+        }
         for ky in cell.ky.clone() {
             for kx in cell.kx.clone() {
                 let x = &input[tap_at(p, cell.origin, ky, kx)..][..p.in_c];
@@ -265,6 +304,12 @@ impl PackedDepthwise {
                     }
                 }
             }
+        }
+        if self.in_order {
+            let bias = self.bias.iter();
+            out.iter_mut()
+                .zip(bias)
+                .for_each(|(sum, bias)| *sum += bias);
         }
         self.clamp.apply_all(out);
     }
@@ -435,6 +480,8 @@ mod tests {
                 let mut got = vec![f32::NAN; p.output_len()];
                 packed.run(&filter, &input, &mut got, &Threads::new(2));
                 close(&got, &want)?;
+                packed.in_order().run(&filter, &input, &mut got, &Threads::new(2));
+                prop_assert_eq!(&got, &want);
             }
         }
 

@@ -3,6 +3,11 @@
 /// A vector of f32 lanes. Every method needs the instruction set that the type stands for.
 pub trait Vector: Copy {
     const LANES: usize;
+    /// Steps of the sum after which it is added to the total, so that long sums keep their accuracy.
+    const BLOCK: usize = 256;
+    /// Sums are the very ones of the plain kernels: products rounded before they are added, one after the other, the
+    /// bias last.
+    const IN_ORDER: bool = false;
     /// # Safety
     /// The instruction set must be there.
     unsafe fn splat(v: f32) -> Self;
@@ -19,6 +24,9 @@ pub trait Vector: Copy {
     /// # Safety
     /// As [`Vector::splat`].
     unsafe fn add(self, o: Self) -> Self;
+    /// # Safety
+    /// As [`Vector::splat`].
+    unsafe fn mul(self, o: Self) -> Self;
     /// Clamped; NaN stays.
     /// # Safety
     /// As [`Vector::splat`].
@@ -78,6 +86,14 @@ impl Vector for Plain {
         Plain(sum)
     }
     #[inline(always)]
+    unsafe fn mul(self, o: Self) -> Self {
+        let mut product = self.0;
+        for (product, o) in product.iter_mut().zip(&o.0) {
+            *product *= o;
+        }
+        Plain(product)
+    }
+    #[inline(always)]
     unsafe fn clamp(self, lo: Self, hi: Self) -> Self {
         let mut out = self.0;
         for (out, (&lo, &hi)) in out.iter_mut().zip(lo.0.iter().zip(&hi.0)) {
@@ -89,6 +105,51 @@ impl Vector for Plain {
             }
         }
         Plain(out)
+    }
+}
+
+/// The same vectors for sums [in order](Vector::IN_ORDER).
+#[derive(Clone, Copy)]
+pub struct InOrder<V>(V);
+
+impl<V: Vector> Vector for InOrder<V> {
+    const LANES: usize = V::LANES;
+    const BLOCK: usize = usize::MAX;
+    const IN_ORDER: bool = true;
+    #[inline(always)]
+    unsafe fn splat(v: f32) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        InOrder(unsafe { V::splat(v) })
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: the caller promises the instruction set and the memory.
+        InOrder(unsafe { V::load(p) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        // SAFETY: the caller promises the instruction set and the memory.
+        unsafe { self.0.store(p) }
+    }
+    #[inline(always)]
+    unsafe fn fma(self, a: Self, b: Self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        InOrder(unsafe { self.0.add(a.0.mul(b.0)) })
+    }
+    #[inline(always)]
+    unsafe fn add(self, o: Self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        InOrder(unsafe { self.0.add(o.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, o: Self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        InOrder(unsafe { self.0.mul(o.0) })
+    }
+    #[inline(always)]
+    unsafe fn clamp(self, lo: Self, hi: Self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        InOrder(unsafe { self.0.clamp(lo.0, hi.0) })
     }
 }
 
@@ -105,7 +166,7 @@ pub mod x86 {
     pub struct Avx2(__m256);
 
     macro_rules! vector {
-        ($ty:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident, $min:ident) => {
+        ($ty:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $mul:ident, $max:ident, $min:ident) => {
             impl Vector for $ty {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -134,6 +195,11 @@ pub mod x86 {
                     $ty(unsafe { $add(self.0, o.0) })
                 }
                 #[inline(always)]
+                unsafe fn mul(self, o: Self) -> Self {
+                    // SAFETY: the caller promises the instruction set.
+                    $ty(unsafe { $mul(self.0, o.0) })
+                }
+                #[inline(always)]
                 unsafe fn clamp(self, lo: Self, hi: Self) -> Self {
                     // SAFETY: the caller promises the instruction set. max and min return their second operand when
                     // one is NaN, so the value stands second.
@@ -151,6 +217,7 @@ pub mod x86 {
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
+        _mm512_mul_ps,
         _mm512_max_ps,
         _mm512_min_ps
     );
@@ -162,13 +229,11 @@ pub mod x86 {
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_add_ps,
+        _mm256_mul_ps,
         _mm256_max_ps,
         _mm256_min_ps
     );
 }
-
-/// Steps of the sum after which it is added to the total, so that long sums keep their accuracy.
-const BLOCK: usize = 256;
 
 /// What a tile reads, besides its rows.
 #[derive(Clone, Copy)]
@@ -214,7 +279,7 @@ pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize>(
             }
             let mut from = 0;
             while from < job.run {
-                let to = job.run.min(from + BLOCK);
+                let to = job.run.min(from.saturating_add(V::BLOCK));
                 for k in from..to {
                     let w: [V; NV] = V::load_all(weights);
                     weights = weights.add(width);
@@ -227,7 +292,7 @@ pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize>(
                 }
                 since += to - from;
                 from = to;
-                if since >= BLOCK {
+                if since >= V::BLOCK {
                     since = 0;
                     for m in 0..MR {
                         for v in 0..NV {
@@ -306,10 +371,29 @@ macro_rules! entry {
 
 entry!(rows_avx512, "avx512f", x86::Avx512, 7);
 entry!(rows_avx2, "avx2,fma", x86::Avx2, 6);
+entry!(ordered_avx512, "avx512f", InOrder<x86::Avx512>, 7);
+entry!(ordered_avx2, "avx2,fma", InOrder<x86::Avx2>, 6);
 
 unsafe fn rows_plain(job: &Job, bases: &[usize], out: *mut f32) {
     // SAFETY: promised by the caller; plain Rust needs no instruction set.
     unsafe { rows::<Plain, 4, 2>(job, bases, out) }
+}
+
+unsafe fn ordered_plain(job: &Job, bases: &[usize], out: *mut f32) {
+    // SAFETY: promised by the caller; plain Rust needs no instruction set.
+    unsafe { rows::<InOrder<Plain>, 4, 2>(job, bases, out) }
+}
+
+/// The function of [`choose`] for sums [in order](Vector::IN_ORDER).
+pub fn in_order(level: crate::kernels::cpu::Level) -> RowsFn {
+    use crate::kernels::cpu::Level;
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => ordered_avx512,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => ordered_avx2,
+        _ => ordered_plain,
+    }
 }
 
 /// The tile of a level: the function, its rows, its panel width.
