@@ -75,7 +75,8 @@ fn difference(found: &Tensor, truth: &Tensor) -> Option<String> {
             true => f == t,
             false => f == t || (f - t).abs() <= TOLERANCE * (1.0 + t.abs()),
         };
-        !near && !(f.is_nan() && t.is_nan())
+        let same = near || (f.is_nan() && t.is_nan());
+        !same
     };
     let first = pairs.enumerate().find(|(_, pair)| wrong(pair));
     first.map(|(at, (f, t))| format!("[{at}] is {f}, expected {t}"))
