@@ -28,7 +28,7 @@ const ROW: usize = 128;
 /// A function along a part of a row of both sides.
 type OfRows<'f, A, B, O> = &'f dyn Fn(&[A], &[B], &mut [O]);
 
-/// As [`zip`], a part of a row at a time: `f` is [`by_rows`] of a function. The nest is made once for the types, and each
+/// As [`zip()`], a part of a row at a time: `f` is [`by_rows`] of a function. The nest is made once for the types, and each
 /// function has one loop only.
 pub fn zip_rows<A: Copy, B: Copy, O>(
     (a, a_shape): (&[A], &[usize]),
