@@ -1,53 +1,72 @@
 //! Boxes of detectors: how far they overlap, and which of them stay.
 
+use std::cmp::Ordering;
+
+use super::elementwise::number::Number;
+
 /// Two opposite corners, `[y, x, y, x]`.
 pub type Corners = [f32; 4];
 
 /// The area that two boxes share over the area that they cover; 0 where one has none. Corners may be swapped.
-pub fn overlap(a: &Corners, b: &Corners) -> f32 {
-    let sorted = |c: &Corners| {
+pub fn overlap<T: Number>(a: &[T; 4], b: &[T; 4]) -> T {
+    let less = |a: T, b: T| if b < a { b } else { a };
+    let more = |a: T, b: T| if a < b { b } else { a };
+    let sorted = |c: &[T; 4]| {
         [
-            c[0].min(c[2]),
-            c[1].min(c[3]),
-            c[0].max(c[2]),
-            c[1].max(c[3]),
+            less(c[0], c[2]),
+            less(c[1], c[3]),
+            more(c[0], c[2]),
+            more(c[1], c[3]),
         ]
     };
-    let area = |c: &Corners| (c[2] - c[0]) * (c[3] - c[1]);
+    let area = |c: &[T; 4]| c[2].sub(c[0]).mul(c[3].sub(c[1]));
     let (a, b) = (sorted(a), sorted(b));
     let (area_a, area_b) = (area(&a), area(&b));
-    if area_a <= 0.0 || area_b <= 0.0 {
-        return 0.0;
+    if area_a <= T::ZERO || area_b <= T::ZERO {
+        return T::ZERO;
     }
-    let height = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0);
-    let width = (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
-    let both = height * width;
-    both / (area_a + area_b - both)
+    let height = more(less(a[2], b[2]).sub(more(a[0], b[0])), T::ZERO);
+    let width = more(less(a[3], b[3]).sub(more(a[1], b[1])), T::ZERO);
+    let both = height.mul(width);
+    both.div(area_a.add(area_b).sub(both))
 }
 
 /// What suppression keeps.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
+pub struct Limits<T = f32> {
     pub most: usize,
-    /// A box that overlaps a better one as much is dropped.
-    pub overlap: f32,
+    /// A box that overlaps a better one more is dropped.
+    pub overlap: T,
     /// Only boxes of higher scores stay.
-    pub score: f32,
+    pub score: T,
     /// Above 0: boxes that overlap a better one lose score, by `e^(-overlap^2 / (2 sigma))` (soft suppression).
-    pub sigma: f32,
+    pub sigma: T,
+    /// TensorFlow Lite's way: a box that overlaps a better one just as much as the limit is dropped too, and the limit holds
+    /// in soft suppression as well.
+    pub at_least: bool,
 }
 
-struct Candidate {
+struct Candidate<T> {
     index: usize,
-    score: f32,
+    score: T,
     /// The boxes that stay and that it was compared with already.
     seen: usize,
 }
 
-/// The boxes that stay, best first, with their scores (NON_MAX_SUPPRESSION_V4, V5). Of equal scores the first box wins.
-pub fn suppress(boxes: &[Corners], scores: &[f32], limits: Limits) -> Vec<(usize, f32)> {
+fn order<T: Number>(a: &Candidate<T>, b: &Candidate<T>) -> Ordering {
+    let scores = a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal);
+    scores.then(b.index.cmp(&a.index))
+}
+
+/// The boxes that stay, best first, with their scores (`NonMaxSuppressionV4`, `V5`); `overlap` tells it of two boxes. Of
+/// equal scores the first box wins.
+pub fn suppress<T: Number>(
+    overlap: impl Fn(usize, usize) -> T,
+    scores: &[T],
+    limits: Limits<T>,
+) -> Vec<(usize, T)> {
     // Sorted so that the best is the last.
-    let mut waiting: Vec<Candidate> = scores
+    let mut waiting: Vec<Candidate<T>> = scores
         .iter()
         .enumerate()
         .filter(|(_, score)| **score > limits.score)
@@ -57,10 +76,10 @@ pub fn suppress(boxes: &[Corners], scores: &[f32], limits: Limits) -> Vec<(usize
             seen: 0,
         })
         .collect();
-    waiting.sort_by(|a, b| a.score.total_cmp(&b.score).then(b.index.cmp(&a.index)));
-    let soft = limits.sigma > 0.0;
-    let scale = if soft { -0.5 / limits.sigma } else { 0.0 };
-    let mut kept: Vec<(usize, f32)> = Vec::new();
+    waiting.sort_by(order);
+    let soft = limits.sigma > T::ZERO;
+    let scale = T::from_f64(-0.5).div(if soft { limits.sigma } else { T::from_f64(1.0) });
+    let mut kept: Vec<(usize, T)> = Vec::new();
     while kept.len() < limits.most {
         let Some(mut next) = waiting.pop() else {
             break;
@@ -68,13 +87,15 @@ pub fn suppress(boxes: &[Corners], scores: &[f32], limits: Limits) -> Vec<(usize
         let before = next.score;
         let mut dropped = false;
         for &(better, _) in kept[next.seen..].iter().rev() {
-            let shared = overlap(&boxes[next.index], &boxes[better]);
-            if shared >= limits.overlap {
+            let shared = overlap(next.index, better);
+            let far = shared > limits.overlap || limits.at_least && shared == limits.overlap;
+            if far && (limits.at_least || !soft) {
                 dropped = true;
                 break;
             }
             if soft {
-                next.score *= (scale * shared * shared).exp();
+                let weight = scale.mul(shared).mul(shared).to_f64().exp();
+                next.score = next.score.mul(T::from_f64(weight));
             }
             if next.score <= limits.score {
                 break;
@@ -87,11 +108,7 @@ pub fn suppress(boxes: &[Corners], scores: &[f32], limits: Limits) -> Vec<(usize
         if next.score == before {
             kept.push((next.index, next.score));
         } else if next.score > limits.score {
-            let worse = |other: &Candidate| {
-                let order = other.score.total_cmp(&next.score);
-                order.then(next.index.cmp(&other.index)).is_lt()
-            };
-            let at = waiting.partition_point(worse);
+            let at = waiting.partition_point(|other| order(other, &next).is_lt());
             waiting.insert(at, next);
         }
     }
@@ -144,11 +161,12 @@ mod tests {
         overlap: 0.5,
         score: 0.0,
         sigma: 0.0,
+        at_least: true,
     };
 
     #[test]
     fn overlaps_do_not_mind_swapped_corners() {
-        let (a, b) = ([0.0, 0.0, 2.0, 2.0], [3.0, 2.0, 1.0, 0.0]);
+        let (a, b): (Corners, Corners) = ([0.0, 0.0, 2.0, 2.0], [3.0, 2.0, 1.0, 0.0]);
         assert!((overlap(&a, &b) - 2.0 / 6.0).abs() < 1e-6);
         assert_eq!(overlap(&a, &[1.0, 1.0, 1.0, 5.0]), 0.0);
         assert_eq!(overlap(&a, &[5.0, 5.0, 6.0, 6.0]), 0.0);
@@ -166,7 +184,11 @@ mod tests {
             sigma: 0.5,
             ..LIMITS
         };
-        let kept = suppress(&boxes, &[0.9, 0.8, 0.7], limits);
+        let kept = suppress(
+            |a, b| overlap(&boxes[a], &boxes[b]),
+            &[0.9, 0.8, 0.7],
+            limits,
+        );
         let indices: Vec<_> = kept.iter().map(|k| k.0).collect();
         assert_eq!(indices, [0, 2, 1]);
         assert!((kept[2].1 - 0.8 * (-0.25f32).exp()).abs() < 1e-6);
@@ -185,7 +207,8 @@ mod tests {
             corners in vec(proptest::array::uniform4(0f32..4.0), 1..12), seed in vec(0.01f32..1.0, 12)
         ) {
             let scores = &seed[..corners.len()];
-            let kept: Vec<usize> = suppress(&corners, scores, LIMITS).iter().map(|k| k.0).collect();
+            let share = |a: usize, b: usize| overlap(&corners[a], &corners[b]);
+            let kept: Vec<usize> = suppress(share, scores, LIMITS).iter().map(|k| k.0).collect();
             for (at, &a) in kept.iter().enumerate() {
                 for &b in &kept[..at] {
                     prop_assert!(overlap(&corners[a], &corners[b]) < 0.5 && scores[a] <= scores[b]);

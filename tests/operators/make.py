@@ -2,15 +2,17 @@
 case of one operator, with TensorFlow's own answers. Run it with a Python that has TensorFlow 2.21."""
 
 import os
-import shutil
 import sys
 
 import numpy as np
 import tensorflow as tf
 
+from harness import Cases
+
 R = tf.raw_ops
 random = np.random.default_rng(3)
-cases = []
+cases = Cases()
+case = cases.add
 
 
 def normal(*shape):
@@ -19,11 +21,6 @@ def normal(*shape):
 
 def uniform(*shape):
     return tf.constant(random.random(size=shape).astype(np.float32))
-
-
-def case(name, run, *inputs):
-    """`run` of the inputs gives a tensor or a list of them."""
-    cases.append((name, run, inputs))
 
 
 def resizing(images):
@@ -228,32 +225,7 @@ def main(folder):
     for family in (functions_of_complex, quantization, sequences, sound):
         family()
     steps(model)
-    # A tensor that several cases take is one input.
-    names, feeds, specs = {}, {}, {}
-    for _, _, inputs in cases:
-        for value in inputs:
-            name = names.setdefault(id(value), f"x{len(names)}")
-            feeds[name] = value
-            specs[name] = tf.TensorSpec(value.shape, value.dtype, name=name)
-
-    @tf.function(autograph=False)
-    def whole(**values):
-        results = {}
-        for name, run, inputs in cases:
-            found = run(*[values[names[id(value)]] for value in inputs])
-            found = found if isinstance(found, (list, tuple)) else [found]
-            for at, value in enumerate(found):
-                results[f"{name}__{at}"] = tf.identity(value)
-        return results
-
-    signature = whole.get_concrete_function(**specs)
-    truth = {name: value.numpy() for name, value in signature(**feeds).items()}
-    options = tf.saved_model.SaveOptions(save_debug_info=False)
-    target = os.path.join(folder, "saved_model")
-    shutil.rmtree(target, ignore_errors=True)
-    tf.saved_model.save(model, target, signatures=signature, options=options)
-    np.savez_compressed(os.path.join(folder, "inputs.npz"), **{k: v.numpy() for k, v in feeds.items()})
-    np.savez_compressed(os.path.join(folder, "outputs.npz"), **truth)
+    cases.write(folder, model)
 
 
 main(sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__)))

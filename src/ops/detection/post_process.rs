@@ -1,96 +1,11 @@
-//! Detectors: which boxes stay, of one class or of many.
+//! `TFLite_Detection_PostProcess`: codes against anchors to boxes, and which of them stay, class by class or by the best
+//! class.
 
-use super::{Context, Fact, Operator, Prepared, View};
+use super::super::{Context, Fact, Prepared, View};
+use super::input;
 use crate::error::{Error, Result};
-use crate::kernels::boxes::{Corners, Limits, decode, suppress, suppress_hard};
-use crate::model::{DType, Shape, Tensor};
-
-pub(super) const OPERATORS: &[Operator] = &[
-    Operator::new(
-        &[],
-        &["NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"],
-        infer,
-        prepare,
-    ),
-    Operator::new(
-        &[],
-        &["TFLite_Detection_PostProcess"],
-        infer_classes,
-        prepare_classes,
-    ),
-];
-
-fn is_soft(cx: &Context) -> bool {
-    &*cx.node.op == "NON_MAX_SUPPRESSION_V5"
-}
-
-/// As many indices (and scores) as are asked for, 0 behind those that stay, and how many stay.
-fn infer(cx: &Context) -> Result<Vec<Fact>> {
-    let most = match cx.int(2)? {
-        Some(most) if most < 0 => return Err(cx.wrong(format!("at most {most} boxes"))),
-        Some(most) => most,
-        None => -1,
-    };
-    let list = |dtype| Fact::new(dtype, Shape(Some(vec![most])));
-    let count = Fact::fixed(DType::Int32, &[]);
-    Ok(if is_soft(cx) {
-        vec![list(DType::Int32), list(DType::Float32), count]
-    } else {
-        vec![list(DType::Int32), count]
-    })
-}
-
-fn prepare(cx: &Context) -> Result<Prepared> {
-    let soft = is_soft(cx);
-    if !matches!(cx.sizes(0)?[..], [count, 4] if cx.sizes(1)? == [count]) {
-        return Err(cx.wrong(format!(
-            "boxes of {} with scores of {}",
-            cx.shape(0)?,
-            cx.shape(1)?
-        )));
-    }
-    Prepared::compute(move |inputs| {
-        let view = |at: usize| input(inputs, at);
-        let number = |at: usize| -> Result<f32> {
-            let first = view(at)?.values::<f32>()?.first().copied();
-            first.ok_or_else(|| Error::usage(format!("input {at} is empty")))
-        };
-        let told = view(2)?.values::<i32>()?.first().copied().unwrap_or(0);
-        let most =
-            usize::try_from(told).map_err(|_| Error::usage(format!("at most {told} boxes")))?;
-        let limits = Limits {
-            most,
-            overlap: number(3)?,
-            score: number(4)?,
-            sigma: if soft { number(5)? } else { 0.0 },
-        };
-        if limits.sigma < 0.0 {
-            return Err(Error::usage(format!("a sigma of {}", limits.sigma)));
-        }
-        let boxes: &[Corners] = view(0)?.values::<f32>()?.as_chunks().0;
-        let kept = suppress(boxes, view(1)?.values()?, limits);
-        let mut indices = Tensor::zeros(DType::Int32, &[most])?;
-        let mut scores = Tensor::zeros(DType::Float32, &[most])?;
-        if let (Some(indices), Some(scores)) =
-            (indices.values_mut::<i32>(), scores.values_mut::<f32>())
-        {
-            for ((index, score), kept) in indices.iter_mut().zip(scores).zip(&kept) {
-                (*index, *score) = (kept.0 as i32, kept.1);
-            }
-        }
-        let count = Tensor::from_values(&[], &[kept.len() as i32]);
-        Ok(if soft {
-            vec![indices, scores, count]
-        } else {
-            vec![indices, count]
-        })
-    })
-}
-
-fn input<'a>(inputs: &[Option<View<'a>>], at: usize) -> Result<View<'a>> {
-    let view = inputs.get(at).copied().flatten();
-    view.ok_or_else(|| Error::unsupported(format!("input {at} is missing")))
-}
+use crate::kernels::boxes::{Corners, Limits, decode, suppress_hard};
+use crate::model::{DType, Tensor};
 
 /// Options of `TFLite_Detection_PostProcess`, keys of a flexbuffer map.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +54,7 @@ impl Options {
             overlap: self.overlap,
             score: self.score,
             sigma: 0.0,
+            at_least: false,
         }
     }
 
@@ -148,7 +64,7 @@ impl Options {
 }
 
 /// Boxes `[1, n, 4]`, classes `[1, n]`, scores `[1, n]`, count `[1]`, all in float.
-fn infer_classes(cx: &Context) -> Result<Vec<Fact>> {
+pub(super) fn infer(cx: &Context) -> Result<Vec<Fact>> {
     let count = Options::of(cx)?.outputs();
     let sizes: [&[usize]; 4] = [&[1, count, 4], &[1, count], &[1, count], &[1]];
     Ok(sizes
@@ -159,7 +75,7 @@ fn infer_classes(cx: &Context) -> Result<Vec<Fact>> {
 
 /// Inputs: codes `[1, N, 4 or more]`, scores `[1, N, classes]` with or without a background before them, anchors
 /// `[N, 4]`; float, or uint8 with a scale.
-fn prepare_classes(cx: &Context) -> Result<Prepared> {
+pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
     let options = Options::of(cx)?;
     let (codes, scores, anchors) = (cx.sizes(0)?, cx.sizes(1)?, cx.sizes(2)?);
     let columns = match (&codes[..], &scores[..], &anchors[..]) {

@@ -1,0 +1,45 @@
+"""Writes saved_model.pb, inputs.npz and outputs.npz for many cases at once: one signature whose every output is one case of
+one operator, with TensorFlow's own answers."""
+
+import os
+import shutil
+
+import numpy as np
+import tensorflow as tf
+
+
+class Cases:
+    def __init__(self):
+        self.cases = []
+
+    def add(self, name, run, *inputs):
+        """`run` of the inputs gives a tensor or a list of them."""
+        self.cases.append((name, run, inputs))
+
+    def write(self, folder, model=None):
+        # A tensor that several cases take is one input.
+        names, feeds, specs = {}, {}, {}
+        for _, _, inputs in self.cases:
+            for value in inputs:
+                name = names.setdefault(id(value), f"x{len(names)}")
+                feeds[name] = value
+                specs[name] = tf.TensorSpec(value.shape, value.dtype, name=name)
+
+        @tf.function(autograph=False)
+        def whole(**values):
+            results = {}
+            for name, run, inputs in self.cases:
+                found = run(*[values[names[id(value)]] for value in inputs])
+                found = found if isinstance(found, (list, tuple)) else [found]
+                for at, value in enumerate(found):
+                    results[f"{name}__{at}"] = tf.identity(value)
+            return results
+
+        signature = whole.get_concrete_function(**specs)
+        truth = {name: value.numpy() for name, value in signature(**feeds).items()}
+        options = tf.saved_model.SaveOptions(save_debug_info=False)
+        target = os.path.join(folder, "saved_model")
+        shutil.rmtree(target, ignore_errors=True)
+        tf.saved_model.save(model or tf.Module(), target, signatures=signature, options=options)
+        np.savez_compressed(os.path.join(folder, "inputs.npz"), **{k: v.numpy() for k, v in feeds.items()})
+        np.savez_compressed(os.path.join(folder, "outputs.npz"), **truth)
