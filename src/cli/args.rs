@@ -184,6 +184,9 @@ pub struct SessionArgs {
     #[arg(long, value_name = "KIND", default_value = "auto",
           value_parser = PossibleValuesParser::new(["auto", "reference"]).map(|s| kernels(&s)))]
     pub kernels: KernelChoice,
+    /// Stop with an error when a loop of the model takes more iterations; 0 is any number
+    #[arg(long, value_name = "N", default_value_t = RunOptions::MAX_ITERATIONS)]
+    pub max_iterations: u64,
     /// An input: NAME or #0, and zeros, ones, random[:SEED], range, a literal ([[1, 2]], 0.5, "text"), FILE.npy, FILE.npz:KEY[:INDEX]
     #[arg(long = "input", value_name = "NAME=SPEC", value_parser = named_spec)]
     pub input: Vec<(String, String)>,
@@ -446,6 +449,7 @@ impl SessionArgs {
             tags: tags(self.tag_set.as_ref()),
             threads: self.threads,
             kernels: self.kernels,
+            max_iterations: self.max_iterations,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::execute::{Memory, Run, Watch};
 use super::plan::{Builder, Call, Plan, Step};
+use super::rounds::Rounds;
 use crate::error::{Error, Kind, Result};
 use crate::model::{DType, Tensor, ValueId};
 use crate::ops::{Context, Control, Fact};
@@ -277,6 +278,10 @@ impl Run<'_> {
                 let facts: Vec<Option<Fact>> = (facts.into_iter().zip(&blocks.unchanged))
                     .map(|(fact, &same)| fact.filter(|_| same))
                     .collect();
+                let program = self.setup.program;
+                let numbers: Vec<usize> = blocks.parts.iter().map(|part| part.number).collect();
+                let repeats = || program.repeats(&numbers);
+                let mut rounds = Rounds::new(program.max_iterations, &repeats);
                 loop {
                     progress.check()?;
                     let given = known(&facts, &inputs);
@@ -286,6 +291,7 @@ impl Run<'_> {
                     if !again.transpose()?.unwrap_or(false) {
                         return Ok(inputs);
                     }
+                    rounds.another(&inputs)?;
                     inputs = self.block((at, 1), blocks, (inputs, given), watch, progress)?;
                 }
             }

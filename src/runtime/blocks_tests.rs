@@ -2,6 +2,7 @@
 
 use super::tests::{Net, open};
 use super::*;
+use crate::error::Kind;
 use crate::model::{Attr, Attrs, DType, Dialect, GraphKind, Model, Node, ValueId};
 
 /// A model with more graphs than the signature's own: they are numbered from 1.
@@ -155,6 +156,65 @@ fn an_endless_loop_can_be_stopped() {
     // And it runs again.
     let outputs = run(&mut session, &[scalar(1), ints(&[7])]).unwrap();
     assert_eq!(outputs[1].values::<i32>().unwrap(), [7, 0]);
+}
+
+/// Goes on while `i` is under the limit; each round makes `i` the remainder of `i + 1` by `modulus`.
+fn turning(modulus: i32, more: impl FnOnce(&mut Net)) -> Model {
+    let mut main = Net::new(Dialect::Tflite);
+    let limit = main.input("limit", DType::Int32, &[]);
+    let zero = main.constant(&scalar(0));
+    let attrs = subgraphs(&[("cond_subgraph_index", 1), ("body_subgraph_index", 2)]);
+    let results = many(
+        &mut main,
+        "WHILE",
+        &[zero, limit],
+        &[DType::Int32; 2],
+        attrs,
+    );
+    let values = |net: &mut Net| ["i", "limit"].map(|name| net.input(name, DType::Int32, &[]));
+    let mut condition = Net::new(Dialect::Tflite);
+    let both = values(&mut condition);
+    let less = condition.op("LESS", &both, DType::Bool, Attrs::new());
+    let mut body = Net::new(Dialect::Tflite);
+    let [i, limit] = values(&mut body);
+    let [one, modulus] = [1, modulus].map(|number| body.constant(&scalar(number)));
+    let next = body.op("ADD", &[i, one], DType::Int32, Attrs::new());
+    let next = body.op("FLOOR_MOD", &[next, modulus], DType::Int32, Attrs::new());
+    more(&mut body);
+    with_blocks(
+        main,
+        &[results[0]],
+        vec![(condition, vec![less]), (body, vec![next, limit])],
+    )
+}
+
+#[test]
+fn a_loop_that_comes_back_to_its_values_is_said_to_have_no_end() {
+    let mut session = open(&turning(3_000, |_| {})).unwrap();
+    let outputs = run(&mut session, &[scalar(2_999)]).unwrap();
+    assert_eq!(outputs[0].values::<i32>().unwrap(), [2_999]);
+    let error = run(&mut session, &[scalar(3_000)]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unreadable);
+    let expected =
+        "the loop never ends: its values after 7096 iterations are those after 4096 again";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn a_loop_that_draws_lots_may_come_back_to_its_values() {
+    let model = turning(3_000, |body| {
+        let shape = body.constant(&ints(&[1]));
+        body.op("RANDOM_UNIFORM", &[shape], DType::Float32, Attrs::new());
+    });
+    let options = RunOptions {
+        max_iterations: 20_000,
+        ..RunOptions::default()
+    };
+    let mut session = super::tests::open_with(&model, &options).unwrap();
+    let error = run(&mut session, &[scalar(3_000)]).unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    let expected = "the loop did not end within 20000 iterations";
+    assert!(error.to_string().contains(expected), "{error}");
 }
 
 fn branch(op: &str) -> (Net, Vec<ValueId>) {

@@ -26,6 +26,7 @@ mod profile;
 mod program;
 mod references;
 mod regions;
+mod rounds;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -49,13 +50,32 @@ pub enum KernelChoice {
     Reference,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RunOptions {
     pub signature: Option<String>,
     pub tags: Option<Vec<String>>,
     /// 0 means one per core.
     pub threads: usize,
     pub kernels: KernelChoice,
+    /// A loop that takes more is an error; 0 means that it may take any number.
+    pub max_iterations: u64,
+}
+
+impl RunOptions {
+    /// Beyond what models take: a second of sound made sample by sample has 48,000.
+    pub const MAX_ITERATIONS: u64 = 1_000_000;
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        RunOptions {
+            signature: None,
+            tags: None,
+            threads: 0,
+            kernels: KernelChoice::default(),
+            max_iterations: Self::MAX_ITERATIONS,
+        }
+    }
 }
 
 /// Time of one operator in the last profiled run, over all the rounds of the loop it lies in.

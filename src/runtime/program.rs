@@ -33,6 +33,8 @@ pub struct Program {
     written: Vec<VariableId>,
     pub options: Options,
     pub threads: Threads,
+    /// Of one loop; 0 is no limit.
+    pub max_iterations: u64,
 }
 
 /// One graph, calls already inlined.
@@ -91,6 +93,7 @@ impl Program {
                 in_order: false,
             },
             threads: Threads::new(options.threads),
+            max_iterations: options.max_iterations,
         };
         let [inputs, outputs] = ends;
         name_assets(&mut graph, meta_graph);

@@ -192,6 +192,8 @@ impl RunPane {
                 .and_then(|m| m.signatures.get(self.signature))
                 .map(|s| s.key.to_string()),
             tags: meta.filter(|m| !m.tags.is_empty()).map(|m| m.tags.clone()),
+            // One key stops it.
+            max_iterations: 0,
             ..RunOptions::default()
         }
     }
