@@ -187,6 +187,9 @@ pub struct SessionArgs {
     /// Stop with an error when a loop of the model takes more iterations; 0 is any number
     #[arg(long, value_name = "N", default_value_t = RunOptions::MAX_ITERATIONS)]
     pub max_iterations: u64,
+    /// Seed of random numbers that the graph has none for; any, and shown, without it
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// An input: NAME or #0, and zeros, ones, random[:SEED], range, a literal ([[1, 2]], 0.5, "text"), FILE.npy, FILE.npz:KEY[:INDEX]
     #[arg(long = "input", value_name = "NAME=SPEC", value_parser = named_spec)]
     pub input: Vec<(String, String)>,
@@ -450,6 +453,7 @@ impl SessionArgs {
             threads: self.threads,
             kernels: self.kernels,
             max_iterations: self.max_iterations,
+            seed: self.seed,
         }
     }
 }

@@ -31,10 +31,11 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
     if let Some(path) = &args.outputs {
         npy::write_npz(path, &session.keyed(&outputs))?;
     }
+    let seed = session.seed();
     let (signature, ports) = (session.signature().to_owned(), session.outputs().to_vec());
     // Reading large outputs takes memory too.
     drop((session, given));
-    let report = RunReport::new(
+    let mut report = RunReport::new(
         &signature,
         millis,
         &ports,
@@ -42,6 +43,7 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         labels.as_deref(),
         args.top,
     )?;
+    report.seed = seed;
     if args.json {
         output::json(&report.json())?;
     } else {

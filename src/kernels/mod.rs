@@ -7,12 +7,13 @@
 //! - [`mod@reference`]: plain kernels that read like the definition and repeat TensorFlow Lite's reference kernels;
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
-//! - [`recurrent`]: cells that remember; [`philox`]: random numbers; [`boxes`]: detectors;
+//! - [`recurrent`]: cells that remember; [`philox`] and [`draws`]: random numbers; [`boxes`]: detectors;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
 
 pub mod boxes;
 pub mod cpu;
 pub mod ctc;
+pub mod draws;
 pub mod einsum;
 pub mod elementwise;
 pub mod fast;

@@ -3,6 +3,8 @@
 //! Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): ten rounds mix a counter of
 //! 128 bits with a key of 64 bits into four words; the counter goes up by one.
 
+use half::{bf16, f16};
+
 /// A generator and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Philox {
@@ -21,6 +23,18 @@ impl Philox {
             counter,
             key: [key as u32, (key >> 32) as u32],
         }
+    }
+
+    /// The generator of the two seeds of an operator without state: they go through a generator of their own first.
+    pub fn of_seeds(seeds: [u64; 2]) -> Self {
+        let counter = u128::from(seeds[1]) << 64 | u128::from(seeds[0]);
+        let [a, b, c, d] = Philox::at(counter, 0x0246_1e29_3ec8_f720).four();
+        let wide = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        Philox::at(u128::from(wide(c, d)) << 64, wide(a, b))
+    }
+
+    pub fn key(&self) -> u64 {
+        u64::from(self.key[1]) << 32 | u64::from(self.key[0])
     }
 
     /// The counter that comes next.
@@ -106,21 +120,41 @@ pub fn normal([a, b, c, d]: [u32; 4]) -> [f32; 4] {
     [a, b, c, d]
 }
 
-/// Draws an index for each of `out`, with the odds `e^logit`, by numbers in [0, 1). Logits that are not finite are never
+/// The same in `f64`: two from four words.
+pub fn normal_pair_f64([a, b, c, d]: [u32; 4]) -> [f64; 2] {
+    const LEAST: f64 = 1e-7;
+    let radius = (-2.0 * uniform_f64(a, b).max(LEAST).ln()).sqrt();
+    let (sin, cos) = (2.0 * std::f64::consts::PI * uniform_f64(c, d)).sin_cos();
+    [sin * radius, cos * radius]
+}
+
+/// A number in [0, 1) from 10 bits.
+pub fn uniform_f16(word: u32) -> f16 {
+    let number = f16::from_bits((word & 0x3ff) as u16 | 15 << 10);
+    f16::from_f32(f32::from(number) - 1.0)
+}
+
+/// A number in [0, 1) from 7 bits.
+pub fn uniform_bf16(word: u32) -> bf16 {
+    let number = bf16::from_bits((word & 0x7f) as u16 | 127 << 7);
+    bf16::from_f32(f32::from(number) - 1.0)
+}
+
+/// Draws an index for each of `count`, with the odds `e^logit`, by numbers in [0, 1). Logits that are not finite are never
 /// drawn; without any other the answer is their count. `sums` is room for as many values as there are logits.
 pub fn draw(
-    logits: &[f32],
+    logits: impl Iterator<Item = f64> + Clone,
     mut uniform: impl FnMut() -> f64,
     sums: &mut [f64],
     mut out: impl FnMut(usize),
     count: usize,
 ) {
-    let finite = logits.iter().copied().filter(|logit| logit.is_finite());
-    let most = f64::from(finite.fold(f32::MIN, f32::max));
+    let finite = logits.clone().filter(|logit| logit.is_finite());
+    let most = finite.fold(f64::MIN, f64::max);
     let mut total = 0.0;
-    for (sum, &logit) in sums.iter_mut().zip(logits) {
+    for (sum, logit) in sums.iter_mut().zip(logits) {
         if logit.is_finite() {
-            total += (f64::from(logit) - most).exp();
+            total += (logit - most).exp();
         }
         *sum = total;
     }
@@ -170,6 +204,14 @@ mod tests {
         assert_eq!(threefry(u64::MAX, u64::MAX), [0x1cb9_96fc, 0xbb00_2be7]);
     }
 
+    /// As TensorFlow 2.21 answers for the seed [1, 2].
+    #[test]
+    fn seeds_make_tensorflows_key_and_counter() {
+        let philox = Philox::of_seeds([1, 2]);
+        assert_eq!(philox.key(), 10_413_732_777_507_651_514);
+        assert_eq!(philox.counter(), 17_830_669_156_045_600_267 << 64);
+    }
+
     #[test]
     fn the_counter_goes_on() {
         let mut philox = Philox::new(3, 4);
@@ -186,10 +228,10 @@ mod tests {
     #[test]
     fn odds_are_those_of_the_logits() {
         let mut drawn = Vec::new();
-        let logits = [0.75f32.ln(), f32::NEG_INFINITY, 0.25f32.ln()];
+        let logits = [0.75f64.ln(), f64::NEG_INFINITY, 0.25f64.ln()];
         let uniform = Philox::new(1, 2).pairs();
         draw(
-            &logits,
+            logits.iter().copied(),
             uniform,
             &mut [0.0; 3],
             |index| drawn.push(index),

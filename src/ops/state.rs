@@ -1,6 +1,8 @@
 //! What outlives a run: the values of variables, tables, and what has run once.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use super::control::Block;
 use super::tables::Table;
 use crate::error::{Error, Result};
 use crate::kernels::philox::Philox;
-use crate::model::{Resource, Tensor, TensorList, Variable};
+use crate::model::{Name, Resource, Tensor, TensorList, Variable};
 
 /// Begins the names of arrays; no name of a graph has a blank.
 const ARRAY: &str = "array ";
@@ -24,19 +26,24 @@ pub struct State {
     arrays: Vec<TensorList>,
     /// Files that travel with the model, by the name that the graph has for them.
     files: HashMap<Vec<u8>, Bytes>,
-    /// Generators of random numbers, by the operator as it was prepared.
-    generators: HashMap<u64, Philox>,
+    /// Generators of random numbers, by graph and node.
+    generators: HashMap<(Name, Name), Philox>,
+    /// What generators without seeds of their own begin with.
+    seed: Option<u64>,
+    /// How many generators began so.
+    unseeded: u64,
     /// Graphs that run only once.
     done: HashSet<Block>,
 }
 
 impl State {
     /// `stored` are the variables that the model comes with: their first values; `files` by the name that the graph has
-    /// for them.
-    pub fn new(stored: Arc<[Variable]>, files: HashMap<Vec<u8>, Bytes>) -> Self {
+    /// for them; `seed` is for random numbers that the graph has no seed for, any without it.
+    pub fn new(stored: Arc<[Variable]>, files: HashMap<Vec<u8>, Bytes>, seed: Option<u64>) -> Self {
         State {
             stored,
             files,
+            seed,
             ..State::default()
         }
     }
@@ -126,15 +133,33 @@ impl State {
         })
     }
 
-    /// The generator of an operator, which goes on from run to run.
-    pub fn generator(&mut self, id: u64, first: impl FnOnce() -> Philox) -> &mut Philox {
-        self.generators.entry(id).or_insert_with(first)
+    /// The generator of an operator in a graph, which goes on from run to run. Without seeds of its own it begins with the
+    /// session's seed and its number.
+    pub fn generator(&mut self, place: &(Name, Name), seeds: Option<[u64; 2]>) -> &mut Philox {
+        let (seed, unseeded) = (&mut self.seed, &mut self.unseeded);
+        self.generators.entry(place.clone()).or_insert_with(|| {
+            let [seed, seed2] = seeds.unwrap_or_else(|| {
+                *unseeded += 1;
+                [*seed.get_or_insert_with(any_seed), *unseeded]
+            });
+            Philox::new(seed, seed2)
+        })
+    }
+
+    /// What random numbers came from that the graph has no seed for, if any were drawn.
+    pub fn seed(&self) -> Option<u64> {
+        self.seed.filter(|_| self.unseeded > 0)
     }
 
     /// Whether `block` is asked for the first time.
     pub fn first_time(&mut self, block: &Block) -> bool {
         self.done.insert(block.clone())
     }
+}
+
+/// Another one each time, short enough to be typed.
+fn any_seed() -> u64 {
+    RandomState::new().build_hasher().finish() >> 40
 }
 
 /// The one resource that a handle stands for.

@@ -23,6 +23,8 @@ const CLASSES: std::ops::RangeInclusive<usize> = 3..=100_000;
 pub struct RunReport {
     pub signature: String,
     pub millis: f64,
+    /// What random numbers came from that the graph has no seed for.
+    pub seed: Option<u64>,
     outputs: Vec<Output>,
 }
 
@@ -46,6 +48,8 @@ impl Output {
 struct Json<'a> {
     signature: &'a str,
     ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
     #[serde(serialize_with = "by_name")]
     outputs: &'a [Output],
 }
@@ -112,6 +116,7 @@ impl RunReport {
         Ok(RunReport {
             signature: signature.to_owned(),
             millis,
+            seed: None,
             outputs,
         })
     }
@@ -120,6 +125,7 @@ impl RunReport {
         Json {
             signature: &self.signature,
             ms: self.millis,
+            seed: self.seed,
             outputs: &self.outputs,
         }
     }
@@ -130,6 +136,11 @@ impl RunReport {
             style.heading(&self.signature),
             style.faint(&human::millis(self.millis))
         );
+        if let Some(seed) = self.seed {
+            let note =
+                format!("random numbers from the seed {seed}, --seed {seed} draws them again");
+            let _ = writeln!(out, "{}", style.faint(&note));
+        }
         for output in &self.outputs {
             let shape = crate::model::Shape::of(output.stored.shape());
             let _ = writeln!(

@@ -59,6 +59,8 @@ pub struct RunOptions {
     pub kernels: KernelChoice,
     /// A loop that takes more is an error; 0 means that it may take any number.
     pub max_iterations: u64,
+    /// What random numbers come from that the graph has no seed for; another one for each session without it.
+    pub seed: Option<u64>,
 }
 
 impl RunOptions {
@@ -74,6 +76,7 @@ impl Default for RunOptions {
             threads: 0,
             kernels: KernelChoice::default(),
             max_iterations: Self::MAX_ITERATIONS,
+            seed: None,
         }
     }
 }

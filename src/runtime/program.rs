@@ -32,6 +32,8 @@ pub struct Program {
     /// Variables that a run changes, in order.
     written: Vec<VariableId>,
     pub options: Options,
+    /// What random numbers come from that the graphs have no seed for.
+    seed: Option<u64>,
     pub threads: Threads,
     /// Of one loop; 0 is no limit.
     pub max_iterations: u64,
@@ -92,6 +94,7 @@ impl Program {
                 reference: options.kernels == KernelChoice::Reference,
                 in_order: false,
             },
+            seed: options.seed,
             threads: Threads::new(options.threads),
             max_iterations: options.max_iterations,
         };
@@ -161,7 +164,7 @@ impl Program {
 
     /// As the model has everything before the first run.
     pub fn state(&self) -> State {
-        State::new(self.variables.clone(), self.files.clone())
+        State::new(self.variables.clone(), self.files.clone(), self.seed)
     }
 
     pub fn init(&self) -> Option<Setup<'_>> {

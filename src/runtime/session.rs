@@ -122,6 +122,11 @@ impl Session {
         self.planned = None;
     }
 
+    /// What random numbers came from that the graph has no seed for, if any were drawn.
+    pub fn seed(&self) -> Option<u64> {
+        self.state.seed()
+    }
+
     pub fn signature(&self) -> &str {
         &self.key
     }

@@ -335,6 +335,38 @@ fn an_int8_layer_equals_the_definition() {
     assert_eq!(out.values::<i8>().unwrap(), [3, -1]);
 }
 
+/// A graph that draws two numbers twice, by nodes of different names.
+fn draws(seed: i64) -> Model {
+    let mut net = Net::new(Dialect::Tf);
+    let sizes = net.constant(&Tensor::from_values(&[1], &[2i32]));
+    let attrs = || Attrs::new().with("seed", Attr::Int(seed));
+    let a = net.op("RandomUniform", &[sizes], DType::Float32, attrs());
+    let b = net.op("TruncatedNormal", &[sizes], DType::Float32, attrs());
+    net.finish(&[a, b])
+}
+
+#[test]
+fn draws_without_seeds_repeat_from_the_seed_that_is_shown() {
+    let run = |session: &mut Session| session.run(&[], &Progress::new()).unwrap();
+    let mut first = session(&draws(0));
+    assert_eq!(first.seed(), None);
+    let numbers = [run(&mut first), run(&mut first)];
+    assert_ne!(numbers[0], numbers[1]);
+    assert_ne!(numbers[0][0].1, numbers[0][1].1);
+    let options = RunOptions {
+        threads: 1,
+        seed: first.seed(),
+        ..RunOptions::default()
+    };
+    assert!(options.seed.is_some());
+    let mut again = open_with(&draws(0), &options).unwrap();
+    assert_eq!([run(&mut again), run(&mut again)], numbers);
+    // What has a seed of its own needs none.
+    let mut seeded = session(&draws(7));
+    run(&mut seeded);
+    assert_eq!(seeded.seed(), None);
+}
+
 #[test]
 fn a_scale_of_zero_is_an_error() {
     let mut net = Net::new(Dialect::Tflite);

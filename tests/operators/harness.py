@@ -8,6 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 
+def plain(tensor):
+    """Strings as bytes of one length: archives are read without Python's objects."""
+    array = tensor.numpy()
+    return array.astype("S") if array.dtype == object else array
+
+
 class Cases:
     def __init__(self):
         self.cases = []
@@ -36,10 +42,10 @@ class Cases:
             return results
 
         signature = whole.get_concrete_function(**specs)
-        truth = {name: value.numpy() for name, value in signature(**feeds).items()}
+        truth = {name: plain(value) for name, value in signature(**feeds).items()}
         options = tf.saved_model.SaveOptions(save_debug_info=False)
         target = os.path.join(folder, "saved_model")
         shutil.rmtree(target, ignore_errors=True)
         tf.saved_model.save(model or tf.Module(), target, signatures=signature, options=options)
-        np.savez_compressed(os.path.join(folder, "inputs.npz"), **{k: v.numpy() for k, v in feeds.items()})
+        np.savez_compressed(os.path.join(folder, "inputs.npz"), **{k: plain(v) for k, v in feeds.items()})
         np.savez_compressed(os.path.join(folder, "outputs.npz"), **truth)

@@ -170,3 +170,8 @@ fn operators_that_few_models_have_give_tensorflows_answers() {
 fn the_same_boxes_stay_as_in_tensorflow() {
     assert_right("detection");
 }
+
+#[test]
+fn the_same_seeds_give_tensorflows_random_numbers() {
+    assert_right("random");
+}

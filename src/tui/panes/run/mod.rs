@@ -74,6 +74,8 @@ struct Shown {
     outputs: Arc<Vec<(String, Tensor)>>,
     given: Vec<Given>,
     nanos: u64,
+    /// What random numbers came from that the graph has no seed for.
+    seed: Option<u64>,
     times: Times,
     arena: ArenaReport,
 }
@@ -332,11 +334,13 @@ impl Pane for RunPane {
             Output::Preview(value) => self.preview = Some(*value),
             Output::Ran(ran) => {
                 let ran = *ran;
+                let seed = ran.session.seed();
                 self.session = Some(ran.session);
                 discard(self.ran.replace(Shown {
                     outputs: Arc::new(ran.outputs),
                     given: ran.given,
                     nanos: ran.nanos,
+                    seed,
                     times: ran.times,
                     arena: ran.arena,
                 }));

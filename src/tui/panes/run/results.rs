@@ -149,10 +149,13 @@ impl RunPane {
                 let lines = fewer.map(|words| words.join(" · "));
                 lines.into_iter().find(fits).unwrap_or_default()
             }
-            None => format!(
-                "this run {}   b measures properly",
-                text::duration(ran.nanos as f64)
-            ),
+            None => {
+                let took = text::duration(ran.nanos as f64);
+                match ran.seed {
+                    Some(seed) => format!("this run {took}   random seed {seed}"),
+                    None => format!("this run {took}   b measures properly"),
+                }
+            }
         };
         put(inner, row, Line::styled(line, theme[Role::Text]), buf);
         row += 1;
