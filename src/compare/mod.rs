@@ -262,6 +262,8 @@ impl Pair {
             let options = RunOptions {
                 signature: key.map(str::to_owned),
                 threads,
+                // Both draw the same lots.
+                seed: Some(0),
                 ..RunOptions::default()
             };
             Session::new(model, &options).map(|session| Side { session })

@@ -59,6 +59,7 @@ fn session(model: &Model, signature: &Signature) -> crate::error::Result<Session
             signature: Some(signature.key.to_string()),
             threads: 1,
             kernels: KernelChoice::Reference,
+            seed: Some(0),
             ..RunOptions::default()
         },
     )
