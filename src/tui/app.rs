@@ -9,7 +9,7 @@ use tui_input::Input;
 
 use super::command::{Command, Entry, TABLE};
 use super::config::{self, Config};
-use super::costs::CallCosts;
+use super::counts::Counts;
 pub use super::desk::{Desk, Open, State};
 use super::focus::Focus;
 use super::jobs::{Finished, Jobs, Output, Slot, discard};
@@ -247,7 +247,7 @@ impl App {
         self.desks[at].state = State::Open(Box::new(Open {
             focus: spot.focus,
             measured: Arc::default(),
-            costs: CallCosts::new(&model),
+            counted: Counts::new(&model),
             pane: spot.pane,
             panes: panes::all(&model),
             names: None,
@@ -320,7 +320,7 @@ impl App {
                     models: &models,
                     focus: &mut open.focus,
                     measured: &open.measured,
-                    costs: &open.costs,
+                    counted: &open.counted,
                     requests: Vec::new(),
                 };
                 let result = f(open.panes[pane as usize].as_mut(), &mut cx);

@@ -1,16 +1,18 @@
-//! What a call of each signature of a model costs: counted once, for all panes.
+//! What calls of a model cost and what uses its tensors: counted once, for all panes.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::analysis::{self, Costs};
+use crate::analysis::{self, Costs, Usage};
 use crate::error::Result;
 use crate::model::Model;
 use crate::progress::Progress;
 
-/// The costs of a model by MetaGraph, each counted by whoever asks for it first.
+/// Each counted by whoever asks for it first.
 #[derive(Debug)]
-pub struct CallCosts {
+pub struct Counts {
     model: Arc<Model>,
+    usage: OnceLock<Usage>,
+    /// The costs by MetaGraph.
     by_meta: Vec<OnceLock<Costs>>,
     /// Who counts; the others wait instead of doing the same.
     counting: Mutex<()>,
@@ -19,21 +21,27 @@ pub struct CallCosts {
 /// Operators of a MetaGraph that are counted before the next frame.
 const AT_HAND: usize = 20_000;
 
-impl CallCosts {
-    pub fn new(model: &Arc<Model>) -> Arc<CallCosts> {
-        Arc::new(CallCosts {
+impl Counts {
+    pub fn new(model: &Arc<Model>) -> Arc<Counts> {
+        Arc::new(Counts {
             model: model.clone(),
+            usage: OnceLock::new(),
             by_meta: model.meta_graphs.iter().map(|_| OnceLock::new()).collect(),
             counting: Mutex::new(()),
         })
     }
 
-    /// What has been counted of a MetaGraph.
+    /// What uses the tensors; waits for who looks already.
+    pub fn usage(&self) -> &Usage {
+        self.usage.get_or_init(|| Usage::of(&self.model))
+    }
+
+    /// What has been counted of the calls of a MetaGraph.
     pub fn get(&self, meta: usize) -> Option<&Costs> {
         self.by_meta.get(meta)?.get()
     }
 
-    /// Whether [`CallCosts::count`] answers soon enough to be called between two frames.
+    /// Whether [`Counts::count`] answers soon enough to be called between two frames.
     pub fn is_at_hand(&self, meta: usize) -> bool {
         let graphs = self.model.meta_graphs.get(meta).map(|m| &m.graphs);
         let nodes = graphs.into_iter().flatten().map(|g| g.nodes.len());
@@ -61,7 +69,7 @@ impl CallCosts {
         Ok(self.get(meta))
     }
 
-    /// As [`CallCosts::count`], of every MetaGraph.
+    /// As [`Counts::count`], of every MetaGraph.
     ///
     /// # Errors
     /// When stopped.
@@ -81,7 +89,7 @@ mod tests {
     fn all_who_ask_get_what_one_has_counted() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/digits_cnn");
         let model = Arc::new(format::open(&path, &OpenOptions::default()).unwrap());
-        let costs = CallCosts::new(&model);
+        let costs = Counts::new(&model);
         assert!(costs.get(0).is_none() && costs.is_at_hand(0));
         let stopped = Progress::new();
         stopped.cancel();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::choices::Choices;
-use super::costs::CallCosts;
+use super::counts::Counts;
 use super::focus::Focus;
 use super::measured::Measured;
 use super::panes::{Pane, PaneId};
@@ -31,7 +31,7 @@ pub struct Open {
     pub model: Arc<Model>,
     pub focus: Focus,
     pub measured: Arc<Measured>,
-    pub costs: Arc<CallCosts>,
+    pub counted: Arc<Counts>,
     pub pane: PaneId,
     pub panes: Vec<Box<dyn Pane>>,
     /// Everything that the search can find, once it was gathered.

@@ -4,7 +4,7 @@ pub mod app;
 pub mod choices;
 pub mod command;
 pub mod config;
-pub mod costs;
+pub mod counts;
 mod desk;
 mod fault;
 pub mod focus;

@@ -234,7 +234,7 @@ fn front(app: &App, body: Rect, buf: &mut Buffer) {
                 model: &open.model,
                 models: &app.models,
                 focus: open.focus,
-                costs: &open.costs,
+                counted: &open.counted,
                 theme,
                 jobs: &app.jobs,
                 desk: desk.id,

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::Command;
-use super::costs::CallCosts;
+use super::counts::Counts;
 use super::focus::{Focus, Thing};
 use super::jobs::{Jobs, Output, Slot, Work};
 use super::measured::Measured;
@@ -146,7 +146,7 @@ pub struct View<'a> {
     pub models: &'a [Arc<Model>],
     pub focus: Focus,
     /// What calls cost, as far as it is counted.
-    pub costs: &'a CallCosts,
+    pub counted: &'a Counts,
     pub theme: &'a Theme,
     pub jobs: &'a Jobs,
     pub desk: u64,
@@ -175,7 +175,7 @@ pub struct Context<'a> {
     /// What runs and comparisons told of the model.
     pub measured: &'a Arc<Measured>,
     /// What calls cost, counted by the first job that asks.
-    pub costs: &'a Arc<CallCosts>,
+    pub counted: &'a Arc<Counts>,
     pub requests: Vec<Request>,
 }
 

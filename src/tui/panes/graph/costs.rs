@@ -12,7 +12,7 @@ use crate::layout::weights::{Bound, Origin};
 use crate::model::{Graph, Model, NodeId, Shape, Value, ValueId, VariableId};
 use crate::progress::Progress;
 use crate::sort;
-use crate::tui::costs::CallCosts;
+use crate::tui::counts::Counts;
 
 /// What an operator, or all of a scope, takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Whose<'_> {
     pub fn costs(
         &self,
         hierarchy: &Hierarchy,
-        calls: &CallCosts,
+        calls: &Counts,
         progress: &Progress,
     ) -> Result<Costs> {
         let mut costs = Costs {
@@ -273,7 +273,7 @@ mod tests {
         let graph = whose.graph().unwrap();
         let hierarchy = Hierarchy::new(graph, &ways.weights(whose.graph), false);
         let costs = whose
-            .costs(&hierarchy, &CallCosts::new(&model), &Progress::new())
+            .costs(&hierarchy, &Counts::new(&model), &Progress::new())
             .unwrap();
         (model, costs.total)
     }

@@ -142,16 +142,16 @@ impl GraphPane {
         };
         let measured = cx.measured.clone();
         let lent = self.seen.as_ref().map(|seen| seen.lend());
-        if !is_large(self.graph(cx.model)) && cx.costs.is_at_hand(self.meta) {
+        if !is_large(self.graph(cx.model)) && cx.counted.is_at_hand(self.meta) {
             let progress = Progress::new();
-            let ways = (&*self.ways, &**cx.costs);
+            let ways = (&*self.ways, &**cx.counted);
             let seen = Seen::new(cx.model, ways, (key, measured), lent, &progress);
             if let Ok(seen) = seen {
                 self.arrive(seen, cx);
             }
             return;
         }
-        let (model, ways, calls) = (cx.model.clone(), self.ways.clone(), cx.costs.clone());
+        let (model, ways, calls) = (cx.model.clone(), self.ways.clone(), cx.counted.clone());
         cx.job(LAYOUT, "laying out the graph", move |progress| {
             let ways = (&*ways, &*calls);
             let seen = Seen::new(&model, ways, (key, measured), lent, progress)?;

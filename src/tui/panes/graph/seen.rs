@@ -17,7 +17,7 @@ use crate::layout::scope::{Hierarchy, Item, Open, ScopeId};
 use crate::model::{DType, Graph, Model, Value, ValueId};
 use crate::progress::Progress;
 use crate::sort;
-use crate::tui::costs::CallCosts;
+use crate::tui::counts::Counts;
 use crate::tui::measured::Measured;
 use crate::tui::text;
 
@@ -58,7 +58,7 @@ pub struct Known {
 }
 
 impl Known {
-    fn of(whose: Whose, graph: &Graph, calls: &CallCosts, progress: &Progress) -> Result<Known> {
+    fn of(whose: Whose, graph: &Graph, calls: &Counts, progress: &Progress) -> Result<Known> {
         let hierarchy = Hierarchy::new(graph, &whose.ways.weights(whose.graph), false);
         progress.check()?;
         let hierarchy = hierarchy.in_parts(graph);
@@ -146,7 +146,7 @@ impl Seen {
     /// When stopped, or when there is no such graph.
     pub fn new(
         model: &Model,
-        (ways, calls): (&Ways, &CallCosts),
+        (ways, calls): (&Ways, &Counts),
         (key, measured): (Key, Arc<Measured>),
         old: Option<Lent>,
         progress: &Progress,

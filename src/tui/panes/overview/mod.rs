@@ -11,7 +11,7 @@ use self::about::about;
 use self::signatures::{called_graph, signature_lines, ways_in};
 use super::twins::{self, Twin};
 use super::{Context, Handled, Pane, PaneId, View};
-use crate::analysis::{self, At, ByteEntry, Finding, Parameters, Severity, SignatureCost, Usage};
+use crate::analysis::{self, At, ByteEntry, Finding, Parameters, Severity, SignatureCost};
 use crate::error::Error;
 use crate::model::{MetaGraph, Model};
 use crate::report::check::sentence;
@@ -80,10 +80,9 @@ impl OverviewPane {
     }
 
     fn look_through(&mut self, cx: &mut Context) {
-        let model = cx.model.clone();
+        let (model, counted) = (cx.model.clone(), cx.counted.clone());
         cx.job("weights", "looking through the weights", move |progress| {
-            let usage = Usage::of(&model);
-            let found = analysis::weights_health(&model, &usage, progress)?;
+            let found = analysis::weights_health(&model, counted.usage(), progress)?;
             Ok(Output::Health(found))
         });
     }
@@ -92,7 +91,7 @@ impl OverviewPane {
     fn cost<'v>(&self, view: &View<'v>) -> Option<&'v SignatureCost> {
         let signatures = &view.focus.meta(view.model)?.signatures;
         let serving = signatures.iter().position(|s| &*s.key == "serving_default");
-        let costs = view.costs.get(view.focus.meta)?;
+        let costs = view.counted.get(view.focus.meta)?;
         costs.signatures.get(serving.unwrap_or(0))
     }
 
@@ -200,7 +199,7 @@ impl OverviewPane {
 
 /// Whether it is not known yet what a call costs.
 fn is_counting(view: &View) -> bool {
-    view.costs.get(view.focus.meta).is_none()
+    view.counted.get(view.focus.meta).is_none()
 }
 
 impl Pane for OverviewPane {
@@ -216,10 +215,10 @@ impl Pane for OverviewPane {
 
     fn shown(&mut self, cx: &mut Context) {
         if self.summary.is_none() {
-            let model = cx.model.clone();
+            let (model, counted) = (cx.model.clone(), cx.counted.clone());
             cx.job("summary", "counting", move |_| {
                 let bytes = analysis::where_bytes(&model);
-                let usage = Usage::of(&model);
+                let usage = counted.usage();
                 let names = bytes.iter();
                 let names = names.map(|e| width(text::last_name(&e.name)));
                 Ok(Output::Summary(Box::new(Summary {
@@ -228,11 +227,11 @@ impl Pane for OverviewPane {
                         twins::told_by(&model, &bytes[at].place)
                     }),
                     bytes,
-                    parameters: analysis::parameters(&model, &usage),
-                    health: analysis::health(&model, &usage),
+                    parameters: analysis::parameters(&model, usage),
+                    health: analysis::health(&model, usage),
                 })))
             });
-            let costs = cx.costs.clone();
+            let costs = cx.counted.clone();
             cx.job("costs", "counting what a call costs", move |progress| {
                 costs.count_all(progress)?;
                 Ok(Output::Counted)

@@ -34,7 +34,7 @@ pub struct Listed {
 const NUMBER: usize = 4;
 
 impl Listed {
-    pub fn of(model: &Model) -> Listed {
+    pub fn of(model: &Model, usage: &Usage) -> Listed {
         let mut rows = analysis::tensors(model);
         // What the saver keeps for itself is looked for last.
         rows.sort_by_key(|row| row.bookkeeping);
@@ -42,7 +42,6 @@ impl Listed {
             let all = rows.iter().map(|row| width(&cells(row)));
             all.max().unwrap_or(0) as u16
         };
-        let usage = Usage::of(model);
         let mut uses = Vec::new();
         let mut starts = vec![0];
         for row in &rows {

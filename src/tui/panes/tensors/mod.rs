@@ -341,9 +341,12 @@ impl Pane for TensorsPane {
 
     fn shown(&mut self, cx: &mut Context) {
         if self.listed.is_none() {
-            let model = cx.model.clone();
+            let (model, counted) = (cx.model.clone(), cx.counted.clone());
             cx.job("list", "listing tensors", move |_| {
-                Ok(Output::Tensors(Box::new(Listed::of(&model))))
+                Ok(Output::Tensors(Box::new(Listed::of(
+                    &model,
+                    counted.usage(),
+                ))))
             });
             return;
         }

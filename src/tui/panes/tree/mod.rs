@@ -279,7 +279,7 @@ impl Pane for TreePane {
 
     fn shown(&mut self, cx: &mut Context) {
         if self.levels.told().costs.is_none() {
-            let (model, costs) = (cx.model.clone(), cx.costs.clone());
+            let (model, costs) = (cx.model.clone(), cx.counted.clone());
             let graphs = self.levels.told().graphs.clone();
             cx.job(COSTS, "counting what a call costs", move |progress| {
                 let graphs = graphs.unwrap_or_else(|| Arc::new(rows::count(&model)));

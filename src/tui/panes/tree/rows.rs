@@ -8,7 +8,7 @@ use crate::analysis::{Costs, SignatureCost, op_counts};
 use crate::model::{
     Dialect, Graph, GraphKind, MetaGraph, Model, Name, NodeId, ValueId, VariableId,
 };
-use crate::tui::costs::CallCosts;
+use crate::tui::counts::Counts;
 
 /// A row's own name among its siblings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,7 +65,7 @@ pub fn branch(id: Id, label: impl Into<String>, items: usize, bytes: u64) -> Row
 /// What is counted over whole graphs, once it is.
 #[derive(Clone, Default)]
 pub struct Told {
-    pub costs: Option<Arc<CallCosts>>,
+    pub costs: Option<Arc<Counts>>,
     /// By MetaGraph and graph in it.
     pub graphs: Option<Arc<Vec<Vec<Counted>>>>,
     /// Bytes of all variables.
