@@ -4,6 +4,9 @@
 //! processes, runs code of the host or prints. TensorFlow's security guidance says that a graph may do all that with the
 //! rights of its process; ModelScan's list (`ReadFile`, `WriteFile`, Keras `Lambda`) is part of it.
 
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
 use serde::Serialize;
 
 use super::reach::{Entry, entries};
@@ -170,6 +173,14 @@ pub struct UnsafeNode {
     pub entries: Vec<Entry>,
 }
 
+/// [`LISTS`] by operator: every node of a model is looked up.
+static ABILITIES: LazyLock<HashMap<&str, Can>> = LazyLock::new(|| {
+    let listed = LISTS.iter().rev();
+    listed
+        .flat_map(|(can, ops)| ops.iter().map(|op| (*op, *can)))
+        .collect()
+});
+
 /// What an operator of this kind can do.
 fn can(dialect: Dialect, node: &Node) -> Option<Can> {
     let op = match dialect {
@@ -199,9 +210,7 @@ fn can(dialect: Dialect, node: &Node) -> Option<Can> {
     {
         return Some(Can::WriteFiles);
     }
-    let list = LISTS.iter().find(|(_, ops)| ops.contains(&op));
-    list.map(|(can, _)| *can)
-        .or_else(|| reads_vocabulary(op).then_some(Can::ReadFiles))
+    (ABILITIES.get(op).copied()).or_else(|| reads_vocabulary(op).then_some(Can::ReadFiles))
 }
 
 /// Tables filled from a file: fine from an asset, which travels with the model.

@@ -75,7 +75,9 @@ pub fn bytes(bytes: &[u8]) -> Result<()> {
 /// Writes one JSON value and a newline, as it is made: it may be much longer than what it is made of. NaN and
 /// infinities become null.
 pub fn json(value: &impl Serialize) -> Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    // Fewer, larger pieces than a line writer would make of it.
+    const PIECE: usize = 64 << 10;
+    let mut out = BufWriter::with_capacity(PIECE, io::stdout().lock());
     let written = write_json(value, &mut out).and_then(|()| {
         out.write_all(b"\n")?;
         out.flush()

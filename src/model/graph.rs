@@ -212,7 +212,7 @@ impl Node {
             outputs: Vec::new(),
             control: Vec::new(),
             attrs: Attrs::new(),
-            device: Name::from(""),
+            device: Name::default(),
             version: 0,
             intermediates: Vec::new(),
             variable: None,

@@ -14,6 +14,27 @@ use crate::sort;
 
 /// One object that describes the model.
 pub fn json(model: &Model) -> Json {
+    // Half of the work, beside the other half.
+    let (usage, facts) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let usage = thread.spawn_scoped(scope, || Usage::of(model));
+        let facts = described(model);
+        let usage = match usage.map(|usage| usage.join()) {
+            Ok(Ok(usage)) => usage,
+            Ok(Err(fault)) => std::panic::resume_unwind(fault),
+            // No thread to be had.
+            Err(_) => Usage::of(model),
+        };
+        (usage, facts)
+    });
+    judged(model, &usage, facts)
+}
+
+/// As much as the main thread has; functions are inlined by recursion.
+const STACK: usize = 8 << 20;
+
+/// What the file has, and what a call costs.
+fn described(model: &Model) -> Map<String, Json> {
     let mut facts = match &model.details {
         Details::SavedModel(details) => saved_model(model, details),
         Details::Tflite(details) => tflite(model, details),
@@ -24,28 +45,30 @@ pub fn json(model: &Model) -> Json {
         .iter()
         .map(|f| json!({ "file": f.path, "bytes": f.bytes }))
         .collect();
-    let usage = Usage::of(model);
     facts.insert("name".into(), json!(model.name));
     facts.insert("path".into(), json!(model.path.to_string_lossy()));
     facts.insert("version".into(), json!(model.version));
     facts.insert("files".into(), files.into());
-    facts.insert(
-        "parameters".into(),
-        json!(analysis::parameters(model, &usage)),
-    );
+    facts.insert("warnings".into(), json!(warnings));
     let cost = super::cost(model);
     facts.insert("macs".into(), json!(cost.as_ref().map(|c| c.macs)));
     let by_op: Option<BTreeMap<&str, u64>> = cost
         .as_ref()
         .map(|c| c.by_op.iter().map(|(op, n)| (&**op, *n)).collect());
     facts.insert("macs_by_op".into(), json!(by_op));
+    facts
+}
+
+/// What follows from how tensors are used.
+fn judged(model: &Model, usage: &Usage, mut facts: Map<String, Json>) -> Json {
+    let parameters = analysis::parameters(model, usage);
+    facts.insert("parameters".into(), json!(parameters));
     let rows = analysis::tensors(model);
     facts.insert("bytes_by_dtype".into(), json!(analysis::by_dtype(&rows)));
     facts.insert("bytes_by_scope".into(), json!(analysis::by_scope(&rows)));
-    let by_operator = analysis::by_operator(&rows, &usage);
+    let by_operator = analysis::by_operator(&rows, usage);
     facts.insert("bytes_by_operator".into(), json!(by_operator));
-    facts.insert("health".into(), json!(analysis::health(model, &usage)));
-    facts.insert("warnings".into(), json!(warnings));
+    facts.insert("health".into(), json!(analysis::health(model, usage)));
     Json::Object(facts)
 }
 

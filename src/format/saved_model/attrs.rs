@@ -31,7 +31,7 @@ pub fn attrs(proto: BTreeMap<String, pb::AttrValue>, names: &mut Names) -> Attrs
         .collect()
 }
 
-fn attr(proto: pb::AttrValue, names: &mut Names) -> Attr {
+pub fn attr(proto: pb::AttrValue, names: &mut Names) -> Attr {
     use pb::attr_value::Value;
     match proto.value {
         None => Attr::Opaque(names.get("no value")),

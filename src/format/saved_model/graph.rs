@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use super::attrs::{Names, attrs};
-use super::parsed::{FunctionDef, Nodes};
+use super::attrs::{Names, attr, attrs};
+use super::parsed::{FunctionDef, NodeHead, Nodes, text};
 use super::{pb, tensor};
 use crate::error::{Error, Result};
 use crate::model::opdef::{self, ArgDef, ArgType};
@@ -74,7 +74,7 @@ impl Builder {
             GraphKind::Function,
             Dialect::Tf,
         );
-        self.spend_elements(&proto.attr, &signature.name)?;
+        self.spend_elements(proto.attr.values(), &signature.name)?;
         graph.attrs = attrs(proto.attr, &mut self.names);
         let mut arguments = HashMap::new();
         let mut arg_attr = proto.arg_attr;
@@ -134,21 +134,23 @@ impl Builder {
         let mut all_outputs = Vec::new();
         // Most nodes have what others have.
         let mut shared: HashSet<Rc<Outputs>> = HashSet::new();
-        let mut opaque: Option<HashMap<String, Outputs>> = None;
-        for proto in protos.iter() {
-            let proto = proto.map_err(|e| e.at(place(&graph)))?;
-            let mut node = Node::new(proto.name.as_str(), self.names.get(&proto.op));
-            node.device = self.names.get(&proto.device);
-            self.spend_elements(&proto.attr, &proto.name)
+        let mut opaque: Option<HashMap<Name, Outputs>> = None;
+        for at in 0..protos.len() {
+            let head = (protos.head(at, &mut self.names)).map_err(|e| e.at(place(&graph)))?;
+            let mut node = Node::new(head.name, head.op);
+            node.device = head.device;
+            self.spend_elements(head.attrs.iter().map(|(_, value)| value), &node.name)
                 .map_err(|e| e.at(place(&graph)))?;
-            node.attrs = attrs(proto.attr, &mut self.names);
+            let attributes = head.attrs.into_iter();
+            let attributes = attributes.map(|(name, value)| (name, attr(value, &mut self.names)));
+            node.attrs = attributes.collect();
             let mut outputs = self.outputs(&node.op, &node.attrs);
             if outputs.is_none() {
                 let opaque = match &mut opaque {
                     Some(opaque) => opaque,
                     None => opaque.insert(self.opaque_outputs(protos, &results)?),
                 };
-                outputs = opaque.remove(&proto.name);
+                outputs = opaque.remove(&node.name);
             }
             let outputs = outputs
                 .ok_or_else(|| too_many(&node.name))
@@ -202,17 +204,15 @@ impl Builder {
 
     /// For operators that nobody knows: as many outputs as others use, in the order in which they appear.
     fn opaque_outputs(
-        &self,
+        &mut self,
         protos: &Nodes,
         results: &[String],
-    ) -> Result<HashMap<String, Outputs>> {
-        let known =
-            |p: &pb::NodeDef| self.functions.contains_key(&p.op) || opdef::lookup(&p.op).is_some();
-        let mut opaque: HashMap<String, Outputs> = HashMap::new();
-        for proto in protos.iter() {
-            let proto = proto?;
-            if !known(&proto) || !self.has_counts(&proto) {
-                opaque.insert(proto.name, Outputs(Vec::new()));
+    ) -> Result<HashMap<Name, Outputs>> {
+        let mut opaque: HashMap<Name, Outputs> = HashMap::new();
+        for at in 0..protos.len() {
+            let head = protos.head(at, &mut self.names)?;
+            if !self.has_counts(&head) {
+                opaque.insert(head.name, Outputs(Vec::new()));
             }
         }
         const MOST_ARGUMENTS: usize = 1024;
@@ -254,17 +254,18 @@ impl Builder {
         Ok(opaque)
     }
 
-    /// Whether the attributes that say how many outputs there are can be found.
-    fn has_counts(&self, proto: &pb::NodeDef) -> bool {
-        let args = match self.functions.get(&proto.op) {
+    /// Whether the operator is known, and the attributes that say how many outputs there are can be found.
+    fn has_counts(&self, head: &NodeHead) -> bool {
+        let args = match self.functions.get(&*head.op) {
             Some(args) => args,
-            None => match opdef::lookup(&proto.op) {
+            None => match opdef::lookup(&head.op) {
                 Some(def) => &def.outputs,
                 None => return false,
             },
         };
         let there = |name: &Name| {
-            proto.attr.contains_key(&**name) || opdef::default_attr(&proto.op, name).is_some()
+            head.attrs.iter().any(|(attr, _)| attr == name)
+                || opdef::default_attr(&head.op, name).is_some()
         };
         args.iter().all(|arg| {
             arg.number.as_ref().is_none_or(there)
@@ -275,9 +276,9 @@ impl Builder {
         })
     }
 
-    fn spend_elements(
+    fn spend_elements<'a>(
         &mut self,
-        attrs: &BTreeMap<String, pb::AttrValue>,
+        attrs: impl Iterator<Item = &'a pb::AttrValue>,
         name: &str,
     ) -> Result<()> {
         self.elements = self.elements.checked_sub(elements(attrs)).ok_or_else(|| {
@@ -301,22 +302,18 @@ impl Builder {
 }
 
 /// Elements of the lists in attributes, also in those of functions that are attributes.
-fn elements(attrs: &BTreeMap<String, pb::AttrValue>) -> usize {
+fn elements<'a>(attrs: impl Iterator<Item = &'a pb::AttrValue>) -> usize {
     use pb::attr_value::Value;
     let of = |value: &pb::AttrValue| match &value.value {
         Some(Value::List(l)) => {
             let plain = l.s.len() + l.i.len() + l.f.len() + l.b.len() + l.r#type.len();
-            let functions = l.func.iter().map(|f| 1 + elements(&f.attr));
+            let functions = l.func.iter().map(|f| 1 + elements(f.attr.values()));
             plain + l.shape.len() + l.tensor.len() + functions.sum::<usize>()
         }
-        Some(Value::Func(f)) => elements(&f.attr),
+        Some(Value::Func(f)) => elements(f.attr.values()),
         _ => 0,
     };
-    attrs.values().map(of).sum()
-}
-
-fn text(bytes: &[u8]) -> Result<&str> {
-    std::str::from_utf8(bytes).map_err(|_| Error::unreadable("a reference that is not UTF-8"))
+    attrs.map(of).sum()
 }
 
 fn too_many(node: &str) -> Error {
@@ -456,7 +453,11 @@ fn add_outputs(graph: &mut Graph, node: &Node, outputs: &Outputs) -> Vec<ValueId
             .and_then(|hint| hint.as_shape().cloned())
             .filter(|shape| shape.rank().is_some())
             .unwrap_or_else(|| shape_of(node));
-        let mut value = Value::new(format!("{}:{index}", node.name), dtype, shape);
+        let name = match index {
+            0 => [&*node.name, ":0"].concat(),
+            _ => format!("{}:{index}", node.name),
+        };
+        let mut value = Value::new(name, dtype, shape);
         value.reference = reference;
         if let ("Const", Some(Attr::Tensor { dtype, shape, data })) =
             (&*node.op, node.attrs.get("value"))

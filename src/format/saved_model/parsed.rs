@@ -5,8 +5,10 @@ use bytes::{Buf, Bytes};
 use prost::Message;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint};
 
+use super::attrs::Names;
 use super::pb;
 use crate::error::{Error, Result};
+use crate::model::Name;
 
 /// A GraphDef whose nodes and functions are still bytes.
 #[derive(Debug, Default)]
@@ -27,11 +29,21 @@ pub struct FunctionDef {
 #[derive(Debug, Default)]
 pub struct Nodes(Vec<Bytes>);
 
+/// A NodeDef without what it takes. An attribute that is there twice counts as it is last.
+#[derive(Debug, Default)]
+pub struct NodeHead {
+    pub name: Name,
+    pub op: Name,
+    pub device: Name,
+    pub attrs: Vec<(Name, pb::AttrValue)>,
+}
+
 /// Field numbers of the format.
 pub(super) mod field {
     pub const META_GRAPHS: u32 = 2;
     pub const SIGNATURES: u32 = 5;
     pub const OBJECT_GRAPH: u32 = 7;
+    pub const MAP_KEY: u32 = 1;
     pub const MAP_VALUE: u32 = 2;
     pub const GRAPH_DEF: u32 = 2;
     pub const ASSET: u32 = 6;
@@ -42,7 +54,10 @@ pub(super) mod field {
     pub const VERSIONS: u32 = 4;
     pub const FUNCTION: u32 = 1;
     pub const NODE_DEF: u32 = 3;
+    pub const NAME: u32 = 1;
+    pub const OP: u32 = 2;
     pub const INPUT: u32 = 3;
+    pub const DEVICE: u32 = 4;
     pub const ATTR: u32 = 5;
 }
 
@@ -51,14 +66,13 @@ impl Nodes {
         self.0.len()
     }
 
-    /// Every node in its order, without what it takes.
-    pub fn iter(&self) -> impl Iterator<Item = Result<pb::NodeDef>> {
-        self.0.iter().enumerate().map(|(at, bytes)| {
-            node_def(bytes.clone()).map_err(|e| {
-                let fault = pb::fault::<pb::NodeDef>(bytes).unwrap_or(e);
-                let place = format_args!("node {at}");
-                fault.at("NodeDef").at(place).hint(pb::DAMAGED)
-            })
+    /// Node `at` without what it takes.
+    pub fn head(&self, at: usize, names: &mut Names) -> Result<NodeHead> {
+        let bytes = self.0.get(at).cloned().unwrap_or_default();
+        node_head(bytes.clone(), names).map_err(|e| {
+            let fault = pb::fault::<pb::NodeDef>(&bytes).unwrap_or(e);
+            let place = format_args!("node {at}");
+            fault.at("NodeDef").at(place).hint(pb::DAMAGED)
         })
     }
 
@@ -156,20 +170,41 @@ fn node(wire: WireType, rest: &mut Bytes) -> Result<Bytes> {
 }
 
 /// All of a node but its inputs, which can be most of it and are wanted one after another.
-fn node_def(bytes: Bytes) -> Result<pb::NodeDef> {
-    let mut node = pb::NodeDef::default();
-    let mut attributes = 0;
+fn node_head(bytes: Bytes, names: &mut Names) -> Result<NodeHead> {
+    let mut node = NodeHead::default();
     fields(bytes, &mut |number, wire, rest| {
-        attributes += usize::from(number == field::ATTR);
         match number {
-            field::INPUT => skip(number, wire, rest),
-            _ if attributes > MOST_ATTRIBUTES => {
-                Err(damaged(format_args!("over {MOST_ATTRIBUTES} attributes")))
+            field::NAME => node.name = text(&taken(wire, rest)?)?.into(),
+            field::OP => node.op = names.get(text(&taken(wire, rest)?)?),
+            field::DEVICE => node.device = names.get(text(&taken(wire, rest)?)?),
+            field::ATTR if node.attrs.len() == MOST_ATTRIBUTES => {
+                return Err(damaged(format_args!("over {MOST_ATTRIBUTES} attributes")));
             }
-            _ => merge(&mut node, number, wire, rest),
+            field::ATTR => node.attrs.push(attribute(taken(wire, rest)?, names)?),
+            _ => skip(number, wire, rest)?,
         }
+        Ok(())
     })?;
     Ok(node)
+}
+
+/// An entry of a map of attributes.
+fn attribute(entry: Bytes, names: &mut Names) -> Result<(Name, pb::AttrValue)> {
+    let (mut name, mut value) = (Name::default(), pb::AttrValue::default());
+    fields(entry, &mut |number, wire, rest| {
+        match number {
+            field::MAP_KEY => name = names.get(text(&taken(wire, rest)?)?),
+            field::MAP_VALUE => value.merge(taken(wire, rest)?).map_err(damaged)?,
+            _ => skip(number, wire, rest)?,
+        }
+        Ok(())
+    })?;
+    Ok((name, value))
+}
+
+/// The text of a field.
+pub(super) fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| damaged("a text that is not UTF-8"))
 }
 
 /// A function with a name; one without can't be called, and a file may hold millions in a few bytes each.
