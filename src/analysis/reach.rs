@@ -54,8 +54,9 @@ pub fn entries(meta_graph: &MetaGraph, nodes: &[(usize, NodeId)]) -> Vec<Vec<Ent
         let reached = calls.from(signature.graph, &given, outputs.collect(), Vec::new());
         note(Entry::Signature(at), reached);
     }
-    if let Some(init) = meta_graph.init {
-        note(Entry::Init, calls.from(0, &[], Vec::new(), vec![init]));
+    let init = meta_graph.initializers().to_vec();
+    if !init.is_empty() {
+        note(Entry::Init, calls.from(0, &[], Vec::new(), init));
     }
     if !meta_graph.saver.is_empty() {
         let saver = meta_graph.saver.clone();

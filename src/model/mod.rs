@@ -205,6 +205,8 @@ pub struct MetaGraph {
     pub assets: Vec<Asset>,
     /// The operator to run before the first use (fills tables), in graph 0.
     pub init: Option<NodeId>,
+    /// What fills tables, in graph 0: files without such an operator leave running it to whoever loads them.
+    pub table_init: Vec<NodeId>,
     /// What saves and restores the variables, in graph 0.
     pub saver: Vec<NodeId>,
     /// Names of the graph's collections and how many entries each has.
@@ -224,8 +226,17 @@ impl MetaGraph {
             objects: ObjectGraph::default(),
             assets: Vec::new(),
             init: None,
+            table_init: Vec::new(),
             saver: Vec::new(),
             collections: Vec::new(),
+        }
+    }
+
+    /// What has to run before the first use, in graph 0.
+    pub fn initializers(&self) -> &[NodeId] {
+        match &self.init {
+            Some(init) => std::slice::from_ref(init),
+            None => &self.table_init,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Signatures: the named ways into a model.
 
+use std::borrow::Cow;
+
 use super::Name;
 use super::attr::Attr;
 use super::dtype::DType;
@@ -24,6 +26,35 @@ pub struct Signature {
     pub outputs: Vec<Port>,
     /// No SignatureDef in the file: made from a subgraph's own inputs and outputs, in its order.
     pub implied: bool,
+}
+
+impl Signature {
+    /// The same with a port for each tensor that a sparse or composite one is made of: `x_indices`, `x_values` and
+    /// `x_dense_shape` for a sparse `x`, `x_0`, `x_1`, … for any other. `graph` is the signature's.
+    pub fn of_tensors(&self, graph: &Graph) -> Cow<'_, Signature> {
+        let mut ports = self.inputs.iter().chain(&self.outputs);
+        if !ports.any(Port::has_parts) {
+            return Cow::Borrowed(self);
+        }
+        let nodes = graph.nodes_by_name();
+        let value = |tensor: &str| {
+            let (name, index) = tensor.rsplit_once(':').unwrap_or((tensor, "0"));
+            let outputs = &graph.node(*nodes.get(name)?).outputs;
+            outputs.get(index.parse::<usize>().ok()?).copied()
+        };
+        let tensors = |ports: &[Port]| -> Vec<Port> {
+            let each = |port: &Port| match port.has_parts() {
+                true => port.of_parts(graph, value),
+                false => vec![port.clone()],
+            };
+            ports.iter().flat_map(each).collect()
+        };
+        Cow::Owned(Signature {
+            inputs: tensors(&self.inputs),
+            outputs: tensors(&self.outputs),
+            ..self.clone()
+        })
+    }
 }
 
 /// A named input or output of a signature.
@@ -103,9 +134,32 @@ const SHORT: usize = 64;
 const FLAT: usize = 8;
 
 impl Port {
+    /// It is no plain tensor: sparse or composite.
+    fn has_parts(&self) -> bool {
+        self.tensor.is_none() && !self.parts.is_empty()
+    }
+
+    /// A port for each part; `value` finds what the file names in `graph`.
+    fn of_parts(&self, graph: &Graph, value: impl Fn(&str) -> Option<ValueId>) -> Vec<Port> {
+        // In the order in which the file has them.
+        const SPARSE: [&str; 3] = ["values", "indices", "dense_shape"];
+        let sparse = self.dtype != DType::Invalid && self.parts.len() == SPARSE.len();
+        let port = |(at, tensor): (usize, &Name)| {
+            let name = match sparse {
+                true => format!("{}_{}", self.name, SPARSE[at]),
+                false => format!("{}_{at}", self.name),
+            };
+            match value(tensor) {
+                Some(value) => Port::of(name, graph, value),
+                None => Port::new(name, DType::Invalid, Shape::UNKNOWN),
+            }
+        };
+        self.parts.iter().enumerate().map(port).collect()
+    }
+
     /// `float32`; for what is no plain tensor what it is: `sparse float32`, `composite`.
     pub fn type_text(&self) -> String {
-        match (self.tensor.is_none() && !self.parts.is_empty(), self.dtype) {
+        match (self.has_parts(), self.dtype) {
             (true, DType::Invalid) => "composite".to_owned(),
             (true, dtype) => format!("sparse {dtype}"),
             (false, dtype) => dtype.to_string(),

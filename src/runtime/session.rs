@@ -37,7 +37,7 @@ impl Session {
     /// Finds the signature and checks that every operator can run; names all that can't.
     pub fn new(model: &Model, options: &RunOptions) -> Result<Self> {
         let (meta_graph, signature, graph) = found(model, options)?;
-        Self::of_graph(model, meta_graph, signature, graph, options)
+        Self::of_graph(model, meta_graph, &signature, graph, options)
             .map_err(|e| e.in_file(&model.path))
     }
 
@@ -374,16 +374,20 @@ pub fn inputs_of(model: &Model, options: &RunOptions) -> Result<Vec<Port>> {
     Ok(bounded(&signature.inputs, model, &graph, &inputs))
 }
 
-/// The signature that is meant, and its graph with all calls inlined.
+/// The signature that is meant, a port for each plain tensor, and its graph with all calls inlined.
 fn found<'m>(
     model: &'m Model,
     options: &RunOptions,
-) -> Result<(&'m MetaGraph, &'m Signature, Graph)> {
+) -> Result<(&'m MetaGraph, Cow<'m, Signature>, Graph)> {
     let (meta_graph, signature) =
         model.signature(options.tags.as_deref(), options.signature.as_deref())?;
+    let signature = match meta_graph.graphs.get(signature.graph) {
+        Some(graph) => signature.of_tensors(graph),
+        None => Cow::Borrowed(signature),
+    };
     let graph = match (meta_graph.dialect, meta_graph.graphs.get(signature.graph)) {
         (Dialect::Tflite, Some(subgraph)) => subgraph.clone(),
-        _ => inline::flatten(meta_graph, signature).map_err(|e| e.in_file(&model.path))?,
+        _ => inline::flatten(meta_graph, &signature).map_err(|e| e.in_file(&model.path))?,
     };
     Ok((meta_graph, signature, graph))
 }

@@ -135,6 +135,7 @@ fn meta_graph_of(
     tags.sort();
     let nodes = graphs[0].nodes_by_name();
     let init = signatures::init(&proto, &nodes);
+    let table_init = signatures::table_init(&proto, &nodes);
     let saver = signatures::saver(&proto, &nodes);
     let assets = assets(&mut proto, files, warnings);
     let mut meta_graph = MetaGraph {
@@ -149,6 +150,7 @@ fn meta_graph_of(
             .map_or_else(ObjectGraph::default, |o| objects::object_graph(o, warnings)),
         assets,
         init,
+        table_init,
         saver,
         collections: collections(&proto.collection_def),
     };

@@ -67,6 +67,23 @@ pub fn init(proto: &pb::MetaGraphDef, nodes: &HashMap<Name, NodeId>) -> Option<N
     nodes.get(split(name).0).copied()
 }
 
+/// The nodes that fill tables, of the collection that graphs of TensorFlow 1 have.
+pub fn table_init(proto: &pb::MetaGraphDef, nodes: &HashMap<Name, NodeId>) -> Vec<NodeId> {
+    use pb::collection_def::Kind;
+    match proto
+        .collection_def
+        .get("table_initializer")
+        .map(|c| &c.kind)
+    {
+        Some(Some(Kind::NodeList(list))) => list
+            .value
+            .iter()
+            .filter_map(|name| nodes.get(split(name).0).copied())
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The nodes that save and restore the variables.
 pub fn saver(proto: &pb::MetaGraphDef, nodes: &HashMap<Name, NodeId>) -> Vec<NodeId> {
     let Some(saver) = &proto.saver_def else {

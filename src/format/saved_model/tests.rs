@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::format::{OpenOptions, open};
-use crate::model::TensorData;
 use crate::model::inline::{flatten, flatten_init};
+use crate::model::{Port, TensorData};
 use crate::progress::Progress;
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
@@ -336,6 +336,16 @@ fn signatures_tell_what_is_no_plain_tensor_and_what_may_be_left_out() {
         (ragged.type_text().as_str(), ragged.parts.len()),
         ("composite", 2)
     );
+    // To run, each of their tensors is a port of its own.
+    let tensors = signature.of_tensors(&model.meta_graphs[0].graphs[0]);
+    let names = |ports: &[Port]| ports.iter().map(|p| p.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(
+        names(&tensors.inputs),
+        ["s_values", "s_indices", "s_dense_shape", "x"]
+    );
+    assert_eq!(names(&tensors.outputs), ["r_0", "r_1"]);
+    let found = tensors.outputs.iter().map(|p| p.value.is_some());
+    assert_eq!(found.collect::<Vec<_>>(), [true, false]);
     let x = signature.input("x").unwrap();
     assert_eq!(x.default_literal().as_deref(), Some("2.5"));
 }

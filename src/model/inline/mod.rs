@@ -98,14 +98,15 @@ pub fn flatten_function(meta_graph: &MetaGraph, name: &str) -> Result<Graph> {
 /// # Errors
 /// As [`flatten`].
 pub fn flatten_init(meta_graph: &MetaGraph) -> Result<Option<Graph>> {
-    let (Some(init), Some(main)) = (meta_graph.init, meta_graph.graphs.first()) else {
+    let init = meta_graph.initializers();
+    let (Some(&first), Some(main)) = (init.first(), meta_graph.graphs.first()) else {
         return Ok(None);
     };
     let goal = Goal {
-        name: main.node(init).name.clone(),
+        name: main.node(first).name.clone(),
         inputs: Vec::new(),
         outputs: Vec::new(),
-        control: vec![init],
+        control: init.to_vec(),
     };
     Inliner::new(meta_graph).run(main, &goal).map(Some)
 }
