@@ -64,8 +64,8 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Beyond what models take: a second of sound made sample by sample has 48,000.
-    pub const MAX_ITERATIONS: u64 = 1_000_000;
+    /// Beyond what models take: ten seconds of sound made sample by sample have 480,000.
+    pub const MAX_ITERATIONS: u64 = 500_000;
 }
 
 impl Default for RunOptions {
