@@ -171,7 +171,8 @@ pub struct GraphArgs {
 /// Which way into the model, and how to run it.
 #[derive(Debug, Args)]
 pub struct SessionArgs {
-    /// Key of the signature; serving_default or the first without it
+    /// Key of the signature; serving_default or the first without it. Or a function of the object graph, as `signatures`
+    /// lists them: call, encoder.score, call#2 for its second trace
     #[arg(long, value_name = "KEY")]
     pub signature: Option<String>,
     /// Tags of the MetaGraph, separated by commas

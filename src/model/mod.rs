@@ -358,12 +358,19 @@ impl Model {
         };
         found.map(|s| (meta_graph, s)).ok_or_else(|| {
             let known: Vec<_> = signatures.iter().map(|s| &*s.key).collect();
-            Error::usage(match key {
+            let functions = meta_graph.objects.callables();
+            let functions: Vec<_> = functions.iter().map(|f| f.path.as_str()).collect();
+            let error = Error::usage(match key {
                 Some(key) => format!("no signature {key:?}"),
                 None => "the model has no signature".to_owned(),
             })
-            .in_file(&self.path)
-            .hint(format!("there are: {}", known.join(", ")))
+            .in_file(&self.path);
+            let (known, functions) = (known.join(", "), functions.join(", "));
+            match (known.is_empty(), functions.is_empty()) {
+                (_, true) => error.hint(format!("there are: {known}")),
+                (true, false) => error.hint(format!("functions to call: {functions}")),
+                (false, false) => error.hint(format!("there are: {known}; functions: {functions}")),
+            }
         })
     }
 }

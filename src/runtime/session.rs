@@ -374,13 +374,23 @@ pub fn inputs_of(model: &Model, options: &RunOptions) -> Result<Vec<Port>> {
     Ok(bounded(&signature.inputs, model, &graph, &inputs))
 }
 
-/// The signature that is meant, a port for each plain tensor, and its graph with all calls inlined.
+/// The signature that is meant, a port for each plain tensor, and its graph with all calls inlined. What no signature is
+/// called may be a function of the object graph.
 fn found<'m>(
     model: &'m Model,
     options: &RunOptions,
 ) -> Result<(&'m MetaGraph, Cow<'m, Signature>, Graph)> {
-    let (meta_graph, signature) =
-        model.signature(options.tags.as_deref(), options.signature.as_deref())?;
+    let (tags, key) = (options.tags.as_deref(), options.signature.as_deref());
+    let (meta_graph, signature) = match (model.signature(tags, key), key) {
+        (Ok(found), _) => found,
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(path)) => {
+            let meta_graph = model.meta_graph(tags)?;
+            let called = inline::flatten_callable(meta_graph, path);
+            let (signature, graph) = called.map_err(|e| e.in_file(&model.path))?.ok_or(error)?;
+            return Ok((meta_graph, Cow::Owned(signature), graph));
+        }
+    };
     let signature = match meta_graph.graphs.get(signature.graph) {
         Some(graph) => signature.of_tensors(graph),
         None => Cow::Borrowed(signature),

@@ -75,6 +75,43 @@ fn signatures_of_ones_own_run_by_their_key() {
 }
 
 #[test]
+fn functions_that_are_no_signature_run_by_their_path() {
+    let run = |model: &str, key: Option<&str>, inputs: &[(String, Tensor)]| {
+        let options = RunOptions {
+            signature: key.map(str::to_owned),
+            threads: 1,
+            ..RunOptions::default()
+        };
+        let mut session = Session::new(&open(model), &options).unwrap();
+        session.run(inputs, &Progress::new()).unwrap()
+    };
+    // With variables, and with a table that the model fills before.
+    for (name, path, stem) in [
+        ("sharded", "__call__", "sharded"),
+        ("lstm", "serve#1", "lstm"),
+        ("text_classifier", "classify", "text_classifier"),
+    ] {
+        let inputs = golden(stem, "inputs");
+        let by_place: Vec<_> = (inputs.into_iter().enumerate())
+            .map(|(at, (_, tensor))| (format!("#{at}"), tensor))
+            .collect();
+        let (called, signature) = (run(name, Some(path), &by_place), run(name, None, &by_place));
+        let tensors = |outputs: Vec<(String, Tensor)>| outputs.into_iter().map(|o| o.1);
+        assert!(tensors(called).eq(tensors(signature)), "{name} {path}");
+    }
+    for path in ["nope", "classify.more", "classify#2"] {
+        let options = RunOptions {
+            signature: Some(path.to_owned()),
+            ..RunOptions::default()
+        };
+        let error = Session::new(&open("text_classifier"), &options)
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("classify"), "{error}");
+    }
+}
+
+#[test]
 fn float_tflite_files_give_the_reference_kernels_answers() {
     for mode in ["float32", "float16", "dynamic"] {
         let name = format!("digits_cnn.{mode}.tflite");

@@ -1,8 +1,11 @@
 //! A signature as one flat graph: functions inlined, only what the outputs need.
 
+mod callable;
 mod effects;
 #[cfg(test)]
 mod tests;
+
+pub use callable::flatten_callable;
 
 use std::collections::hash_map::Entry;
 
@@ -39,6 +42,11 @@ pub fn flatten(meta_graph: &MetaGraph, signature: &Signature) -> Result<Graph> {
     let main = meta_graph.graphs.get(signature.graph).ok_or_else(|| {
         Error::unreadable(format!("signature {:?} belongs to no graph", signature.key))
     })?;
+    flatten_in(meta_graph, main, signature)
+}
+
+/// The same where `main` stands for the signature's graph.
+fn flatten_in(meta_graph: &MetaGraph, main: &Graph, signature: &Signature) -> Result<Graph> {
     let inputs: Vec<Option<ValueId>> = signature.inputs.iter().map(|p| p.value).collect();
     let outputs: Vec<Option<ValueId>> = signature.outputs.iter().map(|p| p.value).collect();
     if main.dialect == Dialect::Tflite {
