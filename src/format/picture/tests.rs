@@ -124,6 +124,27 @@ fn a_picture_with_larger_sizes_than_data_is_refused() {
     assert!(decode(&bytes, 0, true, true).is_err());
 }
 
+/// A progressive JPEG file of one grey block, with so many scans of its mean.
+fn scans(count: usize) -> Vec<u8> {
+    let mut file = b"\xff\xd8\xff\xdb\0\x43\0".to_vec();
+    file.extend([1; 64]);
+    // A code of one word, one bit long, for steps of 0.
+    file.extend(b"\xff\xc4\0\x14\0\x01");
+    file.extend([0; 16]);
+    file.extend(b"\xff\xc2\0\x0b\x08\0\x08\0\x08\x01\x01\x11\0");
+    file.extend(b"\xff\xda\0\x08\x01\x01\0\0\0\0\x5a".repeat(count));
+    file.extend(b"\xff\xd9");
+    file
+}
+
+#[test]
+fn a_jpeg_file_may_have_so_many_scans() {
+    let picture = &decode(&scans(500), 0, true, true).unwrap()[0];
+    assert_eq!(picture.samples, Samples::Bytes(vec![128; 64]));
+    let refused = decode(&scans(501), 0, true, true).unwrap_err();
+    assert_eq!(refused.to_string(), "a JPEG file with more than 500 scans");
+}
+
 proptest! {
     #[test]
     fn damaged_files_give_errors_or_pictures(
