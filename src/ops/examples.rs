@@ -209,8 +209,8 @@ fn dense(
     };
     let filler = Values::of(default)?;
     // Rows are filled up by the node's own sizes, however short the records are.
-    let each = default.dtype.size().unwrap_or(size_of::<Vec<u8>>());
-    let bytes = element_count(&[records.len(), width, each]).ok_or_else(too_large)?;
+    let bytes =
+        element_count(&[records.len(), width, filler.bytes_each()]).ok_or_else(too_large)?;
     memory::ask("the values of a feature", bytes)?;
     let mut all = Values::new(default.dtype)?;
     for record in records {
@@ -277,6 +277,18 @@ impl Values {
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Bytes that a copy of one value takes at most.
+    fn bytes_each(&self) -> usize {
+        match &self.0 {
+            Feature::Bytes(all) => {
+                let longest = all.iter().map(Vec::len).max();
+                size_of::<Vec<u8>>() + longest.unwrap_or(0)
+            }
+            Feature::Floats(_) => size_of::<f32>(),
+            Feature::Ints(_) => size_of::<i64>(),
+        }
     }
 
     fn push(&mut self, feature: &Feature, key: &[u8]) -> Result<()> {
@@ -477,5 +489,43 @@ pub(super) fn fields(line: &[u8], delimiter: u8, quotes: bool) -> Vec<Vec<u8>> {
             Some(tail) => rest = tail,
             None => return fields,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What filling a feature for `records` empty records is refused with.
+    fn refusal(records: usize, dims: &[i64], default: &Tensor) -> String {
+        let records = vec![Record::new(); records];
+        let shape = Shape(Some(dims.to_vec()));
+        let filled = dense(&records, b"x", &View::of(default), Some(&shape), true);
+        filled.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_feature_is_weighed_before_its_rows_are_filled() {
+        // Without a default rows cannot be filled, which is found only after what they take was weighed.
+        let none = Tensor::from_values::<f32>(&[0], &[]);
+        let said = refusal(1000, &[1 << 20, 1 << 20], &none);
+        assert!(
+            said.starts_with("no memory for the values of a feature: 4398046512 MB"),
+            "{said}"
+        );
+        let said = refusal(2, &[1 << 40, 1 << 40], &none);
+        assert!(said.ends_with("for 2 records is too large"), "{said}");
+        let said = refusal(1000, &[4], &none);
+        assert!(said.ends_with("has no default"), "{said}");
+    }
+
+    #[test]
+    fn a_default_text_is_weighed_with_its_letters() {
+        let long = Tensor::from_strings(&[1], vec![vec![b'x'; (1 << 16) - size_of::<Vec<u8>>()]]);
+        let said = refusal(1 << 10, &[1 << 10, 1 << 10], &long);
+        assert!(
+            said.starts_with("no memory for the values of a feature: 70368745 MB"),
+            "{said}"
+        );
     }
 }
