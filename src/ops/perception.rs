@@ -1,5 +1,5 @@
-//! Custom operators of segmentation models: pooling with places, unpooling, transposed convolution with a bias. Their
-//! options are C structs, as the runtime's delegates read them.
+//! What LiteRT calls its perception operators: custom ones of segmentation models, pooling with places, unpooling,
+//! transposed convolution with a bias. Their options are C structs, as the runtime's delegates read them.
 
 use super::windows::{Pad, Windows, dims4};
 use super::{Context, Fact, Operator, Prepared};

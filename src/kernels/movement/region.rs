@@ -85,7 +85,7 @@ mod tests {
     fn rows_of_a_table_are_found_and_moved_in() {
         let table = [1i64, 5, -2];
         let mut regions = Regions {
-            operand: vec![3, 4],
+            operand: vec![1, 4],
             table: vec![3],
             part: vec![3, 2],
             window: vec![1],
@@ -94,7 +94,6 @@ mod tests {
             vector: 1,
             fitted: Some(vec![1, 2]),
         };
-        regions.operand = vec![1, 4];
         let places = |regions: &Regions| -> Vec<Option<usize>> {
             (0..6).map(|at| regions.place(at, |i| table[i])).collect()
         };

@@ -10,9 +10,7 @@ use crate::kernels::Pool2d;
 pub fn max_pool_places(p: &Pool2d, x: &[f32], out: &mut [f32], places: &mut [f32]) {
     let inside = |at: usize, pad: usize, size: usize| at.saturating_sub(pad).min(size - 1);
     for (number, (out, place)) in out.iter_mut().zip(places).enumerate() {
-        let (channel, cell) = (number % p.channels, number / p.channels);
-        let (column, row) = (cell % p.out_w, cell / p.out_w);
-        let (row, image) = (row % p.out_h, row / p.out_h);
+        let [image, row, column, channel] = apart(number, [p.out_h, p.out_w, p.channels]);
         let value = |spot: usize| {
             let y = inside(row * p.stride_h + spot % p.k_h, p.pad_top, p.in_h);
             let x_at = inside(column * p.stride_w + spot / p.k_h, p.pad_left, p.in_w);
@@ -41,9 +39,7 @@ pub fn unpool(
 ) -> Result<(), usize> {
     out.fill(0.0);
     for (number, (&value, place)) in x.iter().zip(places).enumerate() {
-        let (channel, cell) = (number % channels, number / channels);
-        let (column, row) = (cell % in_w, cell / in_w);
-        let (row, image) = (row % in_h, row / in_h);
+        let [image, row, column, channel] = apart(number, [in_h, in_w, channels]);
         let spot = place.to_bits() as usize;
         if spot >= k_h * k_w {
             return Err(number);
@@ -52,6 +48,12 @@ pub fn unpool(
         out[((image * in_h * k_h + y) * in_w * k_w + x) * channels + channel] = value;
     }
     Ok(())
+}
+
+/// Image, row, column and channel of the value `number` among images of `[h, w, channels]`.
+fn apart(number: usize, [h, w, channels]: [usize; 3]) -> [usize; 4] {
+    let (cell, row) = (number / channels, number / channels / w);
+    [row / h, row % h, cell % w, number % channels]
 }
 
 #[cfg(test)]

@@ -71,9 +71,7 @@ pub(super) fn prepare_basic(cx: &Context, rows: Rows, cells: usize) -> Result<Pr
         let (both, gates) = (io.output::<u8>(2)?, io.output::<i16>(3)?);
         for b in 0..rows.batch {
             let here = b * cells..(b + 1) * cells;
-            let both = &mut both[b * width..][..width];
-            both[..rows.width].copy_from_slice(rows.row(x, b, 0));
-            both[rows.width..].copy_from_slice(&before[here.clone()]);
+            let both = rows.beside(x, &before[here.clone()], b, both);
             let gates = &mut gates[b * sums..][..sums];
             basic::sums(both, (weights, zero), bias, factor, gates);
             let (old, new) = (&states[here.clone()], &mut state[here.clone()]);

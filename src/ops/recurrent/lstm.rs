@@ -348,9 +348,7 @@ fn prepare_basic(cx: &Context) -> Result<Prepared> {
         let (both, gates) = (io.output::<f32>(2)?, io.output::<f32>(3)?);
         for b in 0..rows.batch {
             let here = b * cells..(b + 1) * cells;
-            let both = &mut both[b * width..][..width];
-            both[..rows.width].copy_from_slice(rows.row(x, b, 0));
-            both[rows.width..].copy_from_slice(&before[here.clone()]);
+            let both = rows.beside(x, &before[here.clone()], b, both);
             let gates = &mut gates[b * sums..][..sums];
             gates.copy_from_slice(bias);
             Matrix::Real(weights).add(&Row::new(both, &mut [], false), gates);

@@ -82,6 +82,21 @@ impl Rows {
         &values[self.at(batch, step) * self.width..][..self.width]
     }
 
+    /// The row of a batch with the output `before` beside it, written to its place in `both`.
+    fn beside<'b, T: Copy>(
+        &self,
+        values: &[T],
+        before: &[T],
+        batch: usize,
+        both: &'b mut [T],
+    ) -> &'b mut [T] {
+        let width = self.width + before.len();
+        let both = &mut both[batch * width..][..width];
+        both[..self.width].copy_from_slice(self.row(values, batch, 0));
+        both[self.width..].copy_from_slice(before);
+        both
+    }
+
     /// Calls `f` for every row, step after step of a batch, the last step first where `backward`.
     fn each(&self, backward: bool, mut f: impl FnMut(usize, usize)) {
         for batch in 0..self.batch {
