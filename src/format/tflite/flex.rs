@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
                 let entries = self.map(slot, depth)?;
                 let text: Vec<String> = entries
                     .iter()
-                    .map(|(name, value)| format!("{name}: {value:?}"))
+                    .map(|(name, value)| format!("{name}: {}", words(value)))
                     .collect();
                 Attr::Opaque(Name::from(format!("{{{}}}", text.join(", "))))
             }
@@ -309,6 +309,22 @@ impl<'a> Reader<'a> {
             .checked_sub(end)
             .ok_or_else(|| broken(at, "shared too often"))?;
         Ok(&rest[..end])
+    }
+}
+
+/// A value of a map within another as text. What is text already is not quoted again: every level would double it.
+fn words(value: &Attr) -> String {
+    match value {
+        Attr::Int(v) => v.to_string(),
+        Attr::Float(v) => format!("{v:?}"),
+        Attr::Bool(v) => v.to_string(),
+        Attr::Bytes(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        Attr::List(all) => {
+            let all: Vec<String> = all.iter().map(words).collect();
+            format!("[{}]", all.join(", "))
+        }
+        Attr::Opaque(words) => words.to_string(),
+        other => format!("{other:?}"),
     }
 }
 
@@ -511,6 +527,25 @@ mod tests {
         );
         let map = [0x61, 0, 1, 3, 1, 1, 1, 1, 4, 2, 0x24, 1];
         assert_eq!(root(&map).int("a"), Some(1));
+    }
+
+    #[test]
+    fn maps_within_maps_are_as_long_as_what_they_hold() {
+        // One key for all, and the innermost map {a: 1}: offset and width of the keys, length, value, type.
+        let mut bytes = vec![b'a', 0, 1, 3, 1, 1, 1, 1, 4];
+        for _ in 0..16 {
+            let at = bytes.len() as u8;
+            bytes.extend([at - 3, 1, 1, 5, MAP << 2]);
+        }
+        bytes.extend([2, MAP << 2, 1]);
+        let all = attrs(&bytes).unwrap();
+        let Some(Attr::Opaque(words)) = all.get("a") else {
+            panic!("{all:?}");
+        };
+        assert_eq!(
+            **words,
+            ["{a: ".repeat(16), "1".into(), "}".repeat(16)].concat()
+        );
     }
 
     #[test]
