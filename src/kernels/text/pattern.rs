@@ -4,7 +4,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
 
-/// No text gets longer by repeating its groups, in bytes.
+/// No text gets longer by replacing parts of it, in bytes.
 pub const LONGEST: usize = 1 << 28;
 
 /// A pattern of RE2.
@@ -104,7 +104,7 @@ fn escaped(c: char, within: bool) -> String {
 /// is where `rewrite` names a group that is not there.
 ///
 /// # Errors
-/// What comes out is longer than [`LONGEST`]: groups that hold much, named many times.
+/// What comes out is longer than [`LONGEST`]: much in the place of many matches.
 pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Result<Vec<u8>> {
     let most = if all { usize::MAX } else { 1 };
     let mut out = Vec::with_capacity(text.len());
@@ -113,31 +113,41 @@ pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Resul
         let Some(whole) = groups.get(0) else { break };
         out.extend_from_slice(&text[end..whole.start()]);
         end = whole.end();
-        let mut bytes = rewrite.iter();
-        while let Some(&byte) = bytes.next() {
-            match (byte, bytes.as_slice().first()) {
-                (b'\\', Some(digit @ b'0'..=b'9')) => {
+        let mut rest = rewrite;
+        while !rest.is_empty() {
+            rest = match rest {
+                [b'\\', digit @ b'0'..=b'9', behind @ ..] => {
                     let number = usize::from(digit - b'0');
                     if number >= groups.len() {
                         return Ok(text.to_vec());
                     }
                     let group = groups.get(number).map_or(&[][..], |group| group.as_bytes());
-                    if out.len() + group.len() > LONGEST {
-                        return Err(Error::usage("a replacement that makes a text too long"));
-                    }
-                    out.extend_from_slice(group);
-                    bytes.next();
+                    add(&mut out, group)?;
+                    behind
                 }
-                (b'\\', Some(b'\\')) => {
-                    out.push(b'\\');
-                    bytes.next();
+                [b'\\', b'\\', behind @ ..] => {
+                    add(&mut out, b"\\")?;
+                    behind
                 }
-                _ => out.push(byte),
-            }
+                _ => {
+                    let next = rest.iter().skip(1).position(|&byte| byte == b'\\');
+                    let (plain, behind) = rest.split_at(next.map_or(rest.len(), |at| at + 1));
+                    add(&mut out, plain)?;
+                    behind
+                }
+            };
         }
     }
     out.extend_from_slice(&text[end..]);
     Ok(out)
+}
+
+fn add(out: &mut Vec<u8>, part: &[u8]) -> Result<()> {
+    if out.len() + part.len() > LONGEST {
+        return Err(Error::usage("a replacement that makes a text too long"));
+    }
+    out.extend_from_slice(part);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -165,6 +175,14 @@ mod tests {
         let pattern = compile(b"(.*)", false).unwrap();
         let (text, rewrite) = (vec![b'a'; 1 << 16], br"\1".repeat(1 << 13));
         assert!(replace(&pattern, &text, &rewrite, true).is_err());
+    }
+
+    #[test]
+    fn words_put_in_too_often_are_refused() {
+        let pattern = compile(b"x*", false).unwrap();
+        let (text, rewrite) = (vec![b'a'; 1 << 15], vec![b'b'; 1 << 14]);
+        assert!(replace(&pattern, &text, &rewrite, true).is_err());
+        assert!(replace(&pattern, &text, &rewrite, false).is_ok());
     }
 
     #[test]
