@@ -191,7 +191,8 @@ pub struct SessionArgs {
     /// Seed of random numbers that the graph has none for; any, and shown, without it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// An input: NAME or #0, and zeros, ones, random[:SEED], range, a literal ([[1, 2]], 0.5, "text"), FILE.npy, FILE.npz:KEY[:INDEX]
+    /// An input: NAME or #0, and zeros, ones, random[:SEED], range, a literal ([[1, 2]], 0.5, "text"), FILE.npy,
+    /// FILE.npz:KEY[:INDEX]; records of tf.Example as JSON ([{"age": [22], "name": ["a"]}]) or FILE.json
     #[arg(long = "input", value_name = "NAME=SPEC", value_parser = named_spec)]
     pub input: Vec<(String, String)>,
     /// Inputs by name (or #0, #1, …) from a NumPy archive

@@ -1,6 +1,7 @@
 //! How a person gives a tensor, and how outputs read.
 
 mod element;
+mod examples;
 mod fit;
 mod generate;
 mod labels;

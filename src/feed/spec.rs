@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::element::build;
-use super::{fit, generate, literal};
+use super::{examples, fit, generate, literal};
 use crate::error::{Error, Result};
 use crate::format::npy;
 use crate::model::{DType, Port, Tensor};
 
 /// A tensor for `port` from what a person typed: `zeros`, `ones`, `random`, `random:SEED`, `range`,
 /// a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, or `FILE.npz:KEY[:INDEX]`.
+/// For texts also JSON objects, each a serialized tf.Example, typed or in a `.json` file.
 /// Unknown sizes become 1 unless the value says more; one number fills the whole shape.
 pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
     let spec = spec.trim();
@@ -33,7 +34,12 @@ pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
     if let Some((path, place)) = split_archive(spec) {
         return from_archive(Path::new(path), place, port);
     }
-    if literal::looks_like_one(spec) {
+    if port.dtype == DType::String && spec.ends_with(".json") {
+        let path = Path::new(spec);
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
+        return examples::parse(&text, port).map_err(|e| e.in_file(path));
+    }
+    if literal::looks_like_one(spec) || is_records(spec, port) {
         return from_literal(spec, port);
     }
     // A bare word is a text where a text is wanted.
@@ -45,7 +51,14 @@ pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
     ))
 }
 
+fn is_records(text: &str, port: &Port) -> bool {
+    port.dtype == DType::String && examples::looks_like_some(text)
+}
+
 pub(super) fn from_literal(text: &str, port: &Port) -> Result<Tensor> {
+    if is_records(text, port) {
+        return examples::parse(text, port);
+    }
     let literal = literal::parse(text)?;
     let quantization = port.quantization.as_ref();
     if literal.shape.is_empty()

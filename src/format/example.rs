@@ -162,6 +162,54 @@ fn values(feature: &[u8]) -> Result<Option<Feature>> {
     Ok(found)
 }
 
+/// The wire form of a `tf.Example` with these features, in their order.
+pub fn serialize(features: &[(&str, Feature)]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (name, feature) in features {
+        let mut list = Vec::new();
+        let kind = match feature {
+            Feature::Bytes(values) => {
+                values.iter().for_each(|value| put(&mut list, 1, value));
+                1
+            }
+            Feature::Floats(values) => {
+                let packed: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                put(&mut list, 1, &packed);
+                2
+            }
+            Feature::Ints(values) => {
+                let mut packed = Vec::new();
+                values.iter().for_each(|&v| varint(&mut packed, v as u64));
+                put(&mut list, 1, &packed);
+                3
+            }
+        };
+        let (mut feature, mut entry) = (Vec::new(), Vec::new());
+        put(&mut feature, kind, &list);
+        put(&mut entry, 1, name.as_bytes());
+        put(&mut entry, 2, &feature);
+        put(&mut all, 1, &entry);
+    }
+    let mut example = Vec::new();
+    put(&mut example, 1, &all);
+    example
+}
+
+/// A field of bytes.
+fn put(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
+    varint(out, number << 3 | 2);
+    varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
