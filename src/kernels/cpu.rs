@@ -32,6 +32,36 @@ pub fn has_vnni() -> bool {
     *VNNI.get_or_init(detect_vnni)
 }
 
+/// A function that is compiled for each level around an `#[inline(always)]` one of the same arguments, and takes the
+/// level, which must be there, before them. What the inner one calls has to be inlined too.
+macro_rules! by_level {
+    ($(#[$doc:meta])* $seen:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $inner:path) => {
+        $(#[$doc])*
+        $seen fn $name(level: $crate::kernels::cpu::Level, $($arg: $type),*) $(-> $out)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            unsafe fn avx512($($arg: $type),*) $(-> $out)? {
+                $inner($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2($($arg: $type),*) $(-> $out)? {
+                $inner($($arg),*)
+            }
+            match level {
+                // SAFETY: the caller says that the level is there.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::cpu::Level::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: the caller says that the level is there.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernels::cpu::Level::Avx2 => unsafe { avx2($($arg),*) },
+                _ => $inner($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use by_level;
+
 #[cfg(target_arch = "x86_64")]
 fn detect() -> Level {
     let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");

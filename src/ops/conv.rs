@@ -308,6 +308,10 @@ fn float(
 fn hybrid(cx: &Context, roles: Roles, p: Conv2d, clamp: Clamp) -> Result<Prepared> {
     check_bias(cx, roles.bias, &p)?;
     let scales = quantized::weight_scales(cx, roles.filter, p.out_c)?;
+    let depthwise = roles.kind == Kind::Depthwise;
+    if let Some(ready) = fast::hybrid_conv(cx, depthwise, p, &scales, clamp)? {
+        return Ok(ready);
+    }
     let room = p.in_h * p.in_w * p.in_c;
     Prepared::with_room(room_bytes::<i8>(room), move |io| {
         let weights = HybridWeights {
@@ -316,7 +320,7 @@ fn hybrid(cx: &Context, roles: Roles, p: Conv2d, clamp: Clamp) -> Result<Prepare
             bias: io.optional(roles.bias)?,
         };
         let image = io.room::<i8>(room)?;
-        let run = if roles.kind == Kind::Depthwise {
+        let run = if depthwise {
             hybrid::depthwise
         } else {
             hybrid::conv2d

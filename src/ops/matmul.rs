@@ -276,7 +276,7 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
     match (cx.dtype(0)?, cx.dtype(1)?) {
         (DType::Float32, DType::Float32) => float_fully_connected(cx, sizes, clamp),
         (DType::Float32, DType::Int8 | DType::UInt8 | DType::Int4 | DType::Int2) => {
-            hybrid_fully_connected(cx, depth, units, clamp)
+            hybrid_fully_connected(cx, sizes, clamp)
         }
         (DType::Int8, DType::Int8 | DType::Int4 | DType::Int2) => {
             integer_fully_connected::<i8, i8>(cx, sizes, clamp)
@@ -333,12 +333,13 @@ fn float_fully_connected(
 }
 
 /// Float activations, integer weights.
+/// `sizes` are batch, depth, units.
 fn hybrid_fully_connected(
     cx: &Context,
-    depth: usize,
-    units: usize,
+    sizes: (usize, usize, usize),
     clamp: Clamp,
 ) -> Result<Prepared> {
+    let (_, depth, units) = sizes;
     check_bias(cx, units)?;
     let scales = TableScales::of(cx, 1, units, depth)?;
     if scales.in_blocks() {
@@ -349,6 +350,10 @@ fn hybrid_fully_connected(
             hybrid::fully_connected_in_blocks(depth, x, weights, bias, clamp, row, io.output(0)?);
             Ok(())
         });
+    }
+    let values = scales.get().values;
+    if let Some(ready) = fast::hybrid_fully_connected(cx, sizes, values, clamp)? {
+        return Ok(ready);
     }
     let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
     Prepared::with_room(room_bytes::<i8>(depth), move |io| {

@@ -133,7 +133,7 @@ impl PackedConv2d {
         let source = if self.window.is_plain() {
             input
         } else {
-            self.window.copy_padded(input, 0.0, |v| v, scratch);
+            self.window.copy_padded(input, |_| 0.0, |v| v, scratch);
             &scratch[..self.window.padded_len()]
         };
         let rows = p.batch * p.out_h * p.out_w;

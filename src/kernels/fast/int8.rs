@@ -1,5 +1,7 @@
 //! CONV_2D and FULLY_CONNECTED on int8 with packed weights; answers equal the reference's to the bit.
 
+use std::ops::Range;
+
 use super::epilogue::Epilogue;
 use super::panels::Aligned;
 use super::tile_int8::{Form, Job, ROWS, Sums, TileFn, WIDTH, choose};
@@ -23,8 +25,8 @@ pub struct Int8Weights {
     run: usize,
     panels: Aligned,
     /// Of each output channel's weights.
-    sums: Vec<i32>,
-    level: Level,
+    pub(super) sums: Vec<i32>,
+    pub(super) level: Level,
     tile: TileFn,
     form: Form,
     tile_rows: usize,
@@ -70,62 +72,70 @@ impl Int8Weights {
     }
 }
 
-/// An int8 convolution of one geometry with [`Int8Weights`].
+/// The sums of an int8 convolution of one geometry with [`Int8Weights`].
 #[derive(Clone)]
-pub struct PackedConv2dInt8 {
+pub(super) struct Int8Sums {
     window: Window,
     /// The window's offsets in bytes of the prepared activations.
     taps: Vec<usize>,
-    epilogue: Epilogue,
-    zero: i32,
     form: Form,
 }
 
-impl PackedConv2dInt8 {
-    /// With a bias `[out_c]`; `zero` is the input's zero point. `None` for 64-bit sums.
-    pub fn new(
-        p: &Conv2d,
-        weights: &Int8Weights,
-        bias: Option<&[i64]>,
-        zero: i32,
-        requant: &Requant,
-    ) -> Option<Self> {
-        assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
-        let window = Window::new(p);
-        let form = weights.form;
-        let epilogue = Epilogue::new(requant, p.out_c, |c| {
-            let own = bias.map_or(0, |b| b[c] as i32);
-            match form {
-                Form::Words => own,
-                Form::Bytes => own.wrapping_sub((128 + zero).wrapping_mul(weights.sums[c])),
-            }
-        })?;
-        Some(PackedConv2dInt8 {
+impl Int8Sums {
+    pub fn new(p: &Conv2d, weights: &Int8Weights) -> Self {
+        let (window, form) = (Window::new(p), weights.form);
+        Int8Sums {
             taps: window.taps.iter().map(|tap| tap * form.bytes()).collect(),
             window,
-            epilogue,
-            zero,
             form,
-        })
+        }
     }
 
-    /// Bytes of scratch that [`PackedConv2dInt8::run`] wants for the prepared (and padded) input.
-    pub fn scratch_len(&self) -> usize {
+    pub fn conv(&self) -> &Conv2d {
+        &self.window.p
+    }
+
+    /// Bytes of the prepared (and padded) input.
+    pub fn prepared_len(&self) -> usize {
         self.window.padded_len() * self.form.bytes() + SLACK
     }
 
-    /// Convolves `input` into `output` with the weights that the kernel was made for; `scratch` has at least
-    /// [`PackedConv2dInt8::scratch_len`] bytes.
-    pub fn run(
+    /// What the sums are too large by, in sums of a channel's weights, where the activations have this zero point.
+    pub fn excess(&self, zero: i32) -> i32 {
+        match self.form {
+            Form::Bytes => 128 + zero,
+            Form::Words => zero,
+        }
+    }
+
+    /// Lays the activations out for the tiles; `zero` is the zero point of each image.
+    pub fn prepare(&self, input: &[i8], zero: impl Fn(usize) -> i32, prepared: &mut [u8]) {
+        let window = &self.window;
+        let (body, slack) = prepared.split_at_mut(self.prepared_len() - SLACK);
+        slack.fill(0);
+        match self.form {
+            Form::Bytes => {
+                let zero = |image| (zero(image) + 128) as u8;
+                window.copy_padded(input, zero, |v| (v as u8) ^ 0x80, body);
+            }
+            Form::Words => {
+                let words = body.as_chunks_mut::<2>().0;
+                let zero = |image| (zero(image) as i16).to_ne_bytes();
+                window.copy_padded(input, zero, |v| i16::from(v).to_ne_bytes(), words);
+            }
+        }
+    }
+
+    /// Calls `finish(row, channel, sums, out)` for the sums of neighbouring channels of every row of the output.
+    pub fn run<T: Send>(
         &self,
         weights: &Int8Weights,
-        input: &[i8],
-        output: &mut [i8],
-        scratch: &mut [u8],
+        prepared: &[u8],
+        output: &mut [T],
         threads: &Threads,
+        finish: impl Fn(usize, usize, &[i32], &mut [T]) + Sync,
     ) {
         let p = &self.window.p;
-        assert_eq!(input.len(), p.input_len(), "input of {p:?}");
         assert_eq!(output.len(), p.output_len(), "output of {p:?}");
         let packed = (weights.groups, weights.out_c, weights.taps, weights.run);
         let own = (p.groups, p.out_c, self.taps.len(), self.window.run);
@@ -136,59 +146,36 @@ impl PackedConv2dInt8 {
         if output.is_empty() {
             return;
         }
-        let scratch = &mut scratch[..self.scratch_len()];
-        self.prepare(input, scratch);
-        let source = &*scratch;
+        let source = &prepared[..self.prepared_len()];
         let work = output.len() * self.window.taps.len() * self.window.run;
         let rows = output.len() / p.out_c;
         let panels = weights.panel_count();
+        let block = |first: usize, panels: Range<usize>, part: &mut [T]| {
+            self.block(weights, source, (first, panels), part, &finish);
+        };
         if threads.count() == 1 || work < SMALL {
-            self.block(weights, source, 0, 0..panels, output);
+            block(0, 0..panels, output);
         } else if rows == 1 && p.groups == 1 {
             let each = panels.div_ceil(threads.count() * 2);
             threads.pieces(output, each * weights.width, |index, part| {
                 let first = index * each;
-                let mine = first..panels.min(first + each);
-                self.block(weights, source, 0, mine, part);
+                block(0, first..panels.min(first + each), part);
             });
         } else {
             threads.rows(output, p.out_c, weights.tile_rows, |first, part| {
-                self.block(weights, source, first, 0..panels, part);
+                block(first, 0..panels, part);
             });
-        }
-    }
-
-    fn prepare(&self, input: &[i8], scratch: &mut [u8]) {
-        let window = &self.window;
-        let body = scratch.len() - SLACK;
-        let (body, slack) = scratch.split_at_mut(body);
-        slack.fill(0);
-        match self.form {
-            Form::Bytes => {
-                let zero = (self.zero + 128) as u8;
-                window.copy_padded(input, zero, |v| (v as u8) ^ 0x80, body);
-            }
-            Form::Words => {
-                let words = body.as_chunks_mut::<2>().0;
-                let zero = self.zero as i16;
-                window.copy_padded(
-                    input,
-                    [0; 2],
-                    |v| (i16::from(v) - zero).to_ne_bytes(),
-                    words,
-                );
-            }
         }
     }
 
     /// Rows from `first` on for the panels given; see the float kernel.
-    fn block(
+    fn block<T>(
         &self,
         weights: &Int8Weights,
         source: &[u8],
-        first: usize,
-        panels: std::ops::Range<usize>,
-        out: &mut [i8],
+        (first, panels): (usize, Range<usize>),
+        out: &mut [T],
+        finish: &impl Fn(usize, usize, &[i32], &mut [T]),
     ) {
         const BLOCK: usize = 256;
         let (p, window) = (&self.window.p, &self.window);
@@ -228,19 +215,70 @@ impl PackedConv2dInt8 {
                     // read is asserted, and the panel slice has its full length.
                     unsafe { (weights.tile)(&job, bases, &mut sums) };
                     for row in 0..bases.len() {
-                        let at =
-                            (start + tile * weights.tile_rows + row) * row_len + channel - column0;
+                        let number = start + tile * weights.tile_rows + row;
+                        let at = number * row_len + channel - column0;
                         let sums = &sums[row * WIDTH..row * WIDTH + columns];
-                        self.epilogue.apply(
-                            weights.level,
-                            channel,
-                            sums,
-                            &mut out[at..at + columns],
-                        );
+                        finish(first + number, channel, sums, &mut out[at..at + columns]);
                     }
                 }
             }
         }
+    }
+}
+
+/// An int8 convolution of one geometry with [`Int8Weights`].
+#[derive(Clone)]
+pub struct PackedConv2dInt8 {
+    sums: Int8Sums,
+    epilogue: Epilogue,
+    zero: i32,
+}
+
+impl PackedConv2dInt8 {
+    /// With a bias `[out_c]`; `zero` is the input's zero point. `None` for 64-bit sums.
+    pub fn new(
+        p: &Conv2d,
+        weights: &Int8Weights,
+        bias: Option<&[i64]>,
+        zero: i32,
+        requant: &Requant,
+    ) -> Option<Self> {
+        assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
+        let sums = Int8Sums::new(p, weights);
+        let epilogue = Epilogue::new(requant, p.out_c, |c| {
+            let own = bias.map_or(0, |b| b[c] as i32);
+            own.wrapping_sub(sums.excess(zero).wrapping_mul(weights.sums[c]))
+        })?;
+        Some(PackedConv2dInt8 {
+            sums,
+            epilogue,
+            zero,
+        })
+    }
+
+    /// Bytes of scratch that [`PackedConv2dInt8::run`] wants for the prepared (and padded) input.
+    pub fn scratch_len(&self) -> usize {
+        self.sums.prepared_len()
+    }
+
+    /// Convolves `input` into `output` with the weights that the kernel was made for; `scratch` has at least
+    /// [`PackedConv2dInt8::scratch_len`] bytes.
+    pub fn run(
+        &self,
+        weights: &Int8Weights,
+        input: &[i8],
+        output: &mut [i8],
+        scratch: &mut [u8],
+        threads: &Threads,
+    ) {
+        let p = self.sums.conv();
+        assert_eq!(input.len(), p.input_len(), "input of {p:?}");
+        let scratch = &mut scratch[..self.scratch_len()];
+        self.sums.prepare(input, |_| self.zero, scratch);
+        let finish = |_: usize, channel: usize, sums: &[i32], out: &mut [i8]| {
+            self.epilogue.apply(weights.level, channel, sums, out);
+        };
+        self.sums.run(weights, scratch, output, threads, finish);
     }
 }
 
@@ -291,7 +329,7 @@ fn pack(window: &Window, filter: &[i8], form: Form, width: usize) -> Aligned {
 
 impl std::fmt::Debug for PackedConv2dInt8 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PackedConv2dInt8({:?})", self.window.p)
+        write!(f, "PackedConv2dInt8({:?})", self.sums.conv())
     }
 }
 

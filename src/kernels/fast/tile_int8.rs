@@ -1,8 +1,10 @@
 //! Register tiles for int8: sums of 8-bit products in i32, exact whatever the instruction set.
 //!
 //! The left side is prepared once per call, the right side once per plan, both in groups of neighbouring k:
-//! - VNNI: activations as `x + 128` in u8, four to a group; the panel's bias takes `-(128 + zero) * sum of weights` along;
-//! - AVX2 and plain Rust: activations as `x - zero` in i16, weights in i16, two to a group.
+//! - VNNI: activations as `x + 128` in u8, four to a group;
+//! - AVX2 and plain Rust: activations and weights in i16, two to a group.
+//!
+//! The sums are then too large by the zero point (and the 128) times the sum of the weights.
 
 /// Elements of k that are multiplied at once, and how the prepared activations are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -63,11 +63,11 @@ impl Window {
         self.taps.last().map_or(0, |last| last + self.run)
     }
 
-    /// Copies the input into the padded array through `f`; everything else becomes `zero`.
+    /// Copies the input into the padded array through `f`; everything else of image `b` becomes `zero(b)`.
     pub fn copy_padded<T: Copy, P: Copy>(
         &self,
         input: &[T],
-        zero: P,
+        zero: impl Fn(usize) -> P,
         f: impl Fn(T) -> P,
         padded: &mut [P],
     ) {
@@ -78,6 +78,7 @@ impl Window {
             .chunks_exact_mut((self.padded_h * row_out).max(1))
             .enumerate()
         {
+            let zero = zero(b);
             for (y, row) in image.chunks_exact_mut(row_out).enumerate() {
                 let source = y.checked_sub(p.pad_top).filter(|&y| y < p.in_h);
                 let Some(source) = source else {

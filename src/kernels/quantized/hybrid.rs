@@ -2,6 +2,7 @@
 //! scaled back.
 
 use crate::error::Result;
+use crate::kernels::cpu::{self, by_level};
 use crate::kernels::movement::gather::index;
 use crate::kernels::params::{Clamp, Conv2d};
 use crate::kernels::reference::conv::for_each_scatter;
@@ -17,24 +18,53 @@ pub struct RowScale {
 /// Values that the runtime's kernels take at once; what is left over at the end of a row they round one by one.
 const LANES: usize = 8;
 
-/// `x * factor`, rounded half away from zero. Whole vectors add half a unit and cut, which takes the number just below
-/// a half for one.
-fn rounded<'a>(x: &'a [f32], factor: f32) -> impl Iterator<Item = i32> + 'a {
-    let whole = x.len() / LANES * LANES;
-    x.iter().enumerate().map(move |(at, &x)| {
+/// `q = x * factor + zero` within `lo` and 127, rounded half away from zero before the zero point is added. Whole vectors
+/// add half a unit and cut, which takes the number just below a half for one.
+#[inline(always)]
+fn quantize_by(x: &[f32], (factor, zero, lo): (f32, i32, i32), q: &mut [i8]) {
+    let (vectors, rest) = x.split_at(x.len() / LANES * LANES);
+    let (to, to_rest) = q.split_at_mut(vectors.len());
+    let placed = |rounded: i32| rounded.saturating_add(zero).clamp(lo, 127) as i8;
+    for (q, &x) in to.iter_mut().zip(vectors) {
         let value = x * factor;
-        if at < whole {
-            (value + 0.5f32.copysign(value)) as i32
-        } else {
-            value.round() as i32
+        *q = placed((value + 0.5f32.copysign(value)) as i32);
+    }
+    for (q, &x) in to_rest.iter_mut().zip(rest) {
+        *q = placed((x * factor).round() as i32);
+    }
+}
+
+/// The smallest and the largest of the values and 0.
+#[inline(always)]
+fn range(x: &[f32]) -> (f32, f32) {
+    const WIDTH: usize = 16;
+    let (mut least, mut most) = ([0f32; WIDTH], [0f32; WIDTH]);
+    let (vectors, rest) = x.as_chunks::<WIDTH>();
+    for vector in vectors {
+        for i in 0..WIDTH {
+            least[i] = if vector[i] < least[i] { vector[i] } else { least[i] };
+            most[i] = if vector[i] > most[i] { vector[i] } else { most[i] };
         }
-    })
+    }
+    let all = || rest.iter().copied();
+    let least = least.into_iter().chain(all()).fold(0.0, f32::min);
+    (least, most.into_iter().chain(all()).fold(0.0, f32::max))
+}
+
+by_level! {
+    fn wide_quantize_by(x: &[f32], how: (f32, i32, i32), q: &mut [i8]) = quantize_by
+}
+
+by_level! {
+    fn wide_range(x: &[f32]) -> (f32, f32) = range
 }
 
 /// To [-127, 127] around 0 by the largest absolute value; a row of zeros has scale 1.
 pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
     assert_eq!(x.len(), q.len());
-    let range = x.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    let level = cpu::level();
+    let (min, max) = wide_range(level, x);
+    let range = max.max(-min);
     if range == 0.0 {
         q.fill(0);
         return RowScale {
@@ -42,10 +72,7 @@ pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
             zero: 0,
         };
     }
-    let inverse = 127.0 / range;
-    for (q, value) in q.iter_mut().zip(rounded(x, inverse)) {
-        *q = value.clamp(-127, 127) as i8;
-    }
+    wide_quantize_by(level, x, (127.0 / range, 0, -127), q);
     RowScale {
         scale: range / 127.0,
         zero: 0,
@@ -55,8 +82,8 @@ pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
 /// To [-128, 127] over the range of the values and 0.
 pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
     assert_eq!(x.len(), q.len());
-    let min = x.iter().copied().fold(0.0f32, f32::min);
-    let max = x.iter().copied().fold(0.0f32, f32::max);
+    let level = cpu::level();
+    let (min, max) = wide_range(level, x);
     if min == max {
         q.fill(0);
         return RowScale {
@@ -75,9 +102,7 @@ pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
     };
     let (scale, zero) = (scale as f32, zero.clamp(lo, hi).round() as i32);
     let inverse = (1.0 / f64::from(scale)) as f32;
-    for (q, value) in q.iter_mut().zip(rounded(x, inverse)) {
-        *q = value.saturating_add(zero).clamp(-128, 127) as i8;
-    }
+    wide_quantize_by(level, x, (inverse, zero, -128), q);
     RowScale { scale, zero }
 }
 

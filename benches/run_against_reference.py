@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""How fast mexplore runs .tflite files against LiteRT with XNNPACK, in turn on the same machine.
+
+    benches/run_against_reference.py MODEL.tflite ... [--threads 1 2] [--rounds 5] [--runs 20] [--markdown]
+
+Each round times a block of runs of one, then of the other; the medians of all blocks are compared. Needs a release
+build of mexplore (or its path in MEXPLORE) and a Python with ai-edge-litert and numpy. Times are of one invoke, without
+copying inputs; memory is what the process gained by loading and running.
+"""
+import argparse
+import json
+import math
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def resident():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def litert(path, threads, runs):
+    """The worker: prints what a block of LiteRT's took."""
+    import numpy
+    from ai_edge_litert.interpreter import Interpreter
+
+    before, begun = resident(), time.perf_counter()
+    model = Interpreter(model_path=path, num_threads=threads)
+    for detail in model.get_input_details():
+        sizes = [max(1, n) for n in detail.get("shape_signature", detail["shape"])]
+        model.resize_tensor_input(detail["index"], sizes)
+    model.allocate_tensors()
+    dice = numpy.random.default_rng(0)
+    for detail in model.get_input_details():
+        shape, dtype = detail["shape"], detail["dtype"]
+        values = dice.random(shape) if numpy.issubdtype(dtype, numpy.floating) else dice.integers(0, 2, shape)
+        model.set_tensor(detail["index"], values.astype(dtype))
+    model.invoke()
+    first = time.perf_counter() - begun
+    times = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        model.invoke()
+        times.append(time.perf_counter() - begun)
+    print(json.dumps({"ms": [1e3 * t for t in times], "first": 1e3 * first, "mb": resident() - before}))
+
+
+def theirs(path, threads, runs):
+    words = [sys.executable, __file__, "--worker", path, str(threads), str(runs)]
+    block = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    return statistics.median(block["ms"]), block["first"], block["mb"]
+
+
+def ours(binary, path, threads, runs):
+    words = [binary, "bench", path, "--json", "--threads", str(threads), "--runs", str(runs)]
+    block = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return block["median_ms"], block["load_ms"] + block["first_ms"], block["peak_rss_bytes"] / 2**20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("models", nargs="+", metavar="MODEL.tflite")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--markdown", action="store_true", help="print the table for README.md")
+    args = parser.parse_args()
+    binary = os.environ.get("MEXPLORE", str(ROOT / "target/release/mexplore"))
+    edge = "| " if args.markdown else ""
+    between = " | " if args.markdown else "  "
+    widths = (44, 7, 9, 9, 6, 9, 9, 7, 7)
+    heads = ("model", "threads", "mexplore", "LiteRT", "ratio", "first", "LiteRT's", "MB", "LiteRT's")
+
+    def row(cells):
+        padded = (f"{c:<{w}}" if at == 0 else f"{c:>{w}}" for at, (c, w) in enumerate(zip(cells, widths)))
+        print(edge + between.join(padded).rstrip() + edge[::-1], flush=True)
+
+    row(heads)
+    if args.markdown:
+        row(("---",) * len(heads))
+    ratios = []
+    for threads in args.threads:
+        for path in args.models:
+            a, b = [], []
+            for _ in range(args.rounds):
+                a.append(ours(binary, path, threads, args.runs))
+                b.append(theirs(path, threads, args.runs))
+            a, b = ([statistics.median(column) for column in zip(*blocks)] for blocks in (a, b))
+            ratios.append(a[0] / b[0])
+            name = "/".join(Path(path).parts[-2:])
+            figures = (f"{a[0]:.2f}", f"{b[0]:.2f}", f"{ratios[-1]:.2f}", f"{a[1]:.1f}", f"{b[1]:.1f}")
+            row((name, threads, *figures, f"{a[2]:.0f}", f"{b[2]:.0f}"))
+    mean = math.exp(statistics.fmean(map(math.log, ratios)))
+    print(f"geometric mean of the ratios {mean:.2f}, largest {max(ratios):.2f}; times in ms")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--worker"]:
+        litert(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        main()

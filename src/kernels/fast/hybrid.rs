@@ -1,0 +1,363 @@
+//! Dynamic range with packed weights: [`crate::kernels::quantized::hybrid`], equal to the bit.
+
+use super::int8::{Int8Sums, Int8Weights};
+use crate::kernels::cpu::{Level, by_level};
+use crate::kernels::params::{Clamp, Conv2d};
+use crate::kernels::quantized::hybrid::{RowScale, quantize_asymmetric, quantize_symmetric};
+use crate::kernels::threads::Threads;
+
+/// How the scales of input and weight meet the sum; the order decides the last bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scaling {
+    /// `sum * (input * weight)`: FULLY_CONNECTED, DEPTHWISE_CONV_2D.
+    Together,
+    /// `sum * weight * input`: CONV_2D.
+    WeightFirst,
+}
+
+/// What follows the sums of a hybrid kernel.
+#[derive(Debug, Clone)]
+pub struct HybridEpilogue {
+    /// Of each channel.
+    scales: Vec<f32>,
+    bias: Vec<f32>,
+    scaling: Scaling,
+    clamp: Clamp,
+}
+
+impl HybridEpilogue {
+    /// `scales` has one element, or one for each of `channels`; no bias counts as zeros.
+    pub fn new(
+        channels: usize,
+        scales: &[f32],
+        bias: Option<&[f32]>,
+        scaling: Scaling,
+        clamp: Clamp,
+    ) -> Self {
+        assert!(scales.len() == 1 || scales.len() == channels);
+        assert!(bias.is_none_or(|b| b.len() == channels));
+        let scale = |c: usize| scales[if scales.len() == 1 { 0 } else { c }];
+        HybridEpilogue {
+            scales: (0..channels).map(scale).collect(),
+            bias: bias.map_or_else(|| vec![0.0; channels], <[f32]>::to_vec),
+            scaling,
+            clamp,
+        }
+    }
+
+    /// Channels `first`, `first + 1`, …, of an input of `scale`; `excess` times an element of `weights` is first taken
+    /// off each sum.
+    #[inline(always)]
+    fn apply(
+        &self,
+        (first, scale): (usize, f32),
+        (excess, weights): (i32, &[i32]),
+        sums: &[i32],
+        out: &mut [f32],
+    ) {
+        let n = out.len();
+        let (sums, weights) = (&sums[..n], &weights[..n]);
+        let (scales, bias) = (&self.scales[first..][..n], &self.bias[first..][..n]);
+        let together = self.scaling == Scaling::Together;
+        for i in 0..n {
+            let sum = sums[i].wrapping_sub(excess.wrapping_mul(weights[i])) as f32;
+            let value = match together {
+                true => sum * (scale * scales[i]),
+                false => sum * scales[i] * scale,
+            };
+            out[i] = self.clamp.apply(value + bias[i]);
+        }
+    }
+}
+
+by_level! {
+    fn epilogue(
+        it: &HybridEpilogue,
+        place: (usize, f32),
+        less: (i32, &[i32]),
+        sums: &[i32],
+        out: &mut [f32],
+    ) = HybridEpilogue::apply
+}
+
+by_level! {
+    fn depthwise_cell(
+        it: &HybridDepthwise,
+        filter: &[i8],
+        from: (&[i8], RowScale),
+        number: usize,
+        out: &mut [f32],
+    ) = HybridDepthwise::cell
+}
+
+/// A convolution (or FULLY_CONNECTED, as [`super::as_conv`] sees it) of one geometry with float activations and int8
+/// weights.
+#[derive(Clone)]
+pub struct PackedHybrid {
+    sums: Int8Sums,
+    epilogue: HybridEpilogue,
+    asymmetric: bool,
+    /// Rows of the output that share a scale.
+    rows: usize,
+}
+
+/// Memory that a [`PackedHybrid`] works in.
+pub struct HybridRoom<'r> {
+    /// The quantized input: as many as the input has.
+    pub quantized: &'r mut [i8],
+    /// One for each scale.
+    pub scales: &'r mut [f32],
+    pub zeros: &'r mut [i32],
+    pub prepared: &'r mut [u8],
+}
+
+impl PackedHybrid {
+    /// One scale for every `rows` rows of the output: an image's, or one where it is FULLY_CONNECTED.
+    pub fn new(
+        p: &Conv2d,
+        weights: &Int8Weights,
+        epilogue: HybridEpilogue,
+        asymmetric: bool,
+        rows: usize,
+    ) -> Self {
+        let sums = Int8Sums::new(p, weights);
+        assert!(rows > 0 && (p.output_len() / p.out_c).is_multiple_of(rows));
+        PackedHybrid {
+            sums,
+            epilogue,
+            asymmetric,
+            rows,
+        }
+    }
+
+    /// How many scales the input has.
+    pub fn scales(&self) -> usize {
+        let p = self.sums.conv();
+        p.output_len() / p.out_c / self.rows
+    }
+
+    /// Bytes of [`HybridRoom::prepared`].
+    pub fn prepared_len(&self) -> usize {
+        self.sums.prepared_len()
+    }
+
+    pub fn run(
+        &self,
+        weights: &Int8Weights,
+        input: &[f32],
+        output: &mut [f32],
+        room: HybridRoom,
+        threads: &Threads,
+    ) {
+        let p = self.sums.conv();
+        assert_eq!(input.len(), p.input_len(), "input of {p:?}");
+        let each = input.len() / self.scales();
+        let HybridRoom {
+            quantized,
+            scales,
+            zeros,
+            prepared,
+        } = room;
+        let parts = input.chunks_exact(each).zip(quantized.chunks_exact_mut(each));
+        for ((x, q), (scale, zero)) in parts.zip(scales.iter_mut().zip(zeros.iter_mut())) {
+            let row = match self.asymmetric {
+                true => quantize_asymmetric(x, q),
+                false => quantize_symmetric(x, q),
+            };
+            (*scale, *zero) = (row.scale, row.zero);
+        }
+        // Where an image has many scales, it is a list of rows and has no padding.
+        let zero = |image: usize| zeros.get(image).copied().unwrap_or(0);
+        self.sums.prepare(quantized, zero, prepared);
+        let (scales, zeros) = (&*scales, &*zeros);
+        let finish = |row: usize, channel: usize, sums: &[i32], out: &mut [f32]| {
+            let number = row / self.rows;
+            let excess = self.sums.excess(zeros[number]);
+            let (place, less) = ((channel, scales[number]), (excess, &weights.sums[channel..]));
+            epilogue(weights.level, &self.epilogue, place, less, sums, out);
+        };
+        self.sums.run(weights, prepared, output, threads, finish);
+    }
+}
+
+/// Channels whose sums are held at once.
+const CHANNELS: usize = 64;
+
+/// DEPTHWISE_CONV_2D with float activations and an int8 filter `[k_h, k_w, out_c]`.
+#[derive(Clone)]
+pub struct HybridDepthwise {
+    p: Conv2d,
+    epilogue: HybridEpilogue,
+    level: Level,
+}
+
+impl HybridDepthwise {
+    /// For one instruction set, which must be there.
+    pub fn new(level: Level, p: &Conv2d, epilogue: HybridEpilogue) -> Self {
+        assert!(level <= crate::kernels::cpu::level(), "{level:?} is not there");
+        HybridDepthwise {
+            p: *p,
+            epilogue,
+            level,
+        }
+    }
+
+    /// `image` holds one quantized image.
+    pub fn run(
+        &self,
+        filter: &[i8],
+        input: &[f32],
+        output: &mut [f32],
+        image: &mut [i8],
+        threads: &Threads,
+    ) {
+        let p = &self.p;
+        assert_eq!(filter.len(), p.k_h * p.k_w * p.out_c, "filter of {p:?}");
+        assert_eq!(input.len(), p.input_len(), "input of {p:?}");
+        assert_eq!(output.len(), p.output_len(), "output of {p:?}");
+        let image = &mut image[..p.in_h * p.in_w * p.in_c];
+        let outputs = output.chunks_exact_mut(p.out_h * p.out_w * p.out_c);
+        for (x, out) in input.chunks_exact(image.len()).zip(outputs) {
+            let row = quantize_asymmetric(x, image);
+            let image = &*image;
+            threads.rows(out, p.out_c, 1, |first, part| {
+                for (number, cell) in part.chunks_exact_mut(p.out_c).enumerate() {
+                    depthwise_cell(self.level, self, filter, (image, row), first + number, cell);
+                }
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn cell(
+        &self,
+        filter: &[i8],
+        (image, row): (&[i8], RowScale),
+        number: usize,
+        out: &mut [f32],
+    ) {
+        let p = &self.p;
+        let multiplier = p.out_c / p.in_c;
+        let (y, x) = (number / p.out_w, number % p.out_w);
+        for first in (0..p.out_c).step_by(CHANNELS) {
+            let count = CHANNELS.min(p.out_c - first);
+            let mut sums = [0i32; CHANNELS];
+            let sums = &mut sums[..count];
+            for ky in 0..p.k_h {
+                for kx in 0..p.k_w {
+                    let Some(cell) = p.source(0, y, x, ky, kx) else {
+                        continue;
+                    };
+                    let weights = &filter[(ky * p.k_w + kx) * p.out_c + first..][..count];
+                    if multiplier == 1 {
+                        let values = &image[cell + first..][..count];
+                        for i in 0..count {
+                            sums[i] += (i32::from(values[i]) - row.zero) * i32::from(weights[i]);
+                        }
+                    } else {
+                        for i in 0..count {
+                            let value = image[cell + (first + i) / multiplier];
+                            sums[i] += (i32::from(value) - row.zero) * i32::from(weights[i]);
+                        }
+                    }
+                }
+            }
+            let place = (first, row.scale);
+            let less = (0, &[0; CHANNELS][..]);
+            let out = &mut out[first..first + count];
+            self.epilogue.apply(place, less, sums, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conv::as_conv;
+    use super::super::testing::{any_conv, bytes, values};
+    use super::*;
+    use crate::kernels::cpu;
+    use crate::kernels::quantized::hybrid::{self, HybridWeights};
+    use proptest::prelude::*;
+
+    const RELU6: Clamp = Clamp::RELU6;
+
+    fn run(kernel: &PackedHybrid, weights: &Int8Weights, x: &[f32], out: &mut [f32]) {
+        let mut quantized = vec![0; x.len()];
+        let (mut scales, mut zeros) = (vec![0.0; kernel.scales()], vec![0; kernel.scales()]);
+        let mut prepared = vec![0xaa; kernel.prepared_len()];
+        let room = HybridRoom {
+            quantized: &mut quantized,
+            scales: &mut scales,
+            zeros: &mut zeros,
+            prepared: &mut prepared,
+        };
+        kernel.run(weights, x, out, room, &Threads::new(2));
+    }
+
+    fn scales(seed: u32, count: usize) -> Vec<f32> {
+        values(seed, count).iter().map(|v| v.abs() + 0.01).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn convolution_equals_the_plain_one(p in any_conv(), seed in any::<u32>(), per_channel in any::<bool>()) {
+            let (x, filter) = (values(seed, p.input_len()), bytes(seed ^ 1, p.filter_len()));
+            let scales = scales(seed ^ 2, if per_channel { p.out_c } else { 1 });
+            // One channel has one scale in all.
+            let per_channel = scales.len() > 1;
+            let bias = values(seed ^ 3, p.out_c);
+            let plain = HybridWeights { values: &filter, scales: &scales, bias: Some(&bias) };
+            let (mut want, mut image) = (vec![0.0; p.output_len()], vec![0; p.in_h * p.in_w * p.in_c]);
+            hybrid::conv2d(&p, &x, plain, RELU6, &mut image, &mut want);
+            for level in cpu::levels() {
+                let weights = Int8Weights::with_level(level, &p, &filter);
+                let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::WeightFirst, RELU6);
+                let kernel = PackedHybrid::new(&p, &weights, epilogue, per_channel, p.out_h * p.out_w);
+                let mut got = vec![0.0; p.output_len()];
+                run(&kernel, &weights, &x, &mut got);
+                prop_assert_eq!(&got, &want);
+            }
+        }
+
+        #[test]
+        fn rows_times_a_matrix_equal_the_plain_ones(
+            (batch, depth, units) in (1usize..20, 1usize..200, 1usize..80),
+            seed in any::<u32>(),
+            asymmetric in any::<bool>(),
+        ) {
+            let (x, filter) = (values(seed, batch * depth), bytes(seed ^ 1, depth * units));
+            let scales = scales(seed ^ 2, units);
+            let plain = HybridWeights { values: &filter, scales: &scales, bias: None };
+            let mut want = vec![0.0; batch * units];
+            hybrid::fully_connected(depth, asymmetric, &x, plain, Clamp::FINITE, &mut vec![0; depth], &mut want);
+            let p = as_conv(batch, depth, units);
+            for level in cpu::levels() {
+                let weights = Int8Weights::with_level(level, &p, &filter);
+                let epilogue = HybridEpilogue::new(units, &scales, None, Scaling::Together, Clamp::FINITE);
+                let kernel = PackedHybrid::new(&p, &weights, epilogue, asymmetric, 1);
+                let mut got = vec![0.0; batch * units];
+                run(&kernel, &weights, &x, &mut got);
+                prop_assert_eq!(&got, &want);
+            }
+        }
+
+        #[test]
+        fn depthwise_equals_the_plain_one(p in any_conv(), multiplier in 1usize..3, seed in any::<u32>()) {
+            let p = Conv2d { out_c: p.in_c * multiplier, groups: p.in_c, ..p };
+            let (x, filter) = (values(seed, p.input_len()), bytes(seed ^ 1, p.k_h * p.k_w * p.out_c));
+            let scales = scales(seed ^ 2, p.out_c);
+            let bias = values(seed ^ 3, p.out_c);
+            let plain = HybridWeights { values: &filter, scales: &scales, bias: Some(&bias) };
+            let (mut want, mut image) = (vec![0.0; p.output_len()], vec![0; p.in_h * p.in_w * p.in_c]);
+            hybrid::depthwise(&p, &x, plain, RELU6, &mut image, &mut want);
+            for level in cpu::levels() {
+                let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::Together, RELU6);
+                let mut got = vec![0.0; p.output_len()];
+                HybridDepthwise::new(level, &p, epilogue).run(&filter, &x, &mut got, &mut image, &Threads::new(2));
+                prop_assert_eq!(&got, &want);
+            }
+        }
+    }
+}
