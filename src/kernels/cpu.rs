@@ -35,17 +35,17 @@ pub fn has_vnni() -> bool {
 /// A function that is compiled for each level around an `#[inline(always)]` one of the same arguments, and takes the
 /// level, which must be there, before them. What the inner one calls has to be inlined too.
 macro_rules! by_level {
-    ($(#[$doc:meta])* $seen:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $inner:path) => {
+    ($(#[$doc:meta])* $seen:vis fn $name:ident$(<$g:ident: $bound:path>)?($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $inner:path) => {
         $(#[$doc])*
-        $seen fn $name(level: $crate::kernels::cpu::Level, $($arg: $type),*) $(-> $out)? {
+        $seen fn $name$(<$g: $bound>)?(level: $crate::kernels::cpu::Level, $($arg: $type),*) $(-> $out)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-            unsafe fn avx512($($arg: $type),*) $(-> $out)? {
+            unsafe fn avx512$(<$g: $bound>)?($($arg: $type),*) $(-> $out)? {
                 $inner($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
-            unsafe fn avx2($($arg: $type),*) $(-> $out)? {
+            unsafe fn avx2$(<$g: $bound>)?($($arg: $type),*) $(-> $out)? {
                 $inner($($arg),*)
             }
             match level {

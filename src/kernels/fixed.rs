@@ -36,7 +36,9 @@ impl Multiplier {
     /// `MultiplyByQuantizedMultiplier` on 32 bits: two roundings, each half away from zero.
     #[inline(always)]
     pub fn apply(self, x: i32) -> i32 {
-        mbqm(x, self.m, self.shift)
+        // As `mbqm`: with a factor that is not negative, `srdhm` is one rounding, half up.
+        let product = i64::from(x.wrapping_shl(self.shift.max(0) as u32)) * i64::from(self.m);
+        rdpot(((product + (1 << 30)) >> 31) as i32, (-self.shift).max(0))
     }
 
     /// `MultiplyByQuantizedMultiplier` on 64-bit sums (16-bit activations): the multiplier cut to 16 bits, one rounding.
@@ -244,6 +246,14 @@ pub fn inv_sqrt(v: i32) -> Multiplier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_multiplier_rounds_twice_as_the_reference(x in proptest::prelude::any::<i32>(), real in 1e-9f64..900.0) {
+            let multiplier = Multiplier::new(real);
+            proptest::prop_assert_eq!(multiplier.apply(x), mbqm(x, multiplier.m, multiplier.shift));
+        }
+    }
 
     #[test]
     fn multipliers_hold_31_bits() {

@@ -13,12 +13,12 @@ use crate::error::Result;
 use crate::kernels::cpu;
 use crate::kernels::fast::{
     ConvWeights, DepthwiseOver, FastMatMul, HybridDepthwise, HybridEpilogue, HybridRoom,
-    Int8Weights, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
+    Int8Weights, MatMulInt8, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
     PackedHybrid, Scaling, as_conv,
 };
 use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
-use crate::kernels::{Clamp, Conv2d};
+use crate::kernels::{Clamp, Conv2d, Requant};
 
 /// Operands that the packed kernels hold: weights and bias.
 const HELD: &[usize] = &[1, 2];
@@ -331,6 +331,30 @@ pub fn matmul(
         let (x, y) = (io.input(0)?, io.input(1)?);
         let out = (io.output(0)?, &*out_batch);
         fast.run((x, &x_batch), (y, &y_batch), scratch, out);
+        Ok(())
+    })
+    .map(Some)
+}
+
+/// A product of int8 matrices with these zero points; the sizes as in [`matmul`].
+pub fn int8_matmul(
+    cx: &Context,
+    p: MatMul,
+    [x_batch, y_batch, out_batch]: [&[usize]; 3],
+    zeros: [i32; 2],
+    requant: &Requant,
+) -> Result<Option<Prepared>> {
+    let kernel = MatMulInt8::new(p, zeros, requant);
+    let Some(kernel) = kernel.filter(|_| !cx.options.reference && p.n > 0) else {
+        return Ok(None);
+    };
+    let room = kernel.scratch_len();
+    let [x_batch, y_batch, out_batch] = [x_batch, y_batch, out_batch].map(<[usize]>::to_vec);
+    Prepared::with_room(room_bytes::<i16>(room), move |io| {
+        let (threads, scratch) = (io.threads, io.room(room)?);
+        let (x, y) = (io.input(0)?, io.input(1)?);
+        let out = (io.output(0)?, &*out_batch);
+        kernel.run((x, &x_batch), (y, &y_batch), scratch, out, threads);
         Ok(())
     })
     .map(Some)

@@ -196,6 +196,11 @@ fn quantized_product<X: Quantized + Element, Y: Quantized + Element>(
         DType::Int16 => Requant::fixed64(&[factor], oz, range),
         _ => Requant::fixed(&[factor], oz, range),
     };
+    if (X::DTYPE, Y::DTYPE) == (DType::Int8, DType::Int8)
+        && let Some(ready) = fast::int8_matmul(cx, g.p, [&g.x, &g.y, &g.out], [xz, yz], &requant)?
+    {
+        return Ok(ready);
+    }
     Prepared::function(move |io| {
         let (x, y) = (io.input::<X>(0)?, io.input::<Y>(1)?);
         batch_matmul_quantized(

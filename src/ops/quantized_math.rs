@@ -200,7 +200,8 @@ fn typed_unary<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Prep
     }
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     if op == UnaryOp::HardSwish {
-        return in_place::unary(move |x, out| kernels::hard_swish::<T>(x, a, b, out));
+        let table = Table8::<T>::of(|x, out| kernels::hard_swish(x, a, b, out));
+        return in_place::unary(move |x, out| table.run(x, out));
     }
     if !has_table(op) {
         return Err(cx.unsupported(format!("no kernel for quantized {}", T::DTYPE)));

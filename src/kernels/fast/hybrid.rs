@@ -158,7 +158,9 @@ impl PackedHybrid {
             zeros,
             prepared,
         } = room;
-        let parts = input.chunks_exact(each).zip(quantized.chunks_exact_mut(each));
+        let parts = input
+            .chunks_exact(each)
+            .zip(quantized.chunks_exact_mut(each));
         for ((x, q), (scale, zero)) in parts.zip(scales.iter_mut().zip(zeros.iter_mut())) {
             let row = match self.asymmetric {
                 true => quantize_asymmetric(x, q),
@@ -173,7 +175,10 @@ impl PackedHybrid {
         let finish = |row: usize, channel: usize, sums: &[i32], out: &mut [f32]| {
             let number = row / self.rows;
             let excess = self.sums.excess(zeros[number]);
-            let (place, less) = ((channel, scales[number]), (excess, &weights.sums[channel..]));
+            let (place, less) = (
+                (channel, scales[number]),
+                (excess, &weights.sums[channel..]),
+            );
             epilogue(weights.level, &self.epilogue, place, less, sums, out);
         };
         self.sums.run(weights, prepared, output, threads, finish);
@@ -194,7 +199,10 @@ pub struct HybridDepthwise {
 impl HybridDepthwise {
     /// For one instruction set, which must be there.
     pub fn new(level: Level, p: &Conv2d, epilogue: HybridEpilogue) -> Self {
-        assert!(level <= crate::kernels::cpu::level(), "{level:?} is not there");
+        assert!(
+            level <= crate::kernels::cpu::level(),
+            "{level:?} is not there"
+        );
         HybridDepthwise {
             p: *p,
             epilogue,
@@ -229,13 +237,7 @@ impl HybridDepthwise {
     }
 
     #[inline(always)]
-    fn cell(
-        &self,
-        filter: &[i8],
-        (image, row): (&[i8], RowScale),
-        number: usize,
-        out: &mut [f32],
-    ) {
+    fn cell(&self, filter: &[i8], (image, row): (&[i8], RowScale), number: usize, out: &mut [f32]) {
         let p = &self.p;
         let multiplier = p.out_c / p.in_c;
         let (y, x) = (number / p.out_w, number % p.out_w);

@@ -10,6 +10,7 @@ mod epilogue;
 pub mod hybrid;
 pub mod int8;
 pub mod matmul;
+pub mod matmul_int8;
 mod panels;
 #[cfg(test)]
 mod testing;
@@ -23,3 +24,4 @@ pub use depthwise_over::DepthwiseOver;
 pub use hybrid::{HybridDepthwise, HybridEpilogue, HybridRoom, PackedHybrid, Scaling};
 pub use int8::{Int8Weights, PackedConv2dInt8};
 pub use matmul::FastMatMul;
+pub use matmul_int8::MatMulInt8;

@@ -1,6 +1,7 @@
 //! ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE on quantized values.
 
-use crate::kernels::elementwise::zip;
+use crate::kernels::cpu::{self, by_level};
+use crate::kernels::elementwise::{zip, zip_rows};
 use crate::kernels::fixed::{Multiplier, one_over_one_plus, rdpot, srdhm};
 use crate::kernels::requant::Quantized;
 
@@ -68,15 +69,20 @@ impl QuantizedBinary {
     }
 
     #[inline(always)]
-    fn one(&self, a: i32, b: i32) -> i32 {
+    fn scaled(&self, side: usize, v: i32) -> i32 {
+        self.inputs[side].apply(v.wrapping_shl(self.left_shift))
+    }
+
+    /// As `op`, which is its own.
+    #[inline(always)]
+    fn one(&self, op: QuantizedOp, a: i32, b: i32) -> i32 {
         let (a, b) = (a - self.zeros[0], b - self.zeros[1]);
-        let scaled = |i: usize, v: i32| self.inputs[i].apply(v.wrapping_shl(self.left_shift));
-        let raw = match self.op {
+        let raw = match op {
             QuantizedOp::Mul => a.wrapping_mul(b),
-            QuantizedOp::Add => scaled(0, a).wrapping_add(scaled(1, b)),
-            QuantizedOp::Sub => scaled(0, a).wrapping_sub(scaled(1, b)),
+            QuantizedOp::Add => self.scaled(0, a).wrapping_add(self.scaled(1, b)),
+            QuantizedOp::Sub => self.scaled(0, a).wrapping_sub(self.scaled(1, b)),
             QuantizedOp::SquaredDifference => {
-                let d = scaled(0, a).wrapping_sub(scaled(1, b));
+                let d = self.scaled(0, a).wrapping_sub(self.scaled(1, b));
                 d.wrapping_mul(d)
             }
             QuantizedOp::Div => return self.finish(quotient(a, b, self.output)),
@@ -97,8 +103,35 @@ impl QuantizedBinary {
         b: (&[T], &[usize]),
         out: (&mut [T], &[usize]),
     ) {
-        zip(a, b, out, |a, b| T::from_i32(self.one(a.into(), b.into())));
+        let level = cpu::level();
+        zip_rows(a, b, out, &|a, b, out| parts(level, self, a, b, out));
     }
+
+    /// Along a part of a row; the loops differ by the operator, which the compiler knows in each.
+    #[inline(always)]
+    fn part<T: Quantized>(&self, a: &[T], b: &[T], out: &mut [T]) {
+        match self.op {
+            QuantizedOp::Add => self.each(QuantizedOp::Add, a, b, out),
+            QuantizedOp::Sub => self.each(QuantizedOp::Sub, a, b, out),
+            QuantizedOp::Mul => self.each(QuantizedOp::Mul, a, b, out),
+            QuantizedOp::SquaredDifference => {
+                self.each(QuantizedOp::SquaredDifference, a, b, out);
+            }
+            QuantizedOp::Div => self.each(QuantizedOp::Div, a, b, out),
+        }
+    }
+
+    #[inline(always)]
+    fn each<T: Quantized>(&self, op: QuantizedOp, a: &[T], b: &[T], out: &mut [T]) {
+        let (a, b) = (&a[..out.len()], &b[..out.len()]);
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = T::from_i32(self.one(op, a[i].into(), b[i].into()));
+        }
+    }
+}
+
+by_level! {
+    fn parts<T: Quantized>(it: &QuantizedBinary, a: &[T], b: &[T], out: &mut [T]) = QuantizedBinary::part
 }
 
 /// `a / b`, times `scale`, through the reciprocal of `b` in Q0.31; `b` is not 0.

@@ -42,8 +42,16 @@ fn range(x: &[f32]) -> (f32, f32) {
     let (vectors, rest) = x.as_chunks::<WIDTH>();
     for vector in vectors {
         for i in 0..WIDTH {
-            least[i] = if vector[i] < least[i] { vector[i] } else { least[i] };
-            most[i] = if vector[i] > most[i] { vector[i] } else { most[i] };
+            least[i] = if vector[i] < least[i] {
+                vector[i]
+            } else {
+                least[i]
+            };
+            most[i] = if vector[i] > most[i] {
+                vector[i]
+            } else {
+                most[i]
+            };
         }
     }
     let all = || rest.iter().copied();

@@ -25,6 +25,14 @@ impl<T: Quantized> Table8<T> {
         }
     }
 
+    /// Of a kernel of single values.
+    pub fn of(kernel: impl FnOnce(&[T], &mut [T])) -> Self {
+        let all: [T; 256] = std::array::from_fn(|i| T::from_i32(i as i32 + T::LO));
+        let mut entries = all;
+        kernel(&all, &mut entries);
+        Table8 { entries }
+    }
+
     pub fn run(&self, x: &[T], out: &mut [T]) {
         map(x, out, |x| {
             self.entries[((x.into() - T::LO) & 0xff) as usize]
