@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::element::{Scalar, build, int_range};
 use crate::error::{Error, Result};
+use crate::model::shape::element_count;
 use crate::model::{DType, Port, Quantization, Tensor};
 
 /// `tensor` as `port` wants it: bits as bfloat16, bytes as int4 or qint8, numbers in the port's type where nothing is
@@ -76,7 +77,7 @@ pub(super) fn slice(tensor: &Tensor, index: usize) -> Result<Tensor> {
             count.saturating_sub(1)
         )));
     }
-    let size: usize = shape.iter().product();
+    let size = element_count(shape).unwrap_or(0);
     let range = index * size..(index + 1) * size;
     if let Some(strings) = tensor.strings() {
         let part = strings.get(range).unwrap_or_default().to_vec();
@@ -105,11 +106,8 @@ pub fn dequantized<'t>(
     };
     // Elements of one channel lie together in runs of `inner`.
     let axis = q.axis(tensor.shape().len());
-    let inside = tensor
-        .shape()
-        .iter()
-        .skip(axis.map_or(usize::MAX, |axis| axis + 1));
-    let inner: usize = inside.product();
+    let inside = axis.and_then(|axis| tensor.shape().get(axis + 1..));
+    let inner = element_count(inside.unwrap_or_default()).unwrap_or(0);
     let mut real = Tensor::zeros(DType::Float32, tensor.shape())?;
     let slots = real.values_mut::<f32>().unwrap_or_default();
     for (i, slot) in slots.iter_mut().enumerate() {
@@ -173,5 +171,16 @@ mod tests {
         let tensor = Tensor::from_values(&[3, 2], &[1i32, 2, 3, 4, 5, 6]);
         assert_eq!(slice(&tensor, 1).unwrap().values::<i32>().unwrap(), [3, 4]);
         assert!(slice(&tensor, 3).is_err());
+    }
+
+    #[test]
+    fn sizes_beside_a_zero_may_be_huge() {
+        const HUGE: usize = 1 << 40;
+        let nothing = Tensor::from_values::<i8>(&[1, HUGE, HUGE, 0], &[]);
+        assert_eq!(nothing.len(), 0);
+        assert_eq!(slice(&nothing, 0).unwrap().shape(), [HUGE, HUGE, 0]);
+        let nothing = Tensor::from_values::<i8>(&[0, HUGE, HUGE], &[]);
+        let q = Quantization::per_channel(vec![1.0, 10.0], 0);
+        assert!(dequantized(&nothing, Some(&q)).unwrap().is_empty());
     }
 }

@@ -200,7 +200,8 @@ impl Tensor {
 
     /// Number of elements.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        // Sizes before a 0 may be of any size, their product is none.
+        element_count(&self.shape).unwrap_or(0)
     }
 
     pub fn is_empty(&self) -> bool {
