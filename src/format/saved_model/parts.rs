@@ -43,7 +43,7 @@ pub fn strings(mut bytes: Bytes) -> Result<()> {
 /// The object graph that a checkpoint holds.
 pub fn objects(bytes: Bytes) -> Result<()> {
     let proto = pb::decode(bytes, "object graph")?;
-    drop(super::objects::Trackables::new(proto));
+    drop(super::objects::Trackables::new(proto).stored());
     Ok(())
 }
 

@@ -107,7 +107,8 @@ fn block(file: &Bytes, handle: Handle, budget: &mut usize) -> Result<Bytes> {
     ]));
     let kind = trailer.get_u8();
     let found = crc32c::crc32c_append(crc32c::crc32c(&content), &[kind]);
-    if stored != found {
+    // A fuzzer would not get past it: what it makes never has the right one.
+    if stored != found && !cfg!(fuzzing) {
         return Err(
             Error::unreadable(format!("checksum {found:#010x}, expected {stored:#010x}"))
                 .at(&at)
