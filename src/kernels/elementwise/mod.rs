@@ -9,6 +9,7 @@ pub mod number;
 pub mod select;
 pub mod special;
 pub mod unary;
+mod wide;
 
 use super::strides::{Walk, broadcast_strides, row_major};
 

@@ -4,6 +4,7 @@ use half::{bf16, f16};
 
 use super::map;
 use super::special;
+use super::wide;
 
 /// Functions of one real number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,9 +68,12 @@ pub trait Real: Copy {
 }
 
 macro_rules! reals {
-    ($($t:ident, $erf:path, $erfc:path;)*) => { $(impl Real for $t {
+    ($($t:ident, $erf:path, $erfc:path, $wide:path;)*) => { $(impl Real for $t {
         fn eval(op: UnaryOp, x: &[Self], out: &mut [Self]) {
             use UnaryOp::*;
+            if $wide(op, x, out) {
+                return;
+            }
             match op {
                 Abs => map(x, out, $t::abs),
                 Neg => map(x, out, |x| -x),
@@ -136,8 +140,13 @@ macro_rules! reals {
 }
 
 reals! {
-    f32, special::erf_f32, special::erfc_f32;
-    f64, special::erf, special::erfc;
+    f32, special::erf_f32, special::erfc_f32, wide::eval;
+    f64, special::erf, special::erfc, no_vectors;
+}
+
+/// f64 is what [`wide`] computes in.
+fn no_vectors(_: UnaryOp, _: &[f64], _: &mut [f64]) -> bool {
+    false
 }
 
 macro_rules! halves {
