@@ -225,6 +225,8 @@ const FAMILIES: &[&[Operator]] = &[
     slice::OPERATORS,
     slopes::OPERATORS,
     sparse::OPERATORS,
+    sparse::ARITHMETIC,
+    sparse::SETS,
     special::OPERATORS,
     spectral::OPERATORS,
     spread::OPERATORS,

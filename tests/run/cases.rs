@@ -175,3 +175,8 @@ fn the_same_boxes_stay_as_in_tensorflow() {
 fn the_same_seeds_give_tensorflows_random_numbers() {
     assert_right("random");
 }
+
+#[test]
+fn sparse_tensors_and_sets_give_tensorflows_answers() {
+    assert_right("sparse");
+}

@@ -9,6 +9,12 @@ use crate::kernels::elementwise::number::Number;
 use crate::model::{DType, Element, Shape, Tensor};
 use crate::sort;
 
+mod arithmetic;
+mod sets;
+
+pub(super) use arithmetic::OPERATORS as ARITHMETIC;
+pub(super) use sets::OPERATORS as SETS;
+
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["SparseReorder"], &[], infer_declared, prepare_reorder),
     Operator::new(&["SparseReshape"], &[], infer_declared, prepare_reshape),
@@ -61,6 +67,13 @@ impl Indices {
         &self.all[at * self.rank..][..self.rank]
     }
 
+    /// The numbers of the rows, in the order of what they say.
+    fn in_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.count).collect();
+        order.sort_by_key(|&at| self.get(at));
+        order
+    }
+
     fn rows(&self) -> impl Iterator<Item = &[i64]> {
         (0..self.count).map(|at| self.get(at))
     }
@@ -110,8 +123,7 @@ fn prepare_reorder(_: &Context) -> Result<Prepared> {
         let (indices, values) = (Indices::of(&view(inputs, 0)?)?, view(inputs, 1)?);
         let shape = whole_numbers(&view(inputs, 2)?)?;
         indices.check(&shape, values.shape.iter().product())?;
-        let mut order: Vec<usize> = (0..indices.count).collect();
-        order.sort_by_key(|&at| indices.get(at));
+        let order = indices.in_order();
         let rows: Vec<i64> = order
             .iter()
             .flat_map(|&at| indices.get(at))
@@ -307,9 +319,6 @@ fn prepare_reduce(cx: &Context) -> Result<Prepared> {
             };
             let slot = usize::try_from(at).ok().and_then(|at| gone.get_mut(at));
             *slot.ok_or_else(|| Error::usage(format!("axis {axis} of {shape:?}")))? = true;
-        }
-        if view(inputs, 3)?.shape.contains(&0) {
-            gone.fill(true);
         }
         let sizes: Vec<usize> = (shape.iter().zip(&gone))
             .filter_map(|(&size, &gone)| (!gone).then_some(size as usize))
