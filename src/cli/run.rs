@@ -32,6 +32,9 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         npy::write_npz(path, &session.keyed(&outputs))?;
     }
     let seed = session.seed();
+    for line in session.said() {
+        output::note(&format!("the model says: {line}"));
+    }
     let (signature, ports) = (session.signature().to_owned(), session.outputs().to_vec());
     // Reading large outputs takes memory too.
     drop((session, given));

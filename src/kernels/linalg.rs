@@ -64,6 +64,11 @@ impl Lu {
         Lu { n, lu, rows, odd }
     }
 
+    /// `L` without its ones below the diagonal, `U` from there on, and `P`: which row of `a` each row was.
+    pub fn parts(&self) -> (&[f64], &[usize]) {
+        (&self.lu, &self.rows)
+    }
+
     /// Sign and logarithm of the size of the determinant.
     pub fn log_determinant(&self) -> (f64, f64) {
         let start = (if self.odd { -1.0 } else { 1.0 }, 0.0);
@@ -129,6 +134,53 @@ pub fn triangular(a: &[f64], n: usize, half: Half, unit: bool, x: &mut [f64], co
             };
         }
     }
+}
+
+/// Solves `a x = b` in place for a matrix of three diagonals: `above`, `main`, `below`, each of `n` values of which the
+/// last of `above` and the first of `below` don't count; by elimination with partial pivoting.
+///
+/// # Errors
+/// The matrix has no inverse.
+pub fn tridiagonal([above, main, below]: [&[f64]; 3], x: &mut [f64], columns: usize) -> Result<()> {
+    let n = main.len();
+    // Each row from its diagonal on: a change of rows fills a second diagonal above.
+    let mut rows: Vec<[f64; 3]> = (0..n)
+        .map(|at| [main[at], if at + 1 < n { above[at] } else { 0.0 }, 0.0])
+        .collect();
+    for k in 0..n.saturating_sub(1) {
+        let mut next = [below[k + 1], rows[k + 1][0], rows[k + 1][1]];
+        if next[0].abs() > rows[k][0].abs() {
+            std::mem::swap(&mut next, &mut rows[k]);
+            for column in 0..columns {
+                x.swap(k * columns + column, (k + 1) * columns + column);
+            }
+        }
+        if rows[k][0] == 0.0 {
+            return Err(Error::usage("the matrix has no inverse"));
+        }
+        let factor = next[0] / rows[k][0];
+        rows[k + 1] = [
+            next[1] - factor * rows[k][1],
+            next[2] - factor * rows[k][2],
+            0.0,
+        ];
+        for column in 0..columns {
+            x[(k + 1) * columns + column] -= factor * x[k * columns + column];
+        }
+    }
+    for k in (0..n).rev() {
+        if rows[k][0] == 0.0 {
+            return Err(Error::usage("the matrix has no inverse"));
+        }
+        for column in 0..columns {
+            let known = (1..3).filter(|step| k + step < n);
+            let dot: f64 = known
+                .map(|step| rows[k][step] * x[(k + step) * columns + column])
+                .sum();
+            x[k * columns + column] = (x[k * columns + column] - dot) / rows[k][0];
+        }
+    }
+    Ok(())
 }
 
 /// The matrix turned over its diagonal, `[rows, columns]` to `[columns, rows]`.

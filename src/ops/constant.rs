@@ -18,6 +18,8 @@ pub(super) const OPERATORS: &[Operator] = &[
             "CheckNumerics",
             "DeepCopy",
             "RefIdentity",
+            "GuaranteeConst",
+            "CheckPinned",
         ],
         &[],
         forward,

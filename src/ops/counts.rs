@@ -36,6 +36,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ),
     Operator::new(&["NthElement"], &[], infer_nth, prepare_nth),
     Operator::new(&["PopulationCount"], &[], infer_bits, prepare_bits),
+    Operator::new(&["InTopK", "InTopKV2"], &[], infer_among, prepare_among),
     Operator::new(&["Cross"], &[], infer_cross, prepare_cross),
     Operator::new(&["CumulativeLogsumexp"], &[], infer_first, prepare_running),
     Operator::new(&["BroadcastGradientArgs"], &[], infer_axes, prepare_axes),
@@ -50,6 +51,41 @@ fn infer_first(cx: &Context) -> Result<Vec<Fact>> {
 
 fn infer_counts(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.out_dtype(0)?, Shape::UNKNOWN)
+}
+
+fn infer_among(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(DType::Bool, cx.shape(1)?.clone())
+}
+
+/// Whether the score of the class that each row names is among the `k` largest; equal ones all are. Scores that are not
+/// finite never are.
+fn prepare_among(cx: &Context) -> Result<Prepared> {
+    let told = cx.attr_int("k", 0);
+    Prepared::compute(move |inputs| {
+        let (scores, targets) = (view(inputs, 0)?, view(inputs, 1)?);
+        let classes = scores.shape.last().copied().unwrap_or(0);
+        let most = match inputs.get(2).copied().flatten() {
+            Some(k) => whole_numbers(&k)?.first().copied().unwrap_or(0),
+            None => told,
+        };
+        let targets = whole_numbers(&targets)?;
+        if scores.shape != [targets.len(), classes] {
+            let (scores, rows) = (scores.shape, targets.len());
+            return Err(Error::usage(format!(
+                "scores of {scores:?} for {rows} classes"
+            )));
+        }
+        let rows = scores.values::<f32>()?.chunks(classes.max(1)).zip(&targets);
+        let among = rows.map(|(row, &target)| {
+            let own = usize::try_from(target).ok().and_then(|at| row.get(at));
+            let own = own.filter(|own| own.is_finite());
+            let all = row.iter().all(|score| score.is_finite());
+            let better = own.map(|own| row.iter().filter(|score| *score > own).count());
+            u8::from(all && better.is_some_and(|better| (better as i64) < most))
+        });
+        let among: Vec<u8> = among.collect();
+        Ok(vec![Tensor::typed(DType::Bool, &[among.len()], &among)])
+    })
 }
 
 /// How often each whole number below a bound is there, by row where there are rows; or the sum of its weights.

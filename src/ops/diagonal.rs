@@ -25,7 +25,53 @@ pub(super) const OPERATORS: &[Operator] = &[
         |cx| prepare(cx, diagonals_of),
     ),
     Operator::new(&["MatrixBandPart"], &[], infer_set, |cx| prepare(cx, band)),
+    Operator::new(&["Diag"], &[], infer_whole, prepare_whole),
+    Operator::new(&["DiagPart"], &[], infer_half, prepare_half),
 ];
+
+fn infer_whole(cx: &Context) -> Result<Vec<Fact>> {
+    let dims = cx.shape(0)?.dims();
+    cx.one(cx.dtype(0)?, Shape(dims.map(|dims| [dims, dims].concat())))
+}
+
+fn infer_half(cx: &Context) -> Result<Vec<Fact>> {
+    let dims = cx.shape(0)?.dims();
+    cx.one(
+        cx.dtype(0)?,
+        Shape(dims.map(|dims| dims[..dims.len() / 2].to_vec())),
+    )
+}
+
+/// A tensor as the diagonal of one of twice as many axes.
+fn prepare_whole(_: &Context) -> Result<Prepared> {
+    Prepared::compute(|inputs| {
+        let x = view(inputs, 0)?;
+        let mut out = Tensor::zeros(x.dtype, &[x.shape, x.shape].concat())?;
+        let count: usize = x.shape.iter().product();
+        let size = x.bytes().len() / count.max(1);
+        if let Some(out) = out.bytes_mut().filter(|_| size > 0) {
+            for (at, element) in x.bytes().chunks_exact(size).enumerate() {
+                out[at * (count + 1) * size..][..size].copy_from_slice(element);
+            }
+        }
+        Ok(vec![out])
+    })
+}
+
+fn prepare_half(_: &Context) -> Result<Prepared> {
+    Prepared::compute(|inputs| {
+        let x = view(inputs, 0)?;
+        let (half, rest) = x.shape.split_at(x.shape.len() / 2);
+        if half != rest {
+            return Err(Error::usage(format!("the diagonal of {:?}", x.shape)));
+        }
+        let count: usize = half.iter().product();
+        let size = x.bytes().len() / (count * count).max(1);
+        let element = |at: usize| &x.bytes()[at * (count + 1) * size..][..size];
+        let values: Vec<u8> = (0..count).flat_map(element).copied().collect();
+        Ok(vec![Tensor::from_bytes(x.dtype, half, &values)?])
+    })
+}
 
 /// What of the operator's name and attributes the kernels need.
 #[derive(Debug, Clone, Copy)]

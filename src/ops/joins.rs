@@ -8,7 +8,7 @@ use crate::model::{DType, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
-        &["ConcatV2", "Concat"],
+        &["ConcatV2", "Concat", "ParallelConcat"],
         &["CONCATENATION"],
         infer_concat,
         prepare_concat,

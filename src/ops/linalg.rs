@@ -27,6 +27,20 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_solve,
         prepare_solve,
     ),
+    Operator::new(&["Lu"], &[], infer_factors, prepare_factors),
+    Operator::new(
+        &["TridiagonalSolve"],
+        &[],
+        infer_banded,
+        prepare_tridiagonal,
+    ),
+    Operator::new(&["TridiagonalMatMul"], &[], infer_banded, prepare_three),
+    Operator::new(
+        &["BandedTriangularSolve"],
+        &[],
+        infer_banded,
+        prepare_banded,
+    ),
     Operator::new(&["Qr"], &[], infer_unknown, prepare_qr),
     Operator::new(&["Svd"], &[], infer_unknown, prepare_svd),
     Operator::new(&["SelfAdjointEigV2"], &[], infer_unknown, prepare_eigen),
@@ -251,5 +265,137 @@ fn prepare_eigen(cx: &Context) -> Result<Prepared> {
             true => vec![e, tensor::<T>(&a.batch, &[n, n], &v)],
             false => vec![e, tensor::<T>(&[], &[0], &[])],
         })
+    }))
+}
+
+fn infer_factors(cx: &Context) -> Result<Vec<Fact>> {
+    let dims = cx.shape(0)?.dims();
+    let rows = dims.map(|dims| dims[..dims.len().saturating_sub(1)].to_vec());
+    Ok(vec![
+        Fact::new(cx.dtype(0)?, cx.shape(0)?.clone()),
+        Fact::new(cx.out_dtype(1)?, Shape(rows)),
+    ])
+}
+
+/// `L` and `U` in one matrix, and which row of the input each row was.
+fn prepare_factors(cx: &Context) -> Result<Prepared> {
+    let places = cx.out_dtype(1)?;
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::square::<T>(&view(inputs, 0)?)?;
+        let n = a.rows;
+        let (mut factors, mut rows) = (Vec::new(), Vec::new());
+        for at in 0..a.count() {
+            let lu = Lu::new(a.get(at), n);
+            let (own, from) = lu.parts();
+            if (0..n).any(|k| own[k * n + k] == 0.0) {
+                return Err(Error::usage("the matrix has no inverse"));
+            }
+            factors.extend_from_slice(own);
+            rows.extend(from.iter().map(|&row| row as f64));
+        }
+        let sizes = [&a.batch[..], &[n]].concat();
+        let rows = super::reals::of_doubles(places, &sizes, &rows)?;
+        Ok(vec![tensor::<T>(&a.batch, &[n, n], &factors), rows])
+    }))
+}
+
+/// As what stands on the right.
+fn infer_banded(cx: &Context) -> Result<Vec<Fact>> {
+    let right = cx.node.inputs.len().saturating_sub(1);
+    cx.one(cx.dtype(right)?, cx.shape(right)?.clone())
+}
+
+fn unfit(a: &Matrices, b: &Matrices) -> Error {
+    let (rows, columns) = (a.rows, a.columns);
+    Error::usage(format!("{rows}×{columns} diagonals for {} rows", b.rows))
+}
+
+fn prepare_tridiagonal(cx: &Context) -> Result<Prepared> {
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::of::<T>(&view(inputs, 0)?)?;
+        let b = Matrices::of::<T>(&view(inputs, 1)?)?;
+        let n = b.rows;
+        if (a.rows, a.columns) != (3, n) || a.batch != b.batch {
+            return Err(unfit(&a, &b));
+        }
+        let mut out = b.values.clone();
+        for (at, x) in out.chunks_mut((n * b.columns).max(1)).enumerate() {
+            let (above, rest) = a.get(at).split_at(n);
+            let (main, below) = rest.split_at(n);
+            linalg::tridiagonal([above, main, below], x, b.columns)?;
+        }
+        Ok(vec![tensor::<T>(&b.batch, &[n, b.columns], &out)])
+    }))
+}
+
+/// A matrix of three diagonals, the upper one first, times another.
+fn prepare_three(cx: &Context) -> Result<Prepared> {
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let diagonals = (0..3).map(|at| Matrices::of::<T>(&view(inputs, at)?));
+        let diagonals = diagonals.collect::<Result<Vec<_>>>()?;
+        let b = Matrices::of::<T>(&view(inputs, 3)?)?;
+        let (n, columns) = (b.rows, b.columns);
+        if let Some(a) = diagonals.iter().find(|a| (a.rows, a.columns) != (1, n) || a.batch != b.batch) {
+            return Err(unfit(a, &b));
+        }
+        let mut out = Vec::with_capacity(b.values.len());
+        for at in 0..b.count() {
+            let [above, main, below] = [0, 1, 2].map(|which: usize| diagonals[which].get(at));
+            let right = b.get(at);
+            for row in 0..n {
+                out.extend((0..columns).map(|column| {
+                    let value = |row: usize| right[row * columns + column];
+                    let up = if row + 1 < n { above[row] * value(row + 1) } else { 0.0 };
+                    let down = if row > 0 { below[row] * value(row - 1) } else { 0.0 };
+                    up + main[row] * value(row) + down
+                }));
+            }
+        }
+        Ok(vec![tensor::<T>(&b.batch, &[n, columns], &out)])
+    }))
+}
+
+/// A triangle given by its diagonals: of a lower one the main diagonal first, of an upper one last, each value in the
+/// column of its row.
+fn prepare_banded(cx: &Context) -> Result<Prepared> {
+    let (lower, adjoint) = (
+        cx.node.attrs.bool("lower").unwrap_or(true),
+        cx.attr_bool("adjoint"),
+    );
+    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+        let a = Matrices::of::<T>(&view(inputs, 0)?)?;
+        let b = Matrices::of::<T>(&view(inputs, 1)?)?;
+        let (n, columns) = (b.rows, b.columns);
+        if a.columns != n || a.rows == 0 {
+            return Err(unfit(&a, &b));
+        }
+        let (batch, places) = super::broadcast::places([&a.batch, &b.batch])?;
+        let mut out = Vec::new();
+        for [at, right] in places {
+            let bands = a.get(at);
+            let mut matrix = vec![0.0; n * n];
+            for row in 0..n {
+                for band in 0..a.rows {
+                    let column = match lower {
+                        true => row.checked_sub(band),
+                        false => Some(row + a.rows - 1 - band).filter(|&column| column < n),
+                    };
+                    if let Some(column) = column {
+                        matrix[row * n + column] = bands[band * n + row];
+                    }
+                }
+            }
+            if (0..n).any(|k| matrix[k * n + k] == 0.0) {
+                return Err(Error::usage("the matrix has no inverse"));
+            }
+            if adjoint {
+                matrix = linalg::transposed(&matrix, n, n);
+            }
+            let half = if lower != adjoint { Half::Lower } else { Half::Upper };
+            let mut x = b.get(right).to_vec();
+            linalg::triangular(&matrix, n, half, false, &mut x, columns);
+            out.extend(x);
+        }
+        Ok(vec![tensor::<T>(&batch, &[n, columns], &out)])
     }))
 }

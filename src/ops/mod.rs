@@ -27,6 +27,7 @@ mod family;
 mod fast;
 mod folds;
 mod gather;
+mod host;
 mod image;
 mod in_place;
 mod joins;
@@ -64,6 +65,7 @@ mod scatter;
 mod search;
 mod segment;
 mod sequence;
+mod serialized;
 mod shape;
 mod slice;
 mod slopes;
@@ -191,6 +193,7 @@ const FAMILIES: &[&[Operator]] = &[
     elementwise::OPERATORS,
     examples::OPERATORS,
     gather::OPERATORS,
+    host::OPERATORS,
     image::COLOUR,
     image::DECODE,
     image::DRAW,
@@ -219,6 +222,7 @@ const FAMILIES: &[&[Operator]] = &[
     resize::OPERATORS,
     scatter::OPERATORS,
     sequence::OPERATORS,
+    serialized::OPERATORS,
     shape::OPERATORS,
     search::OPERATORS,
     segment::OPERATORS,

@@ -2,13 +2,13 @@
 
 use super::broadcast;
 use super::segment::view;
-use super::types::with_float;
+use super::types::{with_float, with_number};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::elementwise::gamma;
 use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
-use crate::model::{Shape, Tensor};
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -40,6 +40,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_spread,
         prepare_spread,
     ),
+    Operator::new(&["ClipByValue"], &[], infer_spread, prepare_clip),
+    Operator::new(&["NextAfter"], &[], infer_spread, prepare_next),
 ];
 
 fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
@@ -70,6 +72,53 @@ fn prepare_one(cx: &Context) -> Result<Prepared> {
         map(io.input::<T>(0)?, io.output::<T>(0)?, |x| <T as Number>::from_f64(f(x.to_f64())));
         Ok(())
     }), else Err(cx.no_kernel(dtype)))
+}
+
+/// The first operand no more than the third and no less than the second.
+fn prepare_clip(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    with_number!(dtype, T => Prepared::compute(|inputs| {
+        let (x, low, high) = (view(inputs, 0)?, view(inputs, 1)?, view(inputs, 2)?);
+        let clip = |x: T, low: T, high: T| {
+            let most = if high < x { high } else { x };
+            if most < low { low } else { most }
+        };
+        let values = (x.values::<T>()?, low.values::<T>()?, high.values::<T>()?);
+        if let (x_values, &[low], &[high]) = values {
+            let values: Vec<T> = x_values.iter().map(|&x| clip(x, low, high)).collect();
+            return Ok(vec![Tensor::from_values(x.shape, &values)]);
+        }
+        let (shape, places) = broadcast::places([x.shape, low.shape, high.shape])?;
+        let (x, low, high) = values;
+        let values: Vec<T> = places.iter().map(|&[i, j, k]| clip(x[i], low[j], high[k])).collect();
+        Ok(vec![Tensor::from_values(&shape, &values)])
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+/// The next number from the first operand toward the second.
+fn prepare_next(cx: &Context) -> Result<Prepared> {
+    macro_rules! next {
+        ($T:ty) => {
+            Prepared::compute(|inputs| {
+                let (x, y) = (view(inputs, 0)?, view(inputs, 1)?);
+                let (shape, places) = broadcast::places([x.shape, y.shape])?;
+                let (x, y) = (x.values::<$T>()?, y.values::<$T>()?);
+                let next = |&[i, j]: &[usize; 2]| match (x[i], y[j]) {
+                    (x, y) if x.is_nan() || y.is_nan() => <$T>::NAN,
+                    (x, y) if x == y => y,
+                    (x, y) if x < y => x.next_up(),
+                    (x, _) => x.next_down(),
+                };
+                let values: Vec<$T> = places.iter().map(next).collect();
+                Ok(vec![Tensor::from_values(&shape, &values)])
+            })
+        };
+    }
+    match cx.dtype(0)? {
+        DType::Float32 => next!(f32),
+        DType::Float64 => next!(f64),
+        other => Err(cx.no_kernel(other)),
+    }
 }
 
 fn infer_spread(cx: &Context) -> Result<Vec<Fact>> {

@@ -32,6 +32,8 @@ pub struct State {
     seed: Option<u64>,
     /// How many generators began so.
     unseeded: u64,
+    /// What the graphs said in the present run.
+    said: Vec<String>,
     /// Graphs that run only once.
     done: HashSet<Block>,
 }
@@ -100,9 +102,23 @@ impl State {
         self.tables.entry(resource.clone()).or_default()
     }
 
-    /// Arrays live as long as the run that makes them.
+    /// Arrays live as long as the run that makes them, and so do lines that it prints.
     pub fn begin_run(&mut self) {
         self.arrays.clear();
+        self.said.clear();
+    }
+
+    /// Keeps a line that a graph prints; of very many the first.
+    pub fn say(&mut self, line: String) {
+        const MOST: usize = 1000;
+        if self.said.len() < MOST {
+            self.said.push(line);
+        }
+    }
+
+    /// The lines of the last run.
+    pub fn said(&self) -> &[String] {
+        &self.said
     }
 
     /// A handle of a new array.

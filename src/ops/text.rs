@@ -2,7 +2,7 @@
 
 use super::segment::{view, whole_numbers};
 use super::types::{with_integer, with_type};
-use super::{Context, Fact, Operator, Prepared, View, broadcast};
+use super::{Content, Context, Fact, Operator, Prepared, View, broadcast};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::text::print::{self, Style};
@@ -39,6 +39,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_bucket,
         prepare_bucket,
     ),
+    Operator::new(&["Fingerprint"], &[], infer_prints, prepare_prints),
     Operator::new(&["StringJoin"], &[], infer_join, prepare_join),
     Operator::new(&["Substr"], &[], infer_substr, prepare_substr),
     Operator::new(&["AsString"], &[], infer_written, prepare_written),
@@ -199,6 +200,53 @@ fn prepare_bucket(cx: &Context) -> Result<Prepared> {
         let places = x.strings()?.iter().map(|s| (hash(s) % buckets) as i64);
         let places: Vec<i64> = places.collect();
         Ok(vec![Tensor::from_values(x.shape, &places)])
+    })
+}
+
+/// Eight bytes for each row.
+fn infer_prints(cx: &Context) -> Result<Vec<Fact>> {
+    let rows = cx.shape(0)?.dims().and_then(|dims| dims.first().copied());
+    cx.one(DType::UInt8, Shape(Some(vec![rows.unwrap_or(-1), 8])))
+}
+
+/// FarmHash of the bytes of each row; of several strings, of their own hashes.
+fn prepare_prints(_: &Context) -> Result<Prepared> {
+    Prepared::compute(|inputs| {
+        let x = view(inputs, 0)?;
+        let Some(&rows) = x.shape.first() else {
+            return Err(Error::usage("a scalar has no rows to be hashed"));
+        };
+        let method = scalar(inputs, 1)?;
+        if method != b"farmhash64" {
+            let method = String::from_utf8_lossy(&method);
+            return Err(Error::unsupported(format!("the fingerprint {method:?}")));
+        }
+        let each = x.shape[1..].iter().product::<usize>();
+        let prints: Vec<[u8; 8]> = match x.data {
+            Content::Strings(strings) => {
+                let own: Vec<[u8; 8]> = (strings.iter())
+                    .map(|s| hash::fingerprint(s).to_le_bytes())
+                    .collect();
+                match each {
+                    1 => own,
+                    _ => (own.chunks(each.max(1)))
+                        .map(|row| hash::fingerprint(row.as_flattened()).to_le_bytes())
+                        .collect(),
+                }
+            }
+            _ => {
+                let bytes = x.bytes();
+                let row =
+                    |at: usize| &bytes[at * bytes.len() / rows..(at + 1) * bytes.len() / rows];
+                (0..rows)
+                    .map(|at| hash::fingerprint(row(at)).to_le_bytes())
+                    .collect()
+            }
+        };
+        Ok(vec![Tensor::from_values(
+            &[prints.len(), 8],
+            prints.as_flattened(),
+        )])
     })
 }
 

@@ -54,6 +54,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         scatter,
     )
     .effect(),
+    Operator::new(&["ResourceCountUpTo"], &[], infer_counted, count_up).effect(),
     Operator::new(&["VariableShape"], &[], infer_shape, shape).effect(),
     Operator::new(&["VarIsInitializedOp"], &[], infer_initialized, initialized).effect(),
     Operator::new(
@@ -190,6 +191,33 @@ fn assign_changed(cx: &Context) -> Result<Prepared> {
             }
         })?;
         Ok(Vec::new())
+    })
+}
+
+fn infer_counted(cx: &Context) -> Result<Vec<Fact>> {
+    cx.one(cx.out_dtype(0)?, Shape::scalar())
+}
+
+/// The value before one is added; an error where it has come to the limit.
+fn count_up(cx: &Context) -> Result<Prepared> {
+    let limit = cx.attr_int("limit", 0);
+    Prepared::effect(move |inputs, state| {
+        let resource = state::handle(&inputs, 0)?;
+        let before = state.value(resource)?;
+        if before.number(0).is_none_or(|count| count >= limit as f64) {
+            return Err(Error::usage(format!(
+                "the counter reached its limit of {limit}"
+            )));
+        }
+        state.change(resource, |value| {
+            if let Some([count]) = value.values_mut::<i32>() {
+                *count += 1;
+            } else if let Some([count]) = value.values_mut::<i64>() {
+                *count += 1;
+            }
+            Ok(())
+        })?;
+        Ok(vec![before])
     })
 }
 

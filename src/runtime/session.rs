@@ -122,6 +122,11 @@ impl Session {
         self.planned = None;
     }
 
+    /// The lines that the graph printed in the last run.
+    pub fn said(&self) -> &[String] {
+        self.state.said()
+    }
+
     /// What random numbers came from that the graph has no seed for, if any were drawn.
     pub fn seed(&self) -> Option<u64> {
         self.state.seed()

@@ -180,3 +180,8 @@ fn the_same_seeds_give_tensorflows_random_numbers() {
 fn sparse_tensors_and_sets_give_tensorflows_answers() {
     assert_right("sparse");
 }
+
+#[test]
+fn operators_that_stand_alone_give_tensorflows_answers() {
+    assert_right("rare");
+}

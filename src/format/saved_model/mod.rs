@@ -13,6 +13,7 @@ pub(super) mod parts;
 mod pb;
 mod pbtxt;
 mod restore;
+pub mod serialized;
 mod signatures;
 pub mod source;
 mod tensor;

@@ -111,7 +111,7 @@ fn shape(shape: &Shape) -> pb::TensorShapeProto {
     }
 }
 
-fn tensor(dtype: DType, of: &Shape, data: &TensorData) -> Result<pb::TensorProto> {
+pub(super) fn tensor(dtype: DType, of: &Shape, data: &TensorData) -> Result<pb::TensorProto> {
     let mut proto = pb::TensorProto {
         dtype: number(dtype)?,
         tensor_shape: Some(shape(of)),

@@ -55,7 +55,7 @@ fn members(view: &View<'_>) -> Result<Vec<Member>> {
     }
     let dtype = view.dtype;
     with_integer!(dtype, T => {
-        Ok(view.values::<T>()?.iter().map(|&v| Member::Number(v as i64)).collect())
+        Ok(view.values::<T>()?.iter().map(|&v| Member::Number(i128::from(v) as i64)).collect())
     }, else Err(Error::unsupported(format!("a set of {dtype}"))))
 }
 
@@ -77,7 +77,7 @@ fn tensor(dtype: DType, members: &[Member]) -> Result<Tensor> {
     };
     let numbers = members.iter().map(number);
     with_integer!(dtype, T => {
-        let values: Vec<T> = numbers.map(|v| v as T).collect();
+        let values: Vec<T> = numbers.map(|v| i128::from(v) as T).collect();
         Ok(Tensor::from_values(&shape, &values))
     }, else {
         let real = |member: &Member| match member {
