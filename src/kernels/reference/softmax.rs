@@ -73,6 +73,8 @@ pub struct SoftmaxScale {
     left_shift: i32,
     /// Differences to the maximum below this are zero.
     smallest: i32,
+    /// `e^(beta * scale * -difference)` in Q0.31 for every difference of bytes.
+    exps: [i32; 256],
 }
 
 impl SoftmaxScale {
@@ -81,10 +83,24 @@ impl SoftmaxScale {
             .min((1u64 << 31) as f64 - 1.0);
         let Multiplier { m, shift } = Multiplier::new(real);
         let range = 31.0 * 2f64.powi(26) / 2f64.powi(shift);
+        let smallest = -(range.floor() as i32);
+        let exp = |difference: i32| {
+            let scaled = srdhm(difference.wrapping_shl(shift as u32), m);
+            exp_on_negative(scaled)
+        };
+        let exps = std::array::from_fn(|below| {
+            let difference = -(below as i32);
+            if difference >= smallest {
+                exp(difference)
+            } else {
+                0
+            }
+        });
         SoftmaxScale {
             multiplier: m,
             left_shift: shift,
-            smallest: -(range.floor() as i32),
+            smallest,
+            exps,
         }
     }
 
@@ -93,13 +109,10 @@ impl SoftmaxScale {
         mbqm(difference, self.multiplier, self.left_shift)
     }
 
-    /// `e^(beta * scale * difference)` in Q0.31.
-    fn exp(&self, difference: i32) -> i32 {
-        let scaled = srdhm(
-            difference.wrapping_shl(self.left_shift as u32),
-            self.multiplier,
-        );
-        exp_on_negative(scaled)
+    /// `e^(beta * scale * (v - max))` in Q0.31.
+    #[inline(always)]
+    fn exp(&self, v: i32, max: i32) -> i32 {
+        self.exps[((max - v) & 0xff) as usize]
     }
 }
 
@@ -166,25 +179,16 @@ pub fn softmax_quantized<T: Quantized, O: Quantized>(
     let output_bits = if O::HI > 255 { 16 } else { 8 };
     for (x, out) in rows(depth, input, output) {
         let max = x.iter().map(|&v| v.into()).max().unwrap_or(0);
-        let mut sum = 0i32;
-        for &v in x {
-            let difference = v.into() - max;
-            if difference >= scale.smallest {
-                sum = sum.wrapping_add(rdpot(scale.exp(difference), 12));
-            }
-        }
+        let sum = (x.iter()).fold(0i32, |sum, &v| {
+            sum.wrapping_add(rdpot(scale.exp(v.into(), max), 12))
+        });
         let headroom = sum.leading_zeros() as i32;
         let shifted = ((sum as u32) << headroom).wrapping_sub(1 << 31) as i32;
         let inverse = one_over_one_plus(shifted);
         let shift = 12 - headroom + 31 - output_bits;
         for (o, &v) in out.iter_mut().zip(x) {
-            let difference = v.into() - max;
-            *o = if difference >= scale.smallest {
-                let unsat = rdpot(srdhm(inverse, scale.exp(difference)), shift);
-                O::from_i32(unsat.saturating_add(O::LO).clamp(O::LO, O::HI))
-            } else {
-                O::from_i32(O::LO)
-            };
+            let unsat = rdpot(srdhm(inverse, scale.exp(v.into(), max)), shift);
+            *o = O::from_i32(unsat.saturating_add(O::LO).clamp(O::LO, O::HI));
         }
     }
 }
