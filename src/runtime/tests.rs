@@ -265,6 +265,25 @@ fn a_stop_is_heard_between_operators() {
 }
 
 #[test]
+fn rows_of_nothing_take_no_time() {
+    // 2^40 rows would take an hour each time: as an input, of a size known before the run or not, and as constants.
+    const ROWS: usize = 1 << 40;
+    let nothing = Tensor::from_values::<f32>(&[ROWS, 0], &[]);
+    for rows in [ROWS as i64, -1] {
+        let mut net = Net::new(Dialect::Tf);
+        let x = net.input("x", DType::Float32, &[rows, 0]);
+        let (axis, held) = (Tensor::from_values(&[], &[1i32]), net.constant(&nothing));
+        let axis = net.constant(&axis);
+        let attrs = || Attrs::new().with("N", Attr::Int(2));
+        let joined = net.op("ConcatV2", &[x, x, axis], DType::Float32, attrs());
+        let known = net.op("ConcatV2", &[held, held, axis], DType::Float32, attrs());
+        let both = net.op("ConcatV2", &[joined, known, axis], DType::Float32, attrs());
+        let out = one(&net.finish(&[both]), std::slice::from_ref(&nothing)).unwrap();
+        assert_eq!(out.shape(), [ROWS, 0]);
+    }
+}
+
+#[test]
 fn what_cannot_run_is_told_at_once() {
     let mut net = Net::new(Dialect::Tflite);
     let x = net.input("x", DType::Float32, &[2]);
