@@ -147,7 +147,8 @@ fn binary_op(name: &str) -> Option<BinaryOp> {
         "Add" | "AddV2" | "ADD" | "STABLEHLO_ADD" => BinaryOp::Add,
         "Sub" | "SUB" => BinaryOp::Sub,
         "Mul" | "MUL" | "STABLEHLO_MULTIPLY" => BinaryOp::Mul,
-        "RealDiv" | "Div" | "TruncateDiv" | "DIV" => BinaryOp::Div,
+        "RealDiv" | "Div" | "DIV" => BinaryOp::Div,
+        "TruncateDiv" => BinaryOp::TruncateDiv,
         "DivNoNan" => BinaryOp::DivNoNan,
         "MulNoNan" => BinaryOp::MulNoNan,
         "Maximum" | "MAXIMUM" | "STABLEHLO_MAXIMUM" => BinaryOp::Maximum,
@@ -214,7 +215,11 @@ fn arithmetic(
     let rules = rules(cx);
     // Divisors and exponents are looked over first.
     let piecemeal = match op {
-        BinaryOp::FloorDiv | BinaryOp::FloorMod | BinaryOp::TruncateMod | BinaryOp::Pow => false,
+        BinaryOp::FloorDiv
+        | BinaryOp::TruncateDiv
+        | BinaryOp::FloorMod
+        | BinaryOp::TruncateMod
+        | BinaryOp::Pow => false,
         BinaryOp::Div => !dtype.is_integer(),
         _ => true,
     };
@@ -305,6 +310,18 @@ fn prepare_add_n(cx: &Context) -> Result<Prepared> {
         .any(|i| cx.sizes(i).ok().as_ref() != Some(&sizes) || cx.dtype(i).ok() != Some(dtype))
     {
         return Err(cx.wrong("its inputs differ in shape or type"));
+    }
+    if matches!(dtype, DType::Complex64 | DType::Complex128) {
+        return with_type!(dtype, T in [Complex64: f32, Complex128: f64] => Prepared::function(move |io| {
+            let out = io.output::<[T; 2]>(0)?;
+            out.copy_from_slice(io.input(0)?);
+            for input in 1..count {
+                for (sum, x) in out.iter_mut().zip(io.input::<[T; 2]>(input)?) {
+                    *sum = [sum[0] + x[0], sum[1] + x[1]];
+                }
+            }
+            Ok(())
+        }), else Err(cx.no_kernel(dtype)));
     }
     with_number!(dtype, T => Prepared::in_place(&[0], move |io| {
         let out = io.output::<T>(0)?;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::kernels::quantized::hybrid::{self, HybridWeights};
 use crate::kernels::reference::fully_connected::{fully_connected_f32, fully_connected_quantized};
 use crate::kernels::reference::matmul::{
-    MatMul, batch_matmul, batch_matmul_i8_i32, batch_matmul_quantized,
+    MatMul, MulAdd, batch_matmul, batch_matmul_i8_i32, batch_matmul_quantized,
 };
 use crate::kernels::{Clamp, Quantized, Requant};
 use crate::model::{DType, Element, Shape};
@@ -142,6 +142,12 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     {
         return Ok(ready);
     }
+    let adjoint = [cx.attr_bool("adj_x"), cx.attr_bool("adj_y")];
+    if adjoint.contains(&true) && matches!(a, DType::Complex64 | DType::Complex128) {
+        return with_type!(a, T in [Complex64: f32, Complex128: f64] => {
+            adjoint_product::<T>(g, adjoint)
+        }, else Err(cx.no_kernel(a)));
+    }
     with_type!(a, T in [
         Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Int32: i32, Int64: i64, Int16: i16,
         Int8: i8, UInt8: u8, Complex64: [f32; 2], Complex128: [f64; 2],
@@ -150,6 +156,23 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         batch_matmul(&g.p, (x, &g.x), (y, &g.y), (io.output(0)?, &g.out));
         Ok(())
     }), else Err(cx.no_kernel(a)))
+}
+
+/// Complex numbers, the sides that lie transposed conjugated too.
+fn adjoint_product<T>(g: Geometry, adjoint: [bool; 2]) -> Result<Prepared>
+where
+    T: std::ops::Neg<Output = T> + Copy + 'static,
+    [T; 2]: Element + MulAdd,
+{
+    Prepared::function(move |io| {
+        let sides = [io.input::<[T; 2]>(0)?, io.input(1)?];
+        let [x, y] = [0, 1].map(|side: usize| -> Vec<[T; 2]> {
+            let conjugate = |&[re, im]: &[T; 2]| [re, if adjoint[side] { -im } else { im }];
+            sides[side].iter().map(conjugate).collect()
+        });
+        batch_matmul(&g.p, (&x, &g.x), (&y, &g.y), (io.output(0)?, &g.out));
+        Ok(())
+    })
 }
 
 /// Float left side, integers on the right.

@@ -54,7 +54,14 @@ fn prepare_one(cx: &Context) -> Result<Prepared> {
         "Digamma" => gamma::digamma,
         "Erfinv" => gamma::erf_inverse,
         "Ndtri" => gamma::normal_quantile,
-        "Expint" => gamma::exponential_integral,
+        // TensorFlow has none of negative numbers.
+        "Expint" => |x| {
+            if x < 0.0 {
+                f64::NAN
+            } else {
+                gamma::exponential_integral(x)
+            }
+        },
         "Spence" => gamma::spence,
         "BesselI0" => |x| gamma::bessel_i(0, x),
         "BesselI0e" => |x| gamma::bessel_i_scaled(0, x),

@@ -44,7 +44,8 @@ struct Moved {
 
 impl Compute for Moved {
     fn compute(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Tensor>> {
-        let mut strings: Vec<&[u8]> = Vec::new();
+        // The place 0, which is what kernels fill with, is the empty string.
+        let mut strings: Vec<&[u8]> = vec![&[]];
         let mut places: Vec<Option<Tensor>> = Vec::with_capacity(inputs.len());
         for input in inputs {
             places.push(match input {

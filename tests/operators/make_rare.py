@@ -78,8 +78,27 @@ def bytes_of(at):
     case(f"written_number_{at}", lambda: tf.strings.to_hash_bucket_fast(R.SerializeTensor(tensor=3.5), 10**9))
 
 
+def complex_numbers(at):
+    for dtype in ("c8", "c16"):
+        real = "f4" if dtype == "c8" else "f8"
+        parts = normal(2, 3, 4, dtype=real), normal(2, 3, 4, dtype=real)
+
+        def of(a, b, f):
+            return tf.bitcast(f(tf.complex(a, b)), tf.float32 if a.dtype == tf.float32 else tf.float64)
+        case(f"adjoint_right_{dtype}_{at}", lambda a, b: of(a, b, lambda z: R.BatchMatMulV2(x=z, y=z, adj_y=True)), *parts)
+        case(f"adjoint_left_{dtype}_{at}", lambda a, b: of(a, b, lambda z: R.BatchMatMul(x=z, y=z, adj_x=True)), *parts)
+        case(f"sum_of_many_{dtype}_{at}", lambda a, b: of(a, b, lambda z: R.AddN(inputs=[z, z, z])), *parts)
+
+
 def the_rest(at, model):
     x = normal(4, 5)
+    for dtype in ("f4", "f8", "f2", "i4"):
+        y = tf.constant((random.random((4, 5)) * 5 + 1).astype(dtype))
+        z = tf.constant((random.normal(size=(4, 5)) * 9).astype(dtype))
+        case(f"toward_zero_{dtype}_{at}", lambda z, y: R.TruncateDiv(x=z, y=y), z, y)
+    words = tf.constant([["a", "b"], ["c", ""]])
+    case(f"words_filled_{at}", lambda x: R.Pad(input=x, paddings=[[1, 0], [0, 2]]), words)
+    case(f"integral_{at}", lambda x: R.Expint(x=x), x)
     case(f"handed_on_{at}", lambda x: R.GuaranteeConst(input=x), x)
     case(f"parallel_{at}", lambda x: R.ParallelConcat(values=[x[:1], x[1:2]], shape=[2, 5]), x)
     scores = tf.constant(random.integers(0, 4, size=(6, 5)).astype(np.float32))
@@ -104,5 +123,6 @@ for at in range(count):
     bounds(at)
     matrices(at)
     bytes_of(at)
+    complex_numbers(at)
     the_rest(at, model)
 cases.write(folder, model)

@@ -22,6 +22,8 @@ pub enum BinaryOp {
     SquaredDifference,
     Pow,
     FloorDiv,
+    /// Toward zero, of real numbers too.
+    TruncateDiv,
     FloorMod,
     /// The remainder with the dividend's sign.
     TruncateMod,
@@ -78,6 +80,7 @@ pub fn binary<T: Number>(
         MulNoNan => called(|x, y| unless_zero(y, T::ZERO, || x.mul(y))),
         Pow => called(T::pow),
         FloorDiv => called(T::floor_div),
+        TruncateDiv => called(truncate_div),
         FloorMod => called(T::floor_mod),
         TruncateMod => called(T::truncate_mod),
         Atan2 => called(T::atan2),
@@ -104,6 +107,13 @@ fn each<T: Number>(
 }
 
 #[inline(always)]
+fn truncate_div<T: Number>(a: T, b: T) -> T {
+    match T::INTEGER {
+        true => a.div(b),
+        false => T::from_f64(a.div(b).to_f64().trunc()),
+    }
+}
+
 fn unless_zero<T: Number>(tested: T, zero: T, f: impl Fn() -> T) -> T {
     if tested == T::ZERO { zero } else { f() }
 }
@@ -111,7 +121,7 @@ fn unless_zero<T: Number>(tested: T, zero: T, f: impl Fn() -> T) -> T {
 fn check_values<T: Number>(op: BinaryOp, rules: Rules, b: &[T]) -> Result<()> {
     use BinaryOp::*;
     let divides = match op {
-        Div | FloorMod | TruncateMod => T::INTEGER,
+        Div | TruncateDiv | FloorMod | TruncateMod => T::INTEGER,
         FloorDiv => T::INTEGER || rules == Rules::Tflite,
         _ => false,
     };
