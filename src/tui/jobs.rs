@@ -38,7 +38,7 @@ pub enum Output {
     Shards(super::panes::variables::Shards),
     Samples(Vec<(String, crate::feed::SampleSet)>),
     /// The inputs of a signature as a run has them, and samples for each.
-    Inputs(Vec<(crate::model::Port, Vec<crate::feed::SampleSet>)>),
+    Inputs(Vec<(crate::model::Port, Vec<Arc<crate::feed::SampleSet>>)>),
     /// The value of an input.
     Preview(Box<Result<crate::model::Tensor>>),
     Ran(Box<super::panes::run::Ran>),

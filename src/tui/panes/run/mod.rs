@@ -158,8 +158,8 @@ impl RunPane {
             // A graph that can't be put together says so when it is to run.
             let ports = runtime::inputs_of(&model, &options).unwrap_or(ports);
             let with_sets = |port: Port| {
-                let sets = feed::samples_for(&model, &port);
-                (port, sets)
+                let sets = feed::samples_for(&model, &port).into_iter();
+                (port, sets.map(Arc::new).collect())
             };
             Ok(Output::Inputs(ports.into_iter().map(with_sets).collect()))
         });
@@ -473,8 +473,8 @@ impl RunPane {
         Handled::Yes
     }
 
-    fn found(&mut self, found: Vec<(Port, Vec<SampleSet>)>) {
-        for (port, sets) in found {
+    fn found(&mut self, found: Vec<(Port, Vec<Arc<SampleSet>>)>) {
+        for (port, sets) in &found {
             let mut inputs = self.inputs.iter_mut();
             let Some(input) = inputs.find(|input| input.port.name == port.name) else {
                 continue;
@@ -482,9 +482,11 @@ impl RunPane {
             if !sets.is_empty() && input.source == (Source::Random { seed: 1 }) {
                 input.source = Source::Sample { set: 0, at: 0 };
             }
-            input.sets = sets.into_iter().map(Arc::new).collect();
+            input.sets = sets.clone();
             input.port.index_bound = port.index_bound;
         }
+        // Who frees the last of what the job made gives back all that lay below it, a whole graph.
+        discard(found);
         self.preview();
     }
 
