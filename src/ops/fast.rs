@@ -12,7 +12,7 @@ use super::{Context, Io, Kernel, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::cpu;
 use crate::kernels::fast::{
-    ConvWeights, DepthwiseOver, FastMatMul, HybridDepthwise, HybridEpilogue, HybridRoom,
+    Aligned, ConvWeights, DepthwiseOver, FastMatMul, HybridDepthwise, HybridEpilogue, HybridRoom,
     Int8Weights, MatMulInt8, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
     PackedHybrid, Scaling, as_conv,
 };
@@ -31,18 +31,30 @@ const MAX_BIAS: i64 = 1 << 30;
 const LARGE: usize = 1 << 20;
 
 struct LargeDepthwise {
-    weights: Arc<Shared<Vec<f32>>>,
+    filter: DepthwiseFilter,
     kernel: PackedDepthwise,
     over: DepthwiseOver,
+}
+
+/// On a cache line, as the outputs and inputs are: vectors across two lines take twice as long to load.
+struct DepthwiseFilter {
+    weights: Arc<Shared<Aligned>>,
+    len: usize,
+}
+
+impl DepthwiseFilter {
+    fn values(&self) -> &[f32] {
+        &self.weights.values()[..self.len]
+    }
 }
 
 impl Kernel for LargeDepthwise {
     fn run(&self, io: &mut Io<'_, '_>) -> Result<()> {
         let (threads, room) = (io.threads, io.room(self.over.scratch_len())?);
         if io.is_in_place(0) {
-            (self.over).run(&self.weights, io.output(0)?, room, threads);
+            (self.over).run(self.filter.values(), io.output(0)?, room, threads);
         } else {
-            (self.kernel).run(&self.weights, io.input(0)?, io.output(0)?, threads);
+            (self.kernel).run(self.filter.values(), io.input(0)?, io.output(0)?, threads);
         }
         Ok(())
     }
@@ -84,12 +96,15 @@ pub fn float_conv(
         Ok(values.map(|values| turned(values, &sizes, order)))
     };
     if depthwise {
+        let aligned = || Ok(filter()?.map(|filter| Aligned::of(&filter)));
         let (Some(weights), Some(bias)) = (
-            shared(cx, &[1], layout(cx, &p, order), filter)?,
+            shared(cx, &[1], layout(cx, &p, order), aligned)?,
             float_bias(cx, p.out_c)?,
         ) else {
             return Ok(None);
         };
+        let len = p.k_h * p.k_w * p.out_c;
+        let filter = DepthwiseFilter { weights, len };
         let mut kernel = PackedDepthwise::new(&p, Some(&bias), clamp);
         if cx.options.in_order {
             kernel = kernel.in_order();
@@ -97,7 +112,7 @@ pub fn float_conv(
         let large = !channels_first && p.output_len() >= LARGE;
         if let (true, Some(over)) = (large, DepthwiseOver::new(&kernel)) {
             return Prepared::kernel(LargeDepthwise {
-                weights,
+                filter,
                 kernel,
                 over,
             })
@@ -106,7 +121,7 @@ pub fn float_conv(
         return Prepared::packed_with(HELD, turning, move |io| {
             let threads = io.threads;
             channels_last(io, channels_first, from, to, |x, out| {
-                kernel.run(&weights, x, out, threads)
+                kernel.run(filter.values(), x, out, threads)
             })
         })
         .map(Some);

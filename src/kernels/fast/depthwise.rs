@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::depthwise_tiles::{self, Plane};
 use super::epilogue::Epilogue;
 use super::tile::{InOrder, Plain, Vector};
 use crate::kernels::cpu::{self, Level};
@@ -13,7 +14,7 @@ use crate::kernels::threads::Threads;
 const SMALL: usize = 1 << 16;
 
 /// Taps of a window that lie inside the image, along one axis.
-fn inside(
+pub(super) fn inside(
     at: usize,
     stride: usize,
     pad: usize,
@@ -51,7 +52,7 @@ impl Cell {
 
 /// Index of the first channel seen through a tap.
 #[inline(always)]
-fn tap_at(p: &Conv2d, origin: isize, ky: usize, kx: usize) -> usize {
+pub(super) fn tap_at(p: &Conv2d, origin: isize, ky: usize, kx: usize) -> usize {
     let step = (ky * p.dilation_h * p.in_w + kx * p.dilation_w) * p.in_c;
     origin.wrapping_add_unsigned(step) as usize
 }
@@ -210,6 +211,17 @@ impl PackedDepthwise {
         first: usize,
         out: &mut [f32],
     ) {
+        if depthwise_tiles::takes::<V>(p) {
+            let plane = Plane {
+                p,
+                input,
+                filter,
+                bias: &self.bias,
+                clamp: self.clamp,
+            };
+            // SAFETY: the caller promises the instruction set.
+            return unsafe { plane.rows::<V>(first, out) };
+        }
         let vectors = p.out_c == p.in_c && p.out_c >= V::LANES;
         for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
             let cell = Cell::at(p, first + i / p.out_w, i % p.out_w);

@@ -6,6 +6,7 @@
 pub mod conv;
 pub mod depthwise;
 pub mod depthwise_over;
+mod depthwise_tiles;
 mod epilogue;
 pub mod hybrid;
 pub mod int8;
@@ -25,3 +26,4 @@ pub use hybrid::{HybridDepthwise, HybridEpilogue, HybridRoom, PackedHybrid, Scal
 pub use int8::{Int8Weights, PackedConv2dInt8};
 pub use matmul::FastMatMul;
 pub use matmul_int8::MatMulInt8;
+pub use panels::Aligned;

@@ -20,6 +20,13 @@ impl Aligned {
         }
     }
 
+    /// A copy of these values.
+    pub fn of<T: bytemuck::Pod>(values: &[T]) -> Self {
+        let mut copy = Self::zeroed::<T>(values.len());
+        copy.values_mut()[..values.len()].copy_from_slice(values);
+        copy
+    }
+
     /// All whole values of type `T`, up to the end of the last cache line.
     pub fn values<T: bytemuck::Pod>(&self) -> &[T] {
         bytemuck::cast_slice(&self.lines)

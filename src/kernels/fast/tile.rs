@@ -3,6 +3,8 @@
 /// A vector of f32 lanes. Every method needs the instruction set that the type stands for.
 pub trait Vector: Copy {
     const LANES: usize;
+    /// Registers that hold one.
+    const REGISTERS: usize;
     /// Steps of the sum after which it is added to the total, so that long sums keep their accuracy.
     const BLOCK: usize = 256;
     /// Sums are the very ones of the plain kernels: products rounded before they are added, one after the other, the
@@ -55,6 +57,7 @@ pub struct Plain([f32; 4]);
 
 impl Vector for Plain {
     const LANES: usize = 4;
+    const REGISTERS: usize = 16;
     #[inline(always)]
     unsafe fn splat(v: f32) -> Self {
         Plain([v; 4])
@@ -114,6 +117,7 @@ pub struct InOrder<V>(V);
 
 impl<V: Vector> Vector for InOrder<V> {
     const LANES: usize = V::LANES;
+    const REGISTERS: usize = V::REGISTERS;
     const BLOCK: usize = usize::MAX;
     const IN_ORDER: bool = true;
     #[inline(always)]
@@ -166,9 +170,10 @@ pub mod x86 {
     pub struct Avx2(__m256);
 
     macro_rules! vector {
-        ($ty:ident, $lanes:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $mul:ident, $max:ident, $min:ident) => {
+        ($ty:ident, $lanes:literal, $registers:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $mul:ident, $max:ident, $min:ident) => {
             impl Vector for $ty {
                 const LANES: usize = $lanes;
+                const REGISTERS: usize = $registers;
                 #[inline(always)]
                 unsafe fn splat(v: f32) -> Self {
                     // SAFETY: the caller promises the instruction set.
@@ -212,6 +217,7 @@ pub mod x86 {
     vector!(
         Avx512,
         16,
+        32,
         _mm512_set1_ps,
         _mm512_loadu_ps,
         _mm512_storeu_ps,
@@ -224,6 +230,7 @@ pub mod x86 {
     vector!(
         Avx2,
         8,
+        16,
         _mm256_set1_ps,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
