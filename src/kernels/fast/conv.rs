@@ -1,7 +1,10 @@
 //! CONV_2D and FULLY_CONNECTED on f32 with packed weights: an indirect matrix product without an im2col copy.
 
+use std::ops::Range;
+
+use super::grid::{Grid, SharedOut};
 use super::panels::Aligned;
-use super::tile::{self, Job, RowsFn, choose};
+use super::tile::{Job, TOGETHER, Tiles, choose};
 use super::window::Window;
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::params::{Clamp, Conv2d};
@@ -9,10 +12,10 @@ use crate::kernels::threads::Threads;
 
 /// Rows whose offsets are worked out at once; a multiple of every tile's rows.
 const ROWS: usize = 252;
-/// Multiply-accumulates below which a second thread costs more than it brings.
-const SMALL: usize = 1 << 18;
 
 /// Filter and bias of a convolution in panels for this processor; kernels of any input sizes share them.
+///
+/// A group has panels of [`Tiles::width`] output channels; its last is half as wide if that is enough.
 #[derive(Clone)]
 pub struct ConvWeights {
     groups: usize,
@@ -21,9 +24,20 @@ pub struct ConvWeights {
     depth: usize,
     finite: bool,
     panels: Aligned,
+    /// Panels of a group, and its elements.
+    per_group: usize,
+    group_len: usize,
     level: Level,
-    rows: RowsFn,
-    tile_rows: usize,
+    tiles: Tiles,
+}
+
+/// Where a panel lies.
+struct Panel {
+    group: usize,
+    /// First output channel, in its group, and how many there are.
+    first: usize,
+    columns: usize,
+    start: usize,
     width: usize,
 }
 
@@ -38,38 +52,41 @@ impl ConvWeights {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
         assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
-        let (rows, tile_rows, width) = choose(level);
+        let tiles = choose(level, false);
         let depth = p.k_h * p.k_w * (p.in_c / p.groups);
         let group_out = p.out_c / p.groups;
-        let per_group = group_out.div_ceil(width);
-        let panel = (1 + depth) * width;
-        let mut panels = Aligned::zeroed::<f32>(p.groups * per_group * panel);
-        let values = panels.values_mut::<f32>();
-        for c in 0..p.out_c {
-            let (g, in_group) = (c / group_out, c % group_out);
-            let start = (g * per_group + in_group / width) * panel + in_group % width;
-            values[start] = bias.map_or(0.0, |b| b[c]);
-            for k in 0..depth {
-                values[start + (1 + k) * width] = filter[c * depth + k];
-            }
-        }
-        ConvWeights {
+        let columns = group_out.next_multiple_of(tiles.width / 2);
+        let group_len = columns * (1 + depth);
+        let mut weights = ConvWeights {
             groups: p.groups,
             out_c: p.out_c,
             depth,
             finite: filter.iter().all(|w| w.is_finite()),
-            panels,
+            panels: Aligned::zeroed::<f32>(p.groups * group_len),
+            per_group: group_out.div_ceil(tiles.width),
+            group_len,
             level,
-            rows,
-            tile_rows,
-            width,
+            tiles,
+        };
+        for index in 0..weights.panel_count() {
+            let panel = weights.panel(index);
+            let first = panel.group * group_out + panel.first;
+            let values = &mut weights.panels.values_mut::<f32>()[panel.start..];
+            for (column, c) in (first..first + panel.columns).enumerate() {
+                values[column] = bias.map_or(0.0, |b| b[c]);
+                let filter = &filter[c * depth..(c + 1) * depth];
+                for (k, weight) in filter.iter().enumerate() {
+                    values[(1 + k) * panel.width + column] = *weight;
+                }
+            }
         }
+        weights
     }
 
     /// For sums that are the very ones of the plain kernel, at half the speed.
     #[must_use]
     pub fn in_order(mut self) -> Self {
-        self.rows = tile::in_order(self.level);
+        self.tiles = choose(self.level, true);
         self
     }
 
@@ -84,7 +101,24 @@ impl ConvWeights {
     }
 
     fn panel_count(&self) -> usize {
-        self.groups * (self.out_c / self.groups).div_ceil(self.width)
+        self.groups * self.per_group
+    }
+
+    fn panel(&self, index: usize) -> Panel {
+        let (group, at) = (index / self.per_group, index % self.per_group);
+        let full = self.tiles.width;
+        let first = at * full;
+        let columns = full.min(self.out_c / self.groups - first);
+        Panel {
+            group,
+            first,
+            columns,
+            start: group * self.group_len + first * (1 + self.depth),
+            width: match columns <= full / 2 {
+                true => full / 2,
+                false => full,
+            },
+        }
     }
 }
 
@@ -136,80 +170,88 @@ impl PackedConv2d {
             self.window.copy_padded(input, |_| 0.0, |v| v, scratch);
             &scratch[..self.window.padded_len()]
         };
-        let rows = p.batch * p.out_h * p.out_w;
-        let out_c = p.out_c;
-        let panels = weights.panel_count();
-        if threads.count() == 1 || rows * out_c * depth < SMALL {
-            self.block(weights, source, 0, 0..panels, output);
-        } else if p.groups == 1 && rows == 1 {
-            let each = panels.div_ceil(threads.count() * 2);
-            threads.pieces(output, each * weights.width, |index, part| {
-                let first = index * each;
-                let mine = first..panels.min(first + each);
-                self.block(weights, source, 0, mine, part);
-            });
-        } else {
-            threads.rows(output, out_c, weights.tile_rows, |first, part| {
-                self.block(weights, source, first, 0..panels, part);
-            });
-        }
+        let grid = Grid {
+            rows: p.batch * p.out_h * p.out_w,
+            tile: weights.tiles.rows,
+            panels: weights.panel_count(),
+            width: weights.tiles.width,
+            depth,
+        };
+        let out = SharedOut::new(output);
+        grid.run(threads, |rows, panels| {
+            self.block(weights, source, rows, panels, &out);
+        });
     }
 
-    /// Rows from `first` on, for the panels given. With all panels `out` has whole rows; with some of them (one row,
-    /// one group) `out` begins at the first panel's column.
+    /// These rows of the output, for the panels given.
     fn block(
         &self,
         weights: &ConvWeights,
         source: &[f32],
-        first: usize,
-        panels: std::ops::Range<usize>,
-        out: &mut [f32],
+        rows: Range<usize>,
+        panels: Range<usize>,
+        out: &SharedOut,
     ) {
-        let (p, window) = (&self.window.p, &self.window);
+        let (p, window, tiles) = (&self.window.p, &self.window, weights.tiles);
         let group_out = p.out_c / p.groups;
         let group_in = p.in_c / p.groups;
-        let per_group = group_out.div_ceil(weights.width);
-        let depth = window.taps.len() * window.run;
-        let panel_len = (1 + depth) * weights.width;
         let packed = weights.panels.values::<f32>();
-        let whole = panels.len() == weights.panel_count();
-        let (row_len, column0) = if whole {
-            (p.out_c, 0)
-        } else {
-            (out.len(), panels.start * weights.width)
-        };
-        let rows = out.len() / row_len;
-        let per_block =
-            (65_536 / depth.max(1)).clamp(1, ROWS / weights.tile_rows) * weights.tile_rows;
+        let per_block = (65_536 / weights.depth.max(1)).clamp(1, ROWS / tiles.rows) * tiles.rows;
         let mut bases = [0usize; ROWS];
-        for start in (0..rows).step_by(per_block) {
-            let count = per_block.min(rows - start);
+        for start in rows.clone().step_by(per_block) {
+            let count = per_block.min(rows.end - start);
             let bases = &mut bases[..count];
-            window.bases(first + start, bases);
+            window.bases(start, bases);
             let furthest = bases.iter().fold(0, |most, base| most.max(*base));
             assert!(
                 furthest + window.reach() <= source.len(),
                 "window past the input"
             );
-            for panel in panels.clone() {
-                let (g, in_group) = (panel / per_group, panel % per_group * weights.width);
-                let column = g * group_out + in_group - column0;
+            let mut index = panels.start;
+            while index < panels.end {
+                let panel = weights.panel(index);
+                let left = weights.per_group - index % weights.per_group;
+                let last = weights.panel(index + left.min(TOGETHER) - 1);
+                let together = count == 1
+                    && left >= TOGETHER
+                    && index + TOGETHER <= panels.end
+                    && last.width == panel.width;
+                let columns = match together {
+                    true => (TOGETHER - 1) * panel.width + last.columns,
+                    false => panel.columns,
+                };
+                let taken = if together { TOGETHER } else { 1 };
+                let end = panel.start + taken * (1 + weights.depth) * panel.width;
                 let job = Job {
-                    a: source[g * group_in..].as_ptr(),
+                    a: source[panel.group * group_in..].as_ptr(),
                     taps: &window.taps,
                     run: window.run,
-                    panel: packed[panel * panel_len..(panel + 1) * panel_len].as_ptr(),
+                    panel: packed[panel.start..end].as_ptr(),
                     lo: self.clamp.lo,
                     hi: self.clamp.hi,
-                    out_row: row_len,
-                    columns: weights.width.min(group_out - in_group),
+                    out_row: p.out_c,
+                    columns,
+                    next: match index + 1 < panels.end {
+                        true => packed[end..].as_ptr(),
+                        false => std::ptr::null(),
+                    },
                 };
-                let to = &mut out[start * row_len + column..];
-                assert!((count - 1) * row_len + job.columns <= to.len());
+                let column = panel.group * group_out + panel.first;
+                let to = out.at(start * p.out_c + column, (count - 1) * p.out_c + columns);
                 // SAFETY: the level was checked when packing; every window ends inside `source` (asserted; a group's
                 // windows begin `g * group_in` later and end as much earlier, since taps then step over whole cells);
-                // the panel slice has its full length and `to` holds `count` rows (asserted).
-                unsafe { (weights.rows)(&job, bases, to.as_mut_ptr()) };
+                // the slice of panels has their full length and `to` is inside the output (`at` asserts it), where no
+                // other task writes these columns of these rows.
+                unsafe {
+                    if together {
+                        (tiles.row)(&job, bases[0], to);
+                    } else if panel.width == tiles.width {
+                        (tiles.wide)(&job, bases, to);
+                    } else {
+                        (tiles.narrow)(&job, bases, to);
+                    }
+                }
+                index += taken;
             }
         }
     }

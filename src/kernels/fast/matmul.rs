@@ -1,6 +1,6 @@
 //! Matrix products whose right side is not constant: it is packed into scratch on every call.
 
-use super::tile::{Job, choose};
+use super::tile::{Job, Tiles, choose};
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::reference::matmul::MatMul;
 
@@ -26,7 +26,7 @@ impl FastMatMul {
 
     /// Elements of scratch: one packed panel, and `x` turned when it lies transposed.
     pub fn scratch_len(&self) -> usize {
-        let (_, _, width) = choose(self.level);
+        let width = choose(self.level, false).width;
         let turned = if self.p.adj_x { self.p.m * self.p.k } else { 0 };
         (1 + self.p.k) * width + turned
     }
@@ -63,7 +63,7 @@ impl FastMatMul {
             adj_x,
             adj_y,
         } = self.p;
-        let (rows, _, width) = choose(self.level);
+        let Tiles { wide, width, .. } = choose(self.level, false);
         let (panel, turned) = scratch[..self.scratch_len()].split_at_mut((1 + k) * width);
         let x = if adj_x {
             for (row, turned) in turned.chunks_exact_mut(k.max(1)).enumerate() {
@@ -99,6 +99,7 @@ impl FastMatMul {
                 hi: f32::INFINITY,
                 out_row: n,
                 columns,
+                next: std::ptr::null(),
             };
             for first in (0..m).step_by(ROWS) {
                 let count = ROWS.min(m - first);
@@ -109,7 +110,7 @@ impl FastMatMul {
                 assert!((first + count) * k <= x.len());
                 assert!((count - 1) * n + columns <= to.len());
                 // SAFETY: the level was checked; rows of `x` and of the output are asserted, the panel has 1 + k rows.
-                unsafe { rows(&job, &bases[..count], to.as_mut_ptr()) };
+                unsafe { wide(&job, &bases[..count], to.as_mut_ptr()) };
             }
         }
     }

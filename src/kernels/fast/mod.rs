@@ -8,6 +8,7 @@ pub mod depthwise;
 pub mod depthwise_over;
 mod depthwise_tiles;
 mod epilogue;
+mod grid;
 pub mod hybrid;
 pub mod int8;
 pub mod matmul;

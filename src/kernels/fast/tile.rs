@@ -1,5 +1,7 @@
 //! Register tiles for f32: a few rows of the left side times one panel of the right.
 
+use crate::kernels::cpu::Level;
+
 /// A vector of f32 lanes. Every method needs the instruction set that the type stands for.
 pub trait Vector: Copy {
     const LANES: usize;
@@ -33,6 +35,10 @@ pub trait Vector: Copy {
     /// # Safety
     /// As [`Vector::splat`].
     unsafe fn clamp(self, lo: Self, hi: Self) -> Self;
+
+    /// Asks for the cache line at `p`, which need not be readable, in the cache of the core.
+    #[inline(always)]
+    fn fetch(_p: *const f32) {}
 
     /// `N` vectors that lie side by side. A loop, not `array::from_fn`: its closures are functions of their own,
     /// without the instruction set of the caller.
@@ -210,6 +216,11 @@ pub mod x86 {
                     // one is NaN, so the value stands second.
                     $ty(unsafe { $min(hi.0, $max(lo.0, self.0)) })
                 }
+                #[inline(always)]
+                fn fetch(p: *const f32) {
+                    // SAFETY: SSE is part of x86-64, and a prefetch reads nothing.
+                    unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+                }
             }
         };
     }
@@ -256,28 +267,48 @@ pub struct Job<'a> {
     /// Elements between rows of the output, and columns of this panel that exist.
     pub out_row: usize,
     pub columns: usize,
+    /// Where the panel lies that is needed next, if it is known: it is fetched meanwhile.
+    pub next: *const f32,
 }
 
-/// `out[m] = clamp(bias + sum of row m times the panel)` for `MR` rows that begin at `bases` from `job.a`.
+/// `out[m] = clamp(bias + sum of row m times the panel)` for `MR` rows that begin at `bases` from `job.a`, and for `NP`
+/// panels that lie behind each other. A row of more than [`Vector::BLOCK`] elements is `LONG`. With `FETCH` the cache
+/// lines at `ahead`, one for each step, are asked for.
 ///
 /// # Safety
-/// The instruction set of `V` must be there; `a + base + tap + run` must be readable for every base and tap, the panel
-/// must hold `1 + taps * run` vectors of `NV * LANES`, and `out` must hold `MR` rows of `columns <= NV * LANES`.
+/// The instruction set of `V` must be there; `a + base + tap + run` must be readable for every base and tap, the panels
+/// must hold `1 + taps * run` vectors of `NV * LANES` each, and `out` must hold `MR` rows of `columns` elements.
 #[inline(always)]
-pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize>(
+unsafe fn tile<
+    V: Vector,
+    const MR: usize,
+    const NV: usize,
+    const NP: usize,
+    const LONG: bool,
+    const FETCH: bool,
+>(
     job: &Job,
     bases: &[usize],
     out: *mut f32,
+    ahead: *const f32,
 ) {
     // SAFETY: all reads and writes are those that the caller promises; see above.
     unsafe {
         let width = NV * V::LANES;
+        let panel_len = (1 + job.taps.len() * job.run) * width;
         let zero = V::splat(0.0);
         let mut weights = job.panel;
-        let bias: [V; NV] = V::load_all(weights);
+        let mut bias = [[zero; NV]; NP];
+        for (q, bias) in bias.iter_mut().enumerate() {
+            *bias = V::load_all(weights.add(q * panel_len));
+        }
         weights = weights.add(width);
         let mut total = [bias; MR];
-        let mut sums = [[zero; NV]; MR];
+        let mut sums = match LONG || V::IN_ORDER {
+            true => [[[zero; NV]; NP]; MR],
+            false => [bias; MR],
+        };
+        let mut ahead = ahead;
         let mut since = 0;
         for &tap in job.taps {
             let mut rows = [job.a; MR];
@@ -286,25 +317,39 @@ pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize>(
             }
             let mut from = 0;
             while from < job.run {
-                let to = job.run.min(from.saturating_add(V::BLOCK));
+                let to = match LONG {
+                    true => job.run.min(from + (V::BLOCK - since)),
+                    false => job.run,
+                };
                 for k in from..to {
-                    let w: [V; NV] = V::load_all(weights);
+                    let mut w = [[zero; NV]; NP];
+                    for (q, w) in w.iter_mut().enumerate() {
+                        *w = V::load_all(weights.add(q * panel_len));
+                    }
                     weights = weights.add(width);
+                    if FETCH {
+                        V::fetch(ahead);
+                        ahead = ahead.wrapping_add(LINE);
+                    }
                     for m in 0..MR {
                         let a = V::splat(*rows[m].add(k));
-                        for v in 0..NV {
-                            sums[m][v] = sums[m][v].fma(a, w[v]);
+                        for q in 0..NP {
+                            for v in 0..NV {
+                                sums[m][q][v] = sums[m][q][v].fma(a, w[q][v]);
+                            }
                         }
                     }
                 }
                 since += to - from;
                 from = to;
-                if since >= V::BLOCK {
+                if LONG && since == V::BLOCK {
                     since = 0;
                     for m in 0..MR {
-                        for v in 0..NV {
-                            total[m][v] = total[m][v].add(sums[m][v]);
-                            sums[m][v] = zero;
+                        for q in 0..NP {
+                            for v in 0..NV {
+                                total[m][q][v] = total[m][q][v].add(sums[m][q][v]);
+                                sums[m][q][v] = zero;
+                            }
                         }
                     }
                 }
@@ -313,20 +358,29 @@ pub unsafe fn tile<V: Vector, const MR: usize, const NV: usize>(
         let (lo, hi) = (V::splat(job.lo), V::splat(job.hi));
         for m in 0..MR {
             let row = out.add(m * job.out_row);
-            for v in 0..NV {
-                let value = total[m][v].add(sums[m][v]).clamp(lo, hi);
-                let at = v * V::LANES;
-                if at + V::LANES <= job.columns {
-                    value.store(row.add(at));
-                } else if at < job.columns {
-                    let mut rest = [0.0f32; 16];
-                    value.store(rest.as_mut_ptr());
-                    std::ptr::copy_nonoverlapping(rest.as_ptr(), row.add(at), job.columns - at);
+            for q in 0..NP {
+                for v in 0..NV {
+                    let value = match LONG || V::IN_ORDER {
+                        true => total[m][q][v].add(sums[m][q][v]),
+                        false => sums[m][q][v],
+                    };
+                    let value = value.clamp(lo, hi);
+                    let at = (q * NV + v) * V::LANES;
+                    if at + V::LANES <= job.columns {
+                        value.store(row.add(at));
+                    } else if at < job.columns {
+                        let mut rest = [0.0f32; 16];
+                        value.store(rest.as_mut_ptr());
+                        std::ptr::copy_nonoverlapping(rest.as_ptr(), row.add(at), job.columns - at);
+                    }
                 }
             }
         }
     }
 }
+
+/// f32 in a cache line.
+const LINE: usize = 16;
 
 /// Works through `bases.len()` rows with tiles of at most `MR` rows.
 ///
@@ -338,6 +392,27 @@ unsafe fn rows<V: Vector, const MR: usize, const NV: usize>(
     bases: &[usize],
     out: *mut f32,
 ) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match V::BLOCK < job.taps.len() * job.run {
+            true => rows_of::<V, MR, NV, true>(job, bases, out),
+            false => rows_of::<V, MR, NV, false>(job, bases, out),
+        }
+    }
+}
+
+/// # Safety
+/// As [`rows`], for rows that are `LONG` or not.
+#[inline(always)]
+unsafe fn rows_of<V: Vector, const MR: usize, const NV: usize, const LONG: bool>(
+    job: &Job,
+    bases: &[usize],
+    out: *mut f32,
+) {
+    let depth = job.taps.len() * job.run;
+    // The next panel, fetched by the first tiles: as many lines as they have steps each.
+    let mut ahead = job.next;
+    let lines = (1 + depth) * NV * V::LANES;
     let mut row = 0;
     while row < bases.len() {
         let left = bases.len() - row;
@@ -345,19 +420,46 @@ unsafe fn rows<V: Vector, const MR: usize, const NV: usize>(
         unsafe {
             let bases = &bases[row..];
             let out = out.add(row * job.out_row);
+            let none = std::ptr::null();
             if left >= MR {
-                tile::<V, MR, NV>(job, bases, out);
+                if !job.next.is_null() && ahead < job.next.wrapping_add(lines) {
+                    tile::<V, MR, NV, 1, LONG, true>(job, bases, out, ahead);
+                    ahead = ahead.wrapping_add(depth * LINE);
+                } else {
+                    tile::<V, MR, NV, 1, LONG, false>(job, bases, out, none);
+                }
                 row += MR;
+            } else if left >= 7 {
+                tile::<V, 7, NV, 1, LONG, false>(job, bases, out, none);
+                row += 7;
             } else if left >= 4 {
-                tile::<V, 4, NV>(job, bases, out);
+                tile::<V, 4, NV, 1, LONG, false>(job, bases, out, none);
                 row += 4;
             } else if left >= 2 {
-                tile::<V, 2, NV>(job, bases, out);
+                tile::<V, 2, NV, 1, LONG, false>(job, bases, out, none);
                 row += 2;
             } else {
-                tile::<V, 1, NV>(job, bases, out);
+                tile::<V, 1, NV, 1, LONG, false>(job, bases, out, none);
                 row += 1;
             }
+        }
+    }
+}
+
+/// Panels that [`Tiles::row`] works on at once: as many streams of weights, which is how memory is fast.
+pub const TOGETHER: usize = 4;
+
+/// One row times [`TOGETHER`] panels.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn one_row<V: Vector>(job: &Job, base: usize, out: *mut f32) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match V::BLOCK < job.taps.len() * job.run {
+            true => tile::<V, 1, 2, TOGETHER, true, false>(job, &[base], out, std::ptr::null()),
+            false => tile::<V, 1, 2, TOGETHER, false, false>(job, &[base], out, std::ptr::null()),
         }
     }
 }
@@ -365,52 +467,83 @@ unsafe fn rows<V: Vector, const MR: usize, const NV: usize>(
 /// A function that works through rows of one panel.
 pub type RowsFn = unsafe fn(&Job, &[usize], *mut f32);
 
+/// The tiles of an instruction set.
+#[derive(Clone, Copy)]
+pub struct Tiles {
+    /// For panels of [`Tiles::width`] columns.
+    pub wide: RowsFn,
+    /// For panels of half of that.
+    pub narrow: RowsFn,
+    /// For one row that begins at the base given, of [`TOGETHER`] wide panels that lie behind each other.
+    pub row: unsafe fn(&Job, usize, *mut f32),
+    /// Rows of a tile, whose multiples are worked on best.
+    pub rows: usize,
+    pub width: usize,
+}
+
 macro_rules! entry {
-    ($name:ident, $feature:literal, $vector:ty, $mr:literal) => {
+    ($module:ident, $feature:literal, $vector:ty, $mr:literal, $narrow:literal) => {
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = $feature)]
-        unsafe fn $name(job: &Job, bases: &[usize], out: *mut f32) {
-            // SAFETY: promised by the caller.
-            unsafe { rows::<$vector, $mr, 2>(job, bases, out) }
+        mod $module {
+            use super::*;
+
+            #[target_feature(enable = $feature)]
+            unsafe fn wide(job: &Job, bases: &[usize], out: *mut f32) {
+                // SAFETY: promised by the caller.
+                unsafe { rows::<$vector, $mr, 2>(job, bases, out) }
+            }
+
+            #[target_feature(enable = $feature)]
+            unsafe fn narrow(job: &Job, bases: &[usize], out: *mut f32) {
+                // SAFETY: promised by the caller.
+                unsafe { rows::<$vector, $narrow, 1>(job, bases, out) }
+            }
+
+            #[target_feature(enable = $feature)]
+            unsafe fn row(job: &Job, base: usize, out: *mut f32) {
+                // SAFETY: promised by the caller.
+                unsafe { one_row::<$vector>(job, base, out) }
+            }
+
+            pub const TILES: Tiles = Tiles {
+                wide,
+                narrow,
+                row,
+                rows: $mr,
+                width: 2 * <$vector>::LANES,
+            };
         }
     };
 }
 
-entry!(rows_avx512, "avx512f", x86::Avx512, 7);
-entry!(rows_avx2, "avx2,fma", x86::Avx2, 6);
-entry!(ordered_avx512, "avx512f", InOrder<x86::Avx512>, 7);
-entry!(ordered_avx2, "avx2,fma", InOrder<x86::Avx2>, 6);
+entry!(avx512, "avx512f", x86::Avx512, 7, 14);
+entry!(avx2, "avx2,fma", x86::Avx2, 6, 12);
+entry!(ordered_avx512, "avx512f", InOrder<x86::Avx512>, 7, 14);
+entry!(ordered_avx2, "avx2,fma", InOrder<x86::Avx2>, 6, 12);
 
-unsafe fn rows_plain(job: &Job, bases: &[usize], out: *mut f32) {
-    // SAFETY: promised by the caller; plain Rust needs no instruction set.
-    unsafe { rows::<Plain, 4, 2>(job, bases, out) }
-}
-
-unsafe fn ordered_plain(job: &Job, bases: &[usize], out: *mut f32) {
-    // SAFETY: promised by the caller; plain Rust needs no instruction set.
-    unsafe { rows::<InOrder<Plain>, 4, 2>(job, bases, out) }
-}
-
-/// The function of [`choose`] for sums [in order](Vector::IN_ORDER).
-pub fn in_order(level: crate::kernels::cpu::Level) -> RowsFn {
-    use crate::kernels::cpu::Level;
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => ordered_avx512,
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => ordered_avx2,
-        _ => ordered_plain,
+/// Tiles of plain Rust, which needs no instruction set.
+const fn plain<V: Vector>() -> Tiles {
+    Tiles {
+        wide: rows::<V, 4, 2>,
+        narrow: rows::<V, 4, 1>,
+        row: one_row::<V>,
+        rows: 4,
+        width: 2 * V::LANES,
     }
 }
 
-/// The tile of a level: the function, its rows, its panel width.
-pub fn choose(level: crate::kernels::cpu::Level) -> (RowsFn, usize, usize) {
-    use crate::kernels::cpu::Level;
-    match level {
+/// The tiles of a level, for sums [in order](Vector::IN_ORDER) or not.
+pub fn choose(level: Level, in_order: bool) -> Tiles {
+    match (level, in_order) {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => (rows_avx512 as RowsFn, 7, 32),
+        (Level::Avx512, false) => avx512::TILES,
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => (rows_avx2 as RowsFn, 6, 16),
-        _ => (rows_plain as RowsFn, 4, 8),
+        (Level::Avx2, false) => avx2::TILES,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx512, true) => ordered_avx512::TILES,
+        #[cfg(target_arch = "x86_64")]
+        (Level::Avx2, true) => ordered_avx2::TILES,
+        (_, false) => plain::<Plain>(),
+        (_, true) => plain::<InOrder<Plain>>(),
     }
 }
