@@ -14,7 +14,7 @@ use crate::kernels::cpu;
 use crate::kernels::fast::{
     Aligned, ConvWeights, DepthwiseOver, FastMatMul, HybridDepthwise, HybridEpilogue, HybridRoom,
     Int8Weights, MatMulInt8, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
-    PackedHybrid, Scaling, as_conv,
+    PackedHybrid, Scaling, Winograd, WinogradWeights, as_conv,
 };
 use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
@@ -128,6 +128,27 @@ pub fn float_conv(
     }
     if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
         return Ok(None);
+    }
+    let winograd = Winograd::new(&p, clamp).filter(|_| !cx.options.in_order);
+    if let Some(kernel) = winograd {
+        let weights = shared(cx, HELD, layout(cx, &p, order), || {
+            let (Some(filter), Some(bias)) = (filter()?, float_bias(cx, p.out_c)?) else {
+                return Ok(None);
+            };
+            Ok(Some(WinogradWeights::new(&p, &filter, Some(&bias))))
+        })?;
+        let Some(weights) = weights.filter(|weights| weights.is_finite()) else {
+            return Ok(None);
+        };
+        let room = kernel.scratch_len();
+        let scratch = room_bytes::<f32>(room).saturating_add(turning);
+        return Prepared::packed_with(HELD, scratch, move |io| {
+            let (threads, scratch) = (io.threads, io.room(room)?);
+            channels_last(io, channels_first, from, to, |x, out| {
+                kernel.run(&weights, x, out, scratch, threads)
+            })
+        })
+        .map(Some);
     }
     let weights = shared(cx, HELD, layout(cx, &p, order), || {
         let (Some(filter), Some(bias)) = (filter()?, float_bias(cx, p.out_c)?) else {

@@ -15,7 +15,7 @@ const ROWS: usize = 252;
 
 /// Filter and bias of a convolution in panels for this processor; kernels of any input sizes share them.
 ///
-/// A group has panels of [`Tiles::width`] output channels; its last is half as wide if that is enough.
+/// A group has panels of a tile's output channels; its last is half as wide if that is enough.
 #[derive(Clone)]
 pub struct ConvWeights {
     groups: usize,
@@ -167,8 +167,12 @@ impl PackedConv2d {
         let source = if self.window.is_plain() {
             input
         } else {
-            self.window.copy_padded(input, |_| 0.0, |v| v, scratch);
-            &scratch[..self.window.padded_len()]
+            let padded = &mut scratch[..self.window.padded_len()];
+            let row = self.window.padded_w * p.in_c;
+            threads.rows(padded, row, 1, |first, rows| {
+                self.window.copy_rows(input, first, rows);
+            });
+            padded
         };
         let grid = Grid {
             rows: p.batch * p.out_h * p.out_w,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::depthwise_tiles::{self, Plane};
 use super::epilogue::Epilogue;
-use super::tile::{InOrder, Plain, Vector};
+use super::vector::{InOrder, Plain, Vector};
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::params::{Clamp, Conv2d};
 use crate::kernels::requant::Requant;
@@ -162,7 +162,7 @@ impl PackedDepthwise {
         out: &mut [f32],
     ) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.ordered_or_not::<super::tile::x86::Avx512>(p, input, filter, first, out) }
+        unsafe { self.ordered_or_not::<super::vector::x86::Avx512>(p, input, filter, first, out) }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -176,7 +176,7 @@ impl PackedDepthwise {
         out: &mut [f32],
     ) {
         // SAFETY: the caller promises the instruction set.
-        unsafe { self.ordered_or_not::<super::tile::x86::Avx2>(p, input, filter, first, out) }
+        unsafe { self.ordered_or_not::<super::vector::x86::Avx2>(p, input, filter, first, out) }
     }
 
     /// # Safety

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::depthwise::{inside, tap_at};
-use super::tile::Vector;
+use super::vector::Vector;
 use crate::kernels::params::{Clamp, Conv2d};
 
 /// Outputs of a tile along a row: image sizes are often multiples of 7.

@@ -18,7 +18,10 @@ mod panels;
 mod testing;
 mod tile;
 mod tile_int8;
+mod vector;
 mod window;
+pub mod winograd;
+mod winograd_tiles;
 
 pub use conv::{ConvWeights, PackedConv2d, as_conv};
 pub use depthwise::{PackedDepthwise, PackedDepthwiseInt8};
@@ -28,3 +31,4 @@ pub use int8::{Int8Weights, PackedConv2dInt8};
 pub use matmul::FastMatMul;
 pub use matmul_int8::MatMulInt8;
 pub use panels::Aligned;
+pub use winograd::{Winograd, WinogradWeights};

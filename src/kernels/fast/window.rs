@@ -96,6 +96,25 @@ impl Window {
         }
     }
 
+    /// Copies into rows of the padded array, from row `first` on (counting all images'); the padding is zeros.
+    pub fn copy_rows(&self, input: &[f32], first: usize, rows: &mut [f32]) {
+        let p = &self.p;
+        let (row_in, row_out) = (p.in_w * p.in_c, self.padded_w * p.in_c);
+        let left = p.pad_left * p.in_c;
+        for (row, to) in (first..).zip(rows.chunks_exact_mut(row_out)) {
+            let (b, y) = (row / self.padded_h, row % self.padded_h);
+            match y.checked_sub(p.pad_top).filter(|&y| y < p.in_h) {
+                Some(y) => {
+                    let from = (b * p.in_h + y) * row_in;
+                    to[..left].fill(0.0);
+                    to[left..left + row_in].copy_from_slice(&input[from..from + row_in]);
+                    to[left + row_in..].fill(0.0);
+                }
+                None => to.fill(0.0),
+            }
+        }
+    }
+
     /// First elements, in the padded array, of the windows of outputs `first`, `first + 1`, … in row-major order.
     pub fn bases(&self, first: usize, bases: &mut [usize]) {
         let p = &self.p;
