@@ -35,6 +35,7 @@ pub mod segment;
 pub mod strides;
 pub mod text;
 pub mod threads;
+pub mod vectors;
 
 pub use params::{Clamp, Conv2d, Pool2d, Rules};
 pub use requant::{Quantized, Requant};

@@ -14,6 +14,9 @@ const SPINS: usize = 2_000;
 /// Elements from which on the work on them may take long.
 const LARGE: usize = 1 << 18;
 
+/// Elements from which on the easiest work on them takes longer than to call the other threads.
+const SPLIT: usize = 1 << 15;
+
 /// Workers that wait for kernels. Cheap to share by reference; one kernel at a time uses the workers, others that
 /// come meanwhile run on their own thread.
 pub struct Threads {
@@ -252,6 +255,33 @@ impl Threads {
             let b = unsafe { std::slice::from_raw_parts_mut(base.get().add(start), count) };
             f(index, a, b);
         });
+    }
+
+    /// Splits `out`, whose elements take little work each, where it is large enough for several threads to gain by it, or
+    /// to take long: `f(first_element, elements)`. Every part but the last is a multiple of `grain` elements long.
+    pub fn elements<T: Send>(
+        &self,
+        out: &mut [T],
+        grain: usize,
+        f: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        let enough = match self.count() {
+            1 => LARGE,
+            _ => SPLIT,
+        };
+        if out.len() < enough {
+            if !out.is_empty() {
+                f(0, out);
+            }
+            return;
+        }
+        let parts = match self.count() {
+            1 => out.len() / LARGE,
+            count => (2 * count).max(out.len() / LARGE),
+        };
+        let piece = out.len().div_ceil(parts).next_multiple_of(64);
+        let piece = piece.next_multiple_of(grain.max(1));
+        self.pieces(out, piece, |index, part| f(index * piece, part));
     }
 
     /// Splits `out`, rows of `row` elements, into about four pieces per thread, each a multiple of `grain` rows;

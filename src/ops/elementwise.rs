@@ -9,6 +9,7 @@ use crate::kernels::elementwise::binary::{self, BinaryOp, BitOp};
 use crate::kernels::elementwise::compare::{self, Comparison};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::select::select;
+use crate::kernels::vectors::{self, Spread};
 use crate::kernels::{Clamp, Rules};
 use crate::model::{DType, Shape};
 
@@ -223,6 +224,12 @@ fn arithmetic(
         BinaryOp::Div => !dtype.is_integer(),
         _ => true,
     };
+    if dtype == DType::Float32
+        && vectors::has_binary(op)
+        && let Some(spread) = Spread::new([&sizes.a, &sizes.b], &sizes.out)
+    {
+        return in_place::vector_binary(op, clamp, spread, sizes.full());
+    }
     match dtype {
         DType::Float32 => in_place::binary::<f32>(sizes, piecemeal, move |a, b, (out, shape)| {
             binary::binary(op, rules, a, b, (&mut *out, shape))?;

@@ -5,28 +5,70 @@
 
 use super::{Io, Prepared};
 use crate::error::Result;
+use crate::kernels::Clamp;
+use crate::kernels::elementwise::binary::BinaryOp;
+use crate::kernels::vectors::{self, Spread};
 use crate::model::Element;
 
 /// Elements that are copied aside at once.
 const CHUNK: usize = 512;
 
 /// A function of each element of input 0.
-pub fn unary<T: Element>(run: impl Fn(&[T], &mut [T]) + Send + Sync + 'static) -> Result<Prepared> {
-    Prepared::in_place(&[0], move |io| run_unary(io, &run))
+pub fn unary<T: Element + Send + Sync>(
+    run: impl Fn(&[T], &mut [T]) + Send + Sync + 'static,
+) -> Result<Prepared> {
+    elements(move |x, out| apart(x, out, &run))
 }
 
-fn run_unary<T: Element>(io: &mut Io, run: &dyn Fn(&[T], &mut [T])) -> Result<()> {
-    if !io.is_in_place(0) {
-        run(io.input(0)?, io.output(0)?);
-        return Ok(());
+/// Runs `run`, which needs two places, on what `out` holds if there is no `x`.
+pub fn apart<T: Element>(x: Option<&[T]>, out: &mut [T], run: &dyn Fn(&[T], &mut [T])) {
+    if let Some(x) = x {
+        return run(x, out);
     }
     let mut aside = [T::zeroed(); CHUNK];
-    for part in io.output::<T>(0)?.chunks_mut(CHUNK) {
+    for part in out.chunks_mut(CHUNK) {
         let x = &mut aside[..part.len()];
         x.copy_from_slice(part);
         run(x, part);
     }
-    Ok(())
+}
+
+/// The same, split among threads. What `run` gets as `None` is what the output holds.
+pub fn elements<T: Element + Send + Sync>(
+    run: impl Fn(Option<&[T]>, &mut [T]) + Send + Sync + 'static,
+) -> Result<Prepared> {
+    Prepared::in_place(&[0], move |io| {
+        let x = match io.is_in_place(0) {
+            true => None,
+            false => Some(io.input::<T>(0)?),
+        };
+        let out = io.output::<T>(0)?;
+        io.threads.elements(out, 1, |first, out| {
+            run(x.map(|x| &x[first..first + out.len()]), out);
+        });
+        Ok(())
+    })
+}
+
+/// [`vectors::binary`] of inputs 0 and 1.
+pub fn vector_binary(
+    op: BinaryOp,
+    bounds: Clamp,
+    spread: Spread,
+    full: &'static [usize],
+) -> Result<Prepared> {
+    Prepared::in_place(full, move |io| {
+        let operand = |input: usize| match io.is_in_place(input) {
+            true => Ok(None),
+            false => io.input::<f32>(input).map(Some),
+        };
+        let operands = [operand(0)?, operand(1)?];
+        let out = io.output::<f32>(0)?;
+        io.threads.elements(out, spread.grain(), |first, out| {
+            vectors::binary(op, bounds, &spread, first, operands, out);
+        });
+        Ok(())
+    })
 }
 
 /// An operand, or the result, with its sizes.
@@ -42,7 +84,7 @@ pub struct Sizes {
 
 impl Sizes {
     /// Operands that have the result's sizes, where the other one repeats a whole number of times within it.
-    fn full(&self) -> &'static [usize] {
+    pub fn full(&self) -> &'static [usize] {
         let a = period(&self.a, &self.b, &self.out).is_some();
         let b = period(&self.b, &self.a, &self.out).is_some();
         match (a, b) {

@@ -11,7 +11,8 @@ use crate::kernels::reference::softmax::{
     LogSoftmaxScale, SoftmaxScale, log_softmax_f32, log_softmax_quantized, softmax_f16,
     softmax_f32, softmax_f64, softmax_quantized,
 };
-use crate::model::{DType, Shape};
+use crate::kernels::vectors;
+use crate::model::{DType, Element, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["Softmax"], &["SOFTMAX"], infer_softmax, prepare_softmax),
@@ -57,6 +58,20 @@ fn depth(cx: &Context) -> Result<usize> {
         .ok_or_else(|| cx.wrong("a scalar has no last axis"))
 }
 
+/// A function of rows of `depth`, split among threads.
+fn by_rows<T: Element + Sync, O: Element + Send>(
+    depth: usize,
+    run: impl Fn(&[T], &mut [O]) + Send + Sync + 'static,
+) -> Result<Prepared> {
+    Prepared::function(move |io| {
+        let (x, out) = (io.input::<T>(0)?, io.output::<O>(0)?);
+        io.threads.elements(out, depth, |first, out| {
+            run(&x[first..first + out.len()], out);
+        });
+        Ok(())
+    })
+}
+
 fn prepare_softmax(cx: &Context) -> Result<Prepared> {
     let depth = depth(cx)?;
     let beta = if cx.tflite() {
@@ -68,10 +83,14 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
         .first()
         .map_or(DType::Invalid, |f| f.dtype);
     match (cx.dtype(0)?, to) {
-        (DType::Float32, DType::Float32) => Prepared::function(move |io| {
-            softmax_f32(depth, beta, io.input(0)?, io.output(0)?);
-            Ok(())
-        }),
+        (DType::Float32, DType::Float32) => {
+            let plain = cx.options.reference || cx.options.in_order;
+            by_rows(depth, move |x, out| {
+                if plain || !vectors::softmax(depth, beta, x, out) {
+                    softmax_f32(depth, beta, x, out);
+                }
+            })
+        }
         (DType::Float16, DType::Float16) => Prepared::function(move |io| {
             softmax_f16(depth, beta, io.input(0)?, io.output(0)?);
             Ok(())
@@ -89,24 +108,15 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
         }
         (DType::Int8, DType::Int8) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
-            Prepared::function(move |io| {
-                softmax_quantized(depth, scale, io.input::<i8>(0)?, io.output::<i8>(0)?);
-                Ok(())
-            })
+            by_rows::<i8, i8>(depth, move |x, out| softmax_quantized(depth, scale, x, out))
         }
         (DType::UInt8, DType::UInt8) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
-            Prepared::function(move |io| {
-                softmax_quantized(depth, scale, io.input::<u8>(0)?, io.output::<u8>(0)?);
-                Ok(())
-            })
+            by_rows::<u8, u8>(depth, move |x, out| softmax_quantized(depth, scale, x, out))
         }
         (DType::Int8, DType::Int16) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
-            Prepared::function(move |io| {
-                softmax_quantized(depth, scale, io.input::<i8>(0)?, io.output::<i16>(0)?);
-                Ok(())
-            })
+            by_rows::<i8, i16>(depth, move |x, out| softmax_quantized(depth, scale, x, out))
         }
         (from, to) => Err(cx.unsupported(format!("no kernel from {from} to {to}"))),
     }

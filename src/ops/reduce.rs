@@ -8,7 +8,8 @@ use crate::kernels::Quantized;
 use crate::kernels::quantized::arithmetic::Affine;
 use crate::kernels::quantized::reduce as integers;
 use crate::kernels::reference::order::{self, Axis};
-use crate::kernels::reference::reduce::{Reduction, reduce_bools, reduce_numbers};
+use crate::kernels::reference::reduce::{Reducible, Reduction, reduce_bools, reduce_numbers};
+use crate::kernels::vectors::{self, Addend};
 use crate::model::{DType, Element, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -119,13 +120,32 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             Ok(())
         });
     }
+    if dtype == DType::Float32 && matches!(op, Reduction::Sum | Reduction::Mean) {
+        let in_order = cx.options.reference || cx.options.in_order;
+        let mean = op == Reduction::Mean;
+        return Prepared::function(move |io| {
+            let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);
+            vectors::sums(
+                x,
+                &sizes,
+                &reduced,
+                in_order,
+                out,
+                |sum, count| match mean {
+                    true => f32::mean(sum, count),
+                    false => f32::total(sum),
+                },
+            );
+            Ok(())
+        });
+    }
     with_number!(dtype, T => Prepared::function(move |io| {
         reduce_numbers(op, rules, io.input::<T>(0)?, &sizes, &reduced, io.output(0)?);
         Ok(())
     }), else Err(cx.no_kernel(dtype)))
 }
 
-fn prepare_quantized<T: Quantized + Element + Ord>(
+fn prepare_quantized<T: Quantized + Element + Ord + Addend<Sum = i32>>(
     cx: &Context,
     op: Reduction,
     sizes: Vec<usize>,

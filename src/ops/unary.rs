@@ -8,6 +8,7 @@ use crate::kernels::elementwise::cast::{self, Bool, CastTarget, Castable};
 use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::unary::{self, IntegerOp, UnaryOp};
+use crate::kernels::vectors;
 use crate::model::{DType, Element};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -194,6 +195,14 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     let op = function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
     if dtype == DType::Float16 && matches!(op, UnaryOp::Gelu | UnaryOp::GeluTanh) {
         return in_place::unary(move |x, out| unary::gelu_f16(op == UnaryOp::GeluTanh, x, out));
+    }
+    let plain = cx.options.reference || cx.options.in_order;
+    if dtype == DType::Float32 && (!plain || vectors::is_exact(op)) {
+        return in_place::elements(move |x, out| {
+            if !vectors::unary(op, x, out) {
+                in_place::apart(x, out, &|x, out| unary::unary(op, x, out));
+            }
+        });
     }
     with_float!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary(op, x, out)), else Err(cx.no_kernel(dtype)))
 }

@@ -1,6 +1,5 @@
 //! PAD, PADV2, MIRROR_PAD.
 
-use super::copy::{Side, copy_strided};
 use crate::kernels::strides::{MAX_RANK, row_major};
 
 /// `value` (one element) all around: `before[i]` and `after[i]` elements along axis `i`.
@@ -17,17 +16,56 @@ pub fn pad(
     let out = padded(shape, before, after);
     let out = &out[..shape.len()];
     assert_eq!(dst.len(), out.iter().product::<usize>() * size);
-    for element in dst.chunks_exact_mut(size.max(1)) {
-        element.copy_from_slice(value);
+    if dst.is_empty() {
+        return;
     }
-    let strides = row_major(out);
-    let start = before
-        .iter()
-        .zip(strides)
-        .map(|(&b, stride)| b * stride as usize)
-        .sum();
-    let to = Side { start, strides };
-    copy_strided(size, shape, (src, Side::whole(shape)), (dst, to));
+    // Rows along the last axis that is padded, with what lies behind it.
+    let last = (0..shape.len())
+        .rfind(|&axis| before[axis] + after[axis] > 0)
+        .unwrap_or(0);
+    let inner = shape.iter().skip(last + 1).product::<usize>() * size;
+    let along = |sizes: &[usize]| sizes.get(last).map_or(size, |length| length * inner);
+    let (row, own) = (along(out), along(shape));
+    let lead = before.get(last).map_or(0, |length| length * inner);
+    let mut index = [0usize; MAX_RANK];
+    let mut rows = src.chunks_exact(own.max(1));
+    for to in dst.chunks_exact_mut(row) {
+        let inside =
+            |axis: usize| (before[axis]..before[axis] + shape[axis]).contains(&index[axis]);
+        let from = match own > 0 && (0..last).all(inside) {
+            true => rows.next(),
+            false => None,
+        };
+        match from {
+            Some(from) => {
+                let (head, rest) = to.split_at_mut(lead);
+                let (middle, tail) = rest.split_at_mut(own);
+                fill(head, value);
+                middle.copy_from_slice(from);
+                fill(tail, value);
+            }
+            None => fill(to, value),
+        }
+        for axis in (0..last).rev() {
+            index[axis] += 1;
+            if index[axis] < out[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+}
+
+/// `value` again and again.
+fn fill(to: &mut [u8], value: &[u8]) {
+    match value {
+        [first, rest @ ..] if rest.iter().all(|byte| byte == first) => to.fill(*first),
+        _ => {
+            for element in to.chunks_exact_mut(value.len().max(1)) {
+                element.copy_from_slice(value);
+            }
+        }
+    }
 }
 
 fn padded(shape: &[usize], before: &[usize], after: &[usize]) -> [usize; MAX_RANK] {
@@ -92,6 +130,8 @@ fn source(at: usize, before: usize, length: usize, mirror: Mirror) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -101,6 +141,37 @@ mod tests {
         assert_eq!(dst, [3, 2, 1, 2, 3, 2, 1]);
         mirror_pad(1, &[1, 2, 3], &[3], &[2], &[2], Mirror::Symmetric, &mut dst);
         assert_eq!(dst, [2, 1, 1, 2, 3, 3, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_element_finds_its_place(
+            axes in prop::collection::vec((0usize..4, 0usize..3, 0usize..3), 0..4),
+            size in prop::sample::select(vec![1usize, 2, 4, 8]),
+            even in any::<bool>(),
+        ) {
+            let take = |which: fn(&(usize, usize, usize)) -> usize| -> Vec<usize> {
+                axes.iter().map(which).collect()
+            };
+            let (shape, before, after) = (take(|a| a.0), take(|a| a.1), take(|a| a.2));
+            let count: usize = shape.iter().product();
+            let src: Vec<u8> = (0..count * size).map(|i| i as u8 % 90).collect();
+            let value: Vec<u8> = (0..size).map(|i| if even { 99 } else { 99 + i as u8 }).collect();
+            let out: Vec<usize> = axes.iter().map(|a| a.0 + a.1 + a.2).collect();
+            let mut want = value.repeat(out.iter().product());
+            let strides = row_major(&out);
+            for at in 0..count {
+                let (mut rest, mut to) = (at, 0);
+                for axis in (0..shape.len()).rev() {
+                    to += (rest % shape[axis] + before[axis]) * strides[axis] as usize;
+                    rest /= shape[axis];
+                }
+                want[to * size..][..size].copy_from_slice(&src[at * size..][..size]);
+            }
+            let mut got = vec![1; want.len()];
+            pad(size, &src, &shape, &before, &after, &value, &mut got);
+            prop_assert_eq!(got, want);
+        }
     }
 
     #[test]

@@ -1,33 +1,61 @@
 //! QUANTIZE and DEQUANTIZE.
 
+use crate::kernels::cpu::{self, by_level};
 use crate::kernels::elementwise::map;
 use crate::kernels::fixed::Multiplier;
 use crate::kernels::requant::Quantized;
 
 /// `round(x / scale) + zero`, half away from zero, clamped. NaN and what does not fit an i32 give the smallest
 /// value, as in TensorFlow Lite's kernels.
-#[inline]
+#[inline(always)]
 pub fn quantize_one<T: Quantized>(x: f32, scale: f32, zero: i32) -> T {
     quantize_within(x, scale, zero, (T::LO, T::HI))
 }
 
 /// [`quantize_one`] clamped to a part of the type's range.
-#[inline]
+#[inline(always)]
 pub fn quantize_within<T: Quantized>(x: f32, scale: f32, zero: i32, (lo, hi): (i32, i32)) -> T {
     let rounded = (x / scale).round();
     let fits = rounded >= i32::MIN as f32 && rounded < -(i32::MIN as f32);
     let whole = if fits { rounded as i32 } else { i32::MIN };
-    T::from_i32(whole.saturating_add(zero).clamp(lo, hi))
+    // As a saturating sum, which has no vector form.
+    let least = lo.saturating_sub(zero);
+    let most = hi.saturating_sub(zero);
+    T::from_i32(whole.max(least).min(most).wrapping_add(zero).clamp(lo, hi))
 }
 
 /// QUANTIZE f32 to an integer type.
 pub fn quantize<T: Quantized>(x: &[f32], scale: f32, zero: i32, out: &mut [T]) {
-    map(x, out, |x| quantize_one(x, scale, zero));
+    quantize_all(cpu::level(), x, scale, zero, out);
+}
+
+#[inline(always)]
+fn quantize_each<T: Quantized>(x: &[f32], scale: f32, zero: i32, out: &mut [T]) {
+    let x = &x[..out.len()];
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = quantize_one(x[i], scale, zero);
+    }
+}
+
+by_level! {
+    fn quantize_all<T: Quantized>(x: &[f32], scale: f32, zero: i32, out: &mut [T]) = quantize_each
 }
 
 /// DEQUANTIZE: `scale * (q - zero)`.
 pub fn dequantize<T: Quantized>(q: &[T], scale: f32, zero: i32, out: &mut [f32]) {
-    map(q, out, |q| scale * (q.into() - zero) as f32);
+    dequantize_all(cpu::level(), q, scale, zero, out);
+}
+
+#[inline(always)]
+fn dequantize_each<T: Quantized>(q: &[T], scale: f32, zero: i32, out: &mut [f32]) {
+    let q = &q[..out.len()];
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = scale * (q[i].into() - zero) as f32;
+    }
+}
+
+by_level! {
+    fn dequantize_all<T: Quantized>(q: &[T], scale: f32, zero: i32, out: &mut [f32]) = dequantize_each
 }
 
 /// DEQUANTIZE with one scale (and zero point) per channel; `inner` elements lie between channels, so that element

@@ -4,6 +4,7 @@ use super::arithmetic::Affine;
 use crate::kernels::fixed::Multiplier;
 use crate::kernels::reference::reduce::reduce;
 use crate::kernels::requant::Quantized;
+use crate::kernels::vectors::{Addend, sums};
 
 #[inline(always)]
 fn saturate<T: Quantized>(v: i32) -> T {
@@ -17,7 +18,7 @@ fn folded(shape: &[usize], reduced: &[bool]) -> usize {
 }
 
 /// MEAN: the division by the count is part of the multiplier.
-pub fn mean<T: Quantized>(
+pub fn mean<T: Quantized + Addend<Sum = i32>>(
     input: &[T],
     shape: &[usize],
     reduced: &[bool],
@@ -33,9 +34,8 @@ pub fn mean<T: Quantized>(
         m.m = ((i64::from(real.m) << shift) / count as i64) as i32;
         m.shift = real.shift - shift;
     }
-    let fold = |sum: i32, x: T| sum.wrapping_add(x.into());
     let bias = from.zero.wrapping_mul(count as i32);
-    reduce(input, shape, reduced, output, 0i32, fold, |sum, _| {
+    sums(input, shape, reduced, false, output, |sum, _| {
         saturate(m.apply(sum.wrapping_sub(bias)).wrapping_add(to.zero))
     });
 }

@@ -37,18 +37,18 @@ pub fn reduce<T: Copy, A: Copy, O>(
 
 /// What is added to a row of sums: line after line of elements, `step` apart, each line `across` from the one before.
 #[derive(Clone, Copy)]
-struct Lines {
-    at: usize,
-    step: usize,
-    count: usize,
-    across: isize,
+pub struct Lines {
+    pub at: usize,
+    pub step: usize,
+    pub count: usize,
+    pub across: isize,
 }
 
 type FoldLines<'f, A> = &'f dyn Fn(&mut [A], Lines);
 type FinishSums<'f, A, O> = &'f dyn Fn(&[A], usize, &mut [O]);
 
 /// The nest of [`reduce`], made once for all functions of its types.
-fn fold_lines<A: Copy, O>(
+pub fn fold_lines<A: Copy, O>(
     shape: &[usize],
     reduced: &[bool],
     output: &mut [O],

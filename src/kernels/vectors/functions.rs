@@ -1,0 +1,393 @@
+//! Functions of one f32 in vectors.
+
+use std::arch::x86_64::{__m256, __m512};
+
+use super::lanes::Lanes;
+use crate::kernels::cpu::Level;
+use crate::kernels::elementwise::unary::UnaryOp;
+
+/// A function of the lanes of a vector.
+trait Function {
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn of<V: Lanes>(x: V) -> V;
+}
+
+/// `q` in `e^r = 1 + r + r^2 q(r)`, from the constant on: the polynomial for [-ln 2 / 2, ln 2 / 2] whose largest error
+/// is least (Remez' exchange), 3e-9 of `e^r`.
+const EXP: [f32; 5] = [
+    0.499_999_94,
+    0.166_665_21,
+    0.041_668_39,
+    0.008_368_717,
+    0.001_381_459_9,
+];
+
+/// `ln 2` in two parts, the first with 9 bits, so that its products with small whole numbers are exact.
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+
+/// `e^x = 2^n (1 + r + rest)` with whole `n`, for `x` in [-120, 120]; `rest` is what `r` and its square lack.
+///
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn exp_parts<V: Lanes>(x: V) -> (V, V, V) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let n = x.mul(V::splat(std::f32::consts::LOG2_E)).round();
+        // Exact, then rounded with what the rounding leaves.
+        let near = n.fma(V::splat(-LN_2[0]), x);
+        let r = n.fma(V::splat(-LN_2[1]), near);
+        let left = n.fma(V::splat(-LN_2[1]), near.sub(r));
+        let mut sum = V::splat(EXP[4]);
+        for coefficient in [EXP[3], EXP[2], EXP[1], EXP[0]] {
+            sum = sum.fma(r, V::splat(coefficient));
+        }
+        (sum.fma(r.mul(r), left), r, n)
+    }
+}
+
+/// `a + b + small`, rounded as if at once; `a` is 0 or the larger one.
+///
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn total<V: Lanes>(a: V, b: V, small: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let sum = a.add(b);
+        let lost = a.sub(sum).add(b);
+        sum.add(lost.add(small))
+    }
+}
+
+/// `e^x`, all but always the nearest f32, as C's; infinite and 0 where f32 has no more.
+///
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+pub unsafe fn exp<V: Lanes>(x: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let (rest, r, n) = exp_parts(x.clamp(V::splat(-104.0), V::splat(89.0)));
+        total(V::splat(1.0), r, rest).scale(n)
+    }
+}
+
+/// `e^x - 1` for `x` in [-100, 80], as [`exp`].
+///
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn less_one<V: Lanes>(x: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let (rest, r, n) = exp_parts(x);
+        let power = V::splat(1.0).scale(n);
+        total(power.sub(V::splat(1.0)), r.mul(power), rest.mul(power))
+    }
+}
+
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn minus<V: Lanes>(x: V) -> V {
+    // SAFETY: promised by the caller. -0 - x is -x of every number.
+    unsafe { V::splat(-0.0).sub(x) }
+}
+
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn logistic<V: Lanes>(x: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        // Below, nothing is left but the reciprocal could overflow.
+        let x = V::splat(-87.0).max(x);
+        V::splat(1.0).over(exp(minus(x)).add(V::splat(1.0)))
+    }
+}
+
+/// By `e^±2|x| - 1`, as C libraries compute it.
+///
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn tanh<V: Lanes>(x: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        // From 10 on it is 1 in f32.
+        let size = V::splat(10.0).min(x.abs());
+        let doubled = size.add(size);
+        // Negative where the size is below 1.
+        let flat = size.sub(V::splat(1.0));
+        let part = less_one(flat.if_negative(minus(doubled), doubled));
+        let two = V::splat(2.0);
+        let ratio = flat.if_negative(part, two).over(part.add(two));
+        flat.if_negative(ratio.abs(), V::splat(1.0).sub(ratio))
+            .with_sign(x)
+    }
+}
+
+/// From here on `erf` is 1 in f32.
+const FLAT: f32 = 3.92;
+
+/// `erf(x) / x` as a polynomial in `x^2 / 8 - 1`, from the constant on: the one whose largest relative error for `x`
+/// in [0, 3.92] is least (Remez' exchange), 5e-9; with f32's roundings `erf` is within 1.1e-7.
+const ERF: [f32; 17] = [
+    0.353_531,
+    -0.176_576_21,
+    0.131_674_98,
+    -0.107_711_9,
+    0.090_213_16,
+    -0.074_705_99,
+    0.059_842_557,
+    -0.045_912_396,
+    0.033_291_35,
+    -0.021_950_392,
+    0.013_694_495,
+    -0.009_651_680_5,
+    0.005_907_117,
+    -0.001_409_911_8,
+    0.000_357_490_03,
+    -0.001_270_804_6,
+    0.000_677_756_2,
+];
+
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn erf<V: Lanes>(x: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let x = x.clamp(V::splat(-FLAT), V::splat(FLAT));
+        let at = x.mul(x).fma(V::splat(0.125), V::splat(-1.0));
+        let mut sum = V::splat(ERF[16]);
+        let mut next = 16;
+        while next > 0 {
+            next -= 1;
+            sum = sum.fma(at, V::splat(ERF[next]));
+        }
+        x.mul(sum).clamp(V::splat(-1.0), V::splat(1.0))
+    }
+}
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident = |$x:ident: $v:ident| $value:expr;)*) => { $(
+        $(#[$doc])*
+        struct $name;
+        impl Function for $name {
+            #[inline(always)]
+            unsafe fn of<$v: Lanes>($x: $v) -> $v {
+                // SAFETY: promised by the caller.
+                unsafe { $value }
+            }
+        }
+    )* };
+}
+
+functions! {
+    Exp = |x: V| exp(x);
+    Logistic = |x: V| logistic(x);
+    Tanh = |x: V| tanh(x);
+    Erf = |x: V| erf(x);
+    Gelu = |x: V| {
+        let tail = erf(x.mul(V::splat(std::f32::consts::FRAC_1_SQRT_2)));
+        V::splat(0.5).mul(x).mul(tail.add(V::splat(1.0)))
+    };
+    GeluTanh = |x: V| {
+        const ROOT: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2;
+        let cubic = V::splat(0.044715).mul(x).mul(x).mul(x);
+        let tail = tanh(V::splat(ROOT).mul(x.add(cubic)));
+        V::splat(0.5).mul(x).mul(tail.add(V::splat(1.0)))
+    };
+    HardSwish = |x: V| {
+        let gate = x.add(V::splat(3.0)).clamp(V::splat(0.0), V::splat(6.0));
+        x.mul(gate).div(V::splat(6.0))
+    };
+    Elu = |x: V| x.if_negative(less_one(V::splat(-100.0).max(x)), x);
+    Relu = |x: V| V::splat(0.0).max(x);
+    Relu6 = |x: V| x.clamp(V::splat(0.0), V::splat(6.0));
+    ReluN1To1 = |x: V| x.clamp(V::splat(-1.0), V::splat(1.0));
+    Relu0To1 = |x: V| x.clamp(V::splat(0.0), V::splat(1.0));
+    Abs = |x: V| x.abs();
+    Neg = |x: V| minus(x);
+    Square = |x: V| x.mul(x);
+    Sqrt = |x: V| x.sqrt();
+    Rsqrt = |x: V| V::splat(1.0).div(x.sqrt());
+    Reciprocal = |x: V| V::splat(1.0).div(x);
+}
+
+pub fn run(level: Level, op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+    let run = match op {
+        UnaryOp::Exp => all::<Exp>,
+        UnaryOp::Logistic => all::<Logistic>,
+        UnaryOp::Tanh => all::<Tanh>,
+        UnaryOp::Erf => all::<Erf>,
+        UnaryOp::Gelu => all::<Gelu>,
+        UnaryOp::GeluTanh => all::<GeluTanh>,
+        UnaryOp::HardSwish => all::<HardSwish>,
+        UnaryOp::Elu => all::<Elu>,
+        UnaryOp::Relu => all::<Relu>,
+        UnaryOp::Relu6 => all::<Relu6>,
+        UnaryOp::ReluN1To1 => all::<ReluN1To1>,
+        UnaryOp::Relu0To1 => all::<Relu0To1>,
+        UnaryOp::Abs => all::<Abs>,
+        UnaryOp::Neg => all::<Neg>,
+        UnaryOp::Square => all::<Square>,
+        UnaryOp::Sqrt => all::<Sqrt>,
+        UnaryOp::Rsqrt => all::<Rsqrt>,
+        UnaryOp::Reciprocal => all::<Reciprocal>,
+        _ => return false,
+    };
+    run(level, x, out)
+}
+
+fn all<F: Function>(level: Level, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+    let len = x.map_or(out.len(), |x| x.len().min(out.len()));
+    let to = out.as_mut_ptr();
+    let from = x.map_or(to.cast_const(), <[f32]>::as_ptr);
+    match level {
+        // SAFETY: the level is there; both slices have `len` values, and where they overlap they are the same.
+        Level::Avx512 => unsafe { avx512::<F>(from, to, len) },
+        // SAFETY: as above.
+        Level::Avx2 => unsafe { avx2::<F>(from, to, len) },
+        Level::Portable => return false,
+    }
+    true
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn avx512<F: Function>(x: *const f32, out: *mut f32, len: usize) {
+    // SAFETY: as promised.
+    unsafe { each::<__m512, F>(x, out, len) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<F: Function>(x: *const f32, out: *mut f32, len: usize) {
+    // SAFETY: as promised.
+    unsafe { each::<__m256, F>(x, out, len) }
+}
+
+/// # Safety
+/// As [`Lanes::splat`]; `len` values must be readable at `x` and writable at `out`, which may be the same place.
+#[inline(always)]
+unsafe fn each<V: Lanes, F: Function>(x: *const f32, out: *mut f32, len: usize) {
+    // SAFETY: promised by the caller; each vector is read before it is written.
+    unsafe {
+        let mut at = 0;
+        while at + V::N <= len {
+            F::of(V::load(x.add(at))).store(out.add(at));
+            at += V::N;
+        }
+        if at < len {
+            let last = F::of(V::load_part(x.add(at), len - at));
+            last.store_part(out.add(at), len - at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernels::cpu;
+    use crate::kernels::elementwise::unary::unary;
+
+    const EQUAL: [UnaryOp; 11] = [
+        UnaryOp::HardSwish,
+        UnaryOp::Relu,
+        UnaryOp::Relu6,
+        UnaryOp::ReluN1To1,
+        UnaryOp::Relu0To1,
+        UnaryOp::Abs,
+        UnaryOp::Neg,
+        UnaryOp::Square,
+        UnaryOp::Sqrt,
+        UnaryOp::Rsqrt,
+        UnaryOp::Reciprocal,
+    ];
+
+    /// Largest error in units of 2^-24 of the value; for those that add to 1, of the argument.
+    const CLOSE: [(UnaryOp, f32, bool); 7] = [
+        (UnaryOp::Exp, 2.0, false),
+        (UnaryOp::Logistic, 4.0, false),
+        (UnaryOp::Tanh, 4.0, false),
+        (UnaryOp::Erf, 6.0, false),
+        (UnaryOp::Gelu, 4.0, true),
+        (UnaryOp::GeluTanh, 4.0, true),
+        (UnaryOp::Elu, 4.0, false),
+    ];
+
+    fn check(op: UnaryOp, x: &[f32], units: Option<(f32, bool)>) -> Result<(), TestCaseError> {
+        let mut want = vec![0f32; x.len()];
+        unary(op, x, &mut want);
+        for level in cpu::levels() {
+            let (mut out, mut over) = (vec![7f32; x.len()], x.to_vec());
+            let ran = run(level, op, Some(x), &mut out);
+            prop_assert_eq!(ran, level > Level::Portable);
+            if !ran {
+                continue;
+            }
+            run(level, op, None, &mut over);
+            for (i, (&got, &want)) in out.iter().zip(&want).enumerate() {
+                prop_assert!(got.to_bits() == over[i].to_bits());
+                let allowed = match units {
+                    None => 0.0,
+                    Some((units, of_argument)) => {
+                        let size = if of_argument { x[i].abs() } else { want.abs() };
+                        // Far below 0 the plain functions overflow to 0.
+                        units * f32::EPSILON / 2.0 * size + 1e-36
+                    }
+                };
+                let same = got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
+                prop_assert!(
+                    same || (got - want).abs() <= allowed,
+                    "{op:?} {level:?} of {}: {got:e}, not {want:e}",
+                    x[i]
+                );
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn as_the_plain_functions(
+            exponents in proptest::collection::vec((-12f32..2.4, any::<bool>()), 1..70),
+        ) {
+            let x: Vec<f32> = exponents
+                .iter()
+                .map(|&(e, minus)| 10f32.powf(e) * if minus { -1.0 } else { 1.0 })
+                .collect();
+            for op in EQUAL {
+                check(op, &x, None)?;
+            }
+            for (op, units, of_argument) in CLOSE {
+                check(op, &x, Some((units, of_argument)))?;
+            }
+        }
+    }
+
+    #[test]
+    fn ends_are_those_of_the_plain_functions() {
+        let x = [
+            0.0,
+            -0.0,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::NAN,
+            f32::MAX,
+            f32::MIN,
+            88.72,
+            -103.0,
+        ];
+        for op in EQUAL {
+            check(op, &x, None).unwrap();
+        }
+        for (op, units, of_argument) in CLOSE {
+            check(op, &x, Some((units, of_argument))).unwrap();
+        }
+    }
+}
