@@ -10,11 +10,11 @@ use super::quantized::{Bias, Product};
 use super::windows::{channels_last, turning_bytes};
 use super::{Context, Io, Kernel, Prepared, room_bytes};
 use crate::error::Result;
-use crate::kernels::cpu;
 use crate::kernels::fast::{
-    Aligned, ConvWeights, DepthwiseOver, FastMatMul, HybridDepthwise, HybridEpilogue, HybridRoom,
-    Int8Weights, MatMulInt8, PackedConv2d, PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8,
-    PackedHybrid, Scaling, Winograd, WinogradWeights, as_conv,
+    Aligned, ConvWeights, DepthwiseInt8Weights, DepthwiseOver, FastMatMul, HybridDepthwise,
+    HybridEpilogue, HybridRoom, Int8Weights, MatMulInt8, PackedConv2d, PackedConv2dInt8,
+    PackedDepthwise, PackedDepthwiseInt8, PackedHybrid, Scaling, Winograd, WinogradWeights,
+    as_conv,
 };
 use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
@@ -188,15 +188,11 @@ pub fn int8_conv(
         return int8(cx, &p, product);
     }
     let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
-    let filter = || {
-        Ok(cx
-            .constant(1)?
-            .and_then(|t| t.values::<i8>().map(<[i8]>::to_vec)))
+    let Some(weights) = int8_depthwise_weights(cx, &p)? else {
+        return Ok(None);
     };
-    let (Some(kernel), Some(weights)) = (
-        PackedDepthwiseInt8::new(&p, bias, zero, &product.requant),
-        shared(cx, &[1], layout(cx, &p, AS_IS), filter)?,
-    ) else {
+    let kernel = PackedDepthwiseInt8::new(&p, &weights, bias, zero, &product.requant);
+    let Some(kernel) = kernel else {
         return Ok(None);
     };
     Prepared::packed(HELD, move |io| {
@@ -283,15 +279,11 @@ pub fn hybrid_conv(
         let epilogue = HybridEpilogue::new(p.out_c, scales, Some(&bias), scaling, clamp);
         return hybrid(cx, &p, epilogue, scales.len() > 1, p.out_h * p.out_w);
     }
-    let filter = || {
-        let tensor = cx.constant(1)?;
-        Ok(tensor.and_then(|t| t.values::<i8>().map(<[i8]>::to_vec)))
-    };
-    let Some(weights) = shared(cx, &[1], layout(cx, &p, AS_IS), filter)? else {
+    let Some(weights) = int8_depthwise_weights(cx, &p)? else {
         return Ok(None);
     };
     let epilogue = HybridEpilogue::new(p.out_c, scales, Some(&bias), Scaling::Together, clamp);
-    let kernel = HybridDepthwise::new(cpu::level(), &p, epilogue);
+    let kernel = HybridDepthwise::new(&p, epilogue);
     let room = p.in_h * p.in_w * p.in_c;
     Prepared::packed_with(HELD, room_bytes::<i8>(room), move |io| {
         let (threads, image) = (io.threads, io.room(room)?);
@@ -451,6 +443,17 @@ fn int8_weights(cx: &Context, p: &Conv2d) -> Result<Option<Arc<Shared<Int8Weight
         let tensor = cx.constant(1)?;
         let filter = tensor.as_ref().and_then(|t| t.values::<i8>());
         Ok(filter.map(|filter| Int8Weights::new(p, filter)))
+    })
+}
+
+fn int8_depthwise_weights(
+    cx: &Context,
+    p: &Conv2d,
+) -> Result<Option<Arc<Shared<DepthwiseInt8Weights>>>> {
+    shared(cx, &[1], layout(cx, p, AS_IS), || {
+        let tensor = cx.constant(1)?;
+        let filter = tensor.as_ref().and_then(|t| t.values::<i8>());
+        Ok(filter.map(|filter| DepthwiseInt8Weights::new(p, filter)))
     })
 }
 

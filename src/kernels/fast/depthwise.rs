@@ -3,11 +3,9 @@
 use std::ops::Range;
 
 use super::depthwise_tiles::{self, Plane};
-use super::epilogue::Epilogue;
 use super::vector::{InOrder, Plain, Vector};
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::params::{Clamp, Conv2d};
-use crate::kernels::requant::Requant;
 use crate::kernels::threads::Threads;
 
 /// Multiply-accumulates below which a second thread costs more than it brings.
@@ -29,16 +27,16 @@ pub(super) fn inside(
 }
 
 /// What one output cell sees: the input index of tap (0, 0) as if it were there, and the taps inside the image.
-struct Cell {
-    origin: isize,
-    ky: Range<usize>,
-    kx: Range<usize>,
+pub(super) struct Cell {
+    pub origin: isize,
+    pub ky: Range<usize>,
+    pub kx: Range<usize>,
 }
 
 impl Cell {
     /// Output row `row` counts batch and y together.
     #[inline(always)]
-    fn at(p: &Conv2d, row: usize, x: usize) -> Self {
+    pub fn at(p: &Conv2d, row: usize, x: usize) -> Self {
         let (b, y) = (row / p.out_h, row % p.out_h);
         let iy = (b * p.in_h + y * p.stride_h) as isize - p.pad_top as isize;
         let ix = (x * p.stride_w) as isize - p.pad_left as isize;
@@ -57,13 +55,13 @@ pub(super) fn tap_at(p: &Conv2d, origin: isize, ky: usize, kx: usize) -> usize {
     origin.wrapping_add_unsigned(step) as usize
 }
 
-fn check(p: &Conv2d, bias: Option<usize>) {
+pub(super) fn check(p: &Conv2d, bias: Option<usize>) {
     assert!(bias.is_none_or(|b| b == p.out_c), "bias of {p:?}");
     assert_eq!(p.out_c % p.in_c.max(1), 0, "channels of {p:?}");
 }
 
 /// Splits the output by rows and calls `f(first row, rows)`; `filter` is the filter's length.
-fn split<O: Send>(
+pub(super) fn split<O: Send>(
     p: &Conv2d,
     filter: usize,
     threads: &Threads,
@@ -327,145 +325,11 @@ impl PackedDepthwise {
     }
 }
 
-/// A depthwise convolution on int8 of one geometry.
-#[derive(Debug, Clone)]
-pub struct PackedDepthwiseInt8 {
-    p: Conv2d,
-    zero: i32,
-    epilogue: Epilogue,
-    level: Level,
-}
-
-impl PackedDepthwiseInt8 {
-    /// With a bias `[out_c]`; `zero` is the input's zero point. `None` for
-    /// 64-bit sums.
-    pub fn new(p: &Conv2d, bias: Option<&[i64]>, zero: i32, requant: &Requant) -> Option<Self> {
-        Self::with_level(cpu::level(), p, bias, zero, requant)
-    }
-
-    /// For one instruction set, which must be there.
-    pub fn with_level(
-        level: Level,
-        p: &Conv2d,
-        bias: Option<&[i64]>,
-        zero: i32,
-        requant: &Requant,
-    ) -> Option<Self> {
-        assert!(level <= cpu::level(), "{level:?} is not there");
-        check(p, bias.map(<[i64]>::len));
-        let epilogue = Epilogue::new(requant, p.out_c, |c| bias.map_or(0, |b| b[c] as i32))?;
-        Some(PackedDepthwiseInt8 {
-            p: *p,
-            zero,
-            epilogue,
-            level,
-        })
-    }
-
-    /// Convolves with a filter `[k_h, k_w, out_c]`; needs no scratch.
-    pub fn run(&self, filter: &[i8], input: &[i8], output: &mut [i8], threads: &Threads) {
-        assert_eq!(input.len(), self.p.input_len(), "input of {:?}", self.p);
-        split(
-            &self.p,
-            filter.len(),
-            threads,
-            output,
-            |first, out| match self.level {
-                // SAFETY: the level was checked when packing.
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx512 => unsafe { self.rows_avx512(input, filter, first, out) },
-                // SAFETY: the level was checked when packing.
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx2 => unsafe { self.rows_avx2(input, filter, first, out) },
-                _ => self.rows(input, filter, first, out),
-            },
-        );
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    unsafe fn rows_avx512(&self, input: &[i8], filter: &[i8], first: usize, out: &mut [i8]) {
-        self.rows(input, filter, first, out);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn rows_avx2(&self, input: &[i8], filter: &[i8], first: usize, out: &mut [i8]) {
-        self.rows(input, filter, first, out);
-    }
-
-    #[inline(always)]
-    fn rows(&self, input: &[i8], filter: &[i8], first: usize, out: &mut [i8]) {
-        let p = &self.p;
-        for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
-            let cell = Cell::at(p, first + i / p.out_w, i % p.out_w);
-            let mut c = 0;
-            while c < p.out_c {
-                let left = p.out_c - c;
-                if p.out_c != p.in_c || p.out_c < 16 {
-                    self.one_channel(input, filter, out, &cell, c);
-                    c += 1;
-                } else if left >= 64 {
-                    self.block::<64>(input, filter, out, &cell, c);
-                    c += 64;
-                } else {
-                    // the last block may do some channels again
-                    let at = c.min(p.out_c - 16);
-                    self.block::<16>(input, filter, out, &cell, at);
-                    c = at + 16;
-                }
-            }
-        }
-    }
-
-    /// `N` channels from `c` on, each with its own input channel.
-    #[inline(always)]
-    fn block<const N: usize>(
-        &self,
-        input: &[i8],
-        filter: &[i8],
-        out: &mut [i8],
-        cell: &Cell,
-        c: usize,
-    ) {
-        let zero = self.zero as i16;
-        let mut sums = [0i32; N];
-        for ky in cell.ky.clone() {
-            for kx in cell.kx.clone() {
-                let x = &input[tap_at(&self.p, cell.origin, ky, kx) + c..][..N];
-                let w = &filter[(ky * self.p.k_w + kx) * self.p.out_c + c..][..N];
-                for i in 0..N {
-                    // at most 255 * 128, which 16 bits hold
-                    sums[i] += i32::from((i16::from(x[i]) - zero) * i16::from(w[i]));
-                }
-            }
-        }
-        self.epilogue
-            .apply(self.level, c, &sums, &mut out[c..c + N]);
-    }
-
-    #[inline(always)]
-    fn one_channel(&self, input: &[i8], filter: &[i8], out: &mut [i8], cell: &Cell, c: usize) {
-        let p = &self.p;
-        let source = c / (p.out_c / p.in_c);
-        let mut sum = 0i32;
-        for ky in cell.ky.clone() {
-            for kx in cell.kx.clone() {
-                let x = i32::from(input[tap_at(p, cell.origin, ky, kx) + source]);
-                let w = i32::from(filter[(ky * p.k_w + kx) * p.out_c + c]);
-                sum += (x - self.zero) * w;
-            }
-        }
-        self.epilogue
-            .apply(self.level, c, &[sum], &mut out[c..c + 1]);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{any_conv, bytes, close, values};
+    use super::super::testing::{any_conv, close, values};
     use super::*;
-    use crate::kernels::reference::conv::{ZeroPoints, depthwise_f32, depthwise_quantized};
+    use crate::kernels::reference::conv::depthwise_f32;
     use proptest::prelude::*;
 
     fn depthwise(p: &Conv2d, multiplier: usize) -> Conv2d {
@@ -493,23 +357,6 @@ mod tests {
                 packed.run(&filter, &input, &mut got, &Threads::new(2));
                 close(&got, &want)?;
                 packed.in_order().run(&filter, &input, &mut got, &Threads::new(2));
-                prop_assert_eq!(&got, &want);
-            }
-        }
-
-        #[test]
-        fn int8_equals_the_reference_to_the_bit(p in any_conv(), multiplier in 1usize..3, seed in any::<u32>(), zero in -128i32..128) {
-            let p = depthwise(&p, multiplier);
-            let (input, filter) = (bytes(seed, p.input_len()), bytes(seed ^ 1, p.k_h * p.k_w * p.out_c));
-            let bias: Vec<i64> = bytes(seed ^ 2, p.out_c).iter().map(|&b| i64::from(b) * 50).collect();
-            let factors: Vec<f64> = values(seed ^ 3, p.out_c).iter().map(|v| 0.002 + f64::from(v.abs()) * 0.02).collect();
-            let requant = Requant::fixed(&factors, 3, (-100, 127));
-            let mut want = vec![0i8; p.output_len()];
-            depthwise_quantized(&p, &input, &filter, Some(&bias), ZeroPoints { input: zero, filter: 0 }, &requant, &mut want);
-            for level in cpu::levels() {
-                let packed = PackedDepthwiseInt8::with_level(level, &p, Some(&bias), zero, &requant).unwrap();
-                let mut got = vec![0i8; p.output_len()];
-                packed.run(&filter, &input, &mut got, &Threads::new(2));
                 prop_assert_eq!(&got, &want);
             }
         }

@@ -1,9 +1,16 @@
 //! Dynamic range with packed weights: [`crate::kernels::quantized::hybrid`], equal to the bit.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+use super::depthwise_int8::DepthwiseInt8Weights;
+use super::finish::{Finish, table};
+#[cfg(target_arch = "x86_64")]
+use super::finish::{Rows, each_row, first_bits, load};
 use super::int8::{Int8Sums, Int8Weights};
 use crate::kernels::cpu::{Level, by_level};
 use crate::kernels::params::{Clamp, Conv2d};
-use crate::kernels::quantized::hybrid::{RowScale, quantize_asymmetric, quantize_symmetric};
+use crate::kernels::quantized::hybrid::{quantize_asymmetric, quantize_symmetric};
 use crate::kernels::threads::Threads;
 
 /// How the scales of input and weight meet the sum; the order decides the last bit.
@@ -38,8 +45,8 @@ impl HybridEpilogue {
         assert!(bias.is_none_or(|b| b.len() == channels));
         let scale = |c: usize| scales[if scales.len() == 1 { 0 } else { c }];
         HybridEpilogue {
-            scales: (0..channels).map(scale).collect(),
-            bias: bias.map_or_else(|| vec![0.0; channels], <[f32]>::to_vec),
+            scales: table((0..channels).map(scale), 0.0),
+            bias: table((0..channels).map(|c| bias.map_or(0.0, |b| b[c])), 0.0),
             scaling,
             clamp,
         }
@@ -80,14 +87,81 @@ by_level! {
     ) = HybridEpilogue::apply
 }
 
-by_level! {
-    fn depthwise_cell(
-        it: &HybridDepthwise,
-        filter: &[i8],
-        from: (&[i8], RowScale),
-        number: usize,
-        out: &mut [f32],
-    ) = HybridDepthwise::cell
+/// A [`HybridEpilogue`] with the scales of one run.
+struct HybridFinish<'a> {
+    epilogue: &'a HybridEpilogue,
+    /// Sums of each channel's weights; [`table`].
+    weights: &'a [i32],
+    /// For each of them, and of the rows that they are for: the scale, and what the sums are too large by in sums of weights.
+    scales: &'a [f32],
+    excess: &'a [i32],
+    rows: usize,
+    level: Level,
+}
+
+impl Finish for HybridFinish<'_> {
+    type Out = f32;
+
+    #[inline]
+    fn apply(&self, row: usize, channel: usize, sums: &[i32], out: &mut [f32]) {
+        let number = row / self.rows;
+        let place = (channel, self.scales[number]);
+        let less = (self.excess[number], &self.weights[channel..]);
+        epilogue(self.level, self.epilogue, place, less, sums, out);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn begin<const NV: usize>(&self, _: usize) -> [__m512i; NV] {
+        // SAFETY: the caller promises the instruction set.
+        unsafe { [_mm512_setzero_si512(); NV] }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn store<const MR: usize, const NV: usize>(
+        &self,
+        row: usize,
+        channel: usize,
+        sums: &[[__m512i; NV]; MR],
+        columns: usize,
+        out: Rows<f32>,
+    ) {
+        let it = self.epilogue;
+        // SAFETY: the caller promises the instruction set, a channel and room for the columns; tables go on behind the
+        // last channel. Clamping: max and min return their second operand when one is NaN, so the value stands second.
+        unsafe {
+            let (lo, hi) = (_mm512_set1_ps(it.clamp.lo), _mm512_set1_ps(it.clamp.hi));
+            let weights = load::<NV>(self.weights, channel);
+            each_row!(r in MR {
+                let number = match self.scales.len() {
+                    1 => 0,
+                    _ => (row + r) / self.rows,
+                };
+                let scale = _mm512_set1_ps(self.scales[number]);
+                let excess = _mm512_set1_epi32(self.excess[number]);
+                for v in 0..NV {
+                    let at = channel + 16 * v;
+                    let less = _mm512_mullo_epi32(excess, weights[v]);
+                    let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[r][v], less));
+                    let own = _mm512_loadu_ps(it.scales.as_ptr().add(at));
+                    let value = match it.scaling {
+                        Scaling::Together => _mm512_mul_ps(sum, _mm512_mul_ps(scale, own)),
+                        Scaling::WeightFirst => _mm512_mul_ps(_mm512_mul_ps(sum, own), scale),
+                    };
+                    let value = _mm512_add_ps(value, _mm512_loadu_ps(it.bias.as_ptr().add(at)));
+                    let value = _mm512_min_ps(hi, _mm512_max_ps(lo, value));
+                    let to = out.row(r).wrapping_add(16 * v);
+                    if columns >= 16 * v + 16 {
+                        _mm512_storeu_ps(to, value);
+                    } else {
+                        let mask = first_bits(columns.saturating_sub(16 * v)) as u16;
+                        _mm512_mask_storeu_ps(to, mask, value);
+                    }
+                }
+            });
+        }
+    }
 }
 
 /// A convolution (or FULLY_CONNECTED, as [`super::as_conv`] sees it) of one geometry with float activations and int8
@@ -171,103 +245,62 @@ impl PackedHybrid {
         // Where an image has many scales, it is a list of rows and has no padding.
         let zero = |image: usize| zeros.get(image).copied().unwrap_or(0);
         self.sums.prepare(quantized, zero, prepared);
-        let (scales, zeros) = (&*scales, &*zeros);
-        let finish = |row: usize, channel: usize, sums: &[i32], out: &mut [f32]| {
-            let number = row / self.rows;
-            let excess = self.sums.excess(zeros[number]);
-            let (place, less) = (
-                (channel, scales[number]),
-                (excess, &weights.sums[channel..]),
-            );
-            epilogue(weights.level, &self.epilogue, place, less, sums, out);
+        for zero in zeros.iter_mut() {
+            *zero = self.sums.excess(*zero);
+        }
+        let finish = HybridFinish {
+            epilogue: &self.epilogue,
+            weights: &weights.sums,
+            scales,
+            excess: zeros,
+            rows: self.rows,
+            level: weights.level,
         };
-        self.sums.run(weights, prepared, output, threads, finish);
+        self.sums.run(weights, prepared, output, threads, &finish);
     }
 }
 
-/// Channels whose sums are held at once.
-const CHANNELS: usize = 64;
-
-/// DEPTHWISE_CONV_2D with float activations and an int8 filter `[k_h, k_w, out_c]`.
+/// DEPTHWISE_CONV_2D with float activations and an int8 filter.
 #[derive(Clone)]
 pub struct HybridDepthwise {
     p: Conv2d,
     epilogue: HybridEpilogue,
-    level: Level,
 }
 
 impl HybridDepthwise {
-    /// For one instruction set, which must be there.
-    pub fn new(level: Level, p: &Conv2d, epilogue: HybridEpilogue) -> Self {
-        assert!(
-            level <= crate::kernels::cpu::level(),
-            "{level:?} is not there"
-        );
-        HybridDepthwise {
-            p: *p,
-            epilogue,
-            level,
-        }
+    pub fn new(p: &Conv2d, epilogue: HybridEpilogue) -> Self {
+        HybridDepthwise { p: *p, epilogue }
     }
 
     /// `image` holds one quantized image.
     pub fn run(
         &self,
-        filter: &[i8],
+        weights: &DepthwiseInt8Weights,
         input: &[f32],
         output: &mut [f32],
         image: &mut [i8],
         threads: &Threads,
     ) {
         let p = &self.p;
-        assert_eq!(filter.len(), p.k_h * p.k_w * p.out_c, "filter of {p:?}");
         assert_eq!(input.len(), p.input_len(), "input of {p:?}");
         assert_eq!(output.len(), p.output_len(), "output of {p:?}");
-        let image = &mut image[..p.in_h * p.in_w * p.in_c];
-        let outputs = output.chunks_exact_mut(p.out_h * p.out_w * p.out_c);
+        let one = Conv2d { batch: 1, ..*p };
+        let image = &mut image[..one.input_len()];
+        let outputs = output.chunks_exact_mut(one.output_len());
         for (x, out) in input.chunks_exact(image.len()).zip(outputs) {
             let row = quantize_asymmetric(x, image);
             let image = &*image;
-            threads.rows(out, p.out_c, 1, |first, part| {
-                for (number, cell) in part.chunks_exact_mut(p.out_c).enumerate() {
-                    depthwise_cell(self.level, self, filter, (image, row), first + number, cell);
-                }
+            let finish = HybridFinish {
+                epilogue: &self.epilogue,
+                weights: &weights.sums,
+                scales: &[row.scale],
+                excess: &[weights.excess(&one, row.zero)],
+                rows: usize::MAX,
+                level: weights.level,
+            };
+            threads.rows(out, p.out_w * p.out_c, 1, |first, part| {
+                weights.rows(&one, row.zero, image, (first, part), &finish);
             });
-        }
-    }
-
-    #[inline(always)]
-    fn cell(&self, filter: &[i8], (image, row): (&[i8], RowScale), number: usize, out: &mut [f32]) {
-        let p = &self.p;
-        let multiplier = p.out_c / p.in_c;
-        let (y, x) = (number / p.out_w, number % p.out_w);
-        for first in (0..p.out_c).step_by(CHANNELS) {
-            let count = CHANNELS.min(p.out_c - first);
-            let mut sums = [0i32; CHANNELS];
-            let sums = &mut sums[..count];
-            for ky in 0..p.k_h {
-                for kx in 0..p.k_w {
-                    let Some(cell) = p.source(0, y, x, ky, kx) else {
-                        continue;
-                    };
-                    let weights = &filter[(ky * p.k_w + kx) * p.out_c + first..][..count];
-                    if multiplier == 1 {
-                        let values = &image[cell + first..][..count];
-                        for i in 0..count {
-                            sums[i] += (i32::from(values[i]) - row.zero) * i32::from(weights[i]);
-                        }
-                    } else {
-                        for i in 0..count {
-                            let value = image[cell + (first + i) / multiplier];
-                            sums[i] += (i32::from(value) - row.zero) * i32::from(weights[i]);
-                        }
-                    }
-                }
-            }
-            let place = (first, row.scale);
-            let less = (0, &[0; CHANNELS][..]);
-            let out = &mut out[first..first + count];
-            self.epilogue.apply(place, less, sums, out);
         }
     }
 }
@@ -356,8 +389,9 @@ mod tests {
             hybrid::depthwise(&p, &x, plain, RELU6, &mut image, &mut want);
             for level in cpu::levels() {
                 let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::Together, RELU6);
+                let weights = DepthwiseInt8Weights::with_level(level, &p, &filter);
                 let mut got = vec![0.0; p.output_len()];
-                HybridDepthwise::new(level, &p, epilogue).run(&filter, &x, &mut got, &mut image, &Threads::new(2));
+                HybridDepthwise::new(&p, epilogue).run(&weights, &x, &mut got, &mut image, &Threads::new(2));
                 prop_assert_eq!(&got, &want);
             }
         }

@@ -3,10 +3,13 @@
 use std::ops::Range;
 
 use super::epilogue::Epilogue;
+use super::finish::{Finish, table};
 use super::panels::Aligned;
-use super::tile_int8::{Form, Job, ROWS, Sums, TileFn, WIDTH, choose};
+use super::tile_int8::{Choice, Form, Job, ROWS, Sums, TileFn, WIDTH, choose};
+#[cfg(target_arch = "x86_64")]
+use super::vnni;
 use super::window::Window;
-use crate::kernels::cpu::{self, Level};
+use crate::kernels::cpu::{self, Level, by_level};
 use crate::kernels::params::Conv2d;
 use crate::kernels::requant::Requant;
 use crate::kernels::threads::Threads;
@@ -27,10 +30,7 @@ pub struct Int8Weights {
     /// Of each output channel's weights.
     pub(super) sums: Vec<i32>,
     pub(super) level: Level,
-    tile: TileFn,
-    form: Form,
-    tile_rows: usize,
-    width: usize,
+    choice: Choice,
 }
 
 impl Int8Weights {
@@ -43,7 +43,7 @@ impl Int8Weights {
     pub fn with_level(level: Level, p: &Conv2d, filter: &[i8]) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
-        let (tile, form, tile_rows, width) = choose(level);
+        let choice = choose(level);
         let window = Window::new(p);
         let depth = (p.k_h * p.k_w * (p.in_c / p.groups)).max(1);
         let sum = |weights: &[i8]| weights.iter().map(|&w| i32::from(w)).sum();
@@ -52,13 +52,10 @@ impl Int8Weights {
             out_c: p.out_c,
             taps: window.taps.len(),
             run: window.run,
-            panels: pack(&window, filter, form, width),
-            sums: filter.chunks_exact(depth).map(sum).collect(),
+            panels: pack(&window, filter, choice.form, choice.width),
+            sums: table(filter.chunks_exact(depth).map(sum), 0),
             level,
-            tile,
-            form,
-            tile_rows,
-            width,
+            choice,
         }
     }
 
@@ -68,7 +65,7 @@ impl Int8Weights {
     }
 
     fn panel_count(&self) -> usize {
-        self.groups * (self.out_c / self.groups).div_ceil(self.width)
+        self.groups * (self.out_c / self.groups).div_ceil(self.choice.width)
     }
 }
 
@@ -83,7 +80,7 @@ pub(super) struct Int8Sums {
 
 impl Int8Sums {
     pub fn new(p: &Conv2d, weights: &Int8Weights) -> Self {
-        let (window, form) = (Window::new(p), weights.form);
+        let (window, form) = (Window::new(p), weights.choice.form);
         Int8Sums {
             taps: window.taps.iter().map(|tap| tap * form.bytes()).collect(),
             window,
@@ -114,9 +111,11 @@ impl Int8Sums {
         let (body, slack) = prepared.split_at_mut(self.prepared_len() - SLACK);
         slack.fill(0);
         match self.form {
+            Form::Bytes if window.is_plain() => flip(cpu::level(), input, body),
             Form::Bytes => {
                 let zero = |image| (zero(image) + 128) as u8;
-                window.copy_padded(input, zero, |v| (v as u8) ^ 0x80, body);
+                let flip = |from: &[i8], to: &mut [u8]| flip(cpu::level(), from, to);
+                window.copy_rows(input, zero, flip, body);
             }
             Form::Words => {
                 let words = body.as_chunks_mut::<2>().0;
@@ -126,21 +125,21 @@ impl Int8Sums {
         }
     }
 
-    /// Calls `finish(row, channel, sums, out)` for the sums of neighbouring channels of every row of the output.
-    pub fn run<T: Send>(
+    /// Ends the sums of every row of the output with `finish`.
+    pub fn run<F: Finish>(
         &self,
         weights: &Int8Weights,
         prepared: &[u8],
-        output: &mut [T],
+        output: &mut [F::Out],
         threads: &Threads,
-        finish: impl Fn(usize, usize, &[i32], &mut [T]) + Sync,
+        finish: &F,
     ) {
         let p = &self.window.p;
         assert_eq!(output.len(), p.output_len(), "output of {p:?}");
         let packed = (weights.groups, weights.out_c, weights.taps, weights.run);
         let own = (p.groups, p.out_c, self.taps.len(), self.window.run);
         assert!(
-            packed == own && weights.form == self.form,
+            packed == own && weights.choice.form == self.form,
             "weights of {p:?}"
         );
         if output.is_empty() {
@@ -150,80 +149,158 @@ impl Int8Sums {
         let work = output.len() * self.window.taps.len() * self.window.run;
         let rows = output.len() / p.out_c;
         let panels = weights.panel_count();
-        let block = |first: usize, panels: Range<usize>, part: &mut [T]| {
-            self.block(weights, source, (first, panels), part, &finish);
+        let block = |first: usize, panels: Range<usize>, part: &mut [F::Out]| {
+            self.block(weights, source, (first, panels), part, finish);
         };
         if threads.count() == 1 || work < SMALL {
             block(0, 0..panels, output);
         } else if rows == 1 && p.groups == 1 {
             let each = panels.div_ceil(threads.count() * 2);
-            threads.pieces(output, each * weights.width, |index, part| {
+            threads.pieces(output, each * weights.choice.width, |index, part| {
                 let first = index * each;
                 block(0, first..panels.min(first + each), part);
             });
         } else {
-            threads.rows(output, p.out_c, weights.tile_rows, |first, part| {
+            threads.rows(output, p.out_c, weights.choice.rows, |first, part| {
                 block(first, 0..panels, part);
             });
         }
     }
 
     /// Rows from `first` on for the panels given; see the float kernel.
-    fn block<T>(
+    fn block<F: Finish>(
         &self,
         weights: &Int8Weights,
         source: &[u8],
         (first, panels): (usize, Range<usize>),
-        out: &mut [T],
-        finish: &impl Fn(usize, usize, &[i32], &mut [T]),
+        out: &mut [F::Out],
+        finish: &F,
     ) {
-        const BLOCK: usize = 256;
+        /// Rows whose offsets are worked out at once: whole tiles of 7 and of 8.
+        const BLOCK: usize = 4 * 7 * 8;
         let (p, window) = (&self.window.p, &self.window);
         let group_out = p.out_c / p.groups;
-        let per_group = group_out.div_ceil(weights.width);
+        let width = weights.choice.width;
+        let per_group = group_out.div_ceil(width);
         let k_groups = window.run.div_ceil(self.form.group());
-        let panel_len = self.taps.len() * k_groups * weights.width * 4;
+        let panel_len = self.taps.len() * k_groups * width * 4;
         let packed = weights.panels.values::<u8>();
         let (row_len, column0) = if panels.len() == weights.panel_count() {
             (p.out_c, 0)
         } else {
-            (out.len(), panels.start * weights.width)
+            (out.len(), panels.start * width)
         };
         let rows = out.len() / row_len;
+        let last_tap = self.taps.last().copied().unwrap_or(0);
         let mut bases = [0usize; BLOCK];
-        let mut sums: Sums = [0; ROWS * WIDTH];
         for start in (0..rows).step_by(BLOCK) {
             let bases = &mut bases[..BLOCK.min(rows - start)];
             window.bases(first + start, bases);
             bases.iter_mut().for_each(|base| *base *= self.form.bytes());
+            let furthest = bases.iter().copied().fold(0, usize::max) + last_tap + 4 * k_groups;
             for panel in panels.clone() {
-                let (g, in_group) = (panel / per_group, panel % per_group * weights.width);
+                let (g, in_group) = (panel / per_group, panel % per_group * width);
                 let channel = g * group_out + in_group;
-                let columns = weights.width.min(group_out - in_group);
+                let columns = width.min(group_out - in_group);
                 let offset = g * (p.in_c / p.groups) * self.form.bytes();
-                let job = Job {
-                    a: source[offset..].as_ptr(),
+                assert!(offset + furthest <= source.len(), "window past the input");
+                let of_panel = Panel {
+                    a: &source[offset..],
                     taps: &self.taps,
                     groups: k_groups,
-                    panel: packed[panel * panel_len..(panel + 1) * panel_len].as_ptr(),
+                    weights: &packed[panel * panel_len..(panel + 1) * panel_len],
+                    channel,
+                    columns,
+                    out_row: row_len,
                 };
-                let last_tap = self.taps.last().copied().unwrap_or(0);
-                for (tile, bases) in bases.chunks(weights.tile_rows).enumerate() {
-                    let furthest = bases.iter().copied().max().unwrap_or(0);
-                    assert!(offset + furthest + last_tap + 4 * k_groups <= source.len());
-                    // SAFETY: the level was checked when packing, a tile has at most `tile_rows <= ROWS` rows, the furthest
-                    // read is asserted, and the panel slice has its full length.
-                    unsafe { (weights.tile)(&job, bases, &mut sums) };
-                    for row in 0..bases.len() {
-                        let number = start + tile * weights.tile_rows + row;
-                        let at = number * row_len + channel - column0;
-                        let sums = &sums[row * WIDTH..row * WIDTH + columns];
-                        finish(first + number, channel, sums, &mut out[at..at + columns]);
-                    }
+                let to = &mut out[start * row_len + channel - column0..];
+                match weights.choice.tile {
+                    Some(tile) => by_tiles(tile, &of_panel, bases, finish, first + start, to),
+                    None => by_vnni(&of_panel, bases, finish, first + start, to),
                 }
             }
         }
     }
+}
+
+/// One panel and what it is multiplied with; `a` reaches to behind the last window (asserted by who made it).
+struct Panel<'a> {
+    a: &'a [u8],
+    taps: &'a [usize],
+    groups: usize,
+    weights: &'a [u8],
+    channel: usize,
+    columns: usize,
+    out_row: usize,
+}
+
+/// Through sums in memory.
+fn by_tiles<F: Finish>(
+    tile: TileFn,
+    panel: &Panel,
+    bases: &[usize],
+    finish: &F,
+    first: usize,
+    out: &mut [F::Out],
+) {
+    let job = Job {
+        a: panel.a.as_ptr(),
+        taps: panel.taps,
+        groups: panel.groups,
+        panel: panel.weights.as_ptr(),
+    };
+    let mut sums: Sums = [0; ROWS * WIDTH];
+    for (tile_at, bases) in bases.chunks(ROWS).enumerate() {
+        // SAFETY: the level was checked when packing, a tile has at most `ROWS` rows, all windows end inside `a`, and
+        // the panel is whole.
+        unsafe { tile(&job, bases, &mut sums) };
+        for row in 0..bases.len() {
+            let number = tile_at * ROWS + row;
+            let sums = &sums[row * WIDTH..row * WIDTH + panel.columns];
+            let out = &mut out[number * panel.out_row..][..panel.columns];
+            finish.apply(first + number, panel.channel, sums, out);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn by_vnni<F: Finish>(
+    panel: &Panel,
+    bases: &[usize],
+    finish: &F,
+    first: usize,
+    out: &mut [F::Out],
+) {
+    let job = vnni::Job {
+        a: panel.a.as_ptr(),
+        taps: panel.taps,
+        groups: panel.groups,
+        panel: panel.weights.as_ptr(),
+        channel: panel.channel,
+        columns: panel.columns,
+        out_row: panel.out_row,
+    };
+    assert!((bases.len() - 1) * panel.out_row + panel.columns <= out.len());
+    // SAFETY: the level was checked when packing, all windows end inside `a`, the panel is whole, and `out` holds all
+    // rows (asserted).
+    unsafe { vnni::rows(&job, bases, finish, first, out.as_mut_ptr()) };
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn by_vnni<F: Finish>(_: &Panel, _: &[usize], _: &F, _: usize, _: &mut [F::Out]) {
+    unreachable!("no tile was chosen");
+}
+
+#[inline(always)]
+fn flip_each(from: &[i8], to: &mut [u8]) {
+    for (to, &value) in to.iter_mut().zip(from) {
+        *to = (value as u8) ^ 0x80;
+    }
+}
+
+by_level! {
+    /// From i8 to u8, 128 more.
+    fn flip(from: &[i8], to: &mut [u8]) = flip_each
 }
 
 /// An int8 convolution of one geometry with [`Int8Weights`].
@@ -245,10 +322,19 @@ impl PackedConv2dInt8 {
     ) -> Option<Self> {
         assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
         let sums = Int8Sums::new(p, weights);
-        let epilogue = Epilogue::new(requant, p.out_c, |c| {
-            let own = bias.map_or(0, |b| b[c] as i32);
-            own.wrapping_sub(sums.excess(zero).wrapping_mul(weights.sums[c]))
-        })?;
+        let own = |c: usize| bias.map_or(0, |b| b[c]);
+        let less = |c: usize| sums.excess(zero).wrapping_mul(weights.sums[c]);
+        let epilogue = Epilogue::new(
+            weights.level,
+            requant,
+            p.out_c,
+            |c| (own(c) as i32).wrapping_sub(less(c)),
+            |c| {
+                own(c)
+                    .abs()
+                    .saturating_add(largest_sum(weights.taps * weights.run))
+            },
+        )?;
         Some(PackedConv2dInt8 {
             sums,
             epilogue,
@@ -275,11 +361,14 @@ impl PackedConv2dInt8 {
         assert_eq!(input.len(), p.input_len(), "input of {p:?}");
         let scratch = &mut scratch[..self.scratch_len()];
         self.sums.prepare(input, |_| self.zero, scratch);
-        let finish = |_: usize, channel: usize, sums: &[i32], out: &mut [i8]| {
-            self.epilogue.apply(weights.level, channel, sums, out);
-        };
-        self.sums.run(weights, scratch, output, threads, finish);
+        self.sums
+            .run(weights, scratch, output, threads, &self.epilogue);
     }
+}
+
+/// The largest size of a sum of `depth` products of an int8 less its zero point and a weight.
+pub(super) fn largest_sum(depth: usize) -> i64 {
+    i64::try_from(depth).map_or(i64::MAX, |depth| depth.saturating_mul(255 * 128))
 }
 
 impl Form {

@@ -1,6 +1,8 @@
 //! Products of int8 matrices, both of which are values of the run; answers equal the reference's to the bit.
 
 use super::epilogue::Epilogue;
+use super::finish::Finish;
+use super::int8::largest_sum;
 use crate::kernels::cpu::{self, Level, by_level};
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::requant::Requant;
@@ -32,7 +34,8 @@ impl MatMulInt8 {
     /// For one instruction set, which must be there.
     pub fn with_level(level: Level, p: MatMul, zeros: [i32; 2], requant: &Requant) -> Option<Self> {
         assert!(level <= cpu::level(), "{level:?} is not there");
-        let epilogue = Epilogue::new(requant, COLUMNS, |_| 0)?;
+        let largest = largest_sum(p.k) * 2;
+        let epilogue = Epilogue::new(level, requant, COLUMNS, |_| 0, |_| largest)?;
         let near = zeros.iter().all(|zero| (-128..=127).contains(zero));
         (near && (1..=Self::MOST_K).contains(&p.k)).then_some(MatMulInt8 {
             p,
@@ -85,7 +88,7 @@ impl MatMulInt8 {
                         for (y, out) in columns {
                             let mut sums = [0; COLUMNS];
                             dots(self.level, x, y, &mut sums);
-                            self.epilogue.apply(self.level, 0, &sums, out);
+                            self.epilogue.apply(0, 0, &sums, out);
                         }
                     }
                 });

@@ -5,9 +5,13 @@
 
 pub mod conv;
 pub mod depthwise;
+pub mod depthwise_int8;
 pub mod depthwise_over;
 mod depthwise_tiles;
+#[cfg(target_arch = "x86_64")]
+mod depthwise_vnni;
 mod epilogue;
+mod finish;
 mod grid;
 pub mod hybrid;
 pub mod int8;
@@ -19,12 +23,15 @@ mod testing;
 mod tile;
 mod tile_int8;
 mod vector;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 mod window;
 pub mod winograd;
 mod winograd_tiles;
 
 pub use conv::{ConvWeights, PackedConv2d, as_conv};
-pub use depthwise::{PackedDepthwise, PackedDepthwiseInt8};
+pub use depthwise::PackedDepthwise;
+pub use depthwise_int8::{DepthwiseInt8Weights, PackedDepthwiseInt8};
 pub use depthwise_over::DepthwiseOver;
 pub use hybrid::{HybridDepthwise, HybridEpilogue, HybridRoom, PackedHybrid, Scaling};
 pub use int8::{Int8Weights, PackedConv2dInt8};

@@ -1,7 +1,7 @@
 //! Register tiles for int8: sums of 8-bit products in i32, exact whatever the instruction set.
 //!
 //! The left side is prepared once per call, the right side once per plan, both in groups of neighbouring k:
-//! - VNNI: activations as `x + 128` in u8, four to a group;
+//! - VNNI ([`super::vnni`]): activations as `x + 128` in u8, four to a group;
 //! - AVX2 and plain Rust: activations and weights in i16, two to a group.
 //!
 //! The sums are then too large by the zero point (and the 128) times the sum of the weights.
@@ -31,7 +31,7 @@ pub struct Job<'a> {
 /// Rows of a tile at most.
 pub const ROWS: usize = 8;
 /// Widest panel.
-pub const WIDTH: usize = 32;
+pub const WIDTH: usize = 16;
 /// Sums of one tile: row after row, `WIDTH` apart.
 pub type Sums = [i32; ROWS * WIDTH];
 
@@ -46,70 +46,6 @@ pub type TileFn = unsafe fn(&Job, bases: &[usize], sums: &mut Sums);
 mod x86 {
     use super::{Job, Sums, WIDTH};
     use std::arch::x86_64::*;
-
-    /// # Safety
-    /// See [`super::TileFn`].
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    pub unsafe fn vnni(job: &Job, bases: &[usize], sums: &mut Sums) {
-        // SAFETY: promised by the caller.
-        unsafe {
-            match bases.len() {
-                7.. => {
-                    vnni_rows::<7>(job, bases, sums, 0);
-                    if bases.len() == 8 {
-                        vnni_rows::<1>(job, bases, sums, 7);
-                    }
-                }
-                n => {
-                    let mut row = 0;
-                    if n >= 4 {
-                        vnni_rows::<4>(job, bases, sums, 0);
-                        row = 4;
-                    }
-                    while row + 2 <= n {
-                        vnni_rows::<2>(job, bases, sums, row);
-                        row += 2;
-                    }
-                    if row < n {
-                        vnni_rows::<1>(job, bases, sums, row);
-                    }
-                }
-            }
-        }
-    }
-
-    /// # Safety
-    /// See [`super::TileFn`]; `MR` rows from `row` on.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn vnni_rows<const MR: usize>(job: &Job, bases: &[usize], sums: &mut Sums, row: usize) {
-        // SAFETY: promised by the caller; the sums hold `ROWS` rows of `WIDTH`.
-        unsafe {
-            let mut acc = [[_mm512_setzero_si512(); 2]; MR];
-            let mut weights = job.panel;
-            for &tap in job.taps {
-                let mut rows = [job.a; MR];
-                for m in 0..MR {
-                    rows[m] = job.a.add(bases[row + m] + tap);
-                }
-                for k in 0..job.groups {
-                    let w0 = _mm512_loadu_si512(weights.cast());
-                    let w1 = _mm512_loadu_si512(weights.add(64).cast());
-                    weights = weights.add(4 * WIDTH);
-                    for m in 0..MR {
-                        let x =
-                            _mm512_set1_epi32(rows[m].add(4 * k).cast::<i32>().read_unaligned());
-                        acc[m][0] = _mm512_dpbusd_epi32(acc[m][0], x, w0);
-                        acc[m][1] = _mm512_dpbusd_epi32(acc[m][1], x, w1);
-                    }
-                }
-            }
-            for (m, acc) in acc.iter().enumerate() {
-                let to = sums.as_mut_ptr().add((row + m) * WIDTH);
-                _mm512_storeu_si512(to.cast(), acc[0]);
-                _mm512_storeu_si512(to.add(16).cast(), acc[1]);
-            }
-        }
-    }
 
     /// Panels of 16 columns.
     ///
@@ -194,17 +130,39 @@ unsafe fn plain(job: &Job, bases: &[usize], sums: &mut Sums) {
     }
 }
 
-/// The tile for a level: the function, its form, its rows and its panel width.
-pub fn choose(level: crate::kernels::cpu::Level) -> (TileFn, Form, usize, usize) {
+/// How a level multiplies.
+#[derive(Clone, Copy)]
+pub struct Choice {
+    /// `None` where [`super::vnni`] does it.
+    pub tile: Option<TileFn>,
+    pub form: Form,
+    /// Rows of a tile.
+    pub rows: usize,
+    /// Columns of a panel.
+    pub width: usize,
+}
+
+pub fn choose(level: crate::kernels::cpu::Level) -> Choice {
     use crate::kernels::cpu::{Level, has_vnni};
+    let words = |tile: TileFn, width| Choice {
+        tile: Some(tile),
+        form: Form::Words,
+        rows: ROWS,
+        width,
+    };
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if has_vnni() => (x86::vnni as TileFn, Form::Bytes, 7, 32),
+        Level::Avx512 if has_vnni() => Choice {
+            tile: None,
+            form: Form::Bytes,
+            rows: super::vnni::ROWS,
+            width: super::vnni::WIDTH,
+        },
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 | Level::Avx2 => (x86::avx2 as TileFn, Form::Words, 8, 16),
+        Level::Avx512 | Level::Avx2 => words(x86::avx2, 16),
         _ => {
             let _ = has_vnni;
-            (plain as TileFn, Form::Words, 8, 8)
+            words(plain, 8)
         }
     }
 }

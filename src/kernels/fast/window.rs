@@ -71,6 +71,22 @@ impl Window {
         f: impl Fn(T) -> P,
         padded: &mut [P],
     ) {
+        let copy = |from: &[T], to: &mut [P]| {
+            for (to, &value) in to.iter_mut().zip(from) {
+                *to = f(value);
+            }
+        };
+        self.copy_rows(input, zero, copy, padded);
+    }
+
+    /// As [`Window::copy_padded`], a row at a time.
+    pub fn copy_rows<T, P: Copy>(
+        &self,
+        input: &[T],
+        zero: impl Fn(usize) -> P,
+        copy: impl Fn(&[T], &mut [P]),
+        padded: &mut [P],
+    ) {
         let p = &self.p;
         let (row_in, row_out) = (p.in_w * p.in_c, self.padded_w * p.in_c);
         let left = p.pad_left * p.in_c;
@@ -88,10 +104,7 @@ impl Window {
                 let from = (b * p.in_h + source) * row_in;
                 row[..left].fill(zero);
                 row[left + row_in..].fill(zero);
-                let inside = &mut row[left..left + row_in];
-                for (to, &value) in inside.iter_mut().zip(&input[from..from + row_in]) {
-                    *to = f(value);
-                }
+                copy(&input[from..from + row_in], &mut row[left..left + row_in]);
             }
         }
     }

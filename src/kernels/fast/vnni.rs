@@ -1,0 +1,160 @@
+//! Register tiles of AVX-512 VNNI: u8 activations by i8 weights, four products at once, with the outputs made while the
+//! sums are still in registers.
+
+use std::arch::x86_64::*;
+
+use super::finish::{Finish, Rows, each_row};
+
+/// Columns of a panel.
+pub const WIDTH: usize = 32;
+/// Rows of a tile.
+pub const ROWS: usize = 7;
+
+/// What the tiles of one panel read.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// Activations, each of them 128 more than its value.
+    pub a: *const u8,
+    /// Offsets of the runs of a row, in bytes.
+    pub taps: &'a [usize],
+    /// Groups of four in a run.
+    pub groups: usize,
+    /// `[taps * groups][WIDTH]` groups of 4 bytes.
+    pub panel: *const u8,
+    /// Output channel of the panel's first column, and how many columns exist.
+    pub channel: usize,
+    pub columns: usize,
+    /// Elements between rows of the output.
+    pub out_row: usize,
+}
+
+/// All rows that begin at `bases`; the first is row `row` of the output.
+///
+/// # Safety
+/// AVX-512 F, BW, DQ, VL and VNNI must be there, `a + base + tap` must be followed by `4 * groups` readable bytes, the
+/// panel must be whole, and `out` must hold a row of `columns <= WIDTH` values for each base, `out_row` apart.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub unsafe fn rows<F: Finish>(
+    job: &Job,
+    bases: &[usize],
+    finish: &F,
+    row: usize,
+    out: *mut F::Out,
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        if job.columns > 16 {
+            panel::<F, 2>(job, bases, finish, row, out);
+        } else {
+            panel::<F, 1>(job, bases, finish, row, out);
+        }
+    }
+}
+
+/// # Safety
+/// See [`rows`]; at most `16 * NV` columns.
+#[inline(always)]
+unsafe fn panel<F: Finish, const NV: usize>(
+    job: &Job,
+    bases: &[usize],
+    finish: &F,
+    row: usize,
+    out: *mut F::Out,
+) {
+    let mut done = 0;
+    while done < bases.len() {
+        let left = bases.len() - done;
+        // SAFETY: promised by the caller; a tile of n rows is only taken where n rows are left.
+        unsafe {
+            let (bases, row) = (&bases[done..], row + done);
+            let out = out.add(done * job.out_row);
+            done += match left {
+                ROWS.. => tile::<F, ROWS, NV, 1>(job, bases, finish, row, out),
+                4.. => tile::<F, 4, NV, 2>(job, bases, finish, row, out),
+                2.. => tile::<F, 2, NV, 4>(job, bases, finish, row, out),
+                _ => tile::<F, 1, NV, 4>(job, bases, finish, row, out),
+            };
+        }
+    }
+}
+
+/// `MR` rows and `NV` vectors of columns; few rows take `KU` chains of sums, so that none waits for the one before.
+/// Gives the number of rows.
+///
+/// # Safety
+/// See [`rows`]; `bases` has at least `MR` rows.
+#[inline(always)]
+unsafe fn tile<F: Finish, const MR: usize, const NV: usize, const KU: usize>(
+    job: &Job,
+    bases: &[usize],
+    finish: &F,
+    row: usize,
+    out: *mut F::Out,
+) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let zero = _mm512_setzero_si512();
+        let mut sums = [[[zero; NV]; MR]; KU];
+        sums[0] = [finish.begin::<NV>(job.channel); MR];
+        let mut weights = job.panel;
+        for &tap in job.taps {
+            let mut rows = [job.a; MR];
+            for m in 0..MR {
+                rows[m] = job.a.add(bases[m] + tap);
+            }
+            let mut k = 0;
+            while k + KU <= job.groups {
+                for chain in 0..KU {
+                    step::<MR, NV>(&rows, k, weights, &mut sums[chain]);
+                    weights = weights.add(4 * WIDTH);
+                    k += 1;
+                }
+            }
+            while k < job.groups {
+                step::<MR, NV>(&rows, k, weights, &mut sums[0]);
+                weights = weights.add(4 * WIDTH);
+                k += 1;
+            }
+        }
+        let mut total = sums[0];
+        for chain in 1..KU {
+            each_row!(m in MR {
+                for v in 0..NV {
+                    total[m][v] = _mm512_add_epi32(total[m][v], sums[chain][m][v]);
+                }
+            });
+        }
+        let out = Rows {
+            first: out,
+            apart: job.out_row,
+        };
+        finish.store::<MR, NV>(row, job.channel, &total, job.columns, out);
+        MR
+    }
+}
+
+/// One group of four of each row times its row of the panel.
+///
+/// # Safety
+/// See [`rows`].
+#[inline(always)]
+unsafe fn step<const MR: usize, const NV: usize>(
+    rows: &[*const u8; MR],
+    k: usize,
+    weights: *const u8,
+    sums: &mut [[__m512i; NV]; MR],
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let mut w = [_mm512_setzero_si512(); NV];
+        for v in 0..NV {
+            w[v] = _mm512_loadu_si512(weights.add(64 * v).cast());
+        }
+        each_row!(m in MR {
+            let x = _mm512_set1_epi32(rows[m].add(4 * k).cast::<i32>().read_unaligned());
+            for v in 0..NV {
+                sums[m][v] = _mm512_dpbusd_epi32(sums[m][v], x, w[v]);
+            }
+        });
+    }
+}
