@@ -378,7 +378,7 @@ pub fn int8_matmul(
     };
     let room = kernel.scratch_len();
     let [x_batch, y_batch, out_batch] = [x_batch, y_batch, out_batch].map(<[usize]>::to_vec);
-    Prepared::with_room(room_bytes::<i16>(room), move |io| {
+    Prepared::with_room(room_bytes::<i32>(room), move |io| {
         let (threads, scratch) = (io.threads, io.room(room)?);
         let (x, y) = (io.input(0)?, io.input(1)?);
         let out = (io.output(0)?, &*out_batch);

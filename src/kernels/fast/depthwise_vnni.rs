@@ -5,6 +5,9 @@
 //! its weights are those of the row above, moved down by one. 64 channels at a time; fewer that are left are taken of two
 //! or four columns at once.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::*;
 
 use super::finish::{Finish, Rows, each_row, first_bits};

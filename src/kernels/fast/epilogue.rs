@@ -1,5 +1,8 @@
 //! From i32 sums to int8, a row of channels at a time, with exactly the reference's roundings.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 

@@ -1,5 +1,8 @@
 //! What becomes of the sums of an integer product: the end of every int8 and hybrid kernel.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 

@@ -1,5 +1,8 @@
 //! Dynamic range with packed weights: [`crate::kernels::quantized::hybrid`], equal to the bit.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
@@ -10,7 +13,7 @@ use super::finish::{Rows, each_row, first_bits, load};
 use super::int8::{Int8Sums, Int8Weights};
 use crate::kernels::cpu::{Level, by_level};
 use crate::kernels::params::{Clamp, Conv2d};
-use crate::kernels::quantized::hybrid::{quantize_asymmetric, quantize_symmetric};
+use crate::kernels::quantized::row_scale::{quantize_asymmetric, quantize_symmetric};
 use crate::kernels::threads::Threads;
 
 /// How the scales of input and weight meet the sum; the order decides the last bit.

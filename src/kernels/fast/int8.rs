@@ -16,6 +16,8 @@ use crate::kernels::threads::Threads;
 
 /// Multiply-accumulates below which a second thread costs more than it brings.
 const SMALL: usize = 1 << 19;
+/// Rows whose offsets are worked out at once: whole tiles of 7 and of 8.
+pub(super) const BLOCK: usize = 4 * 7 * 8;
 /// Readable bytes behind the prepared activations: a run is read in whole groups.
 const SLACK: usize = 4;
 
@@ -176,8 +178,6 @@ impl Int8Sums {
         out: &mut [F::Out],
         finish: &F,
     ) {
-        /// Rows whose offsets are worked out at once: whole tiles of 7 and of 8.
-        const BLOCK: usize = 4 * 7 * 8;
         let (p, window) = (&self.window.p, &self.window);
         let group_out = p.out_c / p.groups;
         let width = weights.choice.width;
@@ -224,14 +224,14 @@ impl Int8Sums {
 }
 
 /// One panel and what it is multiplied with; `a` reaches to behind the last window (asserted by who made it).
-struct Panel<'a> {
-    a: &'a [u8],
-    taps: &'a [usize],
-    groups: usize,
-    weights: &'a [u8],
-    channel: usize,
-    columns: usize,
-    out_row: usize,
+pub(super) struct Panel<'a> {
+    pub a: &'a [u8],
+    pub taps: &'a [usize],
+    pub groups: usize,
+    pub weights: &'a [u8],
+    pub channel: usize,
+    pub columns: usize,
+    pub out_row: usize,
 }
 
 /// Through sums in memory.
@@ -264,7 +264,7 @@ fn by_tiles<F: Finish>(
 }
 
 #[cfg(target_arch = "x86_64")]
-fn by_vnni<F: Finish>(
+pub(super) fn by_vnni<F: Finish>(
     panel: &Panel,
     bases: &[usize],
     finish: &F,
@@ -300,7 +300,7 @@ fn flip_each(from: &[i8], to: &mut [u8]) {
 
 by_level! {
     /// From i8 to u8, 128 more.
-    fn flip(from: &[i8], to: &mut [u8]) = flip_each
+    pub(super) fn flip(from: &[i8], to: &mut [u8]) = flip_each
 }
 
 /// An int8 convolution of one geometry with [`Int8Weights`].

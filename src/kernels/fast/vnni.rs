@@ -1,6 +1,9 @@
 //! Register tiles of AVX-512 VNNI: u8 activations by i8 weights, four products at once, with the outputs made while the
 //! sums are still in registers.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::*;
 
 use super::finish::{Finish, Rows, each_row};

@@ -1,118 +1,12 @@
 //! Dynamic range: float inputs are quantized on the way in, multiplied with integer weights (int4 one a byte), and
 //! scaled back.
 
+use super::row_scale::{RowScale, quantize_asymmetric, quantize_symmetric};
 use crate::error::Result;
-use crate::kernels::cpu::{self, by_level};
 use crate::kernels::movement::gather::index;
 use crate::kernels::params::{Clamp, Conv2d};
 use crate::kernels::reference::conv::for_each_scatter;
 use crate::kernels::reference::matmul::MatMul;
-
-/// How one row or image was quantized: `x = scale * (q - zero)`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RowScale {
-    pub scale: f32,
-    pub zero: i32,
-}
-
-/// Values that the runtime's kernels take at once; what is left over at the end of a row they round one by one.
-const LANES: usize = 8;
-
-/// `q = x * factor + zero` within `lo` and 127, rounded half away from zero before the zero point is added. Whole vectors
-/// add half a unit and cut, which takes the number just below a half for one.
-#[inline(always)]
-fn quantize_by(x: &[f32], (factor, zero, lo): (f32, i32, i32), q: &mut [i8]) {
-    let (vectors, rest) = x.split_at(x.len() / LANES * LANES);
-    let (to, to_rest) = q.split_at_mut(vectors.len());
-    let placed = |rounded: i32| rounded.saturating_add(zero).clamp(lo, 127) as i8;
-    for (q, &x) in to.iter_mut().zip(vectors) {
-        let value = x * factor;
-        *q = placed((value + 0.5f32.copysign(value)) as i32);
-    }
-    for (q, &x) in to_rest.iter_mut().zip(rest) {
-        *q = placed((x * factor).round() as i32);
-    }
-}
-
-/// The smallest and the largest of the values and 0.
-#[inline(always)]
-fn range(x: &[f32]) -> (f32, f32) {
-    const WIDTH: usize = 16;
-    let (mut least, mut most) = ([0f32; WIDTH], [0f32; WIDTH]);
-    let (vectors, rest) = x.as_chunks::<WIDTH>();
-    for vector in vectors {
-        for i in 0..WIDTH {
-            least[i] = if vector[i] < least[i] {
-                vector[i]
-            } else {
-                least[i]
-            };
-            most[i] = if vector[i] > most[i] {
-                vector[i]
-            } else {
-                most[i]
-            };
-        }
-    }
-    let all = || rest.iter().copied();
-    let least = least.into_iter().chain(all()).fold(0.0, f32::min);
-    (least, most.into_iter().chain(all()).fold(0.0, f32::max))
-}
-
-by_level! {
-    fn wide_quantize_by(x: &[f32], how: (f32, i32, i32), q: &mut [i8]) = quantize_by
-}
-
-by_level! {
-    fn wide_range(x: &[f32]) -> (f32, f32) = range
-}
-
-/// To [-127, 127] around 0 by the largest absolute value; a row of zeros has scale 1.
-pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
-    assert_eq!(x.len(), q.len());
-    let level = cpu::level();
-    let (min, max) = wide_range(level, x);
-    let range = max.max(-min);
-    if range == 0.0 {
-        q.fill(0);
-        return RowScale {
-            scale: 1.0,
-            zero: 0,
-        };
-    }
-    wide_quantize_by(level, x, (127.0 / range, 0, -127), q);
-    RowScale {
-        scale: range / 127.0,
-        zero: 0,
-    }
-}
-
-/// To [-128, 127] over the range of the values and 0.
-pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
-    assert_eq!(x.len(), q.len());
-    let level = cpu::level();
-    let (min, max) = wide_range(level, x);
-    if min == max {
-        q.fill(0);
-        return RowScale {
-            scale: 1.0,
-            zero: 0,
-        };
-    }
-    let (lo, hi) = (-128.0, 127.0);
-    let scale = f64::from(max - min) / (hi - lo);
-    let (min, max) = (f64::from(min), f64::from(max));
-    let from_min_is_better = -lo + (min / scale).abs() < hi + (max / scale).abs();
-    let zero = if from_min_is_better {
-        lo - min / scale
-    } else {
-        hi - max / scale
-    };
-    let (scale, zero) = (scale as f32, zero.clamp(lo, hi).round() as i32);
-    let inverse = (1.0 / f64::from(scale)) as f32;
-    wide_quantize_by(level, x, (inverse, zero, -128), q);
-    RowScale { scale, zero }
-}
 
 #[inline]
 pub(crate) fn dot(x: &[i8], w: &[i8], zero: i32) -> i32 {
@@ -429,21 +323,6 @@ mod tests {
     use super::*;
     use crate::kernels::reference::conv::transpose_conv_f32;
     use crate::kernels::reference::fully_connected::fully_connected_f32;
-
-    #[test]
-    fn rows_are_quantized_by_their_own_range() {
-        // Halves go away from zero before the zero point is added; seen of LiteRT 2.3.0.
-        let mut q = [0i8; 4];
-        let row = quantize_asymmetric(&[0.0, 255.0, 96.5, 97.5], &mut q);
-        assert_eq!((q, row.zero), ([-128, 127, -31, -30], -128));
-        let mut q = [0i8; 3];
-        let row = quantize_symmetric(&[1.0, -2.0, 0.5], &mut q);
-        assert_eq!((q, row.zero), ([64, -127, 32], 0));
-        let row = quantize_asymmetric(&[0.0, 2.55, 1.0], &mut q);
-        assert_eq!((q, row.zero), ([-128, 127, -28], -128));
-        assert!((row.scale - 0.01).abs() < 1e-7);
-        assert_eq!(quantize_symmetric(&[0.0; 3], &mut q).scale, 1.0);
-    }
 
     #[test]
     fn close_to_the_float_product() {

@@ -7,5 +7,6 @@ pub mod convert;
 mod golden;
 pub mod hybrid;
 pub mod reduce;
+pub mod row_scale;
 pub mod softmax16;
 pub mod table;

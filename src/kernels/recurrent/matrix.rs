@@ -1,6 +1,7 @@
 //! Products of a matrix of weights and one row, in float or with integer weights.
 
-use crate::kernels::quantized::hybrid::{RowScale, dot, quantize_asymmetric, quantize_symmetric};
+use crate::kernels::quantized::hybrid::dot;
+use crate::kernels::quantized::row_scale::{RowScale, quantize_asymmetric, quantize_symmetric};
 
 /// Weights `[rows, columns]`, or a vector of them.
 #[derive(Debug, Clone, Copy)]
