@@ -170,7 +170,8 @@ impl PackedConv2d {
             let padded = &mut scratch[..self.window.padded_len()];
             let row = self.window.padded_w * p.in_c;
             threads.rows(padded, row, 1, |first, rows| {
-                self.window.copy_rows(input, first, rows);
+                let copy = |from: &[f32], to: &mut [f32]| to.copy_from_slice(from);
+                self.window.copy_rows(input, (first, rows), |_| 0.0, copy);
             });
             padded
         };

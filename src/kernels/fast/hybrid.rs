@@ -247,7 +247,7 @@ impl PackedHybrid {
         }
         // Where an image has many scales, it is a list of rows and has no padding.
         let zero = |image: usize| zeros.get(image).copied().unwrap_or(0);
-        self.sums.prepare(quantized, zero, prepared);
+        self.sums.prepare(quantized, zero, prepared, threads);
         for zero in zeros.iter_mut() {
             *zero = self.sums.excess(*zero);
         }

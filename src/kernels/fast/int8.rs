@@ -16,6 +16,8 @@ use crate::kernels::threads::Threads;
 
 /// Multiply-accumulates below which a second thread costs more than it brings.
 const SMALL: usize = 1 << 19;
+/// Bytes of activations below which a second thread costs more than it brings.
+const SMALL_COPY: usize = 1 << 16;
 /// Rows whose offsets are worked out at once: whole tiles of 7 and of 8.
 pub(super) const BLOCK: usize = 4 * 7 * 8;
 /// Readable bytes behind the prepared activations: a run is read in whole groups.
@@ -108,21 +110,38 @@ impl Int8Sums {
     }
 
     /// Lays the activations out for the tiles; `zero` is the zero point of each image.
-    pub fn prepare(&self, input: &[i8], zero: impl Fn(usize) -> i32, prepared: &mut [u8]) {
-        let window = &self.window;
+    pub fn prepare(
+        &self,
+        input: &[i8],
+        zero: impl Fn(usize) -> i32 + Sync,
+        prepared: &mut [u8],
+        threads: &Threads,
+    ) {
+        let (window, level) = (&self.window, cpu::level());
         let (body, slack) = prepared.split_at_mut(self.prepared_len() - SLACK);
         slack.fill(0);
-        match self.form {
-            Form::Bytes if window.is_plain() => flip(cpu::level(), input, body),
-            Form::Bytes => {
+        let row = window.padded_w * window.p.in_c;
+        let plain = window.is_plain();
+        let bytes = |first: usize, part: &mut [u8]| match plain {
+            true => flip(level, &input[first * row..][..part.len()], part),
+            false => {
                 let zero = |image| (zero(image) + 128) as u8;
-                let flip = |from: &[i8], to: &mut [u8]| flip(cpu::level(), from, to);
-                window.copy_rows(input, zero, flip, body);
+                let flip = |from: &[i8], to: &mut [u8]| flip(level, from, to);
+                window.copy_rows(input, (first, part), zero, flip);
             }
+        };
+        match self.form {
+            Form::Bytes if body.len() < SMALL_COPY => bytes(0, body),
+            Form::Bytes => threads.rows(body, row, 1, bytes),
             Form::Words => {
                 let words = body.as_chunks_mut::<2>().0;
                 let zero = |image| (zero(image) as i16).to_ne_bytes();
-                window.copy_padded(input, zero, |v| i16::from(v).to_ne_bytes(), words);
+                let copy = |from: &[i8], to: &mut [[u8; 2]]| {
+                    for (to, &value) in to.iter_mut().zip(from) {
+                        *to = i16::from(value).to_ne_bytes();
+                    }
+                };
+                window.copy_rows(input, (0, words), zero, copy);
             }
         }
     }
@@ -360,7 +379,7 @@ impl PackedConv2dInt8 {
         let p = self.sums.conv();
         assert_eq!(input.len(), p.input_len(), "input of {p:?}");
         let scratch = &mut scratch[..self.scratch_len()];
-        self.sums.prepare(input, |_| self.zero, scratch);
+        self.sums.prepare(input, |_| self.zero, scratch, threads);
         self.sums
             .run(weights, scratch, output, threads, &self.epilogue);
     }

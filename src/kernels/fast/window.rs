@@ -63,67 +63,29 @@ impl Window {
         self.taps.last().map_or(0, |last| last + self.run)
     }
 
-    /// Copies the input into the padded array through `f`; everything else of image `b` becomes `zero(b)`.
-    pub fn copy_padded<T: Copy, P: Copy>(
-        &self,
-        input: &[T],
-        zero: impl Fn(usize) -> P,
-        f: impl Fn(T) -> P,
-        padded: &mut [P],
-    ) {
-        let copy = |from: &[T], to: &mut [P]| {
-            for (to, &value) in to.iter_mut().zip(from) {
-                *to = f(value);
-            }
-        };
-        self.copy_rows(input, zero, copy, padded);
-    }
-
-    /// As [`Window::copy_padded`], a row at a time.
+    /// Fills rows of the padded array, from row `first` on (counting all images'), through `copy`; the padding of image
+    /// `b` is `zero(b)`.
     pub fn copy_rows<T, P: Copy>(
         &self,
         input: &[T],
+        (first, rows): (usize, &mut [P]),
         zero: impl Fn(usize) -> P,
         copy: impl Fn(&[T], &mut [P]),
-        padded: &mut [P],
     ) {
-        let p = &self.p;
-        let (row_in, row_out) = (p.in_w * p.in_c, self.padded_w * p.in_c);
-        let left = p.pad_left * p.in_c;
-        for (b, image) in padded[..self.padded_len()]
-            .chunks_exact_mut((self.padded_h * row_out).max(1))
-            .enumerate()
-        {
-            let zero = zero(b);
-            for (y, row) in image.chunks_exact_mut(row_out).enumerate() {
-                let source = y.checked_sub(p.pad_top).filter(|&y| y < p.in_h);
-                let Some(source) = source else {
-                    row.fill(zero);
-                    continue;
-                };
-                let from = (b * p.in_h + source) * row_in;
-                row[..left].fill(zero);
-                row[left + row_in..].fill(zero);
-                copy(&input[from..from + row_in], &mut row[left..left + row_in]);
-            }
-        }
-    }
-
-    /// Copies into rows of the padded array, from row `first` on (counting all images'); the padding is zeros.
-    pub fn copy_rows(&self, input: &[f32], first: usize, rows: &mut [f32]) {
         let p = &self.p;
         let (row_in, row_out) = (p.in_w * p.in_c, self.padded_w * p.in_c);
         let left = p.pad_left * p.in_c;
         for (row, to) in (first..).zip(rows.chunks_exact_mut(row_out)) {
             let (b, y) = (row / self.padded_h, row % self.padded_h);
+            let zero = zero(b);
             match y.checked_sub(p.pad_top).filter(|&y| y < p.in_h) {
                 Some(y) => {
                     let from = (b * p.in_h + y) * row_in;
-                    to[..left].fill(0.0);
-                    to[left..left + row_in].copy_from_slice(&input[from..from + row_in]);
-                    to[left + row_in..].fill(0.0);
+                    to[..left].fill(zero);
+                    copy(&input[from..from + row_in], &mut to[left..left + row_in]);
+                    to[left + row_in..].fill(zero);
                 }
-                None => to.fill(0.0),
+                None => to.fill(zero),
             }
         }
     }
