@@ -148,7 +148,14 @@ fn fast(pair: Pair) -> Result<Prepared> {
     Prepared::with_room(room, move |io| {
         laid(&pair, io, |a, b, out: &mut [f32], io| {
             let batch = &*pair.batch;
-            fast.run((a, batch), (b, batch), io.room(panels)?, (out, batch));
+            let threads = io.threads;
+            fast.run(
+                (a, batch),
+                (b, batch),
+                io.room(panels)?,
+                (out, batch),
+                threads,
+            );
             Ok(())
         })
     })

@@ -355,10 +355,10 @@ pub fn matmul(
     let room = fast.scratch_len();
     let [x_batch, y_batch, out_batch] = [x_batch, y_batch, out_batch].map(<[usize]>::to_vec);
     Prepared::with_room(room_bytes::<f32>(room), move |io| {
-        let scratch = io.room(room)?;
+        let (threads, scratch) = (io.threads, io.room(room)?);
         let (x, y) = (io.input(0)?, io.input(1)?);
         let out = (io.output(0)?, &*out_batch);
-        fast.run((x, &x_batch), (y, &y_batch), scratch, out);
+        fast.run((x, &x_batch), (y, &y_batch), scratch, out, threads);
         Ok(())
     })
     .map(Some)

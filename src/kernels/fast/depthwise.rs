@@ -9,7 +9,7 @@ use crate::kernels::params::{Clamp, Conv2d};
 use crate::kernels::threads::Threads;
 
 /// Multiply-accumulates below which a second thread costs more than it brings.
-const SMALL: usize = 1 << 16;
+const SMALL: usize = 1 << 17;
 
 /// Taps of a window that lie inside the image, along one axis.
 pub(super) fn inside(
@@ -76,7 +76,8 @@ pub(super) fn split<O: Send>(
     if threads.count() == 1 || out.len() * p.k_h * p.k_w < SMALL {
         f(0, out);
     } else {
-        threads.rows(out, p.out_w * p.out_c, 1, f);
+        // Rows in pairs, as tiles have them.
+        threads.rows(out, p.out_w * p.out_c, 2, f);
     }
 }
 

@@ -76,6 +76,11 @@ fn splits(len: usize, count: usize) -> impl Iterator<Item = usize> {
     (1..=count * EACH).filter(move |&parts| parts <= len.max(1))
 }
 
+/// Part `index` of `len` things cut into `parts` that differ by one at most.
+pub fn cut(len: usize, parts: usize, index: usize) -> Range<usize> {
+    len * index / parts..len * (index + 1) / parts
+}
+
 /// An output that tasks write to, each its own columns of its own rows.
 pub struct SharedOut<'a> {
     start: *mut f32,

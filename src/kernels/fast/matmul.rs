@@ -1,17 +1,31 @@
 //! Matrix products whose right side is not constant: it is packed into scratch on every call.
 
+use std::ops::Range;
+
+use super::grid::{SharedOut, cut};
+use super::pack::{pack_rows, pack_turned};
 use super::tile::{Job, Tiles, choose};
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::reference::matmul::MatMul;
+use crate::kernels::threads::{Threads, cores};
+
+/// Multiply-accumulates below which a second thread costs more than it brings.
+const SMALL: usize = 1 << 18;
+
+/// Rows whose offsets are worked out at once; a multiple of every tile's rows.
+const ROWS: usize = 84;
 
 /// A product of f32 matrices prepared for this processor.
 #[derive(Debug, Clone)]
 pub struct FastMatMul {
     p: MatMul,
     level: Level,
+    /// Threads that have a panel each; asking for the cores takes longer than a small product.
+    slots: usize,
 }
 
-const TAPS: [usize; 1] = [0];
+/// Where a matrix of a batch begins in `x`, `y` and the output.
+type Place = [usize; 3];
 
 impl FastMatMul {
     pub fn new(p: MatMul) -> Self {
@@ -21,14 +35,22 @@ impl FastMatMul {
     /// For one instruction set, which must be there.
     pub fn with_level(level: Level, p: MatMul) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
-        FastMatMul { p, level }
+        let slots = cores();
+        FastMatMul { p, level, slots }
     }
 
-    /// Elements of scratch: one packed panel, and `x` turned when it lies transposed.
+    /// Elements of a packed panel.
+    fn panel_len(&self) -> usize {
+        (1 + self.p.k) * choose(self.level, false).width
+    }
+
+    fn turned_len(&self) -> usize {
+        if self.p.adj_x { self.p.m * self.p.k } else { 0 }
+    }
+
+    /// Elements of scratch: a packed panel for each thread, and `x` turned when it lies transposed.
     pub fn scratch_len(&self) -> usize {
-        let width = choose(self.level, false).width;
-        let turned = if self.p.adj_x { self.p.m * self.p.k } else { 0 };
-        (1 + self.p.k) * width + turned
+        self.slots * self.panel_len() + self.turned_len()
     }
 
     /// BATCH_MATMUL; batch shapes are the operands' shapes without their last two axes.
@@ -38,79 +60,162 @@ impl FastMatMul {
         (y, y_batch): (&[f32], &[usize]),
         scratch: &mut [f32],
         (output, out_batch): (&mut [f32], &[usize]),
+        threads: &Threads,
     ) {
         let p = self.p;
-        let (x_len, y_len, out_len) = (p.m * p.k, p.k * p.n, p.m * p.n);
-        assert_eq!(output.len(), out_batch.iter().product::<usize>() * out_len);
-        if out_len == 0 {
+        let batch = out_batch.iter().product::<usize>();
+        assert_eq!(output.len(), batch * p.m * p.n);
+        if output.is_empty() {
             return;
         }
-        p.for_each_batch(x_batch, y_batch, out_batch, |x0, y0, o0| {
-            self.one(
-                &x[x0..x0 + x_len],
-                &y[y0..y0 + y_len],
-                scratch,
-                &mut output[o0..o0 + out_len],
-            );
+        let mut places: Vec<Place> = Vec::with_capacity(batch);
+        p.for_each_batch(x_batch, y_batch, out_batch, |x, y, o| {
+            places.push([x, y, o]);
+        });
+        let (panels, turned) =
+            scratch[..self.scratch_len()].split_at_mut(self.slots * self.panel_len());
+        let output = SharedOut::new(output);
+        if !p.adj_x {
+            return self.products(x, y, &places, panels, &output, threads);
+        }
+        for [x0, y0, o0] in places {
+            let x = &x[x0..x0 + p.m * p.k];
+            threads.rows(turned, p.k, 16, |first, rows| {
+                turn(x, p.m, first, rows, p.k)
+            });
+            self.products(turned, y, &[[0, y0, o0]], panels, &output, threads);
+        }
+    }
+
+    /// Products of matrices at these places, the rows of `x` as they are.
+    fn products(
+        &self,
+        x: &[f32],
+        y: &[f32],
+        places: &[Place],
+        panels: &mut [f32],
+        output: &SharedOut,
+        threads: &Threads,
+    ) {
+        let MatMul { m, k, n, .. } = self.p;
+        let tiles = choose(self.level, false);
+        let across = n.div_ceil(tiles.width);
+        let slots = match places.len() * m * n * k < SMALL {
+            true => 1,
+            false => threads.count().min(self.slots),
+        };
+        // Few panels are cut into rows too.
+        let down = match slots {
+            1 => 1,
+            _ => (2 * slots)
+                .div_ceil(places.len() * across)
+                .min(m.div_ceil(tiles.rows)),
+        };
+        let parts = places.len() * across * down;
+        let panels = &mut panels[..slots * self.panel_len()];
+        threads.pieces(panels, self.panel_len(), |slot, panel| {
+            let mut packed = None;
+            for part in cut(parts, slots, slot) {
+                let (which, rows) = (part / down, cut(m, down, part % down));
+                let [x0, y0, o0] = places[which / across];
+                let first = which % across * tiles.width;
+                let columns = first..n.min(first + tiles.width);
+                if packed.replace(which) != Some(which) {
+                    self.pack(&y[y0..y0 + k * n], columns.clone(), panel);
+                }
+                let x = &x[x0..x0 + m * k];
+                self.panel(x, panel, rows, columns, o0, output);
+            }
         });
     }
 
-    fn one(&self, x: &[f32], y: &[f32], scratch: &mut [f32], out: &mut [f32]) {
-        let MatMul {
-            m,
-            k,
-            n,
-            adj_x,
-            adj_y,
-        } = self.p;
-        let Tiles { wide, width, .. } = choose(self.level, false);
-        let (panel, turned) = scratch[..self.scratch_len()].split_at_mut((1 + k) * width);
-        let x = if adj_x {
-            for (row, turned) in turned.chunks_exact_mut(k.max(1)).enumerate() {
-                for (i, v) in turned.iter_mut().enumerate() {
-                    *v = x[i * m + row];
-                }
-            }
-            &*turned
+    /// Columns of a panel: half of a tile's if that is enough.
+    fn width(&self, columns: usize) -> usize {
+        let width = choose(self.level, false).width;
+        if columns <= width / 2 {
+            width / 2
         } else {
-            x
+            width
+        }
+    }
+
+    fn pack(&self, y: &[f32], columns: Range<usize>, panel: &mut [f32]) {
+        let width = self.width(columns.len());
+        panel[..width].fill(0.0);
+        let to = &mut panel[width..];
+        match self.p.adj_y {
+            true => pack_turned(
+                self.level,
+                &y[columns.start * self.p.k..columns.end * self.p.k],
+                self.p.k,
+                to,
+                width,
+            ),
+            false => pack_rows(self.level, y, self.p.n, columns, to, width),
+        }
+    }
+
+    /// These rows of `x` times a packed panel.
+    fn panel(
+        &self,
+        x: &[f32],
+        panel: &[f32],
+        rows: Range<usize>,
+        columns: Range<usize>,
+        o0: usize,
+        output: &SharedOut,
+    ) {
+        let MatMul { k, n, .. } = self.p;
+        let Tiles {
+            wide,
+            narrow,
+            width,
+            ..
+        } = choose(self.level, false);
+        let work = if self.width(columns.len()) == width {
+            wide
+        } else {
+            narrow
         };
-        const ROWS: usize = 64;
+        assert!(panel.len() >= self.panel_len() && rows.end * k <= x.len());
+        let job = Job {
+            a: x.as_ptr(),
+            taps: &[0],
+            run: k,
+            panel: panel.as_ptr(),
+            lo: f32::NEG_INFINITY,
+            hi: f32::INFINITY,
+            out_row: n,
+            columns: columns.len(),
+            next: std::ptr::null(),
+        };
         let mut bases = [0usize; ROWS];
-        for column in (0..n).step_by(width) {
-            let columns = width.min(n - column);
-            panel.fill(0.0);
-            for i in 0..k {
-                let to = &mut panel[(1 + i) * width..][..columns];
-                if adj_y {
-                    for (j, v) in to.iter_mut().enumerate() {
-                        *v = y[(column + j) * k + i];
-                    }
-                } else {
-                    to.copy_from_slice(&y[i * n + column..][..columns]);
-                }
+        for first in rows.clone().step_by(ROWS) {
+            let count = ROWS.min(rows.end - first);
+            for (i, base) in bases[..count].iter_mut().enumerate() {
+                *base = (first + i) * k;
             }
-            let job = Job {
-                a: x.as_ptr(),
-                taps: &TAPS,
-                run: k,
-                panel: panel.as_ptr(),
-                lo: f32::NEG_INFINITY,
-                hi: f32::INFINITY,
-                out_row: n,
-                columns,
-                next: std::ptr::null(),
-            };
-            for first in (0..m).step_by(ROWS) {
-                let count = ROWS.min(m - first);
-                for (i, base) in bases[..count].iter_mut().enumerate() {
-                    *base = (first + i) * k;
-                }
-                let to = &mut out[first * n + column..];
-                assert!((first + count) * k <= x.len());
-                assert!((count - 1) * n + columns <= to.len());
-                // SAFETY: the level was checked; rows of `x` and of the output are asserted, the panel has 1 + k rows.
-                unsafe { wide(&job, &bases[..count], to.as_mut_ptr()) };
+            let to = output.at(
+                o0 + first * n + columns.start,
+                (count - 1) * n + columns.len(),
+            );
+            // SAFETY: the level was checked; rows of `x` and the panel's 1 + k rows are asserted, `at` asserts the
+            // output, where no other task writes these columns of these rows.
+            unsafe { work(&job, &bases[..count], to) };
+        }
+    }
+}
+
+/// Columns from `first` on of a matrix whose rows have `m` elements, as rows of `k`.
+fn turn(x: &[f32], m: usize, first: usize, rows: &mut [f32], k: usize) {
+    // A few columns at once, so that a cache line that was read is used up.
+    for (block, rows) in rows.chunks_mut(16 * k.max(1)).enumerate() {
+        let column = first + 16 * block;
+        let count = rows.len() / k.max(1);
+        for i in 0..k {
+            let from = &x[i * m + column..][..count];
+            for (j, v) in from.iter().enumerate() {
+                rows[j * k + i] = *v;
             }
         }
     }
@@ -128,19 +233,20 @@ mod tests {
 
         #[test]
         fn equals_the_reference(
-            (m, k, n) in (1usize..40, 0usize..40, 1usize..70),
+            (m, k, n) in (1usize..90, 0usize..70, 1usize..100),
             (adj_x, adj_y) in any::<(bool, bool)>(),
-            seed in any::<u32>(),
+            (seed, threads) in (any::<u32>(), 1usize..4),
         ) {
             let p = MatMul { m, k, n, adj_x, adj_y };
             let (x, y) = (values(seed, 2 * m * k), values(seed ^ 1, k * n));
             let mut want = vec![0.0; 2 * m * n];
             batch_matmul(&p, (&x, &[2]), (&y, &[]), (&mut want, &[2]));
+            let threads = Threads::new(threads);
             for level in cpu::levels() {
                 let fast = FastMatMul::with_level(level, p);
                 let mut scratch = vec![f32::NAN; fast.scratch_len()];
                 let mut got = vec![f32::NAN; 2 * m * n];
-                fast.run((&x, &[2]), (&y, &[]), &mut scratch, (&mut got, &[2]));
+                fast.run((&x, &[2]), (&y, &[]), &mut scratch, (&mut got, &[2]), &threads);
                 close(&got, &want)?;
             }
         }

@@ -17,6 +17,7 @@ pub mod hybrid;
 pub mod int8;
 pub mod matmul;
 pub mod matmul_int8;
+mod pack;
 mod panels;
 #[cfg(test)]
 mod testing;

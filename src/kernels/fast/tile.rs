@@ -109,23 +109,43 @@ unsafe fn tile<
         }
         let (lo, hi) = (V::splat(job.lo), V::splat(job.hi));
         for m in 0..MR {
-            let row = out.add(m * job.out_row);
             for q in 0..NP {
                 for v in 0..NV {
+                    let sum = sums[m][q][v];
                     let value = match LONG || V::IN_ORDER {
-                        true => total[m][q][v].add(sums[m][q][v]),
-                        false => sums[m][q][v],
+                        true => total[m][q][v].add(sum),
+                        false => sum,
                     };
-                    let value = value.clamp(lo, hi);
-                    let at = (q * NV + v) * V::LANES;
-                    if at + V::LANES <= job.columns {
-                        value.store(row.add(at));
-                    } else if at < job.columns {
-                        let mut rest = [0.0f32; 16];
-                        value.store(rest.as_mut_ptr());
-                        std::ptr::copy_nonoverlapping(rest.as_ptr(), row.add(at), job.columns - at);
+                    sums[m][q][v] = value.clamp(lo, hi);
+                }
+            }
+        }
+        if job.columns >= NP * width {
+            for (m, sums) in sums.into_iter().enumerate() {
+                let mut at = m * job.out_row;
+                for sums in sums {
+                    for sum in sums {
+                        sum.store(out.add(at));
+                        at += V::LANES;
                     }
                 }
+            }
+        } else {
+            // Room for the widest vectors.
+            let mut rows = [[[[0.0f32; 16]; NV]; NP]; MR];
+            let from = rows.as_mut_ptr().cast::<f32>();
+            let mut at = 0;
+            for sums in sums {
+                for sums in sums {
+                    for sum in sums {
+                        sum.store(from.add(at));
+                        at += V::LANES;
+                    }
+                }
+            }
+            for m in 0..MR {
+                let row = from.add(m * NP * width);
+                std::ptr::copy_nonoverlapping(row, out.add(m * job.out_row), job.columns);
             }
         }
     }
