@@ -32,6 +32,12 @@ pub fn has_vnni() -> bool {
     *VNNI.get_or_init(detect_vnni)
 }
 
+/// Whether AVX-512 VBMI (`vpermi2b`) is there too.
+pub fn has_vbmi() -> bool {
+    static VBMI: OnceLock<bool> = OnceLock::new();
+    *VBMI.get_or_init(detect_vbmi)
+}
+
 /// A function that is compiled for each level around an `#[inline(always)]` one of the same arguments, and takes the
 /// level, which must be there, before them. What the inner one calls has to be inlined too.
 macro_rules! by_level {
@@ -81,6 +87,11 @@ fn detect_vnni() -> bool {
     level() == Level::Avx512 && is_x86_feature_detected!("avx512vnni")
 }
 
+#[cfg(target_arch = "x86_64")]
+fn detect_vbmi() -> bool {
+    level() == Level::Avx512 && is_x86_feature_detected!("avx512vbmi")
+}
+
 #[cfg(not(target_arch = "x86_64"))]
 fn detect() -> Level {
     Level::Portable
@@ -88,5 +99,10 @@ fn detect() -> Level {
 
 #[cfg(not(target_arch = "x86_64"))]
 fn detect_vnni() -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detect_vbmi() -> bool {
     false
 }

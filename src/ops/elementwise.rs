@@ -228,7 +228,9 @@ fn arithmetic(
         && vectors::has_binary(op)
         && let Some(spread) = Spread::new([&sizes.a, &sizes.b], &sizes.out)
     {
-        return in_place::vector_binary(op, clamp, spread, sizes.full());
+        return in_place::spread::<f32>(spread, sizes.full(), move |spread, first, sides, out| {
+            vectors::binary(op, clamp, spread, first, sides, out);
+        });
     }
     match dtype {
         DType::Float32 => in_place::binary::<f32>(sizes, piecemeal, move |a, b, (out, shape)| {

@@ -5,9 +5,7 @@
 
 use super::{Io, Prepared};
 use crate::error::Result;
-use crate::kernels::Clamp;
-use crate::kernels::elementwise::binary::BinaryOp;
-use crate::kernels::vectors::{self, Spread};
+use crate::kernels::vectors::Spread;
 use crate::model::Element;
 
 /// Elements that are copied aside at once.
@@ -50,22 +48,23 @@ pub fn elements<T: Element + Send + Sync>(
     })
 }
 
-/// [`vectors::binary`] of inputs 0 and 1.
-pub fn vector_binary(
-    op: BinaryOp,
-    bounds: Clamp,
+/// A function of inputs 0 and 1, spread over the result and split among threads: it gets the element that a part of the
+/// result begins with, the whole operands and the part. An operand that is `None` is what the part holds; inputs of
+/// which that may be are `full`.
+pub fn spread<T: Element + Send + Sync>(
     spread: Spread,
     full: &'static [usize],
+    run: impl Fn(&Spread, usize, [Option<&[T]>; 2], &mut [T]) + Send + Sync + 'static,
 ) -> Result<Prepared> {
     Prepared::in_place(full, move |io| {
         let operand = |input: usize| match io.is_in_place(input) {
             true => Ok(None),
-            false => io.input::<f32>(input).map(Some),
+            false => io.input::<T>(input).map(Some),
         };
         let operands = [operand(0)?, operand(1)?];
-        let out = io.output::<f32>(0)?;
+        let out = io.output::<T>(0)?;
         io.threads.elements(out, spread.grain(), |first, out| {
-            vectors::binary(op, bounds, &spread, first, operands, out);
+            run(&spread, first, operands, out);
         });
         Ok(())
     })

@@ -1,9 +1,13 @@
 //! Softmax and normalizations.
 
+use bytemuck::{cast_slice, cast_slice_mut};
+
 use super::windows::{Windows, channels_last, turning_bytes};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
+use crate::kernels::Quantized;
 use crate::kernels::quantized::softmax16::Softmax16;
+use crate::kernels::quantized::softmax512::SoftmaxBytes;
 use crate::kernels::reference::batch_norm::{
     LocalResponseNorm, batch_norm_f32, l2_normalize_f32, l2_normalize_quantized, moments,
 };
@@ -72,6 +76,19 @@ fn by_rows<T: Element + Sync, O: Element + Send>(
     })
 }
 
+fn softmax_bytes<T: Quantized + Element + Send + Sync>(
+    depth: usize,
+    scale: SoftmaxScale,
+) -> Result<Prepared> {
+    if let Some(bytes) = SoftmaxBytes::new(depth, &scale) {
+        let signed = T::LO < 0;
+        return by_rows::<T, T>(depth, move |x, out| {
+            bytes.run(signed, depth, cast_slice(x), cast_slice_mut(out));
+        });
+    }
+    by_rows::<T, T>(depth, move |x, out| softmax_quantized(depth, scale, x, out))
+}
+
 fn prepare_softmax(cx: &Context) -> Result<Prepared> {
     let depth = depth(cx)?;
     let beta = if cx.tflite() {
@@ -108,11 +125,11 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
         }
         (DType::Int8, DType::Int8) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
-            by_rows::<i8, i8>(depth, move |x, out| softmax_quantized(depth, scale, x, out))
+            softmax_bytes::<i8>(depth, scale)
         }
         (DType::UInt8, DType::UInt8) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
-            by_rows::<u8, u8>(depth, move |x, out| softmax_quantized(depth, scale, x, out))
+            softmax_bytes::<u8>(depth, scale)
         }
         (DType::Int8, DType::Int16) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);

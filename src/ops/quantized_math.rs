@@ -1,5 +1,7 @@
 //! Arithmetic and activations on quantized integers, in the TFLite dialect.
 
+use bytemuck::{cast_slice, cast_slice_mut};
+
 use super::in_place::{self, Sizes};
 use super::quantized::{activation, range};
 use super::{Context, Prepared};
@@ -10,8 +12,10 @@ use crate::kernels::quantized::activation as kernels;
 use crate::kernels::quantized::arithmetic::{
     Affine, QuantizedBinary, QuantizedOp, add_power_of_two,
 };
+use crate::kernels::quantized::arithmetic512::Bytes;
 use crate::kernels::quantized::table::{Table8, Table16};
 use crate::kernels::requant::quantized_range;
+use crate::kernels::vectors::Spread;
 use crate::kernels::{Clamp, Quantized};
 use crate::model::{DType, Element};
 
@@ -79,7 +83,18 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
             Ok(())
         });
     }
-    in_place::binary::<T>(sizes(cx)?, true, move |x, y, out| {
+    let sizes = sizes(cx)?;
+    if !wide
+        && let Some(bytes) = Bytes::new(&math)
+        && let Some(spread) = Spread::new([&sizes.a, &sizes.b], &sizes.out)
+    {
+        let signed = T::LO < 0;
+        return in_place::spread::<T>(spread, sizes.full(), move |spread, first, sides, out| {
+            let sides = sides.map(|side| side.map(cast_slice));
+            bytes.run(signed, spread, first, sides, cast_slice_mut(out));
+        });
+    }
+    in_place::binary::<T>(sizes, true, move |x, y, out| {
         math.run(x, y, out);
         Ok(())
     })
@@ -127,7 +142,7 @@ pub fn unary(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
         DType::Int16 if op == UnaryOp::Sqrt => sqrt::<i16>(cx),
         DType::Int8 if op == UnaryOp::Rsqrt => {
             let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
-            in_place::unary(move |x, out| kernels::rsqrt_i8(x, a, b, out))
+            by_table(move |x: &[i8], out| kernels::rsqrt_i8(x, a, b, out))
         }
         DType::Int8 => typed_unary::<i8>(cx, op),
         DType::UInt8 => typed_unary::<u8>(cx, op),
@@ -149,25 +164,32 @@ fn sqrt<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
     })
 }
 
+/// A function of 8-bit values, looked up.
+fn by_table<T: Quantized + Element>(kernel: impl Fn(&[T], &mut [T])) -> Result<Prepared> {
+    let table = Table8::<T>::of(kernel);
+    in_place::elements(move |x, out| table.run(x, out))
+}
+
+type Kernel<T> = Box<dyn Fn(&[T], &mut [T]) + Send + Sync>;
+
 /// What a rescaling activation does, for any width.
-fn rescaled<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
+fn rescaled<T: Quantized>(cx: &Context, op: UnaryOp) -> Result<Option<Kernel<T>>> {
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
-    let relu = |clamp: Clamp| {
+    let relu = |clamp: Clamp| -> Kernel<T> {
         let range = quantized_range::<T>((clamp.lo, clamp.hi), b.scale, b.zero);
-        in_place::unary(move |x, out| kernels::relu::<T>(x, a, b, range, out))
+        Box::new(move |x, out| kernels::relu(x, a, b, range, out))
     };
-    let prepared = match op {
+    Ok(Some(match op {
         UnaryOp::Relu => relu(Clamp::RELU),
         UnaryOp::Relu6 => relu(Clamp::RELU6),
         UnaryOp::ReluN1To1 => relu(Clamp::RELU_N1_TO_1),
         UnaryOp::Relu0To1 => relu(Clamp::RELU_0_TO_1),
         UnaryOp::LeakyRelu { alpha } => {
-            in_place::unary(move |x, out| kernels::leaky_relu::<T>(x, alpha, a, b, out))
+            Box::new(move |x, out| kernels::leaky_relu(x, alpha, a, b, out))
         }
-        UnaryOp::Abs => in_place::unary(move |x, out| kernels::abs::<T>(x, a, b, out)),
+        UnaryOp::Abs => Box::new(move |x, out| kernels::abs(x, a, b, out)),
         _ => return Ok(None),
-    };
-    prepared.map(Some)
+    }))
 }
 
 /// The function on one real number, by the float kernel.
@@ -195,24 +217,23 @@ fn has_table(op: UnaryOp) -> bool {
 }
 
 fn typed_unary<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Prepared> {
-    if let Some(prepared) = rescaled::<T>(cx, op)? {
-        return Ok(prepared);
+    if let Some(kernel) = rescaled::<T>(cx, op)? {
+        return by_table(kernel);
     }
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     if op == UnaryOp::HardSwish {
-        let table = Table8::<T>::of(|x, out| kernels::hard_swish(x, a, b, out));
-        return in_place::unary(move |x, out| table.run(x, out));
+        return by_table(|x: &[T], out| kernels::hard_swish(x, a, b, out));
     }
     if !has_table(op) {
         return Err(cx.unsupported(format!("no kernel for quantized {}", T::DTYPE)));
     }
     let table = Table8::<T>::new(a, b, real(op));
-    in_place::unary(move |x, out| table.run(x, out))
+    in_place::elements(move |x, out| table.run(x, out))
 }
 
 fn wide_unary(cx: &Context, op: UnaryOp) -> Result<Prepared> {
-    if let Some(prepared) = rescaled::<i16>(cx, op)? {
-        return Ok(prepared);
+    if let Some(kernel) = rescaled::<i16>(cx, op)? {
+        return in_place::unary(kernel);
     }
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     match op {

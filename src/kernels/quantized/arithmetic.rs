@@ -26,12 +26,12 @@ pub enum QuantizedOp {
 /// Constants of one operator, made once from the scales.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuantizedBinary {
-    op: QuantizedOp,
-    zeros: [i32; 3],
-    left_shift: u32,
-    inputs: [Multiplier; 2],
-    output: Multiplier,
-    range: (i32, i32),
+    pub(super) op: QuantizedOp,
+    pub(super) zeros: [i32; 3],
+    pub(super) left_shift: u32,
+    pub(super) inputs: [Multiplier; 2],
+    pub(super) output: Multiplier,
+    pub(super) range: (i32, i32),
 }
 
 impl QuantizedBinary {
@@ -175,7 +175,73 @@ pub fn add_power_of_two(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::kernels::quantized::arithmetic512::Bytes;
+    use crate::kernels::vectors::Spread;
+
+    fn side(any: (f32, i32)) -> Affine {
+        let (scale, zero) = any;
+        Affine { scale, zero }
+    }
+
+    proptest! {
+        #[test]
+        fn vectors_give_the_same_bytes(
+            op in prop::sample::select(vec![
+                QuantizedOp::Add, QuantizedOp::Sub, QuantizedOp::Mul, QuantizedOp::SquaredDifference,
+            ]),
+            a in (0.001f32..3.0, -128i32..128),
+            b in (0.001f32..3.0, -128i32..128),
+            (alike, swapped, out) in (any::<bool>(), any::<bool>(), (0.001f32..6.0, -128i32..128)),
+            (rows, columns, kind) in (1usize..4, 1usize..150, 0usize..4),
+            range in (-128i32..100, 1i32..200),
+            parts in 1usize..3,
+        ) {
+            let b = if alike { (a.0, b.1) } else { b };
+            let (a, b) = if swapped { (b, a) } else { (a, b) };
+            let range = (range.0, (range.0 + range.1).min(127));
+            let math = QuantizedBinary::new(op, side(a), side(b), side(out), false, range);
+            let Some(bytes) = Bytes::new(&math) else { return Ok(()) };
+            let full = vec![rows, columns];
+            let (shape_a, shape_b) = match kind {
+                0 => (full.clone(), full.clone()),
+                1 => (full.clone(), vec![columns]),
+                2 => (vec![rows, 1], full.clone()),
+                _ => (full.clone(), vec![]),
+            };
+            let values = |shape: &[usize], seed: usize| -> Vec<i8> {
+                (0..shape.iter().product()).map(|i: usize| (i * 7919 + seed * 31 + i / 7) as i8).collect()
+            };
+            let (x, y) = (values(&shape_a, 1), values(&shape_b, 2));
+            let mut want = vec![0i8; rows * columns];
+            math.run((&x, &shape_a), (&y, &shape_b), (&mut want, &full));
+            let spread = Spread::new([&shape_a, &shape_b], &full).unwrap();
+            let part = (want.len() / spread.grain()).div_ceil(parts) * spread.grain();
+            let (x, y): (&[u8], &[u8]) = (bytemuck::cast_slice(&x), bytemuck::cast_slice(&y));
+            let mut got = vec![0i8; want.len()];
+            for (i, got) in bytemuck::cast_slice_mut::<i8, u8>(&mut got).chunks_mut(part).enumerate() {
+                bytes.run(true, &spread, i * part, [Some(x), Some(y)], got);
+            }
+            prop_assert_eq!(&got, &want);
+            if shape_a == full {
+                let mut over = x.to_vec();
+                bytes.run(true, &spread, 0, [None, Some(y)], &mut over);
+                prop_assert_eq!(bytemuck::cast_slice::<u8, i8>(&over), &want);
+            }
+            // The same numbers with all zero points and values 128 higher are the same bytes but for their first bit.
+            let lift = |a: (f32, i32)| side((a.0, a.1 + 128));
+            let range = (range.0 + 128, range.1 + 128);
+            let math = QuantizedBinary::new(op, lift(a), lift(b), lift(out), false, range);
+            if let Some(bytes) = Bytes::new(&math) {
+                let flip = |x: &[u8]| -> Vec<u8> { x.iter().map(|v| v ^ 0x80).collect() };
+                let mut got = vec![0; want.len()];
+                bytes.run(false, &spread, 0, [Some(&flip(x)), Some(&flip(y))], &mut got);
+                prop_assert_eq!(flip(&got), bytemuck::cast_slice::<i8, u8>(&want));
+            }
+        }
+    }
 
     /// Seen of TensorFlow Lite's kernels: 0 and the least numerator by a large divisor.
     #[test]

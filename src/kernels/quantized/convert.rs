@@ -26,6 +26,10 @@ pub fn quantize_within<T: Quantized>(x: f32, scale: f32, zero: i32, (lo, hi): (i
 
 /// QUANTIZE f32 to an integer type.
 pub fn quantize<T: Quantized>(x: &[f32], scale: f32, zero: i32, out: &mut [T]) {
+    #[cfg(target_arch = "x86_64")]
+    if super::convert512::quantize(x, scale, zero, out) {
+        return;
+    }
     quantize_all(cpu::level(), x, scale, zero, out);
 }
 
@@ -159,7 +163,38 @@ pub fn fake_quant(x: &[f32], (min, max): (f32, f32), bits: u32, narrow: bool, ou
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn vectors_round_as_one_number_does(
+            near in prop::collection::vec((-70000i32..70000, -2i32..3, any::<bool>()), 1..70),
+            scale in prop::sample::select(vec![1.0f32, 0.5, 0.037, 3.0]),
+            zero in -128i32..256,
+        ) {
+            // Close to where the rounding changes.
+            let x: Vec<f32> = (near.iter())
+                .map(|&(whole, off, half)| {
+                    let at = whole as f32 + if half { 0.5 } else { 0.0 };
+                    f32::from_bits((at * scale).to_bits().wrapping_add_signed(off))
+                })
+                .chain([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e9, -3e9, -0.0])
+                .collect();
+            fn check<T: Quantized + PartialEq + std::fmt::Debug>(x: &[f32], scale: f32, zero: i32) -> Result<(), TestCaseError> {
+                let mut got = vec![T::from_i32(1); x.len()];
+                quantize(x, scale, zero, &mut got);
+                for (&x, got) in x.iter().zip(got) {
+                    prop_assert_eq!(got, quantize_one::<T>(x, scale, zero), "{}", x);
+                }
+                Ok(())
+            }
+            check::<i8>(&x, scale, zero)?;
+            check::<u8>(&x, scale, zero)?;
+            check::<i16>(&x, scale, zero)?;
+        }
+    }
 
     #[test]
     fn halves_go_away_from_zero_and_misfits_to_the_minimum() {

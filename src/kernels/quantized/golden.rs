@@ -119,7 +119,7 @@ fn tanh_int8_by_table() {
     let x: &[i8] = &[-128, -119, 127, 76, 38, 82];
     let want: &[i8] = &[-34, 4, 127, 127, 127, 127];
     let mut out = vec![0; x.len()];
-    Table8::new(input, output, f32::tanh).run(x, &mut out);
+    Table8::new(input, output, f32::tanh).run(Some(x), &mut out);
     assert_eq!(out, want);
 }
 

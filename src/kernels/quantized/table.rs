@@ -1,42 +1,49 @@
 //! Functions by table: 256 entries for 8 bits, 513 with interpolation for 16 bits.
 
+use std::marker::PhantomData;
+
+use bytemuck::{AnyBitPattern, NoUninit, cast_slice, cast_slice_mut};
+
 use super::arithmetic::Affine;
 use crate::kernels::elementwise::map;
 use crate::kernels::requant::Quantized;
+use crate::kernels::vectors::bytes::look_up;
 
 /// The answer for each of the 256 values, made once (LOGISTIC, TANH, EXP, LOG, ELU, GELU, SQRT …).
 #[derive(Debug, Clone)]
 pub struct Table8<T> {
-    entries: [T; 256],
+    /// By the bits of the value.
+    entries: [u8; 256],
+    of: PhantomData<T>,
 }
 
-impl<T: Quantized> Table8<T> {
+impl<T: Quantized + NoUninit + AnyBitPattern> Table8<T> {
     /// Of an 8-bit type. `f` in f32; its answer is multiplied by the inverse of the output's scale.
     pub fn new(input: Affine, output: Affine, f: impl Fn(f32) -> f32) -> Self {
         let inverse = 1.0 / output.scale;
-        let entry = |i: usize| {
-            let q = i as i32 + T::LO;
-            let real = f(input.scale * (q - input.zero) as f32);
-            let rounded = (real * inverse).round() as i32;
-            T::from_i32(rounded.saturating_add(output.zero).clamp(T::LO, T::HI))
-        };
-        Table8 {
-            entries: std::array::from_fn(entry),
-        }
+        Self::of(|x, out| {
+            map(x, out, |x| {
+                let real = f(input.scale * (x.into() - input.zero) as f32);
+                let rounded = (real * inverse).round() as i32;
+                T::from_i32(rounded.saturating_add(output.zero).clamp(T::LO, T::HI))
+            });
+        })
     }
 
     /// Of a kernel of single values.
     pub fn of(kernel: impl FnOnce(&[T], &mut [T])) -> Self {
-        let all: [T; 256] = std::array::from_fn(|i| T::from_i32(i as i32 + T::LO));
-        let mut entries = all;
-        kernel(&all, &mut entries);
-        Table8 { entries }
+        let bits: [u8; 256] = std::array::from_fn(|i| i as u8);
+        let mut entries = bits;
+        kernel(cast_slice(&bits), cast_slice_mut(&mut entries));
+        Table8 {
+            entries,
+            of: PhantomData,
+        }
     }
 
-    pub fn run(&self, x: &[T], out: &mut [T]) {
-        map(x, out, |x| {
-            self.entries[((x.into() - T::LO) & 0xff) as usize]
-        });
+    /// What `out` holds takes the place of an `x` that is `None`.
+    pub fn run(&self, x: Option<&[T]>, out: &mut [T]) {
+        look_up(&self.entries, x.map(cast_slice), cast_slice_mut(out));
     }
 }
 
@@ -122,7 +129,7 @@ mod tests {
         );
         let logistic = |x: f32| 1.0 / (1.0 + (-x).exp());
         let mut out = [0i8; 2];
-        Table8::new(input, output, logistic).run(&[0i8, 127], &mut out);
+        Table8::new(input, output, logistic).run(Some(&[0i8, 127]), &mut out);
         assert_eq!(out, [0, 127]);
         let wide = Affine {
             scale: 1.0 / 32768.0,

@@ -104,6 +104,11 @@ impl SoftmaxScale {
         }
     }
 
+    /// See [`SoftmaxScale`]'s field.
+    pub fn exps(&self) -> &[i32; 256] {
+        &self.exps
+    }
+
     /// `beta * scale * difference` in Q5.26.
     fn real(&self, difference: i32) -> i32 {
         mbqm(difference, self.multiplier, self.left_shift)
@@ -206,7 +211,34 @@ pub fn softmax_f64(depth: usize, input: &[f64], output: &mut [f64]) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::kernels::quantized::softmax512::SoftmaxBytes;
+
+    proptest! {
+        #[test]
+        fn vectors_give_the_same_bytes(
+            depth in 48usize..300,
+            rows in 1usize..4,
+            scale in 0.0005f32..0.5,
+            (seed, spread) in (any::<u8>(), 1usize..256),
+        ) {
+            let scale = SoftmaxScale::new(1.0, scale);
+            let Some(bytes) = SoftmaxBytes::new(depth, &scale) else { return Ok(()) };
+            let x: Vec<u8> = (0..depth * rows)
+                .map(|i| ((i * 7919 + i / 5) % spread) as u8 ^ seed)
+                .collect();
+            let (mut want, mut got) = (vec![0u8; x.len()], vec![0u8; x.len()]);
+            softmax_quantized::<u8, u8>(depth, scale, &x, &mut want);
+            bytes.run(false, depth, &x, &mut got);
+            prop_assert_eq!(&got, &want);
+            let signed: &[i8] = bytemuck::cast_slice(&x);
+            softmax_quantized::<i8, i8>(depth, scale, signed, bytemuck::cast_slice_mut(&mut want));
+            bytes.run(true, depth, &x, &mut got);
+            prop_assert_eq!(&got, &want);
+        }
+    }
 
     #[test]
     fn rows_add_up_to_one() {

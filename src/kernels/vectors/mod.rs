@@ -3,6 +3,7 @@
 //! Each entry says whether there is a vector form of the work for this processor, and leaves the output alone where there
 //! is none: the plain kernels do it then. Where the answer may lie over an operand, the operand is `None`.
 
+pub mod bytes;
 #[cfg(target_arch = "x86_64")]
 mod functions;
 #[cfg(target_arch = "x86_64")]

@@ -63,14 +63,14 @@ impl Spread {
     }
 
     /// The operands' steps along a row.
-    pub(super) fn steps(&self) -> [usize; 2] {
+    pub(crate) fn steps(&self) -> [usize; 2] {
         self.steps
     }
 
     /// Where the operands are at the beginning of every row, from element `first` of the result on, up to `count` elements.
     /// Each comes with the length of the row. Panics where the operands, that have so many elements or are the result,
     /// don't have the sizes, and where the part of the result has no whole rows.
-    pub(super) fn rows(
+    pub(crate) fn rows(
         &self,
         first: usize,
         count: usize,
@@ -106,7 +106,7 @@ impl Spread {
 }
 
 /// See [`Spread::rows`].
-pub(super) struct Rows<'s> {
+pub(crate) struct Rows<'s> {
     outer: &'s [(usize, [usize; 2])],
     len: usize,
     left: usize,
