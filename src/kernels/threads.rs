@@ -5,11 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::progress::Progress;
 
-/// How often an idle worker looks for work before it sleeps; about 50 microseconds, what waking one costs.
-const SPINS: usize = 2_000;
+/// How long an idle worker looks for work before it sleeps: longer than most operators that need no workers take, for
+/// a processor that went to sleep meanwhile is awake again only after some 50 microseconds.
+const AWAKE: Duration = Duration::from_millis(2);
+
+/// How often it looks before it lets others have the processor and asks for the time; a few microseconds.
+const SPINS: usize = 100;
 
 /// Elements from which on the work on them may take long.
 const LARGE: usize = 1 << 18;
@@ -99,11 +104,15 @@ impl Shared {
 
     /// Spins a while, then sleeps; false at the end of the pool.
     fn wait_for_job(&self, seen: &mut usize) -> bool {
-        for _ in 0..SPINS {
-            if self.epoch.load(Acquire) != *seen {
-                break;
+        let begun = Instant::now();
+        'idle: while begun.elapsed() < AWAKE {
+            for _ in 0..SPINS {
+                if self.epoch.load(Acquire) != *seen {
+                    break 'idle;
+                }
+                std::hint::spin_loop();
             }
-            std::hint::spin_loop();
+            std::thread::yield_now();
         }
         let mut board = self.board();
         while self.epoch.load(Acquire) == *seen && !self.stop.load(Acquire) {

@@ -62,7 +62,8 @@ impl Grid {
                 let read = high * self.tile + wide * self.width;
                 // A tile takes its rows' number of cycles for a step, and a cycle brings about 8 values.
                 let cost = high * wide * self.tile * self.depth + read * self.depth / 8;
-                let cost = tasks.div_ceil(count) * (cost + TASK * self.tile);
+                // Half a task more, for a thread begins late.
+                let cost = (2 * tasks.div_ceil(count) + 1) * (cost + TASK * self.tile);
                 best = best.min((cost, (high, wide)));
             }
         }
