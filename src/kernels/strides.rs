@@ -119,6 +119,17 @@ impl<const N: usize> Walk<N> {
         self.rank += 1;
     }
 
+    /// Merged axes from the outermost on: the size and each operand's stride.
+    pub fn axes(&self) -> impl ExactSizeIterator<Item = (usize, [isize; N])> {
+        (0..self.rank).map(|axis| {
+            let mut steps = [0; N];
+            for (step, strides) in steps.iter_mut().zip(&self.strides) {
+                *step = strides[axis];
+            }
+            (self.sizes[axis], steps)
+        })
+    }
+
     /// Every innermost run, in row-major order; `start` are the operands' first elements.
     /// None when an axis has size 0. An iterator rather than a closure: kernels are made for many
     /// types, and the nest is the same for all of them.

@@ -25,6 +25,13 @@ impl AlignedBytes {
 
     /// Of bytes that are there already.
     pub fn copy_of(bytes: &[u8]) -> Self {
+        // Zeros below would be written first, which a large copy feels.
+        if let Ok(blocks) = bytemuck::try_cast_slice::<u8, u128>(bytes) {
+            return AlignedBytes {
+                blocks: blocks.to_vec(),
+                len: bytes.len(),
+            };
+        }
         let mut new = AlignedBytes {
             blocks: vec![0; bytes.len().div_ceil(size_of::<u128>())],
             len: bytes.len(),

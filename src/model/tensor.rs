@@ -108,11 +108,8 @@ impl Tensor {
     /// From row-major little-endian bytes (one byte per sub-byte element).
     pub fn from_bytes(dtype: DType, shape: &[usize], bytes: &[u8]) -> Result<Self> {
         expect_bytes(dtype, shape, bytes.len())?;
-        let mut copy = Tensor::zeros(dtype, shape)?;
-        if let Some(values) = copy.bytes_mut() {
-            values.copy_from_slice(bytes);
-        }
-        Ok(copy)
+        memory::ask("a tensor", bytes.len())?;
+        Tensor::from_memory(dtype, shape, AlignedBytes::copy_of(bytes))
     }
 
     /// As [`Tensor::from_bytes`], in the memory that the bytes have.

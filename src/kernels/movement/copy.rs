@@ -1,5 +1,6 @@
 //! Copies along strides, and the operators that are nothing but one.
 
+use crate::kernels::cpu::{self, by_level};
 use crate::kernels::strides::{MAX_RANK, Walk, broadcast_strides, row_major};
 
 /// One side of a copy: where it begins and how far apart neighbours are, in elements.
@@ -45,6 +46,9 @@ fn copy<const N: usize>(
 ) {
     let size = if N > 0 { N } else { size };
     let walk = Walk::new(sizes, [from.strides, to.strides]);
+    if N > 0 && turned::<N>(&walk, (src, from.start), (dst, to.start)) {
+        return;
+    }
     for run in walk.runs([from.start, to.start]) {
         let [mut s, mut d] = run.at;
         if run.step == [1, 1] || run.len == 1 {
@@ -56,6 +60,91 @@ fn copy<const N: usize>(
             dst[d * size..(d + 1) * size].copy_from_slice(&src[s * size..(s + 1) * size]);
             s = s.wrapping_add_signed(run.step[0]);
             d = d.wrapping_add_signed(run.step[1]);
+        }
+    }
+}
+
+/// Rows and columns that are turned at once: whole lines of the cache are read and written.
+const TILE: usize = 16;
+
+/// Copies where neighbours on one side are far apart on the other and the other way round, a square at a time. False
+/// where this is not so.
+fn turned<const N: usize>(
+    walk: &Walk<2>,
+    (src, src_at): (&[u8], usize),
+    (dst, dst_at): (&mut [u8], usize),
+) -> bool {
+    let last = walk.axes().len().saturating_sub(1);
+    let across = walk.axes().take(last).position(|(_, [from, _])| from == 1);
+    let (Some(across), Some((columns, [from, 1]))) = (across, walk.axes().last()) else {
+        return false;
+    };
+    let Some((rows, [_, to])) = walk.axes().nth(across) else {
+        return false;
+    };
+    if from <= 1 || to <= 1 || rows.min(columns) < TILE || src.is_empty() || dst.is_empty() {
+        return false;
+    }
+    let (mut sizes, mut strides, mut rank) = ([1; MAX_RANK], [[0; MAX_RANK]; 2], 0);
+    for (axis, (size, steps)) in walk.axes().enumerate() {
+        if axis != across && axis != last {
+            sizes[rank] = size;
+            for (strides, step) in strides.iter_mut().zip(steps) {
+                strides[rank] = step;
+            }
+            rank += 1;
+        }
+    }
+    let around = Walk::new(&sizes[..rank], strides);
+    let (src, dst) = (src.as_chunks::<N>().0, dst.as_chunks_mut::<N>().0);
+    let (from, to) = (from as usize, to as usize);
+    for run in around.runs([src_at, dst_at]) {
+        let mut at = run.at;
+        for _ in 0..run.len {
+            let (src, dst) = (&src[at[0]..], &mut dst[at[1]..]);
+            turn(cpu::level(), src, dst, (rows, from), (columns, to));
+            for (at, step) in at.iter_mut().zip(run.step) {
+                *at = at.wrapping_add_signed(step);
+            }
+        }
+    }
+    true
+}
+
+by_level! {
+    fn turn<T: Copy>(src: &[T], dst: &mut [T], rows: (usize, usize), columns: (usize, usize)) = turn_tiles
+}
+
+/// `dst[row * to + column] = src[column * from + row]`
+#[inline(always)]
+fn turn_tiles<T: Copy>(
+    src: &[T],
+    dst: &mut [T],
+    (rows, from): (usize, usize),
+    (columns, to): (usize, usize),
+) {
+    for row in (0..rows).step_by(TILE) {
+        for column in (0..columns).step_by(TILE) {
+            let (src, dst) = (&src[column * from + row..], &mut dst[row * to + column..]);
+            let (high, wide) = ((rows - row).min(TILE), (columns - column).min(TILE));
+            if high < TILE || wide < TILE {
+                for i in 0..high {
+                    for j in 0..wide {
+                        dst[i * to + j] = src[j * from + i];
+                    }
+                }
+                continue;
+            }
+            let mut tile = [[src[0]; TILE]; TILE];
+            for (j, line) in tile.iter_mut().enumerate() {
+                line.copy_from_slice(&src[j * from..][..TILE]);
+            }
+            for i in 0..TILE {
+                let line = &mut dst[i * to..][..TILE];
+                for j in 0..TILE {
+                    line[j] = tile[j][i];
+                }
+            }
         }
     }
 }
@@ -195,7 +284,33 @@ pub fn roll(size: usize, src: &[u8], shape: &[usize], by: &[usize], dst: &mut [u
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_element_finds_its_place(
+            shape in prop::collection::vec(1usize..40, 4),
+            perm in Just(vec![0usize, 1, 2, 3]).prop_shuffle(),
+            size in prop::sample::select(vec![1usize, 2, 4, 8]),
+        ) {
+            let shape: Vec<usize> = shape.iter().enumerate().map(|(i, n)| if i % 2 == 0 { n % 5 + 1 } else { *n }).collect();
+            let count: usize = shape.iter().product();
+            let src: Vec<u8> = (0..count * size).map(|i| (i * 31 + i / 255) as u8).collect();
+            let mut dst = vec![0; src.len()];
+            transpose(size, &src, &shape, &perm, &mut dst);
+            let strides = row_major(&shape);
+            for at in 0..count {
+                let (mut rest, mut from) = (at, 0);
+                for &axis in perm.iter().rev() {
+                    from += rest % shape[axis] * strides[axis] as usize;
+                    rest /= shape[axis];
+                }
+                prop_assert_eq!(&dst[at * size..][..size], &src[from * size..][..size]);
+            }
+        }
+    }
 
     #[test]
     fn axes_change_places() {

@@ -1,5 +1,6 @@
 //! Pooling over `[batch, height, width, channels]`.
 
+use crate::kernels::cpu::{self, by_level};
 use crate::kernels::params::{Clamp, Pool2d};
 use crate::kernels::requant::Quantized;
 
@@ -34,6 +35,24 @@ fn for_each_window<T: Copy>(
     }
 }
 
+by_level! {
+    /// The greater of each two, in `out`; of NaN what `out` holds.
+    fn greater<T: PartialOrdCopy>(out: &mut [T], x: &[T]) = each_greater
+}
+
+/// What by_level's functions may ask for.
+trait PartialOrdCopy: PartialOrd + Copy {}
+
+impl<T: PartialOrd + Copy> PartialOrdCopy for T {}
+
+#[inline(always)]
+fn each_greater<T: PartialOrd + Copy>(out: &mut [T], x: &[T]) {
+    let x = &x[..out.len()];
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = if x[i] > *out { x[i] } else { *out };
+    }
+}
+
 /// MAX_POOL_2D on f32; NaN is skipped, as in TensorFlow Lite. `clamp` [`Clamp::NONE`] gives -inf for an empty window.
 pub fn max_pool_f32(p: &Pool2d, input: &[f32], clamp: Clamp, output: &mut [f32]) {
     check(p, input, output);
@@ -47,11 +66,7 @@ pub fn max_pool_f32(p: &Pool2d, input: &[f32], clamp: Clamp, output: &mut [f32])
         p,
         output,
         init,
-        |out, from| {
-            for (o, &v) in out.iter_mut().zip(&input[from..]) {
-                *o = if v > *o { v } else { *o };
-            }
-        },
+        |out, from| greater(cpu::level(), out, &input[from..][..p.channels]),
         |out, _| clamp.apply_all(out),
     );
 }
@@ -68,11 +83,7 @@ pub fn max_pool_quantized<T: Quantized + Ord>(
         p,
         output,
         T::from_i32(T::LO),
-        |out, from| {
-            for (o, &v) in out.iter_mut().zip(&input[from..]) {
-                *o = v.max(*o);
-            }
-        },
+        |out, from| greater(cpu::level(), out, &input[from..][..p.channels]),
         |out, _| {
             for o in out {
                 *o = T::from_i32((*o).into().clamp(lo, hi));

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::{__m256, __m512};
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, SHIFT};
 use crate::kernels::cpu::Level;
 use crate::kernels::elementwise::unary::UnaryOp;
 
@@ -26,7 +26,8 @@ const EXP: [f32; 5] = [
 /// `ln 2` in two parts, the first with 9 bits, so that its products with small whole numbers are exact.
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 
-/// `e^x = 2^n (1 + r + rest)` with whole `n`, for `x` in [-120, 120]; `rest` is what `r` and its square lack.
+/// `e^x = 2^n (1 + r + rest)` with whole `n`, for `x` in [-120, 120]; `rest` is what `r` lacks, and `n` comes with
+/// [`SHIFT`] added.
 ///
 /// # Safety
 /// As [`Lanes::splat`].
@@ -34,7 +35,8 @@ const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 unsafe fn exp_parts<V: Lanes>(x: V) -> (V, V, V) {
     // SAFETY: promised by the caller.
     unsafe {
-        let n = x.mul(V::splat(std::f32::consts::LOG2_E)).round();
+        let shifted = x.fma(V::splat(std::f32::consts::LOG2_E), V::splat(SHIFT));
+        let n = shifted.sub(V::splat(SHIFT));
         // Exact, then rounded with what the rounding leaves.
         let near = n.fma(V::splat(-LN_2[0]), x);
         let r = n.fma(V::splat(-LN_2[1]), near);
@@ -43,7 +45,7 @@ unsafe fn exp_parts<V: Lanes>(x: V) -> (V, V, V) {
         for coefficient in [EXP[3], EXP[2], EXP[1], EXP[0]] {
             sum = sum.fma(r, V::splat(coefficient));
         }
-        (sum.fma(r.mul(r), left), r, n)
+        (sum.fma(r.mul(r), left), r, shifted)
     }
 }
 
@@ -69,12 +71,12 @@ unsafe fn total<V: Lanes>(a: V, b: V, small: V) -> V {
 pub unsafe fn exp<V: Lanes>(x: V) -> V {
     // SAFETY: promised by the caller.
     unsafe {
-        let (rest, r, n) = exp_parts(x.clamp(V::splat(-104.0), V::splat(89.0)));
-        total(V::splat(1.0), r, rest).scale(n)
+        let (rest, r, shifted) = exp_parts(x.clamp(V::splat(-104.0), V::splat(89.0)));
+        total(V::splat(1.0), r, rest).scale(shifted.sub(V::splat(SHIFT)))
     }
 }
 
-/// `e^x - 1` for `x` in [-100, 80], as [`exp`].
+/// `e^x - 1` for `x` in [-87, 80], as [`exp`].
 ///
 /// # Safety
 /// As [`Lanes::splat`].
@@ -82,8 +84,8 @@ pub unsafe fn exp<V: Lanes>(x: V) -> V {
 unsafe fn less_one<V: Lanes>(x: V) -> V {
     // SAFETY: promised by the caller.
     unsafe {
-        let (rest, r, n) = exp_parts(x);
-        let power = V::splat(1.0).scale(n);
+        let (rest, r, shifted) = exp_parts(x);
+        let power = V::splat(1.0).raise(shifted);
         total(power.sub(V::splat(1.0)), r.mul(power), rest.mul(power))
     }
 }
@@ -102,9 +104,11 @@ unsafe fn minus<V: Lanes>(x: V) -> V {
 unsafe fn logistic<V: Lanes>(x: V) -> V {
     // SAFETY: promised by the caller.
     unsafe {
-        // Below, nothing is left but the reciprocal could overflow.
-        let x = V::splat(-87.0).max(x);
-        V::splat(1.0).over(exp(minus(x)).add(V::splat(1.0)))
+        // Outside it is all but 0 and 1.
+        let x = minus(x).clamp(V::splat(-87.0), V::splat(87.0));
+        let (rest, r, shifted) = exp_parts(x);
+        let exp = total(V::splat(1.0), r, rest).raise(shifted);
+        exp.add(V::splat(1.0)).reciprocal()
     }
 }
 
@@ -205,7 +209,7 @@ functions! {
         let gate = x.add(V::splat(3.0)).clamp(V::splat(0.0), V::splat(6.0));
         x.mul(gate).div(V::splat(6.0))
     };
-    Elu = |x: V| x.if_negative(less_one(V::splat(-100.0).max(x)), x);
+    Elu = |x: V| x.if_negative(less_one(V::splat(-87.0).max(x)), x);
     Relu = |x: V| V::splat(0.0).max(x);
     Relu6 = |x: V| x.clamp(V::splat(0.0), V::splat(6.0));
     ReluN1To1 = |x: V| x.clamp(V::splat(-1.0), V::splat(1.0));

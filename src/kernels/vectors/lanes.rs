@@ -2,6 +2,9 @@
 
 use std::arch::x86_64::*;
 
+/// Added to a number below 2^22, its last bits are the nearest whole number.
+pub const SHIFT: f32 = 1.5 * (1 << 23) as f32;
+
 /// A vector of f32 lanes. Every method needs the instruction set that the type stands for; what it rounds, it rounds as
 /// IEEE says, unless it says otherwise.
 pub trait Lanes: Copy {
@@ -60,14 +63,19 @@ pub trait Lanes: Copy {
     /// # Safety
     /// As [`Lanes::splat`].
     unsafe fn if_negative(self, yes: Self, no: Self) -> Self;
-    /// To the nearest whole number.
-    /// # Safety
-    /// As [`Lanes::splat`].
-    unsafe fn round(self) -> Self;
     /// `self * 2^n`, for whole `n` in [-200, 200].
     /// # Safety
     /// As [`Lanes::splat`].
     unsafe fn scale(self, n: Self) -> Self;
+    /// `self * 2^n` by the exponent alone, where neither is 0 nor the result out of range; `n` is what `shifted` is above
+    /// [`SHIFT`].
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn raise(self, shifted: Self) -> Self;
+    /// `1 / self` for numbers in [1, 2^126], all but always rounded as IEEE says.
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn reciprocal(self) -> Self;
     /// `self / o` for `o` in [1, 2^126], all but always rounded as IEEE says.
     /// # Safety
     /// As [`Lanes::splat`].
@@ -139,7 +147,6 @@ impl Lanes for __m512 {
         max(o) = _mm512_max_ps, (o);
         min(o) = _mm512_min_ps, (o);
         abs() = _mm512_abs_ps, ();
-        round() = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>, ();
         scale(n) = _mm512_scalef_ps, (n);
     }
     #[inline(always)]
@@ -152,14 +159,29 @@ impl Lanes for __m512 {
         // SAFETY: the caller promises the instruction set.
         unsafe { _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(self)), no, yes) }
     }
-    /// An estimate of 14 bits, a step of Newton's and one for the rest: cheaper than a division.
+    #[inline(always)]
+    unsafe fn raise(self, shifted: Self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        unsafe {
+            let power = _mm512_slli_epi32::<23>(_mm512_castps_si512(shifted));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self), power))
+        }
+    }
+    /// An estimate of 14 bits and a step of Newton's: cheaper than a division.
+    #[inline(always)]
+    unsafe fn reciprocal(self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        unsafe {
+            let guess = _mm512_rcp14_ps(self);
+            let error = _mm512_fnmadd_ps(self, guess, _mm512_set1_ps(1.0));
+            _mm512_fmadd_ps(guess, error, guess)
+        }
+    }
     #[inline(always)]
     unsafe fn over(self, o: Self) -> Self {
         // SAFETY: the caller promises the instruction set.
         unsafe {
-            let guess = _mm512_rcp14_ps(o);
-            let error = _mm512_fnmadd_ps(o, guess, _mm512_set1_ps(1.0));
-            let inverse = _mm512_fmadd_ps(guess, error, guess);
+            let inverse = o.reciprocal();
             let ratio = _mm512_mul_ps(self, inverse);
             _mm512_fmadd_ps(_mm512_fnmadd_ps(ratio, o, self), inverse, ratio)
         }
@@ -232,7 +254,6 @@ impl Lanes for __m256 {
         fma(a, b) = _mm256_fmadd_ps, (a, b);
         max(o) = _mm256_max_ps, (o);
         min(o) = _mm256_min_ps, (o);
-        round() = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>, ();
     }
     #[inline(always)]
     unsafe fn abs(self) -> Self {
@@ -259,6 +280,19 @@ impl Lanes for __m256 {
             let rest = _mm256_sub_epi32(n, half);
             _mm256_mul_ps(_mm256_mul_ps(self, power_of_two(half)), power_of_two(rest))
         }
+    }
+    #[inline(always)]
+    unsafe fn raise(self, shifted: Self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        unsafe {
+            let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(shifted));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(self), power))
+        }
+    }
+    #[inline(always)]
+    unsafe fn reciprocal(self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        unsafe { _mm256_div_ps(_mm256_set1_ps(1.0), self) }
     }
     #[inline(always)]
     unsafe fn over(self, o: Self) -> Self {
