@@ -13,7 +13,10 @@ use crate::progress::Progress;
 /// a processor that went to sleep meanwhile is awake again only after some 50 microseconds.
 const AWAKE: Duration = Duration::from_millis(2);
 
-/// How often it looks before it lets others have the processor and asks for the time; a few microseconds.
+/// How long a caller looks whether the workers are done before it sleeps.
+const PATIENCE: Duration = Duration::from_micros(200);
+
+/// How often either looks before it lets others have the processor and asks for the time; a few microseconds.
 const SPINS: usize = 100;
 
 /// Elements from which on the work on them may take long.
@@ -40,6 +43,10 @@ struct Shared {
     stop: AtomicBool,
     next: AtomicUsize,
     panicked: AtomicBool,
+    /// Workers that hold a copy of the job on the board; grows only under the board's lock.
+    inside: AtomicUsize,
+    /// Whether the caller sleeps until none is.
+    waiting: AtomicBool,
     board: Mutex<Board>,
     watched: Mutex<Progress>,
     wake: Condvar,
@@ -49,8 +56,8 @@ struct Shared {
 #[derive(Default)]
 struct Board {
     job: Option<Job>,
-    /// Workers that hold a copy of `job`.
-    inside: usize,
+    /// Workers that sleep.
+    asleep: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -59,7 +66,7 @@ struct Job {
     total: usize,
 }
 
-// SAFETY: the pointer is only followed between `inside += 1` and `inside -= 1` under the board's lock, and
+// SAFETY: the pointer is only followed between `inside += 1` under the board's lock and `inside -= 1`, and
 // `Threads::run` does not return (so the closure lives) before `job` is taken down and `inside` is 0; the closure is Sync.
 unsafe impl Send for Job {}
 
@@ -83,10 +90,11 @@ impl Shared {
         let mut seen = 0;
         while self.wait_for_job(&mut seen) {
             let job = {
-                let mut board = self.board();
-                let job = board.job;
-                board.inside += usize::from(job.is_some());
-                job
+                let board = self.board();
+                if board.job.is_some() {
+                    self.inside.fetch_add(1, SeqCst);
+                }
+                board.job
             };
             let Some(job) = job else { continue };
             // SAFETY: see `Job`; `inside` was raised while the job was on the board.
@@ -94,9 +102,9 @@ impl Shared {
             if catch_unwind(AssertUnwindSafe(|| self.work(job.total, task))).is_err() {
                 self.panicked.store(true, Relaxed);
             }
-            let mut board = self.board();
-            board.inside -= 1;
-            if board.inside == 0 {
+            // The caller says that it sleeps before it looks whether anybody is inside.
+            if self.inside.fetch_sub(1, SeqCst) == 1 && self.waiting.load(SeqCst) {
+                let _board = self.board();
                 self.done.notify_all();
             }
         }
@@ -104,22 +112,15 @@ impl Shared {
 
     /// Spins a while, then sleeps; false at the end of the pool.
     fn wait_for_job(&self, seen: &mut usize) -> bool {
-        let begun = Instant::now();
-        'idle: while begun.elapsed() < AWAKE {
-            for _ in 0..SPINS {
-                if self.epoch.load(Acquire) != *seen {
-                    break 'idle;
-                }
-                std::hint::spin_loop();
-            }
-            std::thread::yield_now();
-        }
+        spin(AWAKE, || self.epoch.load(Acquire) != *seen);
         let mut board = self.board();
         while self.epoch.load(Acquire) == *seen && !self.stop.load(Acquire) {
+            board.asleep += 1;
             board = self
                 .wake
                 .wait(board)
                 .unwrap_or_else(PoisonError::into_inner);
+            board.asleep -= 1;
         }
         *seen = self.epoch.load(Acquire);
         !self.stop.load(Acquire)
@@ -131,16 +132,40 @@ struct Closing<'a>(&'a Shared);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.next.store(usize::MAX / 2, Relaxed);
-        let mut board = self.0.board();
-        board.job = None;
-        while board.inside > 0 {
-            board = self
-                .0
+        let shared = self.0;
+        shared.next.store(usize::MAX / 2, Relaxed);
+        shared.board().job = None;
+        // Waking up takes longer than the others' last tasks mostly do.
+        let idle = || shared.inside.load(SeqCst) == 0;
+        if spin(PATIENCE, idle) {
+            return;
+        }
+        let mut board = shared.board();
+        shared.waiting.store(true, SeqCst);
+        while !idle() {
+            board = shared
                 .done
                 .wait(board)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        shared.waiting.store(false, SeqCst);
+    }
+}
+
+/// Asks `ready` again and again for some time; its last answer.
+fn spin(time: Duration, ready: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    loop {
+        for _ in 0..SPINS {
+            if ready() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if begun.elapsed() > time {
+            return ready();
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -216,7 +241,9 @@ impl Threads {
             self.shared.next.store(0, Relaxed);
             board.job = Some(Job { task, total });
             self.shared.epoch.fetch_add(1, Release);
-            self.shared.wake.notify_all();
+            if board.asleep > 0 {
+                self.shared.wake.notify_all();
+            }
         }
         let closing = Closing(&self.shared);
         // SAFETY: `task` came from a reference that is still alive.
