@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::grid::{Grid, SharedOut};
+use super::pack::pack_turned;
 use super::panels::Aligned;
 use super::tile::{Job, TOGETHER, Tiles, choose};
 use super::window::Window;
@@ -72,13 +73,13 @@ impl ConvWeights {
             let panel = weights.panel(index);
             let first = panel.group * group_out + panel.first;
             let values = &mut weights.panels.values_mut::<f32>()[panel.start..];
-            for (column, c) in (first..first + panel.columns).enumerate() {
-                values[column] = bias.map_or(0.0, |b| b[c]);
-                let filter = &filter[c * depth..(c + 1) * depth];
-                for (k, weight) in filter.iter().enumerate() {
-                    values[(1 + k) * panel.width + column] = *weight;
-                }
+            let (biases, values) = values.split_at_mut(panel.width);
+            let channels = first..first + panel.columns;
+            if let Some(bias) = bias {
+                biases[..panel.columns].copy_from_slice(&bias[channels.clone()]);
             }
+            let filter = &filter[channels.start * depth..channels.end * depth];
+            pack_turned(level, filter, depth, values, panel.width);
         }
         weights
     }

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::grid::SharedOut;
+use super::pack::pack_turned;
 use super::panels::Aligned;
 use super::tile::{Job, Tiles, choose};
 use super::winograd_tiles::{Products, transforms};
@@ -61,14 +62,11 @@ impl WinogradWeights {
         let count = p.out_c.div_ceil(width) * CELLS;
         let mut panels = Aligned::zeroed::<f32>(count * matrix);
         let values = panels.values_mut::<f32>();
-        for (o, window) in filter.chunks_exact(9 * in_c).enumerate() {
-            let start = o / width * CELLS * matrix + o % width;
-            for c in 0..in_c {
-                let transformed = transform_window(|tap| f64::from(window[tap * in_c + c]));
-                for (cell, value) in transformed.iter().enumerate() {
-                    values[start + cell * matrix + (1 + c) * width] = *value as f32;
-                }
-            }
+        let mut turned = vec![0.0; 9 * in_c * width];
+        let outputs = filter.chunks(9 * in_c * width);
+        for (windows, panel) in outputs.zip(values.chunks_exact_mut(CELLS * matrix)) {
+            pack_turned(level, windows, 9 * in_c, &mut turned, width);
+            transform_windows(level, &turned, in_c, width, panel);
         }
         WinogradWeights {
             in_c,
@@ -87,15 +85,35 @@ impl WinogradWeights {
     }
 }
 
-/// `G g G'`
-fn transform_window(g: impl Fn(usize) -> f64) -> [f64; CELLS] {
-    let spread = |a: f64, b: f64, c: f64| [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c];
-    let [a, b, c] = [0, 1, 2].map(|x| spread(g(x), g(3 + x), g(6 + x)));
-    let mut out = [0.0; CELLS];
-    for (y, row) in out.chunks_exact_mut(4).enumerate() {
-        row.copy_from_slice(&spread(a[y], b[y], c[y]));
+cpu::by_level! {
+    /// `G g G'` of windows `[9][in_c][width]`, to `[CELLS][1 + in_c][width]`.
+    fn transform_windows(windows: &[f32], in_c: usize, width: usize, panel: &mut [f32]) = of_panel
+}
+
+#[inline(always)]
+fn of_panel(windows: &[f32], in_c: usize, width: usize, panel: &mut [f32]) {
+    for c in 0..in_c {
+        for column in 0..width {
+            let g = |tap: usize| f64::from(windows[(tap * in_c + c) * width + column]);
+            let [left, middle, right] = [
+                spread(g(0), g(3), g(6)),
+                spread(g(1), g(4), g(7)),
+                spread(g(2), g(5), g(8)),
+            ];
+            for y in 0..4 {
+                for (x, value) in spread(left[y], middle[y], right[y]).into_iter().enumerate() {
+                    let row = (4 * y + x) * (1 + in_c) + 1 + c;
+                    panel[row * width + column] = value as f32;
+                }
+            }
+        }
     }
-    out
+}
+
+/// `G g` of one column.
+#[inline(always)]
+fn spread(a: f64, b: f64, c: f64) -> [f64; 4] {
+    [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c]
 }
 
 /// Whether weights of this geometry can be transformed.
