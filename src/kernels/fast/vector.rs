@@ -79,51 +79,48 @@ impl Vector for Plain {
         // SAFETY: the caller promises four writable values.
         unsafe { p.cast::<[f32; 4]>().write_unaligned(self.0) }
     }
+    // Element by element: loops and closures become calls in so large a function.
     #[inline(always)]
     unsafe fn fma(self, a: Self, b: Self) -> Self {
-        let mut sum = self.0;
-        for (sum, (a, b)) in sum.iter_mut().zip(a.0.iter().zip(&b.0)) {
-            *sum += a * b;
-        }
-        Plain(sum)
+        let ([s, t, u, v], a, b) = (self.0, a.0, b.0);
+        Plain([
+            s + a[0] * b[0],
+            t + a[1] * b[1],
+            u + a[2] * b[2],
+            v + a[3] * b[3],
+        ])
     }
     #[inline(always)]
     unsafe fn add(self, o: Self) -> Self {
-        let mut sum = self.0;
-        for (sum, o) in sum.iter_mut().zip(&o.0) {
-            *sum += o;
-        }
-        Plain(sum)
+        let ([s, t, u, v], o) = (self.0, o.0);
+        Plain([s + o[0], t + o[1], u + o[2], v + o[3]])
     }
     #[inline(always)]
     unsafe fn sub(self, o: Self) -> Self {
-        let mut difference = self.0;
-        for (difference, o) in difference.iter_mut().zip(&o.0) {
-            *difference -= o;
-        }
-        Plain(difference)
+        let ([s, t, u, v], o) = (self.0, o.0);
+        Plain([s - o[0], t - o[1], u - o[2], v - o[3]])
     }
     #[inline(always)]
     unsafe fn mul(self, o: Self) -> Self {
-        let mut product = self.0;
-        for (product, o) in product.iter_mut().zip(&o.0) {
-            *product *= o;
-        }
-        Plain(product)
+        let ([s, t, u, v], o) = (self.0, o.0);
+        Plain([s * o[0], t * o[1], u * o[2], v * o[3]])
     }
     #[inline(always)]
     unsafe fn clamp(self, lo: Self, hi: Self) -> Self {
-        let mut out = self.0;
-        for (out, (&lo, &hi)) in out.iter_mut().zip(lo.0.iter().zip(&hi.0)) {
-            if *out < lo {
-                *out = lo;
-            }
-            if *out > hi {
-                *out = hi;
-            }
-        }
-        Plain(out)
+        let ([s, t, u, v], lo, hi) = (self.0, lo.0, hi.0);
+        Plain([
+            within(s, lo[0], hi[0]),
+            within(t, lo[1], hi[1]),
+            within(u, lo[2], hi[2]),
+            within(v, lo[3], hi[3]),
+        ])
     }
+}
+
+#[inline(always)]
+fn within(v: f32, lo: f32, hi: f32) -> f32 {
+    let v = if v < lo { lo } else { v };
+    if v > hi { hi } else { v }
 }
 
 /// The same vectors for sums [in order](Vector::IN_ORDER).
