@@ -17,6 +17,14 @@ impl Shape {
         Shape(Some(dims.iter().map(|&d| d as i64).collect()))
     }
 
+    /// Whether the sizes are known, and these.
+    pub fn is(&self, sizes: &[usize]) -> bool {
+        let same = |(&a, &b): (&i64, &usize)| usize::try_from(a) == Ok(b);
+        self.0
+            .as_ref()
+            .is_some_and(|dims| dims.len() == sizes.len() && dims.iter().zip(sizes).all(same))
+    }
+
     pub fn rank(&self) -> Option<usize> {
         self.0.as_ref().map(Vec::len)
     }

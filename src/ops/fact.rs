@@ -182,7 +182,7 @@ impl Constant {
     }
 
     /// Whether both are surely the same values, by identity or, where they are few, by comparing them.
-    fn same(&self, other: &Self) -> bool {
+    pub fn same(&self, other: &Self) -> bool {
         const FEW: usize = 4096;
         let (a, b) = (self.identity(), other.identity());
         if a.is_some() && a == b && self.shape() == other.shape() {

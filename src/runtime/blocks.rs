@@ -260,11 +260,11 @@ impl Run<'_> {
                 if !self.state.first_time(block) {
                     return Ok(Vec::new());
                 }
-                self.block((at, 0), blocks, (Vec::new(), Vec::new()), watch, progress)
+                self.block((at, 0), blocks, (Vec::new(), &[]), watch, progress)
             }
             Control::Call(_) => {
                 let known = known(&facts, &inputs);
-                self.block((at, 0), blocks, (inputs, known), watch, progress)
+                self.block((at, 0), blocks, (inputs, &known), watch, progress)
             }
             Control::Branch { numbered, .. } => {
                 if inputs.is_empty() {
@@ -272,7 +272,7 @@ impl Run<'_> {
                 }
                 let branch = chosen(&inputs.remove(0), *numbered, blocks.parts.len())?;
                 let known = known(&facts[1..], &inputs);
-                self.block((at, branch), blocks, (inputs, known), watch, progress)
+                self.block((at, branch), blocks, (inputs, &known), watch, progress)
             }
             Control::Loop { .. } => {
                 let facts: Vec<Option<Fact>> = (facts.into_iter().zip(&blocks.unchanged))
@@ -282,17 +282,18 @@ impl Run<'_> {
                 let numbers: Vec<usize> = blocks.parts.iter().map(|part| part.number).collect();
                 let repeats = || program.repeats(&numbers);
                 let mut rounds = Rounds::new(program.max_iterations, &repeats);
+                let mut given = known(&facts, &inputs);
                 loop {
                     progress.check()?;
-                    let given = known(&facts, &inputs);
-                    let now = (inputs.clone(), given.clone());
+                    refresh(&mut given, &inputs);
+                    let now = (inputs.clone(), &*given);
                     let again = self.block((at, 0), blocks, now, watch, progress)?;
                     let again = again.first().map(|tensor| truth(tensor));
                     if !again.transpose()?.unwrap_or(false) {
                         return Ok(inputs);
                     }
                     rounds.another(&inputs)?;
-                    inputs = self.block((at, 1), blocks, (inputs, given), watch, progress)?;
+                    inputs = self.block((at, 1), blocks, (inputs, &given), watch, progress)?;
                 }
             }
         }
@@ -303,7 +304,7 @@ impl Run<'_> {
         &mut self,
         (at, part): (usize, usize),
         blocks: &Blocks,
-        (inputs, known): (Vec<Arc<Tensor>>, Vec<Fact>),
+        (inputs, known): (Vec<Arc<Tensor>>, &[Fact]),
         watch: &mut Watch,
         progress: &Progress,
     ) -> Result<Vec<Arc<Tensor>>> {
@@ -318,14 +319,20 @@ impl Run<'_> {
         let setup = self.setup.program.setup(*number);
         let open = matches!(blocks.control, Control::Loop { .. });
         let last = self.memory.frame(at, part, blocks.parts.len()).take();
-        let mut frame = match last.filter(|frame| frame.plan.serves(&known, open)) {
+        let mut frame = match last.filter(|frame| frame.plan.serves(known, open)) {
             Some(frame) => frame,
             None => {
-                let plan = match plan.as_ref().filter(|plan| plan.serves(&known, open)) {
+                let plan = match plan.as_ref().filter(|plan| plan.serves(known, open)) {
                     Some(plan) => plan.clone(),
                     None => {
                         let call = Call::Within(&within);
-                        Arc::new(Plan::new(setup, plan.as_deref(), known, call, progress)?)
+                        Arc::new(Plan::new(
+                            setup,
+                            plan.as_deref(),
+                            known.to_vec(),
+                            call,
+                            progress,
+                        )?)
                     }
                 };
                 let memory = plan.memory()?;
@@ -364,6 +371,16 @@ fn known(planned: &[Option<Fact>], inputs: &[Arc<Tensor>]) -> Vec<Fact> {
         _ => Fact::fixed(tensor.dtype(), tensor.shape()),
     };
     planned.iter().zip(inputs).map(fact).collect()
+}
+
+/// The sizes of inputs that may have changed since.
+fn refresh(known: &mut [Fact], inputs: &[Arc<Tensor>]) {
+    for (fact, tensor) in known.iter_mut().zip(inputs) {
+        let same = fact.dtype == tensor.dtype() && fact.shape.is(tensor.shape());
+        if fact.constant.is_none() && !same {
+            *fact = Fact::fixed(tensor.dtype(), tensor.shape());
+        }
+    }
 }
 
 /// TensorFlow takes any type as a condition: numbers by whether they are 0, strings and longer tensors by whether they

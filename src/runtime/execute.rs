@@ -34,6 +34,8 @@ struct Ready {
     inputs: Vec<Option<Fact>>,
     outputs: Vec<Fact>,
     prepared: Prepared,
+    /// Whether the sizes depend on values, so that other values ask for another one.
+    by_values: bool,
 }
 
 impl Ready {
@@ -51,17 +53,27 @@ impl Ready {
             inputs,
             outputs,
             prepared,
+            by_values: false,
         })
     }
 
-    /// Whether it is prepared for these sizes and known values.
-    fn fits(&self, inputs: &[Option<Fact>]) -> bool {
-        let same = |(a, b): (&Option<Fact>, &Option<Fact>)| match (a, b) {
-            (None, None) => true,
-            (Some(a), Some(b)) => a.same(b),
-            _ => false,
+    /// Whether it is prepared for these sizes, and for the values if they matter.
+    fn fits(&self, tensors: &[Option<Arc<Tensor>>]) -> bool {
+        let same = |(fact, tensor): (&Option<Fact>, &Option<Arc<Tensor>>)| {
+            let (Some(fact), Some(tensor)) = (fact, tensor) else {
+                return tensor.is_none();
+            };
+            let alike = fact.dtype == tensor.dtype() && fact.shape.is(tensor.shape());
+            let values = |constant: &Constant| constant.same(&Constant::ready(tensor.clone()));
+            alike && fact.constant.as_ref().is_none_or(values)
         };
-        self.inputs.len() == inputs.len() && self.inputs.iter().zip(inputs).all(same)
+        self.inputs.len() == tensors.len() && self.inputs.iter().zip(tensors).all(same)
+    }
+
+    /// Whether it does for all values of its inputs.
+    fn is_general(&self) -> bool {
+        let fixed = |fact: &Fact| fact.shape.fixed().is_some();
+        matches!(self.prepared, Prepared::Kernel(_)) && self.outputs.iter().all(fixed)
     }
 
     fn run(&self, tensors: &[Option<Arc<Tensor>>], threads: &Threads) -> Result<Vec<Tensor>> {
@@ -443,15 +455,13 @@ impl Run<'_> {
             }
             Work::Dynamic => {
                 let tensors = self.gather(step)?;
-                let facts = self.facts(step, &tensors);
-                let last = &mut self.memory.ready[at];
-                let ready = match last.take().filter(|ready| ready.fits(&facts)) {
-                    Some(ready) => ready,
-                    None => Ready::new(self.setup, step.node, facts)?,
+                let ready = match self.memory.ready[at].take() {
+                    Some(ready) if ready.fits(&tensors) => ready,
+                    last => self.prepare(step, &tensors, last.is_some_and(|r| r.by_values))?,
                 };
-                let outputs = last
-                    .insert(ready)
-                    .run(&tensors, &self.setup.program.threads)?;
+                let outputs = ready.run(&tensors, &self.setup.program.threads);
+                self.memory.ready[at] = Some(ready);
+                let outputs = outputs?;
                 self.store(step, outputs.into_iter().map(Arc::new).collect())
             }
         }
@@ -557,7 +567,31 @@ impl Run<'_> {
         Ok(tensors)
     }
 
-    fn facts(&self, step: &Step, tensors: &[Option<Arc<Tensor>>]) -> Vec<Option<Fact>> {
+    /// A dynamic step for these tensors: for all of their sizes, where that is possible.
+    fn prepare(
+        &self,
+        step: &Step,
+        tensors: &[Option<Arc<Tensor>>],
+        by_values: bool,
+    ) -> Result<Ready> {
+        if !by_values {
+            let ready = Ready::new(self.setup, step.node, self.facts(step, tensors, false));
+            if let Some(general) = ready.ok().filter(Ready::is_general) {
+                return Ok(general);
+            }
+        }
+        let mut ready = Ready::new(self.setup, step.node, self.facts(step, tensors, true))?;
+        ready.by_values = true;
+        Ok(ready)
+    }
+
+    /// What is known of a step's inputs; small ones with their `values`, which may decide about sizes.
+    fn facts(
+        &self,
+        step: &Step,
+        tensors: &[Option<Arc<Tensor>>],
+        values: bool,
+    ) -> Vec<Option<Fact>> {
         let describe = |(input, tensor): (&Option<ValueId>, &Option<Arc<Tensor>>)| {
             let planned = self.plan.facts[(*input)?.index()].as_ref();
             let Some(tensor) = tensor else {
@@ -565,7 +599,7 @@ impl Run<'_> {
             };
             let known = planned.is_some_and(|f| f.constant.is_some());
             let mut fact = Fact::fixed(tensor.dtype(), tensor.shape());
-            if known || Plan::may_shape(tensor.dtype(), tensor.len()) {
+            if known || values && Plan::may_shape(tensor.dtype(), tensor.len()) {
                 fact.constant = Some(Constant::ready(tensor.clone()));
             }
             Some(fact)
