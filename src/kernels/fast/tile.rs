@@ -56,10 +56,7 @@ unsafe fn tile<
         }
         weights = weights.add(width);
         let mut total = [bias; MR];
-        let mut sums = match LONG || V::IN_ORDER {
-            true => [[[zero; NV]; NP]; MR],
-            false => [bias; MR],
-        };
+        let mut sums = [[[zero; NV]; NP]; MR];
         let mut ahead = ahead;
         let mut since = 0;
         for &tap in job.taps {
@@ -112,9 +109,10 @@ unsafe fn tile<
             for q in 0..NP {
                 for v in 0..NV {
                     let sum = sums[m][q][v];
-                    let value = match LONG || V::IN_ORDER {
+                    // The bias last: added to each product, it would cost the small ones their accuracy.
+                    let value = match LONG {
                         true => total[m][q][v].add(sum),
-                        false => sum,
+                        false => bias[q][v].add(sum),
                     };
                     sums[m][q][v] = value.clamp(lo, hi);
                 }
