@@ -428,7 +428,7 @@ fn float(
     let Some(weights) = weights else {
         return Ok(None);
     };
-    let kernel = PackedConv2d::new(p, clamp);
+    let kernel = PackedConv2d::new(p, clamp).bias_last();
     let padded = kernel.scratch_len();
     Prepared::packed_with(HELD, room_bytes::<f32>(padded), move |io| {
         let scratch = io.room(padded)?;

@@ -121,7 +121,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         });
     }
     if dtype == DType::Float32 && matches!(op, Reduction::Sum | Reduction::Mean) {
-        let in_order = cx.options.reference || cx.options.in_order;
+        let in_order = cx.options.reference;
         let mean = op == Reduction::Mean;
         return Prepared::function(move |io| {
             let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);

@@ -196,7 +196,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     if dtype == DType::Float16 && matches!(op, UnaryOp::Gelu | UnaryOp::GeluTanh) {
         return in_place::unary(move |x, out| unary::gelu_f16(op == UnaryOp::GeluTanh, x, out));
     }
-    let plain = cx.options.reference || cx.options.in_order;
+    let plain = cx.options.reference;
     if dtype == DType::Float32 && (!plain || vectors::is_exact(op)) {
         return in_place::elements(move |x, out| {
             if !vectors::unary(op, x, out) {

@@ -128,6 +128,7 @@ impl ConvWeights {
 pub struct PackedConv2d {
     window: Window,
     clamp: Clamp,
+    bias_last: bool,
 }
 
 impl PackedConv2d {
@@ -135,7 +136,15 @@ impl PackedConv2d {
         PackedConv2d {
             window: Window::new(p),
             clamp,
+            bias_last: false,
         }
+    }
+
+    /// For a bias that is added to the finished sum, as TensorFlow's MatMul and BiasAdd do it.
+    #[must_use]
+    pub fn bias_last(mut self) -> Self {
+        self.bias_last = true;
+        self
     }
 
     /// Elements of scratch that [`PackedConv2d::run`] wants: the padded copy of the input, 0 without padding.
@@ -233,6 +242,7 @@ impl PackedConv2d {
                     taps: &window.taps,
                     run: window.run,
                     panel: packed[panel.start..end].as_ptr(),
+                    bias_last: self.bias_last,
                     lo: self.clamp.lo,
                     hi: self.clamp.hi,
                     out_row: p.out_c,

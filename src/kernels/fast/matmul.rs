@@ -183,6 +183,7 @@ impl FastMatMul {
             taps: &[0],
             run: k,
             panel: panel.as_ptr(),
+            bias_last: false,
             lo: f32::NEG_INFINITY,
             hi: f32::INFINITY,
             out_row: n,

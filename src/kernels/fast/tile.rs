@@ -14,6 +14,8 @@ pub struct Job<'a> {
     pub run: usize,
     /// `[bias][taps * run][NV * LANES]`
     pub panel: *const f32,
+    /// Whether the bias joins the finished sums, and not what they begin with.
+    pub bias_last: bool,
     pub lo: f32,
     pub hi: f32,
     /// Elements between rows of the output, and columns of this panel that exist.
@@ -56,7 +58,10 @@ unsafe fn tile<
         }
         weights = weights.add(width);
         let mut total = [bias; MR];
-        let mut sums = [[[zero; NV]; NP]; MR];
+        let mut sums = match LONG || V::IN_ORDER || job.bias_last {
+            true => [[[zero; NV]; NP]; MR],
+            false => [bias; MR],
+        };
         let mut ahead = ahead;
         let mut since = 0;
         for &tap in job.taps {
@@ -104,15 +109,26 @@ unsafe fn tile<
                 }
             }
         }
+        if !LONG && !V::IN_ORDER && job.bias_last {
+            for (q, bias) in bias.iter_mut().enumerate() {
+                *bias = V::load_all(job.panel.add(q * panel_len));
+            }
+            for sums in sums.iter_mut() {
+                for q in 0..NP {
+                    for v in 0..NV {
+                        sums[q][v] = sums[q][v].add(bias[q][v]);
+                    }
+                }
+            }
+        }
         let (lo, hi) = (V::splat(job.lo), V::splat(job.hi));
         for m in 0..MR {
             for q in 0..NP {
                 for v in 0..NV {
                     let sum = sums[m][q][v];
-                    // The bias last: added to each product, it would cost the small ones their accuracy.
-                    let value = match LONG {
+                    let value = match LONG || V::IN_ORDER {
                         true => total[m][q][v].add(sum),
-                        false => bias[q][v].add(sum),
+                        false => sum,
                     };
                     sums[m][q][v] = value.clamp(lo, hi);
                 }

@@ -244,6 +244,7 @@ impl Winograd {
                     taps: &[0],
                     run: p.in_c,
                     panel: packed[start..start + matrix].as_ptr(),
+                    bias_last: false,
                     lo: f32::NEG_INFINITY,
                     hi: f32::INFINITY,
                     out_row: width,
