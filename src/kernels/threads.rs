@@ -22,8 +22,8 @@ const SPINS: usize = 100;
 /// Elements from which on the work on them may take long.
 const LARGE: usize = 1 << 18;
 
-/// Elements from which on the easiest work on them takes longer than to call the other threads.
-const SPLIT: usize = 1 << 15;
+/// Bytes from which on the easiest work on them takes longer than to call the other threads.
+const SPLIT: usize = 1 << 19;
 
 /// Workers that wait for kernels. Cheap to share by reference; one kernel at a time uses the workers, others that
 /// come meanwhile run on their own thread.
@@ -41,7 +41,8 @@ struct Shared {
     /// Grows by one with each job, so that a spinning worker sees it without the lock.
     epoch: AtomicUsize,
     stop: AtomicBool,
-    next: AtomicUsize,
+    /// For each thread, the caller first, the next task of its own share.
+    next: Vec<Next>,
     panicked: AtomicBool,
     /// Workers that hold a copy of the job on the board; grows only under the board's lock.
     inside: AtomicUsize,
@@ -52,6 +53,11 @@ struct Shared {
     wake: Condvar,
     done: Condvar,
 }
+
+/// On a cache line of its own: each thread counts in its own, as long as it has work.
+#[derive(Default)]
+#[repr(align(64))]
+struct Next(AtomicUsize);
 
 #[derive(Default)]
 struct Board {
@@ -75,18 +81,28 @@ impl Shared {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes numbers until none are left.
-    fn work(&self, total: usize, task: &Task) {
-        loop {
-            let index = self.next.fetch_add(1, Relaxed);
-            if index >= total {
-                return;
+    /// Where the share of a thread begins: neighbouring tasks, the same of every kernel, so that it finds in its cache
+    /// what it wrote for the kernel before.
+    fn share(&self, thread: usize, total: usize) -> usize {
+        total * thread / self.next.len()
+    }
+
+    /// Takes numbers of its own share, then of the others', until none are left.
+    fn work(&self, own: usize, total: usize, task: &Task) {
+        let threads = self.next.len();
+        for thread in (own..threads).chain(0..own) {
+            let end = self.share(thread + 1, total);
+            loop {
+                let index = self.next[thread].0.fetch_add(1, Relaxed);
+                if index >= end {
+                    break;
+                }
+                task(index);
             }
-            task(index);
         }
     }
 
-    fn worker(&self) {
+    fn worker(&self, own: usize) {
         let mut seen = 0;
         while self.wait_for_job(&mut seen) {
             let job = {
@@ -99,7 +115,7 @@ impl Shared {
             let Some(job) = job else { continue };
             // SAFETY: see `Job`; `inside` was raised while the job was on the board.
             let task = unsafe { &*job.task };
-            if catch_unwind(AssertUnwindSafe(|| self.work(job.total, task))).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| self.work(own, job.total, task))).is_err() {
                 self.panicked.store(true, Relaxed);
             }
             // The caller says that it sleeps before it looks whether anybody is inside.
@@ -133,7 +149,9 @@ struct Closing<'a>(&'a Shared);
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         let shared = self.0;
-        shared.next.store(usize::MAX / 2, Relaxed);
+        for next in &shared.next {
+            next.0.store(usize::MAX / 2, Relaxed);
+        }
         shared.board().job = None;
         // Waking up takes longer than the others' last tasks mostly do.
         let idle = || shared.inside.load(SeqCst) == 0;
@@ -181,13 +199,16 @@ impl Threads {
             0 => cores(),
             n => n,
         };
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            next: (0..count).map(|_| Next::default()).collect(),
+            ..Shared::default()
+        });
         let workers = (1..count)
             .map_while(|i| {
                 let shared = Arc::clone(&shared);
                 std::thread::Builder::new()
                     .name(format!("kernel-{i}"))
-                    .spawn(move || shared.worker())
+                    .spawn(move || shared.worker(i))
                     .ok()
             })
             .collect();
@@ -238,7 +259,9 @@ impl Threads {
         self.shared.panicked.store(false, Relaxed);
         {
             let mut board = self.shared.board();
-            self.shared.next.store(0, Relaxed);
+            for (thread, next) in self.shared.next.iter().enumerate() {
+                next.0.store(self.shared.share(thread, total), Relaxed);
+            }
             board.job = Some(Job { task, total });
             self.shared.epoch.fetch_add(1, Release);
             if board.asleep > 0 {
@@ -247,7 +270,7 @@ impl Threads {
         }
         let closing = Closing(&self.shared);
         // SAFETY: `task` came from a reference that is still alive.
-        self.shared.work(total, unsafe { &*task });
+        self.shared.work(0, total, unsafe { &*task });
         drop(closing);
         assert!(
             !self.shared.panicked.load(Relaxed),
@@ -303,7 +326,7 @@ impl Threads {
     ) {
         let enough = match self.count() {
             1 => LARGE,
-            _ => SPLIT,
+            _ => SPLIT / size_of::<T>().max(1),
         };
         if out.len() < enough {
             if !out.is_empty() {
