@@ -94,13 +94,14 @@ pub fn srdhm16(a: i16, b: i16) -> i16 {
     ((product + nudge) / (1 << 15)) as i16
 }
 
-/// `RoundingDivideByPOT`: `x / 2^exponent`, half away from zero; exponent 0 to 31.
+/// `RoundingDivideByPOT`: `x / 2^exponent`, half away from zero; exponent 0 to 31. From 32 on the reference, optimised,
+/// leaves the shift to the processor, which takes the low 5 bits of the amount; what comes out is repeated here.
 #[inline(always)]
 pub fn rdpot(x: i32, exponent: i32) -> i32 {
-    let mask = ((1i64 << exponent) - 1) as i32;
+    let mask = 1i64.wrapping_shl(exponent as u32).wrapping_sub(1) as i32;
     let remainder = x & mask;
     let threshold = (mask >> 1) + i32::from(x < 0);
-    (x >> exponent) + i32::from(remainder > threshold)
+    x.wrapping_shr(exponent as u32) + i32::from(remainder > threshold)
 }
 
 /// `MultiplyByQuantizedMultiplier` with double rounding: `x * m * 2^(shift - 31)`.
@@ -246,6 +247,16 @@ pub fn inv_sqrt(v: i32) -> Multiplier {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shifts_beyond_a_word_are_the_processors() {
+        for x in [-9, -1, 0, 5, i32::MAX] {
+            assert_eq!(
+                rdpot(x, 33),
+                (x >> 1) + i32::from(x > -1 + i32::from(x < 0))
+            );
+        }
+    }
 
     proptest::proptest! {
         #[test]

@@ -212,7 +212,7 @@ fn a_loop_that_draws_lots_may_come_back_to_its_values() {
     };
     let mut session = super::tests::open_with(&model, &options).unwrap();
     let error = run(&mut session, &[scalar(3_000)]).unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
+    assert_eq!(error.kind(), Kind::Unsupported);
     let expected = "the loop did not end within 20000 iterations";
     assert!(error.to_string().contains(expected), "{error}");
 }

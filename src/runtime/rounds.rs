@@ -52,10 +52,10 @@ impl<'v> Rounds<'v> {
             .hint("see what its condition tests, and whether its body changes that"));
         }
         if self.limit > 0 && done == self.limit {
-            return Err(
-                Error::usage(format!("the loop did not end within {done} iterations"))
-                    .hint("--max-iterations sets how many it may take, 0 any number"),
-            );
+            let message = format!("the loop did not end within {done} iterations");
+            return Err(Error::unsupported(message).hint(
+                "--max-iterations of run and bench sets how many it may take, 0 any number",
+            ));
         }
         let watched = done >= WATCHED_FROM && done.is_power_of_two();
         if watched && (self.kept.is_some() || done == WATCHED_FROM) {

@@ -136,8 +136,7 @@ by_level! {
 
 /// `a / b`, times `scale`, through the reciprocal of `b` in Q0.31; `b` is not 0.
 ///
-/// Quotients far below a step would need a shift by more than 31 bits. TensorFlow Lite's kernels, reference and
-/// optimised, leave that to the processor, which takes the low 5 bits of the amount; what comes out is repeated here.
+/// Quotients far below a step need shifts by more than 31 bits: see [`rdpot`].
 fn quotient(a: i32, b: i32, scale: Multiplier) -> i32 {
     let (a, b) = if b < 0 { (-a, -b) } else { (a, b) };
     let leading = b.leading_zeros();
@@ -148,11 +147,7 @@ fn quotient(a: i32, b: i32, scale: Multiplier) -> i32 {
     let headroom = if a >= 0 { a } else { !a }.leading_zeros() as i32 - 1;
     let unscaled = srdhm(a.wrapping_shl(headroom as u32), reciprocal);
     let shift = scale.shift - above_one - headroom;
-    let (x, shift) = (srdhm(unscaled, scale.m), (-shift).max(0));
-    if shift <= 31 {
-        return rdpot(x, shift);
-    }
-    x.wrapping_shr(shift as u32) + i32::from(x > -1 + i32::from(x < 0))
+    rdpot(srdhm(unscaled, scale.m), (-shift).max(0))
 }
 
 /// ADD or SUB on i16 whose scales are powers of two (`pot_scale_int16`): both sides shifted right, the sum saturates.
