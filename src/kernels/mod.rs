@@ -6,6 +6,7 @@
 //!
 //! - [`mod@reference`]: plain kernels that read like the definition and repeat TensorFlow Lite's reference kernels;
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
+//! - [`vectors`]: functions, broadcasting arithmetic, sums, softmax and tables with vector instructions;
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
 //! - [`recurrent`]: cells that remember; [`philox`] and [`draws`]: random numbers; [`boxes`]: detectors;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
