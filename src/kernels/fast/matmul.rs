@@ -24,6 +24,9 @@ pub struct FastMatMul {
     slots: usize,
 }
 
+/// Matrices of a batch that threads share at once.
+const PLACES: usize = 64;
+
 /// Where a matrix of a batch begins in `x`, `y` and the output.
 type Place = [usize; 3];
 
@@ -68,22 +71,32 @@ impl FastMatMul {
         if output.is_empty() {
             return;
         }
-        let mut places: Vec<Place> = Vec::with_capacity(batch);
-        p.for_each_batch(x_batch, y_batch, out_batch, |x, y, o| {
-            places.push([x, y, o]);
-        });
         let (panels, turned) =
             scratch[..self.scratch_len()].split_at_mut(self.slots * self.panel_len());
         let output = SharedOut::new(output);
-        if !p.adj_x {
-            return self.products(x, y, &places, panels, &output, threads);
-        }
-        for [x0, y0, o0] in places {
-            let x = &x[x0..x0 + p.m * p.k];
-            threads.rows(turned, p.k, 16, |first, rows| {
-                turn(x, p.m, first, rows, p.k)
-            });
-            self.products(turned, y, &[[0, y0, o0]], panels, &output, threads);
+        let mut multiply = |places: &[Place]| {
+            if !p.adj_x {
+                return self.products(x, y, places, panels, &output, threads);
+            }
+            for &[x0, y0, o0] in places {
+                let x = &x[x0..x0 + p.m * p.k];
+                threads.rows(turned, p.k, 16, |first, rows| {
+                    turn(x, p.m, first, rows, p.k)
+                });
+                self.products(turned, y, &[[0, y0, o0]], panels, &output, threads);
+            }
+        };
+        let (mut places, mut held) = ([[0; 3]; PLACES], 0);
+        p.for_each_batch(x_batch, y_batch, out_batch, |x, y, o| {
+            places[held] = [x, y, o];
+            held += 1;
+            if held == PLACES {
+                multiply(&places);
+                held = 0;
+            }
+        });
+        if held > 0 {
+            multiply(&places[..held]);
         }
     }
 
@@ -251,5 +264,26 @@ mod tests {
                 close(&got, &want)?;
             }
         }
+    }
+
+    #[test]
+    fn a_long_batch_is_done_to_its_end() {
+        let batch = 2 * PLACES + 3;
+        let p = MatMul {
+            m: 2,
+            k: 3,
+            n: 5,
+            adj_x: false,
+            adj_y: true,
+        };
+        let (x, y) = (values(1, batch * 6), values(2, batch * 15));
+        let (mut want, mut got) = (vec![0.0; batch * 10], vec![f32::NAN; batch * 10]);
+        batch_matmul(&p, (&x, &[batch]), (&y, &[batch]), (&mut want, &[batch]));
+        let fast = FastMatMul::new(p);
+        let mut scratch = vec![f32::NAN; fast.scratch_len()];
+        let (x, y) = ((&*x, &[batch][..]), (&*y, &[batch][..]));
+        let out = (&mut *got, &[batch][..]);
+        fast.run(x, y, &mut scratch, out, &Threads::new(2));
+        close(&got, &want).unwrap();
     }
 }

@@ -23,7 +23,7 @@ use super::elementwise::binary::BinaryOp;
 use super::elementwise::unary::UnaryOp;
 use super::params::Clamp;
 
-/// A function of each number, within 3 units in the last place (of 1 where the function adds to 1, as GELU does).
+/// A function of each number, within 5 * 2^-24 of its value (of the argument where it multiplies one, as GELU does).
 pub fn unary(op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     unary_at(cpu::level(), op, x, out)
 }
