@@ -13,7 +13,7 @@ use crate::model::{
 pub struct Options {
     /// Only plain kernels.
     pub reference: bool,
-    /// Float sums are the very ones of the plain kernels: what is quantized on its way through the graph would else now
+    /// Sums of float products are the very ones of the plain kernels: what is quantized on its way through the graph would else now
     /// and then round to the next step, and differ from there on.
     pub in_order: bool,
 }

@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use mexplore::error::Result;
 use mexplore::format::{self, OpenOptions, npy};
+use mexplore::kernels::fast::{FastMatMul, Winograd, WinogradWeights, as_conv};
+use mexplore::kernels::reference::matmul::MatMul;
+use mexplore::kernels::threads::Threads;
+use mexplore::kernels::{Clamp, Conv2d};
 use mexplore::model::{DType, Model, Port, Tensor};
 use mexplore::progress::Progress;
 use mexplore::runtime::{KernelChoice, RunOptions, Session};
@@ -184,6 +188,58 @@ fn check_sharing(name: &str, path: &Path) {
     assert!(batch < first * 2 / 3, "{name}: another batch size packs");
 }
 
+/// Kernels that no sample is large enough for.
+fn check_kernels(wrong: &mut Vec<String>) {
+    let mut check = |name: &str, run: &mut dyn FnMut()| {
+        run();
+        let before = ASKED.load(SeqCst);
+        run();
+        let asked = ASKED.load(SeqCst) - before;
+        if asked > 0 {
+            wrong.push(format!("{name}: {asked}"));
+        }
+    };
+    let p = Conv2d {
+        in_h: 28,
+        in_w: 28,
+        out_h: 28,
+        out_w: 28,
+        k_h: 3,
+        k_w: 3,
+        pad_top: 1,
+        pad_left: 1,
+        ..as_conv(1, 32, 32)
+    };
+    let weights = WinogradWeights::new(&p, &vec![0.5; p.filter_len()], None);
+    let kernel = Winograd::new(&p, Clamp::NONE).expect("large enough");
+    let (x, mut out) = (vec![1.0; p.input_len()], vec![0.0; p.output_len()]);
+    let mut room = vec![0.0; kernel.scratch_len()];
+    let threads = Threads::new(2);
+    check("Winograd", &mut || {
+        kernel.run(&weights, &x, &mut out, &mut room, &threads)
+    });
+    let p = MatMul {
+        m: 8,
+        k: 16,
+        n: 40,
+        adj_x: true,
+        adj_y: true,
+    };
+    let batch: &[usize] = &[100];
+    let (x, y) = (vec![1.0; 100 * 8 * 16], vec![1.0; 100 * 16 * 40]);
+    let (fast, mut out) = (FastMatMul::new(p), vec![0.0; 100 * 8 * 40]);
+    let mut room = vec![0.0; fast.scratch_len()];
+    check("FastMatMul", &mut || {
+        fast.run(
+            (&x, batch),
+            (&y, batch),
+            &mut room,
+            (&mut out, batch),
+            &threads,
+        )
+    });
+}
+
 // One test: the count is the whole process's.
 #[test]
 fn invoking_a_static_graph_again_allocates_nothing() {
@@ -192,6 +248,7 @@ fn invoking_a_static_graph_again_allocates_nothing() {
     assert!(ASKED.load(SeqCst) > before, "nothing is counted");
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
+    check_kernels(&mut wrong);
     for name in [
         "digits_cnn.float32.tflite",
         "digits_cnn.float16.tflite",

@@ -28,6 +28,9 @@ const BLOCK: usize = 128 << 10;
 /// Fewest tiles and channels: transformed weights are almost twice as many, and have to be read for each run.
 const FEWEST_TILES: usize = 49;
 const FEWEST_CHANNELS: usize = 32;
+/// Tiles that a block may grow by, to a multiple of a register tile's rows, and that it has at most then.
+const GROWTH: usize = 14;
+const MOST_TILES: usize = 252 + GROWTH;
 
 /// Transformed filter and bias, which kernels of any input sizes share.
 pub struct WinogradWeights {
@@ -165,7 +168,9 @@ impl Winograd {
             clamp,
             high,
             wide,
-            block: (BLOCK / (CELLS * p.in_c)).clamp(14, 252).min(all),
+            block: (BLOCK / (CELLS * p.in_c))
+                .clamp(GROWTH, MOST_TILES - GROWTH)
+                .min(all),
             slots: cores().min(all.div_ceil(28)).max(1),
         }
     }
@@ -177,7 +182,7 @@ impl Winograd {
 
     fn slot_len(&self) -> usize {
         // The widest panel has two vectors of the widest kind; a block may grow to a multiple of a tile's rows.
-        (self.block + 14) * (self.tile_len() + CELLS * 2 * LANES)
+        (self.block + GROWTH) * (self.tile_len() + CELLS * 2 * LANES)
     }
 
     /// Elements of scratch that [`Winograd::run`] wants.
@@ -230,7 +235,11 @@ impl Winograd {
         let count = tiles.len();
         let (seen, products) = scratch.split_at_mut(count * tile_len);
         let products = &mut products[..CELLS * count * width];
-        let bases: Vec<usize> = (0..count).map(|tile| tile * tile_len).collect();
+        let mut bases = [0; MOST_TILES];
+        let bases = &mut bases[..count];
+        for (tile, base) in bases.iter_mut().enumerate() {
+            *base = tile * tile_len;
+        }
         let transforms = transforms(weights.level);
         // SAFETY: the level was checked when packing.
         unsafe { (transforms.inputs)(self, input, tiles.start, seen) };
@@ -254,7 +263,7 @@ impl Winograd {
                 let to = &mut products[cell * count * width..][..count * width];
                 // SAFETY: the level was checked when packing; every tile has `tile_len >= CELLS * in_c` elements in
                 // `seen`, the matrix has its full length, and `to` holds `count` rows.
-                unsafe { (weights.tiles.wide)(&job, &bases, to.as_mut_ptr()) };
+                unsafe { (weights.tiles.wide)(&job, bases, to.as_mut_ptr()) };
             }
             let columns = first..p.out_c.min(first + width);
             let products = Products {
