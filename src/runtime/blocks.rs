@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::execute::{Memory, Run, Watch};
-use super::plan::{Builder, Call, Plan, Step};
+use super::plan::{Builder, Call, Place, Plan, Step};
 use super::rounds::Rounds;
 use crate::error::{Error, Kind, Result};
 use crate::model::{DType, Tensor, ValueId};
-use crate::ops::{Context, Control, Fact};
+use crate::ops::{Context, Control, Fact, View};
 use crate::progress::Progress;
 
 /// Graphs that run graphs; TensorFlow's own functions nest no deeper.
@@ -30,6 +30,24 @@ struct Part {
     number: usize,
     /// For what was known of the inputs when the step was planned.
     plan: Option<Arc<Plan>>,
+}
+
+/// What a graph runs on.
+struct Given<'g> {
+    inputs: Vec<Arc<Tensor>>,
+    known: &'g [Fact],
+    /// Nothing else was known when the graph ran last.
+    settled: bool,
+}
+
+impl<'g> Given<'g> {
+    fn new(inputs: Vec<Arc<Tensor>>, known: &'g [Fact]) -> Self {
+        Given {
+            inputs,
+            known,
+            settled: false,
+        }
+    }
 }
 
 /// A graph with the memory that it runs in.
@@ -260,11 +278,17 @@ impl Run<'_> {
                 if !self.state.first_time(block) {
                     return Ok(Vec::new());
                 }
-                self.block((at, 0), blocks, (Vec::new(), &[]), watch, progress)
+                self.block(
+                    (at, 0),
+                    blocks,
+                    Given::new(Vec::new(), &[]),
+                    watch,
+                    progress,
+                )
             }
             Control::Call(_) => {
                 let known = known(&facts, &inputs);
-                self.block((at, 0), blocks, (inputs, &known), watch, progress)
+                self.block((at, 0), blocks, Given::new(inputs, &known), watch, progress)
             }
             Control::Branch { numbered, .. } => {
                 if inputs.is_empty() {
@@ -272,7 +296,13 @@ impl Run<'_> {
                 }
                 let branch = chosen(&inputs.remove(0), *numbered, blocks.parts.len())?;
                 let known = known(&facts[1..], &inputs);
-                self.block((at, branch), blocks, (inputs, &known), watch, progress)
+                self.block(
+                    (at, branch),
+                    blocks,
+                    Given::new(inputs, &known),
+                    watch,
+                    progress,
+                )
             }
             Control::Loop { .. } => {
                 let facts: Vec<Option<Fact>> = (facts.into_iter().zip(&blocks.unchanged))
@@ -282,50 +312,74 @@ impl Run<'_> {
                 let numbers: Vec<usize> = blocks.parts.iter().map(|part| part.number).collect();
                 let repeats = || program.repeats(&numbers);
                 let mut rounds = Rounds::new(program.max_iterations, &repeats);
-                let mut given = known(&facts, &inputs);
+                let mut known = known(&facts, &inputs);
+                let mut settled = false;
                 loop {
                     progress.check()?;
-                    refresh(&mut given, &inputs);
-                    let now = (inputs.clone(), &*given);
-                    let again = self.block((at, 0), blocks, now, watch, progress)?;
-                    let again = again.first().map(|tensor| truth(tensor));
-                    if !again.transpose()?.unwrap_or(false) {
+                    settled &= refresh(&mut known, &inputs);
+                    let now = |inputs| Given {
+                        inputs,
+                        known: &known,
+                        settled,
+                    };
+                    let goes_on = |run: &mut Run<'_>| run.goes_on();
+                    let given = now(inputs.clone());
+                    if !self.enter((at, 0), blocks, given, watch, progress, goes_on)? {
                         return Ok(inputs);
                     }
                     rounds.another(&inputs)?;
-                    inputs = self.block((at, 1), blocks, (inputs, &given), watch, progress)?;
+                    inputs = self.block((at, 1), blocks, now(inputs), watch, progress)?;
+                    settled = true;
                 }
             }
         }
     }
 
-    /// Runs one graph of a step on `inputs`, of which so much is `known`.
+    /// Runs one graph of a step on what is given.
     fn block(
         &mut self,
-        (at, part): (usize, usize),
+        place: (usize, usize),
         blocks: &Blocks,
-        (inputs, known): (Vec<Arc<Tensor>>, &[Fact]),
+        given: Given<'_>,
         watch: &mut Watch,
         progress: &Progress,
     ) -> Result<Vec<Arc<Tensor>>> {
-        if self.within.len() >= DEEPEST {
+        self.enter(place, blocks, given, watch, progress, |run| run.results())
+    }
+
+    /// The same, and takes from it what `results` does.
+    fn enter<R>(
+        &mut self,
+        (at, part): (usize, usize),
+        blocks: &Blocks,
+        given: Given<'_>,
+        watch: &mut Watch,
+        progress: &Progress,
+        results: impl FnOnce(&mut Run<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let depth = self.within.len();
+        if depth >= DEEPEST {
             return Err(Error::unsupported(format!(
                 "graphs run each other more than {DEEPEST} deep"
             )));
         }
         let Part { number, plan } = &blocks.parts[part];
-        let mut within = self.within.to_vec();
-        within.push(*number);
+        let mut within = [0; DEEPEST];
+        within[..depth].copy_from_slice(self.within);
+        within[depth] = *number;
+        let within = &within[..=depth];
         let setup = self.setup.program.setup(*number);
         let open = matches!(blocks.control, Control::Loop { .. });
         let last = self.memory.frame(at, part, blocks.parts.len()).take();
-        let mut frame = match last.filter(|frame| frame.plan.serves(known, open)) {
+        let known = given.known;
+        let serves = |plan: &Plan| plan.serves(known, open);
+        let mut frame = match last.filter(|frame| given.settled || serves(&frame.plan)) {
             Some(frame) => frame,
             None => {
-                let plan = match plan.as_ref().filter(|plan| plan.serves(known, open)) {
+                let plan = match plan.as_ref().filter(|plan| serves(plan)) {
                     Some(plan) => plan.clone(),
                     None => {
-                        let call = Call::Within(&within);
+                        let call = Call::Within(within);
                         Arc::new(Plan::new(
                             setup,
                             plan.as_deref(),
@@ -340,27 +394,55 @@ impl Run<'_> {
             }
         };
         let Frame { plan, memory } = &mut *frame;
-        memory.give(&setup.body().inputs, inputs);
+        memory.give(&setup.body().inputs, given.inputs);
         let mut run = Run {
             setup,
             plan,
             inputs: &[],
             memory,
             state: &mut *self.state,
-            within: &within,
+            within,
         };
-        let outputs = run
+        let results = run
             .all(watch, progress)
-            .and_then(|()| run.results())
+            .and_then(|()| results(&mut run))
             .map_err(|e| e.at(format_args!("{:?}", setup.graph().name)));
         frame.memory.forget();
         *self.memory.frame(at, part, blocks.parts.len()) = Some(frame);
-        outputs
+        results
     }
 
-    fn results(&self) -> Result<Vec<Arc<Tensor>>> {
-        let outputs = self.setup.body().outputs.iter();
-        outputs.map(|&value| self.values().whole(value)).collect()
+    /// The graph's outputs as tensors of their own: one that lies in the arena goes where the input of its number was,
+    /// if that has the same sizes and nobody else reads it.
+    fn results(&mut self) -> Result<Vec<Arc<Tensor>>> {
+        let body = self.setup.body();
+        let arena =
+            |value: &ValueId| matches!(self.plan.places[value.index()], Place::Arena { .. });
+        let apart = |value: &ValueId| match arena(value) {
+            true => Ok(None),
+            false => self.values().whole(*value).map(Some),
+        };
+        // All that may read an input comes before anything is written there.
+        let mut results: Vec<Option<Arc<Tensor>>> =
+            body.outputs.iter().map(apart).collect::<Result<_>>()?;
+        for (at, result) in results.iter_mut().enumerate() {
+            if result.is_none() {
+                let old = body
+                    .inputs
+                    .get(at)
+                    .and_then(|&input| self.memory.take(input));
+                *result = Some(self.values().copied(body.outputs[at], old)?);
+            }
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// Whether a loop goes on, which the first output says.
+    fn goes_on(&self) -> Result<bool> {
+        match self.setup.body().outputs.first() {
+            Some(&value) => truth(self.values().view(value)?),
+            None => Ok(false),
+        }
     }
 }
 
@@ -373,19 +455,26 @@ fn known(planned: &[Option<Fact>], inputs: &[Arc<Tensor>]) -> Vec<Fact> {
     planned.iter().zip(inputs).map(fact).collect()
 }
 
-/// The sizes of inputs that may have changed since.
-fn refresh(known: &mut [Fact], inputs: &[Arc<Tensor>]) {
+/// The sizes of inputs that may have changed since; whether none has.
+fn refresh(known: &mut [Fact], inputs: &[Arc<Tensor>]) -> bool {
+    let mut same = true;
     for (fact, tensor) in known.iter_mut().zip(inputs) {
-        let same = fact.dtype == tensor.dtype() && fact.shape.is(tensor.shape());
-        if fact.constant.is_none() && !same {
+        let is = fact.dtype == tensor.dtype() && fact.shape.is(tensor.shape());
+        if fact.constant.is_none() && !is {
             *fact = Fact::fixed(tensor.dtype(), tensor.shape());
+            same = false;
         }
     }
+    same
 }
 
 /// TensorFlow takes any type as a condition: numbers by whether they are 0, strings and longer tensors by whether they
 /// are empty.
-fn truth(tensor: &Tensor) -> Result<bool> {
+fn truth(condition: View<'_>) -> Result<bool> {
+    if let (DType::Bool, [byte]) = (condition.dtype, condition.bytes()) {
+        return Ok(*byte != 0);
+    }
+    let tensor = condition.to_tensor()?;
     if tensor.rank() > 0 && tensor.len() != 1 {
         return Ok(!tensor.is_empty());
     }
@@ -400,7 +489,7 @@ fn truth(tensor: &Tensor) -> Result<bool> {
 
 fn chosen(input: &Tensor, numbered: bool, branches: usize) -> Result<usize> {
     if !numbered {
-        return Ok(usize::from(!truth(input)?));
+        return Ok(usize::from(!truth(View::of(input))?));
     }
     let number = input.values::<i32>().and_then(|v| v.first().copied());
     let number =

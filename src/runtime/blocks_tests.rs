@@ -6,7 +6,11 @@ use crate::error::Kind;
 use crate::model::{Attr, Attrs, DType, Dialect, GraphKind, Model, Node, ValueId};
 
 /// A model with more graphs than the signature's own: they are numbered from 1.
-fn with_blocks(main: Net, outputs: &[ValueId], blocks: Vec<(Net, Vec<ValueId>)>) -> Model {
+pub(super) fn with_blocks(
+    main: Net,
+    outputs: &[ValueId],
+    blocks: Vec<(Net, Vec<ValueId>)>,
+) -> Model {
     let mut model = main.finish(outputs);
     for (at, (Net(mut graph), outputs)) in blocks.into_iter().enumerate() {
         graph.outputs = outputs.into_iter().map(Some).collect();
@@ -26,7 +30,7 @@ pub(super) fn run(session: &mut Session, inputs: &[Tensor]) -> Result<Vec<Tensor
     Ok(outputs.into_iter().map(|(_, tensor)| tensor).collect())
 }
 
-fn ints(values: &[i32]) -> Tensor {
+pub(super) fn ints(values: &[i32]) -> Tensor {
     Tensor::from_values(&[values.len()], values)
 }
 
@@ -34,7 +38,7 @@ pub(super) fn scalar(value: i32) -> Tensor {
     Tensor::from_values(&[], &[value])
 }
 
-fn subgraphs(names: &[(&str, i64)]) -> Attrs {
+pub(super) fn subgraphs(names: &[(&str, i64)]) -> Attrs {
     let add = |attrs: Attrs, (name, number): &(&str, i64)| attrs.with(*name, Attr::Int(*number));
     names.iter().fold(Attrs::new(), add)
 }

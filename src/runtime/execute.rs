@@ -91,7 +91,7 @@ struct Operands {
     inputs: Spare<Option<View<'static>>>,
     outputs: Spare<Option<&'static mut [u8]>>,
     /// Parts of the arena that are read, by offset.
-    pieces: Spare<(usize, &'static [u8])>,
+    pieces: Spare<Option<(usize, &'static [u8])>>,
 }
 
 impl Memory {
@@ -143,6 +143,11 @@ impl Memory {
         for (value, tensor) in values.iter().zip(tensors) {
             self.owned[value.index()] = Some(tensor);
         }
+    }
+
+    /// A tensor that nothing will ask for again in this run.
+    pub fn take(&mut self, value: ValueId) -> Option<Arc<Tensor>> {
+        self.owned[value.index()].take()
     }
 
     /// Drops the tensors of the last run.
@@ -246,7 +251,7 @@ impl<'v> Values<'v> {
     /// A value as a tensor of its own, shared where it is one already.
     pub fn whole(&self, value: ValueId) -> Result<Arc<Tensor>> {
         let sizes = self.plan.sizes[value.index()].as_deref();
-        let fits = |tensor: &&Arc<Tensor>| sizes.is_none_or(|sizes| sizes == tensor.shape());
+        let fits = |tensor: &&Arc<Tensor>| sizes.is_none_or(|s| s.iter().eq(tensor.shape()));
         let held = match &self.plan.places[value.index()] {
             Place::Constant(tensor) => Some(tensor),
             Place::Owned(index) => self.memory.owned[*index].as_ref(),
@@ -256,6 +261,22 @@ impl<'v> Values<'v> {
             Some(tensor) => Ok(tensor.clone()),
             None => self.view(value)?.to_tensor().map(Arc::new),
         }
+    }
+
+    /// A copy of a value, in the memory of `old` where that has its type and sizes and is nobody else's.
+    pub fn copied(&self, value: ValueId, old: Option<Arc<Tensor>>) -> Result<Arc<Tensor>> {
+        let view = self.view(value)?;
+        let fits = |old: &Arc<Tensor>| {
+            // Element by element: a call to compare so few bytes takes longer.
+            old.dtype() == view.dtype && old.shape().iter().eq(view.shape)
+        };
+        if let Some(mut old) = old.filter(fits)
+            && let Some(bytes) = Arc::get_mut(&mut old).and_then(Tensor::bytes_mut)
+        {
+            bytes.copy_from_slice(view.bytes());
+            return Ok(old);
+        }
+        view.to_tensor().map(Arc::new)
     }
 
     pub fn view(&self, value: ValueId) -> Result<View<'v>> {
@@ -477,8 +498,8 @@ impl Run<'_> {
             ..
         } = &mut *self.memory;
         let written = step.outputs.len() + kernel.changes().len();
-        let mut inputs = Few::<Option<View<'_>>>::new(step.inputs.len(), &mut operands.inputs);
-        let mut outputs = Few::<Option<&mut [u8]>>::new(written, &mut operands.outputs);
+        let mut inputs = Few::<View<'_>>::new(step.inputs.len(), &mut operands.inputs);
+        let mut outputs = Few::<&mut [u8]>::new(written, &mut operands.outputs);
         let mut pieces = Few::<(usize, &[u8])>::new(step.pieces.len(), &mut operands.pieces);
         let mut read = 0;
         let mut scratch: &mut [u8] = &mut [];
@@ -492,7 +513,7 @@ impl Run<'_> {
             match piece.role {
                 Role::Output(index) => outputs.places()[index] = Some(mine),
                 Role::Input => {
-                    pieces.places()[read] = (piece.offset, &*mine);
+                    pieces.places()[read] = Some((piece.offset, &*mine));
                     read += 1;
                 }
                 Role::Scratch => scratch = mine,
@@ -509,6 +530,7 @@ impl Run<'_> {
                     Place::Arena { offset, bytes } => {
                         let found = readable
                             .iter()
+                            .flatten()
                             .find(|(at, piece)| at == offset && piece.len() == *bytes);
                         let data = match (found, bytes) {
                             (Some((_, piece)), _) => *piece,

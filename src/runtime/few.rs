@@ -5,8 +5,8 @@ const FEW: usize = 8;
 
 /// A list of places to be filled in.
 pub enum Few<T> {
-    Stack([T; FEW], usize),
-    Kept(Vec<T>),
+    Stack([Option<T>; FEW], usize),
+    Kept(Vec<Option<T>>),
 }
 
 /// The memory of a longer list between its uses; `T` is laid out as the elements are.
@@ -19,18 +19,21 @@ impl<T> Spare<T> {
     }
 }
 
-impl<T: Default> Few<T> {
+impl<T> Few<T> {
     /// `count` empty places, many of them in the memory of `spare`.
+    #[inline(always)]
     pub fn new<S>(count: usize, spare: &mut Spare<S>) -> Self {
         if count <= FEW {
-            return Few::Stack(std::array::from_fn(|_| T::default()), count);
+            // A constant is laid down at once; places made one after the other are copied to the list.
+            return Few::Stack([const { None }; FEW], count);
         }
-        let mut list: Vec<T> = emptied(std::mem::take(&mut spare.0));
-        list.resize_with(count, T::default);
+        let mut list: Vec<Option<T>> = emptied(std::mem::take(&mut spare.0));
+        list.resize_with(count, || None);
         Few::Kept(list)
     }
 
-    pub fn places(&mut self) -> &mut [T] {
+    #[inline(always)]
+    pub fn places(&mut self) -> &mut [Option<T>] {
         match self {
             Few::Stack(places, count) => &mut places[..*count],
             Few::Kept(places) => places,
@@ -62,7 +65,7 @@ mod tests {
         let place = spare.0.as_ptr().addr();
         let value = 7;
         for count in [0, 3, 8, 9, 20, 12] {
-            let mut list: Few<Option<&u64>> = Few::new(count, &mut spare);
+            let mut list: Few<&u64> = Few::new(count, &mut spare);
             assert!(list.places().iter().all(Option::is_none));
             list.places().fill(Some(&value));
             assert_eq!(list.places().len(), count);

@@ -17,6 +17,9 @@ mod frames;
 mod frames_tests;
 mod handover;
 mod inputs;
+mod items;
+#[cfg(test)]
+mod items_tests;
 #[cfg(test)]
 mod packed_tests;
 mod places;

@@ -63,18 +63,42 @@ impl Builder<'_> {
                 places[at] = Place::Arena { offset, bytes };
             }
         }
+        let reused = self.reused(&places);
         for (at, step) in self.steps.iter_mut().enumerate() {
             for value in step.inputs.iter().flatten().chain(&step.outputs) {
                 let root = self.same_as[value.index()];
                 if matches!(places[root], Place::Owned(_))
                     && last_use[root] == Some(at)
                     && !step.releases.contains(&root)
+                    && (!reused.contains(&root) || matches!(step.work, Work::Effect(_)))
                 {
                     step.releases.push(root);
                 }
             }
         }
         Ok(places)
+    }
+
+    /// Small inputs of a graph within another that are kept to the end of a run, for outputs of the same sizes to be
+    /// copied to: the next round of a loop takes them where these are.
+    fn reused(&self, places: &[Place]) -> Vec<usize> {
+        const SMALL: usize = 1 << 16;
+        let body = self.setup.body();
+        let inputs = match self.call {
+            Call::Outermost => &[],
+            Call::Within(_) => &body.inputs[..],
+        };
+        let pairs = inputs.iter().zip(&body.outputs);
+        let fits = |&(input, output): &(&ValueId, &ValueId)| {
+            let (of_input, of_output) = (&self.facts[input.index()], &self.facts[output.index()]);
+            let (Some(old), Some(new)) = (of_input, of_output) else {
+                return false;
+            };
+            matches!(places[output.index()], Place::Arena { bytes, .. } if bytes <= SMALL)
+                && old.dtype == new.dtype
+                && old.shape == new.shape
+        };
+        pairs.filter(fits).map(|(input, _)| input.index()).collect()
     }
 
     /// Gives every value and every kernel's scratch its part of the arena.

@@ -157,7 +157,9 @@ impl Plan {
                 Call::Outermost => progress.step(1)?,
                 Call::Within(_) => progress.check()?,
             }
-            builder.node(node)?;
+            if !builder.replace_item(node) {
+                builder.node(node)?;
+            }
         }
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;
