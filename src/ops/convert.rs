@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::kernels::Quantized;
 use crate::kernels::elementwise::map;
 use crate::kernels::quantized::convert::{
-    dequantize, dequantize_channels, fake_quant, quantize, quantize_channels, quantize_within,
-    requantize, requantize_i32, requantize_to_i32,
+    dequantize, dequantize_channels, fake_quant, quantize, quantize_channels, quantize_plain,
+    quantize_within, requantize, requantize_i32, requantize_to_i32,
 };
 use crate::model::{DType, Element, Quantization};
 
@@ -169,8 +169,12 @@ fn quantized<O: Quantized + Element>(cx: &Context) -> Result<Prepared> {
         });
     }
     let (scale, zero) = cx.out_scale(0)?;
+    let run = match cx.options.reference {
+        true => quantize_plain,
+        false => quantize::<O>,
+    };
     Prepared::function(move |io| {
-        quantize(io.input(0)?, scale, zero, io.output::<O>(0)?);
+        run(io.input(0)?, scale, zero, io.output(0)?);
         Ok(())
     })
 }

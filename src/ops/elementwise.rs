@@ -225,6 +225,7 @@ fn arithmetic(
         _ => true,
     };
     if dtype == DType::Float32
+        && !cx.options.reference
         && vectors::has_binary(op)
         && let Some(spread) = Spread::new([&sizes.a, &sizes.b], &sizes.out)
     {

@@ -77,10 +77,13 @@ fn by_rows<T: Element + Sync, O: Element + Send>(
 }
 
 fn softmax_bytes<T: Quantized + Element + Send + Sync>(
+    cx: &Context,
     depth: usize,
     scale: SoftmaxScale,
 ) -> Result<Prepared> {
-    if let Some(bytes) = SoftmaxBytes::new(depth, &scale) {
+    if !cx.options.reference
+        && let Some(bytes) = SoftmaxBytes::new(depth, &scale)
+    {
         let signed = T::LO < 0;
         return by_rows::<T, T>(depth, move |x, out| {
             bytes.run(signed, depth, cast_slice(x), cast_slice_mut(out));
@@ -125,11 +128,11 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
         }
         (DType::Int8, DType::Int8) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
-            softmax_bytes::<i8>(depth, scale)
+            softmax_bytes::<i8>(cx, depth, scale)
         }
         (DType::UInt8, DType::UInt8) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);
-            softmax_bytes::<u8>(depth, scale)
+            softmax_bytes::<u8>(cx, depth, scale)
         }
         (DType::Int8, DType::Int16) => {
             let scale = SoftmaxScale::new(beta, cx.scale(0)?.0);

@@ -85,6 +85,7 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
     }
     let sizes = sizes(cx)?;
     if !wide
+        && !cx.options.reference
         && let Some(bytes) = Bytes::new(&math)
         && let Some(spread) = Spread::new([&sizes.a, &sizes.b], &sizes.out)
     {
@@ -142,7 +143,7 @@ pub fn unary(cx: &Context, op: UnaryOp) -> Result<Option<Prepared>> {
         DType::Int16 if op == UnaryOp::Sqrt => sqrt::<i16>(cx),
         DType::Int8 if op == UnaryOp::Rsqrt => {
             let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
-            by_table(move |x: &[i8], out| kernels::rsqrt_i8(x, a, b, out))
+            by_table(cx, move |x: &[i8], out| kernels::rsqrt_i8(x, a, b, out))
         }
         DType::Int8 => typed_unary::<i8>(cx, op),
         DType::UInt8 => typed_unary::<u8>(cx, op),
@@ -164,8 +165,14 @@ fn sqrt<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
     })
 }
 
-/// A function of 8-bit values, looked up.
-fn by_table<T: Quantized + Element>(kernel: impl Fn(&[T], &mut [T])) -> Result<Prepared> {
+/// A function of 8-bit values, looked up unless plain kernels are asked for.
+fn by_table<T: Quantized + Element>(
+    cx: &Context,
+    kernel: impl Fn(&[T], &mut [T]) + Send + Sync + 'static,
+) -> Result<Prepared> {
+    if cx.options.reference {
+        return in_place::unary(kernel);
+    }
     let table = Table8::<T>::of(kernel);
     in_place::elements(move |x, out| table.run(x, out))
 }
@@ -218,16 +225,20 @@ fn has_table(op: UnaryOp) -> bool {
 
 fn typed_unary<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Prepared> {
     if let Some(kernel) = rescaled::<T>(cx, op)? {
-        return by_table(kernel);
+        return by_table(cx, kernel);
     }
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
     if op == UnaryOp::HardSwish {
-        return by_table(|x: &[T], out| kernels::hard_swish(x, a, b, out));
+        return by_table(cx, move |x: &[T], out| kernels::hard_swish(x, a, b, out));
     }
     if !has_table(op) {
         return Err(cx.unsupported(format!("no kernel for quantized {}", T::DTYPE)));
     }
+    // The reference has a table too.
     let table = Table8::<T>::new(a, b, real(op));
+    if cx.options.reference {
+        return in_place::unary(move |x, out| table.run_plain(x, out));
+    }
     in_place::elements(move |x, out| table.run(x, out))
 }
 

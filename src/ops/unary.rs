@@ -196,8 +196,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     if dtype == DType::Float16 && matches!(op, UnaryOp::Gelu | UnaryOp::GeluTanh) {
         return in_place::unary(move |x, out| unary::gelu_f16(op == UnaryOp::GeluTanh, x, out));
     }
-    let plain = cx.options.reference;
-    if dtype == DType::Float32 && (!plain || vectors::is_exact(op)) {
+    if dtype == DType::Float32 && !cx.options.reference {
         return in_place::elements(move |x, out| {
             if !vectors::unary(op, x, out) {
                 in_place::apart(x, out, &|x, out| unary::unary(op, x, out));

@@ -30,6 +30,11 @@ pub fn quantize<T: Quantized>(x: &[f32], scale: f32, zero: i32, out: &mut [T]) {
     if super::convert512::quantize(x, scale, zero, out) {
         return;
     }
+    quantize_plain(x, scale, zero, out);
+}
+
+/// [`quantize`] as it reads.
+pub fn quantize_plain<T: Quantized>(x: &[f32], scale: f32, zero: i32, out: &mut [T]) {
     quantize_all(cpu::level(), x, scale, zero, out);
 }
 

@@ -7,7 +7,7 @@ use bytemuck::{AnyBitPattern, NoUninit, cast_slice, cast_slice_mut};
 use super::arithmetic::Affine;
 use crate::kernels::elementwise::map;
 use crate::kernels::requant::Quantized;
-use crate::kernels::vectors::bytes::look_up;
+use crate::kernels::vectors::bytes::{look_up, look_up_each};
 
 /// The answer for each of the 256 values, made once (LOGISTIC, TANH, EXP, LOG, ELU, GELU, SQRT …).
 #[derive(Debug, Clone)]
@@ -39,6 +39,10 @@ impl<T: Quantized + NoUninit + AnyBitPattern> Table8<T> {
             entries,
             of: PhantomData,
         }
+    }
+
+    pub fn run_plain(&self, x: &[T], out: &mut [T]) {
+        look_up_each(&self.entries, Some(cast_slice(x)), cast_slice_mut(out));
     }
 
     /// What `out` holds takes the place of an `x` that is `None`.

@@ -14,10 +14,11 @@ pub fn look_up(table: &[u8; 256], x: Option<&[u8]>, out: &mut [u8]) {
         unsafe { permute(table, from, to, out.len()) };
         return;
     }
-    plain(table, x, out);
+    look_up_each(table, x, out);
 }
 
-fn plain(table: &[u8; 256], x: Option<&[u8]>, out: &mut [u8]) {
+/// [`look_up`] without vectors.
+pub fn look_up_each(table: &[u8; 256], x: Option<&[u8]>, out: &mut [u8]) {
     match x {
         Some(x) => {
             for (out, &x) in out.iter_mut().zip(x) {
@@ -109,13 +110,13 @@ mod tests {
         fn every_way_finds_the_same(x in prop::collection::vec(any::<u8>(), 0..200), seed in any::<u8>()) {
             let table: [u8; 256] = std::array::from_fn(|i| (i as u8).wrapping_mul(37) ^ seed);
             let (mut want, mut got, mut over) = (vec![0; x.len()], vec![0; x.len()], x.clone());
-            plain(&table, Some(&x), &mut want);
+            look_up_each(&table, Some(&x), &mut want);
             look_up(&table, Some(&x), &mut got);
             prop_assert_eq!(&got, &want);
             look_up(&table, None, &mut over);
             prop_assert_eq!(&over, &want);
             over.copy_from_slice(&x);
-            plain(&table, None, &mut over);
+            look_up_each(&table, None, &mut over);
             prop_assert_eq!(&over, &want);
         }
     }

@@ -28,13 +28,6 @@ pub fn unary(op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     unary_at(cpu::level(), op, x, out)
 }
 
-/// Whether [`unary`] gives the plain kernel's answers to the bit.
-pub fn is_exact(op: UnaryOp) -> bool {
-    use UnaryOp::*;
-    let clamps = matches!(op, HardSwish | Relu | Relu6 | ReluN1To1 | Relu0To1);
-    clamps || matches!(op, Abs | Neg | Square | Sqrt | Rsqrt | Reciprocal)
-}
-
 /// [`unary`] with these instructions, which must be there.
 pub fn unary_at(level: Level, op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     assert!(x.is_none_or(|x| x.len() == out.len()));
