@@ -33,6 +33,11 @@ impl Multiplier {
         Multiplier { m: m as i32, shift }
     }
 
+    /// The number it stands for.
+    pub fn real(self) -> f64 {
+        f64::from(self.m) * f64::from(self.shift - 31).exp2()
+    }
+
     /// `MultiplyByQuantizedMultiplier` on 32 bits: two roundings, each half away from zero.
     #[inline(always)]
     pub fn apply(self, x: i32) -> i32 {

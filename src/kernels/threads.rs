@@ -22,8 +22,8 @@ const SPINS: usize = 100;
 /// Elements from which on the work on them may take long.
 const LARGE: usize = 1 << 18;
 
-/// Bytes from which on the easiest work on them takes longer than to call the other threads.
-const SPLIT: usize = 1 << 19;
+/// Elements from which on the easiest work on them takes longer than to call the other threads.
+const SPLIT: usize = 1 << 16;
 
 /// Workers that wait for kernels. Cheap to share by reference; one kernel at a time uses the workers, others that
 /// come meanwhile run on their own thread.
@@ -326,7 +326,7 @@ impl Threads {
     ) {
         let enough = match self.count() {
             1 => LARGE,
-            _ => SPLIT / size_of::<T>().max(1),
+            _ => SPLIT,
         };
         if out.len() < enough {
             if !out.is_empty() {

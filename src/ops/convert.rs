@@ -119,7 +119,10 @@ fn dequantized<T: Quantized + Element>(cx: &Context) -> Result<Prepared> {
     }
     let (scale, zero) = cx.scale(0)?;
     Prepared::function(move |io| {
-        dequantize(io.input::<T>(0)?, scale, zero, io.output(0)?);
+        let (q, out) = (io.input::<T>(0)?, io.output(0)?);
+        io.threads.elements(out, 1, |first, out| {
+            dequantize(&q[first..first + out.len()], scale, zero, out);
+        });
         Ok(())
     })
 }
@@ -174,7 +177,10 @@ fn quantized<O: Quantized + Element>(cx: &Context) -> Result<Prepared> {
         false => quantize::<O>,
     };
     Prepared::function(move |io| {
-        run(io.input(0)?, scale, zero, io.output(0)?);
+        let (x, out) = (io.input(0)?, io.output::<O>(0)?);
+        io.threads.elements(out, 1, |first, out| {
+            run(&x[first..first + out.len()], scale, zero, out);
+        });
         Ok(())
     })
 }

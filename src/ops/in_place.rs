@@ -35,10 +35,20 @@ pub fn apart<T: Element>(x: Option<&[T]>, out: &mut [T], run: &dyn Fn(&[T], &mut
 pub fn elements<T: Element + Send + Sync>(
     run: impl Fn(Option<&[T]>, &mut [T]) + Send + Sync + 'static,
 ) -> Result<Prepared> {
-    Prepared::in_place(&[0], move |io| {
-        let x = match io.is_in_place(0) {
+    elements_of(0, &[], run)
+}
+
+/// The same of input `input`, 0 or 1, where those that are `unread` don't matter.
+pub fn elements_of<T: Element + Send + Sync>(
+    input: usize,
+    unread: &'static [usize],
+    run: impl Fn(Option<&[T]>, &mut [T]) + Send + Sync + 'static,
+) -> Result<Prepared> {
+    let places: &[usize] = if input == 0 { &[0] } else { &[1] };
+    Prepared::in_place_packed(places, unread, move |io| {
+        let x = match io.is_in_place(input) {
             true => None,
-            false => Some(io.input::<T>(0)?),
+            false => Some(io.input::<T>(input)?),
         };
         let out = io.output::<T>(0)?;
         io.threads.elements(out, 1, |first, out| {

@@ -135,8 +135,17 @@ impl Prepared {
         in_place: &'static [usize],
         run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::in_place_packed(in_place, &[], run)
+    }
+
+    /// The same that does not read the inputs `packed`.
+    pub fn in_place_packed(
+        in_place: &'static [usize],
+        packed: &'static [usize],
+        run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<Self> {
         Ok(Prepared::Kernel(Box::new(Packed {
-            packed: &[],
+            packed,
             scratch_bytes: 0,
             in_place,
             changes: &[],

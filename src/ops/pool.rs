@@ -4,10 +4,11 @@ use super::quantized;
 use super::windows::{Windows, channels_last, dims4, turning_bytes};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
+use crate::kernels::fast::pool::{Limits, Ordered, max_pool};
 use crate::kernels::reference::pool::{
     average_pool_f32, average_pool_quantized, l2_pool_f32, max_pool_f32, max_pool_quantized,
 };
-use crate::kernels::{Pool2d, Quantized};
+use crate::kernels::{Clamp, Pool2d, Quantized};
 use crate::model::{DType, Element, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::new(
@@ -80,10 +81,20 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     match cx.dtype(0)? {
         DType::Float32 => {
             let clamp = quantized::activation(cx)?;
+            let fast = is_max(cx) && !cx.options.reference;
             let run = match &*cx.node.op {
-                "MaxPool" | "MAX_POOL_2D" => max_pool_f32,
+                _ if is_max(cx) => max_pool_f32,
                 "L2_POOL_2D" => l2_pool_f32,
                 _ => average_pool_f32,
+            };
+            let limits = Limits {
+                init: if clamp == Clamp::NONE {
+                    clamp.lo
+                } else {
+                    f32::MIN
+                },
+                lo: clamp.lo,
+                hi: clamp.hi,
             };
             let (from, to) = (
                 [p.batch, p.in_h, p.in_w, p.channels],
@@ -91,8 +102,10 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             );
             let turning = turning_bytes::<f32>(windows.channels_first, from, to);
             Prepared::with_room(turning, move |io| {
-                channels_last(io, windows.channels_first, from, to, |x, out| {
-                    run(&p, x, clamp, out)
+                let threads = io.threads;
+                channels_last(io, windows.channels_first, from, to, |x, out| match fast {
+                    true => max_pool(&p, x, limits, out, threads),
+                    false => run(&p, x, clamp, out),
                 })
             })
         }
@@ -103,11 +116,26 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     }
 }
 
-fn integer<T: Quantized + Element + Ord>(cx: &Context, p: Pool2d) -> Result<Prepared> {
+fn is_max(cx: &Context) -> bool {
+    matches!(&*cx.node.op, "MaxPool" | "MAX_POOL_2D")
+}
+
+fn integer<T: Quantized + Element + Ord + Ordered>(cx: &Context, p: Pool2d) -> Result<Prepared> {
     let range = match cx.out_quantization(0) {
         Some(_) => quantized::range::<T>(cx, quantized::activation(cx)?)?,
         None => (T::LO, T::HI),
     };
+    if is_max(cx) && !cx.options.reference {
+        let limits = Limits {
+            init: T::from_i32(T::LO),
+            lo: T::from_i32(range.0),
+            hi: T::from_i32(range.1),
+        };
+        return Prepared::function(move |io| {
+            max_pool(&p, io.input(0)?, limits, io.output(0)?, io.threads);
+            Ok(())
+        });
+    }
     let run = match &*cx.node.op {
         "MAX_POOL_2D" => max_pool_quantized::<T>,
         "AVERAGE_POOL_2D" => average_pool_quantized::<T>,

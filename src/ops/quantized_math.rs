@@ -65,6 +65,9 @@ fn bounds<T: Quantized>(cx: &Context, op: QuantizedOp) -> Result<(i32, i32)> {
     range::<T>(cx, clamp)
 }
 
+/// Elements from which on a search of the time of some hundred thousand is made up for within few runs.
+const MANY: usize = 1 << 14;
+
 fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result<Prepared> {
     let (a, b, out) = (
         affine(cx.scale(0)?),
@@ -73,6 +76,13 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
     );
     let wide = T::DTYPE == DType::Int16;
     let math = QuantizedBinary::new(op, a, b, out, wide, bounds::<T>(cx, op)?);
+    if !wide
+        && op != QuantizedOp::Div
+        && !cx.options.reference
+        && let Some(prepared) = of_one::<T>(cx, &math)?
+    {
+        return Ok(prepared);
+    }
     if op == QuantizedOp::Div {
         // Divisors are looked over first.
         return in_place::binary::<T>(sizes(cx)?, false, move |x, y, out| {
@@ -86,10 +96,13 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
     let sizes = sizes(cx)?;
     if !wide
         && !cx.options.reference
-        && let Some(bytes) = Bytes::new(&math)
+        && let Some(mut bytes) = Bytes::new(&math)
         && let Some(spread) = Spread::new([&sizes.a, &sizes.b], &sizes.out)
     {
         let signed = T::LO < 0;
+        if spread.len() >= MANY {
+            bytes.quicken(&math, signed);
+        }
         return in_place::spread::<T>(spread, sizes.full(), move |spread, first, sides, out| {
             let sides = sides.map(|side| side.map(cast_slice));
             bytes.run(signed, spread, first, sides, cast_slice_mut(out));
@@ -99,6 +112,51 @@ fn typed_binary<T: Quantized + Element>(cx: &Context, op: QuantizedOp) -> Result
         math.run(x, y, out);
         Ok(())
     })
+}
+
+/// Where one operand is a function of the other by table, as in a swish, so is the result, and the function's operator
+/// need not run for it.
+fn of_one<T: Quantized + Element>(
+    cx: &Context,
+    math: &QuantizedBinary,
+) -> Result<Option<Prepared>> {
+    for (own, other) in [(0, 1), (1, 0)] {
+        let (Some(x), Some(y)) = (cx.node.input(own), cx.node.input(other)) else {
+            continue;
+        };
+        let Some(producer) = cx.graph.producer(y) else {
+            continue;
+        };
+        // What is given from outside, or stored, is not what the operator would make.
+        let given = cx.graph.inputs.contains(&Some(y)) || cx.input(other)?.constant.is_some();
+        if given || producer.inputs[..] != [Some(x)] || cx.graph.value(x).is_variable {
+            continue;
+        }
+        let inner = Context {
+            node: producer,
+            inputs: &[cx.inputs[own].clone()],
+            ..*cx
+        };
+        let Some(op) = super::unary::function(&inner) else {
+            continue;
+        };
+        if !inner.tflite() || inner.dtype(0)? != T::DTYPE || inner.out_dtype(0)? != T::DTYPE {
+            continue;
+        }
+        let Some(function) = function::<T>(&inner, op)? else {
+            continue;
+        };
+        let table = Table8::<T>::of(|x, out| {
+            let mut y = vec![T::from_i32(0); x.len()];
+            function(x, &mut y);
+            let sides = if own == 0 { [x, &y] } else { [&y, x] };
+            let shape = [x.len()];
+            math.run((sides[0], &shape), (sides[1], &shape), (out, &shape));
+        });
+        let unread: &[usize] = if own == 0 { &[1] } else { &[0] };
+        return in_place::elements_of(own, unread, move |x, out| table.run(x, out)).map(Some);
+    }
+    Ok(None)
 }
 
 /// How far from a whole number the logarithm of a scale may lie for the scale to count as a power of two
@@ -224,22 +282,27 @@ fn has_table(op: UnaryOp) -> bool {
 }
 
 fn typed_unary<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Prepared> {
+    match function::<T>(cx, op)? {
+        Some(kernel) => by_table(cx, kernel),
+        None => Err(cx.unsupported(format!("no kernel for quantized {}", T::DTYPE))),
+    }
+}
+
+/// What is defined for any type of 8 bits.
+fn function<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Option<Kernel<T>>> {
     if let Some(kernel) = rescaled::<T>(cx, op)? {
-        return by_table(cx, kernel);
+        return Ok(Some(kernel));
     }
     let (a, b) = (affine(cx.scale(0)?), affine(cx.out_scale(0)?));
-    if op == UnaryOp::HardSwish {
-        return by_table(cx, move |x: &[T], out| kernels::hard_swish(x, a, b, out));
-    }
-    if !has_table(op) {
-        return Err(cx.unsupported(format!("no kernel for quantized {}", T::DTYPE)));
-    }
-    // The reference has a table too.
-    let table = Table8::<T>::new(a, b, real(op));
-    if cx.options.reference {
-        return in_place::unary(move |x, out| table.run_plain(x, out));
-    }
-    in_place::elements(move |x, out| table.run(x, out))
+    Ok(match op {
+        UnaryOp::HardSwish => Some(Box::new(move |x, out| kernels::hard_swish(x, a, b, out))),
+        _ if has_table(op) => {
+            // The reference has a table too.
+            let table = Table8::<T>::new(a, b, real(op));
+            Some(Box::new(move |x, out| table.run_plain(x, out)))
+        }
+        _ => None,
+    })
 }
 
 fn wide_unary(cx: &Context, op: UnaryOp) -> Result<Prepared> {

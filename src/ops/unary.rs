@@ -111,7 +111,7 @@ fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(input.dtype, input.shape.clone())
 }
 
-fn function(cx: &Context) -> Option<UnaryOp> {
+pub(super) fn function(cx: &Context) -> Option<UnaryOp> {
     let alpha = || cx.attr_float("alpha", if cx.tflite() { 0.0 } else { 0.2 }) as f32;
     Some(match &*cx.node.op {
         "Abs" | "ABS" => UnaryOp::Abs,

@@ -113,6 +113,30 @@ fn int8_layers_are_equal() {
 }
 
 #[test]
+fn functions_by_table_within_a_product_are_equal() {
+    for (swapped, seen) in [(false, false), (true, false), (false, true)] {
+        let mut net = Net::new(Dialect::Tflite);
+        let scaled = |net: &mut Net, id, scale, zero| {
+            net.0.value_mut(id).quantization = Some(Quantization::per_tensor(scale, zero).into());
+        };
+        let x = net.input("x", DType::Int8, &[300]);
+        scaled(&mut net, x, 0.05, -7);
+        let y = net.op("LOGISTIC", &[x], DType::Int8, Attrs::new());
+        scaled(&mut net, y, 1.0 / 256.0, -128);
+        let sides = if swapped { [y, x] } else { [x, y] };
+        let out = net.op("MUL", &sides, DType::Int8, Attrs::new());
+        scaled(&mut net, out, 0.04, -120);
+        let outputs = [out, y];
+        let model = net.finish(&outputs[..1 + usize::from(seen)]);
+        let [packed, plain] = both(&model, Tensor::from_values(&[300], &noise(300)));
+        assert_eq!(
+            packed.values::<i8>().unwrap(),
+            plain.values::<i8>().unwrap()
+        );
+    }
+}
+
+#[test]
 fn tensorflow_layers_agree() {
     for (format, shape) in [("NHWC", [1, 8, 9, 12]), ("NCHW", [1, 12, 8, 9])] {
         let mut net = Net::new(Dialect::Tf);

@@ -83,14 +83,14 @@ pub fn cut(len: usize, parts: usize, index: usize) -> Range<usize> {
 }
 
 /// An output that tasks write to, each its own columns of its own rows.
-pub struct SharedOut<'a> {
-    start: *mut f32,
+pub struct SharedOut<'a, T = f32> {
+    start: *mut T,
     len: usize,
-    out: PhantomData<&'a mut [f32]>,
+    out: PhantomData<&'a mut [T]>,
 }
 
-impl<'a> SharedOut<'a> {
-    pub fn new(out: &'a mut [f32]) -> Self {
+impl<'a, T> SharedOut<'a, T> {
+    pub fn new(out: &'a mut [T]) -> Self {
         SharedOut {
             start: out.as_mut_ptr(),
             len: out.len(),
@@ -99,14 +99,14 @@ impl<'a> SharedOut<'a> {
     }
 
     /// The element at `index`, behind which `reach` elements, it among them, exist.
-    pub fn at(&self, index: usize, reach: usize) -> *mut f32 {
+    pub fn at(&self, index: usize, reach: usize) -> *mut T {
         assert!(index + reach <= self.len, "past the output");
         self.start.wrapping_add(index)
     }
 }
 
 // SAFETY: only a pointer is given out; who writes through it says why no other task writes there.
-unsafe impl Sync for SharedOut<'_> {}
+unsafe impl<T: Send> Sync for SharedOut<'_, T> {}
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::epilogue::Epilogue;
 use super::finish::{Finish, table};
+use super::grid::{Grid, SharedOut};
 use super::panels::Aligned;
 use super::tile_int8::{Choice, Form, Job, ROWS, Sums, TileFn, WIDTH, choose};
 #[cfg(target_arch = "x86_64")]
@@ -14,8 +15,6 @@ use crate::kernels::params::Conv2d;
 use crate::kernels::requant::Requant;
 use crate::kernels::threads::Threads;
 
-/// Multiply-accumulates below which a second thread costs more than it brings.
-const SMALL: usize = 1 << 19;
 /// Bytes of activations below which a second thread costs more than it brings.
 const SMALL_COPY: usize = 1 << 16;
 /// Rows whose offsets are worked out at once: whole tiles of 7 and of 8.
@@ -167,34 +166,26 @@ impl Int8Sums {
             return;
         }
         let source = &prepared[..self.prepared_len()];
-        let work = output.len() * self.window.taps.len() * self.window.run;
-        let rows = output.len() / p.out_c;
-        let panels = weights.panel_count();
-        let block = |first: usize, panels: Range<usize>, part: &mut [F::Out]| {
-            self.block(weights, source, (first, panels), part, finish);
+        let grid = Grid {
+            rows: output.len() / p.out_c,
+            tile: weights.choice.rows,
+            panels: weights.panel_count(),
+            width: weights.choice.width,
+            depth: self.taps.len() * self.window.run.div_ceil(self.form.group()),
         };
-        if threads.count() == 1 || work < SMALL {
-            block(0, 0..panels, output);
-        } else if rows == 1 && p.groups == 1 {
-            let each = panels.div_ceil(threads.count() * 2);
-            threads.pieces(output, each * weights.choice.width, |index, part| {
-                let first = index * each;
-                block(0, first..panels.min(first + each), part);
-            });
-        } else {
-            threads.rows(output, p.out_c, weights.choice.rows, |first, part| {
-                block(first, 0..panels, part);
-            });
-        }
+        let output = SharedOut::new(output);
+        grid.run(threads, |rows, panels| {
+            self.block(weights, source, (rows, panels), &output, finish);
+        });
     }
 
-    /// Rows from `first` on for the panels given; see the float kernel.
+    /// These rows of the output and panels of the weights; see the float kernel.
     fn block<F: Finish>(
         &self,
         weights: &Int8Weights,
         source: &[u8],
-        (first, panels): (usize, Range<usize>),
-        out: &mut [F::Out],
+        (rows, panels): (Range<usize>, Range<usize>),
+        out: &SharedOut<F::Out>,
         finish: &F,
     ) {
         let (p, window) = (&self.window.p, &self.window);
@@ -204,17 +195,11 @@ impl Int8Sums {
         let k_groups = window.run.div_ceil(self.form.group());
         let panel_len = self.taps.len() * k_groups * width * 4;
         let packed = weights.panels.values::<u8>();
-        let (row_len, column0) = if panels.len() == weights.panel_count() {
-            (p.out_c, 0)
-        } else {
-            (out.len(), panels.start * width)
-        };
-        let rows = out.len() / row_len;
         let last_tap = self.taps.last().copied().unwrap_or(0);
         let mut bases = [0usize; BLOCK];
-        for start in (0..rows).step_by(BLOCK) {
-            let bases = &mut bases[..BLOCK.min(rows - start)];
-            window.bases(first + start, bases);
+        for first in rows.clone().step_by(BLOCK) {
+            let bases = &mut bases[..BLOCK.min(rows.end - first)];
+            window.bases(first, bases);
             bases.iter_mut().for_each(|base| *base *= self.form.bytes());
             let furthest = bases.iter().copied().fold(0, usize::max) + last_tap + 4 * k_groups;
             for panel in panels.clone() {
@@ -230,12 +215,16 @@ impl Int8Sums {
                     weights: &packed[panel * panel_len..(panel + 1) * panel_len],
                     channel,
                     columns,
-                    out_row: row_len,
+                    out_row: p.out_c,
                 };
-                let to = &mut out[start * row_len + channel - column0..];
-                match weights.choice.tile {
-                    Some(tile) => by_tiles(tile, &of_panel, bases, finish, first + start, to),
-                    None => by_vnni(&of_panel, bases, finish, first + start, to),
+                let reach = (bases.len() - 1) * p.out_c + columns;
+                let to = out.at(first * p.out_c + channel, reach);
+                // SAFETY: `to` reaches over all rows (asserted); no other task writes these columns of these rows.
+                unsafe {
+                    match weights.choice.tile {
+                        Some(tile) => by_tiles(tile, &of_panel, bases, finish, first, to),
+                        None => vnni_rows(&of_panel, bases, finish, first, to),
+                    }
                 }
             }
         }
@@ -254,13 +243,16 @@ pub(super) struct Panel<'a> {
 }
 
 /// Through sums in memory.
-fn by_tiles<F: Finish>(
+///
+/// # Safety
+/// `out` must hold a row of the panel's columns for each base, `out_row` apart.
+unsafe fn by_tiles<F: Finish>(
     tile: TileFn,
     panel: &Panel,
     bases: &[usize],
     finish: &F,
     first: usize,
-    out: &mut [F::Out],
+    out: *mut F::Out,
 ) {
     let job = Job {
         a: panel.a.as_ptr(),
@@ -276,7 +268,11 @@ fn by_tiles<F: Finish>(
         for row in 0..bases.len() {
             let number = tile_at * ROWS + row;
             let sums = &sums[row * WIDTH..row * WIDTH + panel.columns];
-            let out = &mut out[number * panel.out_row..][..panel.columns];
+            // SAFETY: promised by the caller.
+            let out = unsafe {
+                let row = out.add(number * panel.out_row);
+                std::slice::from_raw_parts_mut(row, panel.columns)
+            };
             finish.apply(first + number, panel.channel, sums, out);
         }
     }
@@ -290,6 +286,21 @@ pub(super) fn by_vnni<F: Finish>(
     first: usize,
     out: &mut [F::Out],
 ) {
+    assert!((bases.len() - 1) * panel.out_row + panel.columns <= out.len());
+    // SAFETY: `out` holds all rows (asserted).
+    unsafe { vnni_rows(panel, bases, finish, first, out.as_mut_ptr()) };
+}
+
+/// # Safety
+/// `out` must hold a row of the panel's columns for each base, `out_row` apart.
+#[cfg(target_arch = "x86_64")]
+unsafe fn vnni_rows<F: Finish>(
+    panel: &Panel,
+    bases: &[usize],
+    finish: &F,
+    first: usize,
+    out: *mut F::Out,
+) {
     let job = vnni::Job {
         a: panel.a.as_ptr(),
         taps: panel.taps,
@@ -299,14 +310,13 @@ pub(super) fn by_vnni<F: Finish>(
         columns: panel.columns,
         out_row: panel.out_row,
     };
-    assert!((bases.len() - 1) * panel.out_row + panel.columns <= out.len());
     // SAFETY: the level was checked when packing, all windows end inside `a`, the panel is whole, and `out` holds all
-    // rows (asserted).
-    unsafe { vnni::rows(&job, bases, finish, first, out.as_mut_ptr()) };
+    // rows, as the caller promises.
+    unsafe { vnni::rows(&job, bases, finish, first, out) };
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn by_vnni<F: Finish>(_: &Panel, _: &[usize], _: &F, _: usize, _: &mut [F::Out]) {
+unsafe fn vnni_rows<F: Finish>(_: &Panel, _: &[usize], _: &F, _: usize, _: *mut F::Out) {
     unreachable!("no tile was chosen");
 }
 

@@ -19,6 +19,7 @@ pub mod matmul;
 pub mod matmul_int8;
 mod pack;
 mod panels;
+pub mod pool;
 #[cfg(test)]
 mod testing;
 mod tile;

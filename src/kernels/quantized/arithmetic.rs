@@ -192,13 +192,16 @@ mod tests {
             (alike, swapped, out) in (any::<bool>(), any::<bool>(), (0.001f32..6.0, -128i32..128)),
             (rows, columns, kind) in (1usize..4, 1usize..150, 0usize..4),
             range in (-128i32..100, 1i32..200),
-            parts in 1usize..3,
+            (parts, quick) in (1usize..3, any::<bool>()),
         ) {
             let b = if alike { (a.0, b.1) } else { b };
             let (a, b) = if swapped { (b, a) } else { (a, b) };
             let range = (range.0, (range.0 + range.1).min(127));
             let math = QuantizedBinary::new(op, side(a), side(b), side(out), false, range);
-            let Some(bytes) = Bytes::new(&math) else { return Ok(()) };
+            let Some(mut bytes) = Bytes::new(&math) else { return Ok(()) };
+            if quick {
+                bytes.quicken(&math, true);
+            }
             let full = vec![rows, columns];
             let (shape_a, shape_b) = match kind {
                 0 => (full.clone(), full.clone()),
@@ -229,7 +232,10 @@ mod tests {
             let lift = |a: (f32, i32)| side((a.0, a.1 + 128));
             let range = (range.0 + 128, range.1 + 128);
             let math = QuantizedBinary::new(op, lift(a), lift(b), lift(out), false, range);
-            if let Some(bytes) = Bytes::new(&math) {
+            if let Some(mut bytes) = Bytes::new(&math) {
+                if quick {
+                    bytes.quicken(&math, false);
+                }
                 let flip = |x: &[u8]| -> Vec<u8> { x.iter().map(|v| v ^ 0x80).collect() };
                 let mut got = vec![0; want.len()];
                 bytes.run(false, &spread, 0, [Some(&flip(x)), Some(&flip(y))], &mut got);

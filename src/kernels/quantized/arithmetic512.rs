@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::arithmetic::{QuantizedBinary, QuantizedOp};
+use super::reals512::Reals;
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::fixed::Multiplier;
 use crate::kernels::vectors::Spread;
@@ -64,6 +65,8 @@ pub struct Bytes {
     inputs: [Input; 2],
     output: Scale,
     range: (i32, i32),
+    /// Does all the work where it is there.
+    reals: Option<Reals>,
 }
 
 impl Bytes {
@@ -111,7 +114,13 @@ impl Bytes {
             inputs,
             output: Scale::new(math.output, most, math.zeros[2])?,
             range: math.range,
+            reals: None,
         })
+    }
+
+    /// Finds a faster way to the same bytes, if there is one; it pays where elements are counted by ten thousands.
+    pub fn quicken(&mut self, math: &QuantizedBinary, signed: bool) {
+        self.reals = Reals::new(math, self, signed);
     }
 
     /// The operator on the elements from `first` on. An operand that is `None` is what `out` holds. Bytes are `i8` where
@@ -126,6 +135,9 @@ impl Bytes {
     ) {
         if out.is_empty() {
             return;
+        }
+        if let Some(reals) = &self.reals {
+            return reals.run(signed, spread, first, operands, out);
         }
         let exact = self.inputs.map(|input| matches!(input, Input::Shift(_)));
         macro_rules! which {

@@ -46,8 +46,12 @@ unsafe fn all<T: Quantized, const BYTES: usize>(x: &[f32], scale: f32, zero: i32
             let whole = _mm512_cvttps_epi32(_mm512_add_ps(real, away));
             let whole = _mm512_min_epi32(_mm512_max_epi32(whole, least), most);
             let whole = _mm512_add_epi32(whole, zero);
-            match BYTES {
-                1 => _mm_mask_storeu_epi8(out.add(at).cast(), mask, _mm512_cvtepi32_epi8(whole)),
+            match (BYTES, mask) {
+                // Masked stores of bytes take long on some processors.
+                (1, u16::MAX) => _mm_storeu_si128(out.add(at).cast(), _mm512_cvtepi32_epi8(whole)),
+                (1, _) => {
+                    _mm_mask_storeu_epi8(out.add(at).cast(), mask, _mm512_cvtepi32_epi8(whole))
+                }
                 _ => _mm256_mask_storeu_epi16(
                     out.add(2 * at).cast(),
                     mask,

@@ -10,6 +10,8 @@ mod convert512;
 #[cfg(test)]
 mod golden;
 pub mod hybrid;
+#[cfg(target_arch = "x86_64")]
+mod reals512;
 pub mod reduce;
 pub mod row_scale;
 pub mod softmax16;

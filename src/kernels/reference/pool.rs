@@ -1,6 +1,5 @@
 //! Pooling over `[batch, height, width, channels]`.
 
-use crate::kernels::cpu::{self, by_level};
 use crate::kernels::params::{Clamp, Pool2d};
 use crate::kernels::requant::Quantized;
 
@@ -32,24 +31,6 @@ fn for_each_window<T: Copy>(
                 finish(out, rows.len() * columns.len());
             }
         }
-    }
-}
-
-by_level! {
-    /// The greater of each two, in `out`; of NaN what `out` holds.
-    fn greater<T: PartialOrdCopy>(out: &mut [T], x: &[T]) = each_greater
-}
-
-/// What by_level's functions may ask for.
-trait PartialOrdCopy: PartialOrd + Copy {}
-
-impl<T: PartialOrd + Copy> PartialOrdCopy for T {}
-
-#[inline(always)]
-fn each_greater<T: PartialOrd + Copy>(out: &mut [T], x: &[T]) {
-    let x = &x[..out.len()];
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = if x[i] > *out { x[i] } else { *out };
     }
 }
 
@@ -87,7 +68,11 @@ pub fn max_pool_quantized<T: Quantized + Ord>(
         p,
         output,
         T::from_i32(T::LO),
-        |out, from| greater(cpu::level(), out, &input[from..][..p.channels]),
+        |out, from| {
+            for (o, &v) in out.iter_mut().zip(&input[from..]) {
+                *o = v.max(*o);
+            }
+        },
         |out, _| {
             for o in out {
                 *o = T::from_i32((*o).into().clamp(lo, hi));
