@@ -10,11 +10,16 @@ use super::depthwise_int8::DepthwiseInt8Weights;
 use super::finish::{Finish, table};
 #[cfg(target_arch = "x86_64")]
 use super::finish::{Rows, each_row, first_bits, load};
-use super::int8::{Int8Sums, Int8Weights};
+use super::int8::{BLOCK, Int8Sums, Int8Weights};
 use crate::kernels::cpu::{Level, by_level};
 use crate::kernels::params::{Clamp, Conv2d};
-use crate::kernels::quantized::row_scale::{quantize_asymmetric, quantize_symmetric};
+use crate::kernels::quantized::row_scale::{
+    Bytes, RowScale, quantize_asymmetric, quantize_rows, quantize_symmetric,
+};
 use crate::kernels::threads::Threads;
+
+/// Multiply-accumulates of a product below which a second thread costs more than it brings.
+const SMALL: usize = 1 << 19;
 
 /// How the scales of input and weight meet the sum; the order decides the last bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +105,39 @@ struct HybridFinish<'a> {
     excess: &'a [i32],
     rows: usize,
     level: Level,
+    /// The excess, where all have the same.
+    common: Option<i32>,
+}
+
+impl<'a> HybridFinish<'a> {
+    fn new(
+        epilogue: &'a HybridEpilogue,
+        weights: (&'a [i32], Level),
+        scales: &'a [f32],
+        excess: &'a [i32],
+        rows: usize,
+    ) -> Self {
+        let first = excess[0];
+        HybridFinish {
+            epilogue,
+            weights: weights.0,
+            scales,
+            excess,
+            rows,
+            level: weights.1,
+            common: excess.iter().all(|&e| e == first).then_some(first),
+        }
+    }
+
+    /// Of the scale of a row; a division takes as long as some steps of its sum.
+    #[inline(always)]
+    fn number(&self, row: usize) -> usize {
+        match (self.rows, self.scales.len()) {
+            (1, _) => row,
+            (_, 1) => 0,
+            (rows, _) => row / rows,
+        }
+    }
 }
 
 impl Finish for HybridFinish<'_> {
@@ -107,7 +145,7 @@ impl Finish for HybridFinish<'_> {
 
     #[inline]
     fn apply(&self, row: usize, channel: usize, sums: &[i32], out: &mut [f32]) {
-        let number = row / self.rows;
+        let number = self.number(row);
         let place = (channel, self.scales[number]);
         let less = (self.excess[number], &self.weights[channel..]);
         epilogue(self.level, self.epilogue, place, less, sums, out);
@@ -115,9 +153,18 @@ impl Finish for HybridFinish<'_> {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    unsafe fn begin<const NV: usize>(&self, _: usize) -> [__m512i; NV] {
-        // SAFETY: the caller promises the instruction set.
-        unsafe { [_mm512_setzero_si512(); NV] }
+    unsafe fn begin<const NV: usize>(&self, channel: usize) -> [__m512i; NV] {
+        // SAFETY: the caller promises the instruction set and a channel; the table goes on behind the last one.
+        unsafe {
+            let mut first = [_mm512_setzero_si512(); NV];
+            if let Some(excess) = self.common {
+                let weights = load::<NV>(self.weights, channel);
+                for v in 0..NV {
+                    first[v] = _mm512_mullo_epi32(_mm512_set1_epi32(-excess), weights[v]);
+                }
+            }
+            first
+        }
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -130,23 +177,30 @@ impl Finish for HybridFinish<'_> {
         columns: usize,
         out: Rows<f32>,
     ) {
+        let mut sums = *sums;
+        if self.common.is_none() {
+            // SAFETY: the caller promises the instruction set and a channel; the table goes on behind the last one.
+            unsafe {
+                let weights = load::<NV>(self.weights, channel);
+                each_row!(r in MR {
+                    let excess = _mm512_set1_epi32(self.excess[self.number(row + r)]);
+                    for v in 0..NV {
+                        let less = _mm512_mullo_epi32(excess, weights[v]);
+                        sums[r][v] = _mm512_sub_epi32(sums[r][v], less);
+                    }
+                });
+            }
+        }
         let it = self.epilogue;
         // SAFETY: the caller promises the instruction set, a channel and room for the columns; tables go on behind the
         // last channel. Clamping: max and min return their second operand when one is NaN, so the value stands second.
         unsafe {
             let (lo, hi) = (_mm512_set1_ps(it.clamp.lo), _mm512_set1_ps(it.clamp.hi));
-            let weights = load::<NV>(self.weights, channel);
             each_row!(r in MR {
-                let number = match self.scales.len() {
-                    1 => 0,
-                    _ => (row + r) / self.rows,
-                };
-                let scale = _mm512_set1_ps(self.scales[number]);
-                let excess = _mm512_set1_epi32(self.excess[number]);
+                let scale = _mm512_set1_ps(self.scales[self.number(row + r)]);
                 for v in 0..NV {
                     let at = channel + 16 * v;
-                    let less = _mm512_mullo_epi32(excess, weights[v]);
-                    let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[r][v], less));
+                    let sum = _mm512_cvtepi32_ps(sums[r][v]);
                     let own = _mm512_loadu_ps(it.scales.as_ptr().add(at));
                     let value = match it.scaling {
                         Scaling::Together => _mm512_mul_ps(sum, _mm512_mul_ps(scale, own)),
@@ -228,6 +282,22 @@ impl PackedHybrid {
     ) {
         let p = self.sums.conv();
         assert_eq!(input.len(), p.input_len(), "input of {p:?}");
+        assert_eq!(output.len(), p.output_len(), "output of {p:?}");
+        let rows = output.len() / p.out_c.max(1);
+        let one = threads.count() == 1 || output.len() * p.in_c < SMALL;
+        if self.rows == 1 && self.sums.is_product() && (one || rows >= 4 * threads.count()) {
+            let tile = Int8Sums::tile_rows(weights);
+            let piece = match one {
+                true => rows,
+                false => rows.div_ceil(4 * threads.count()).next_multiple_of(tile),
+            };
+            let prepared = &mut room.prepared[..input.len()];
+            let (out, prepared) = ((output, piece * p.out_c), (prepared, piece * p.in_c));
+            return threads.pairs(out, prepared, |index, out, prepared| {
+                let input = &input[index * piece * p.in_c..][..prepared.len()];
+                self.some_rows(weights, input, prepared, out);
+            });
+        }
         let each = input.len() / self.scales();
         let HybridRoom {
             quantized,
@@ -251,15 +321,45 @@ impl PackedHybrid {
         for zero in zeros.iter_mut() {
             *zero = self.sums.excess(*zero);
         }
-        let finish = HybridFinish {
-            epilogue: &self.epilogue,
-            weights: &weights.sums,
-            scales,
-            excess: zeros,
-            rows: self.rows,
-            level: weights.level,
-        };
+        let of = (&*weights.sums, weights.level);
+        let finish = HybridFinish::new(&self.epilogue, of, scales, zeros, self.rows);
         self.sums.run(weights, prepared, output, threads, &finish);
+    }
+}
+
+impl PackedHybrid {
+    /// Where each row of a product has a scale: quantizes rows and multiplies them while they are near.
+    fn some_rows(
+        &self,
+        weights: &Int8Weights,
+        input: &[f32],
+        prepared: &mut [u8],
+        out: &mut [f32],
+    ) {
+        let (depth, units) = (self.sums.conv().in_c, self.sums.conv().out_c);
+        let mut rows = [RowScale::default(); BLOCK];
+        let (mut scales, mut excess) = ([0.0; BLOCK], [0; BLOCK]);
+        let inputs = input
+            .chunks(BLOCK * depth)
+            .zip(prepared.chunks_mut(BLOCK * depth));
+        for ((input, prepared), out) in inputs.zip(out.chunks_mut(BLOCK * units)) {
+            let rows = &mut rows[..input.len() / depth];
+            quantize_rows(
+                self.asymmetric,
+                (input, depth),
+                Bytes::Raised,
+                prepared,
+                rows,
+            );
+            for (at, row) in rows.iter().enumerate() {
+                (scales[at], excess[at]) = (row.scale, self.sums.excess(row.zero));
+            }
+            let of = (&*weights.sums, weights.level);
+            let count = rows.len();
+            let (scales, excess) = (&scales[..count], &excess[..count]);
+            let finish = HybridFinish::new(&self.epilogue, of, scales, excess, 1);
+            self.sums.product(weights, prepared, out, &finish);
+        }
     }
 }
 
@@ -293,14 +393,9 @@ impl HybridDepthwise {
         for (x, out) in input.chunks_exact(image.len()).zip(outputs) {
             let row = quantize_asymmetric(x, image);
             let image = &*image;
-            let finish = HybridFinish {
-                epilogue: &self.epilogue,
-                weights: &weights.sums,
-                scales: &[row.scale],
-                excess: &[weights.excess(&one, row.zero)],
-                rows: usize::MAX,
-                level: weights.level,
-            };
+            let of = (&*weights.sums, weights.level);
+            let (scale, excess) = ([row.scale], [weights.excess(&one, row.zero)]);
+            let finish = HybridFinish::new(&self.epilogue, of, &scale, &excess, usize::MAX);
             threads.rows(out, p.out_w * p.out_c, 1, |first, part| {
                 weights.rows(&one, row.zero, image, (first, part), &finish);
             });

@@ -179,6 +179,33 @@ impl Int8Sums {
         });
     }
 
+    /// Whether each row of the output is that of one pixel, whose bytes are prepared by raising each by 128.
+    pub fn is_product(&self) -> bool {
+        let (window, p) = (&self.window, &self.window.p);
+        let pixels = p.stride_h == 1 && p.stride_w == 1 && window.run == p.in_c;
+        let whole = self.taps.len() == 1 && window.is_plain() && p.in_c.is_multiple_of(4);
+        whole && pixels && p.in_h * p.in_w == p.out_h * p.out_w && self.form == Form::Bytes
+    }
+
+    /// Where [`Int8Sums::is_product`]: rows of prepared pixels give rows of the output, which `finish` counts from 0.
+    pub fn product<F: Finish>(
+        &self,
+        weights: &Int8Weights,
+        prepared: &[u8],
+        out: &mut [F::Out],
+        finish: &F,
+    ) {
+        assert!(self.is_product() && weights.choice.form == self.form);
+        let parts = (0..out.len() / self.window.p.out_c, 0..weights.panel_count());
+        let out = SharedOut::new(out);
+        self.block(weights, prepared, parts, &out, finish);
+    }
+
+    /// Rows of a tile.
+    pub fn tile_rows(weights: &Int8Weights) -> usize {
+        weights.choice.rows
+    }
+
     /// These rows of the output and panels of the weights; see the float kernel.
     fn block<F: Finish>(
         &self,

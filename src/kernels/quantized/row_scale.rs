@@ -1,12 +1,33 @@
 //! Floats to int8 by their own range, as dynamic range kernels do it with each row or image.
 
+use bytemuck::cast_slice_mut;
+
 use crate::kernels::cpu::{self, Level, by_level};
 
 /// How one row or image was quantized: `x = scale * (q - zero)`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RowScale {
     pub scale: f32,
     pub zero: i32,
+}
+
+/// What quantized values are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bytes {
+    Signed,
+    /// Each 128 more, unsigned.
+    Raised,
+}
+
+/// How values become integers.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    factor: f32,
+    zero: i32,
+    /// The least that is written.
+    lo: i32,
+    /// What changes the sign bit where it is wanted.
+    flip: u8,
 }
 
 /// Values that the runtime's kernels take at once; what is left over at the end of a row they round one by one.
@@ -15,10 +36,16 @@ const LANES: usize = 8;
 /// `q = x * factor + zero` within `lo` and 127, rounded half away from zero before the zero point is added. Whole vectors
 /// add half a unit and cut, which takes the number just below a half for one.
 #[inline(always)]
-fn quantize_by(x: &[f32], (factor, zero, lo): (f32, i32, i32), q: &mut [i8]) {
+fn quantize_by(x: &[f32], how: How, q: &mut [u8]) {
+    let How {
+        factor,
+        zero,
+        lo,
+        flip,
+    } = how;
     let (vectors, rest) = x.split_at(x.len() / LANES * LANES);
     let (to, to_rest) = q.split_at_mut(vectors.len());
-    let placed = |rounded: i32| rounded.saturating_add(zero).clamp(lo, 127) as i8;
+    let placed = |rounded: i32| (rounded.saturating_add(zero).clamp(lo, 127) as u8) ^ flip;
     for (q, &x) in to.iter_mut().zip(vectors) {
         let value = x * factor;
         *q = placed((value + 0.5f32.copysign(value)) as i32);
@@ -26,6 +53,13 @@ fn quantize_by(x: &[f32], (factor, zero, lo): (f32, i32, i32), q: &mut [i8]) {
     for (q, &x) in to_rest.iter_mut().zip(rest) {
         *q = placed((x * factor).round() as i32);
     }
+}
+
+/// The largest absolute value, or a NaN where one is: without their signs, floats are in the order of their bits.
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    let bits = x.iter().map(|v| v.to_bits() & (u32::MAX >> 1));
+    f32::from_bits(bits.fold(0, u32::max))
 }
 
 /// The smallest and the largest of the values and 0.
@@ -54,22 +88,47 @@ fn range(x: &[f32]) -> (f32, f32) {
 }
 
 by_level! {
-    fn quantize_by_level(x: &[f32], how: (f32, i32, i32), q: &mut [i8]) = quantize_by
+    fn quantize_by_level(x: &[f32], how: How, q: &mut [u8]) = quantize_by
+}
+
+by_level! {
+    fn largest_by_level(x: &[f32]) -> f32 = largest
+}
+
+fn wide_largest(level: Level, x: &[f32]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if level == Level::Avx512 {
+        // SAFETY: the level is there.
+        return unsafe { x86::largest(x) };
+    }
+    largest_by_level(level, x)
 }
 
 by_level! {
     fn range_by_level(x: &[f32]) -> (f32, f32) = range
 }
 
-fn wide_quantize_by(level: Level, x: &[f32], how: (f32, i32, i32), q: &mut [i8]) {
+/// `calm`: no value is NaN, and none times the factor is larger than [`CALM`].
+fn wide_quantize_by(level: Level, x: &[f32], how: How, calm: bool, q: &mut [u8]) {
     assert_eq!(x.len(), q.len());
     #[cfg(target_arch = "x86_64")]
     if level == Level::Avx512 {
+        let done = match calm {
+            // SAFETY: the level is there, the lengths are equal, and the values are what the caller says.
+            true => unsafe { x86::quantize_calm(x, how, q) },
+            false => 0,
+        };
+        if done == x.len() {
+            return;
+        }
         // SAFETY: the level is there, the lengths are equal.
-        return unsafe { x86::quantize_by(x, how, q) };
+        return unsafe { x86::quantize_by(&x[done..], how, &mut q[done..]) };
     }
     quantize_by_level(level, x, how, q);
 }
+
+/// Far above 255, of which a row's values are not more than a rounding, and far below what does not fit 16 bits.
+const CALM: f32 = 1024.0;
 
 fn wide_range(level: Level, x: &[f32]) -> (f32, f32) {
     #[cfg(target_arch = "x86_64")]
@@ -84,21 +143,91 @@ fn wide_range(level: Level, x: &[f32]) -> (f32, f32) {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::LANES;
+    use super::{How, LANES};
 
     const WIDTH: usize = 16;
+    /// Vectors whose bytes fill one.
+    const TOGETHER: usize = 4;
+
+    /// As the function of this name outside, for the values that fill whole vectors of bytes; how many those are.
+    ///
+    /// # Safety
+    /// The instruction sets must be there, and as many bytes as values, none of which is NaN or, times the factor, larger
+    /// than [`super::CALM`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub unsafe fn quantize_calm(x: &[f32], how: How, q: &mut [u8]) -> usize {
+        let factor = _mm512_set1_ps(how.factor);
+        let (sign, half) = (
+            _mm512_castps_si512(_mm512_set1_ps(-0.0)),
+            _mm512_castps_si512(_mm512_set1_ps(0.5)),
+        );
+        let zero = _mm512_set1_epi16(how.zero as i16);
+        let least = _mm512_set1_epi8(how.lo as i8);
+        let flip = _mm512_set1_epi8(how.flip as i8);
+        // Packing works within lanes: each has its bytes of all vectors one after the other.
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        let end = x.len() / (TOGETHER * WIDTH) * (TOGETHER * WIDTH);
+        let mut at = 0;
+        while at < end {
+            let mut whole = [_mm512_setzero_si512(); TOGETHER];
+            for i in 0..TOGETHER {
+                // SAFETY: four vectors from `at` on are there.
+                let value = unsafe { _mm512_loadu_ps(x.as_ptr().add(at + i * WIDTH)) };
+                let value = _mm512_mul_ps(value, factor);
+                // The sign of the value and the bits of a half.
+                const EITHER: i32 = 0xea;
+                let half =
+                    _mm512_ternarylogic_epi32::<EITHER>(_mm512_castps_si512(value), sign, half);
+                let value = _mm512_add_ps(value, _mm512_castsi512_ps(half));
+                whole[i] = _mm512_cvttps_epi32(value);
+            }
+            let low = _mm512_packs_epi32(whole[0], whole[1]);
+            let high = _mm512_packs_epi32(whole[2], whole[3]);
+            let low = _mm512_adds_epi16(low, zero);
+            let high = _mm512_adds_epi16(high, zero);
+            let bytes = _mm512_max_epi8(_mm512_packs_epi16(low, high), least);
+            let bytes = _mm512_permutexvar_epi32(order, _mm512_xor_si512(bytes, flip));
+            // SAFETY: `q` has as many bytes.
+            unsafe { _mm512_storeu_si512(q.as_mut_ptr().add(at).cast(), bytes) };
+            at += TOGETHER * WIDTH;
+        }
+        end
+    }
+
+    /// As the function of this name outside.
+    ///
+    /// # Safety
+    /// The instruction sets must be there.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    pub unsafe fn largest(x: &[f32]) -> f32 {
+        let all = _mm512_set1_epi32(i32::MAX);
+        let mut most = [_mm512_setzero_si512(); TOGETHER];
+        let end = x.len() / (TOGETHER * WIDTH) * (TOGETHER * WIDTH);
+        let mut at = 0;
+        while at < end {
+            for i in 0..TOGETHER {
+                // SAFETY: four vectors from `at` on are there.
+                let bits = unsafe { _mm512_loadu_si512(x.as_ptr().add(at + i * WIDTH).cast()) };
+                most[i] = _mm512_max_epi32(most[i], _mm512_and_si512(bits, all));
+            }
+            at += TOGETHER * WIDTH;
+        }
+        let low = _mm512_max_epi32(most[0], most[1]);
+        let high = _mm512_max_epi32(most[2], most[3]);
+        let bits = _mm512_reduce_max_epi32(_mm512_max_epi32(low, high));
+        let rest = super::largest(&x[end..]).to_bits();
+        f32::from_bits(rest.max(bits as u32))
+    }
 
     /// As the function of this name outside.
     ///
     /// # Safety
     /// The instruction sets must be there, and as many bytes as values.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub unsafe fn quantize_by(x: &[f32], (factor, zero, lo): (f32, i32, i32), q: &mut [i8]) {
-        let (factor, zero, least) = (
-            _mm512_set1_ps(factor),
-            _mm512_set1_epi32(zero),
-            _mm512_set1_epi32(lo),
-        );
+    pub unsafe fn quantize_by(x: &[f32], how: How, q: &mut [u8]) {
+        let factor = _mm512_set1_ps(how.factor);
+        let (zero, least) = (_mm512_set1_epi32(how.zero), _mm512_set1_epi32(how.lo));
+        let flip = _mm_set1_epi8(how.flip as i8);
         let (sign, half) = (_mm512_set1_ps(-0.0), _mm512_set1_ps(0.5));
         // Beyond them nothing is left of a value but its sign.
         let (low, high) = (
@@ -119,14 +248,13 @@ mod x86 {
                 let value = _mm512_max_ps(_mm512_min_ps(value, high), low);
                 let rounded = _mm512_maskz_cvttps_epi32(number, value);
                 let placed = _mm512_max_epi32(_mm512_add_epi32(rounded, zero), least);
-                let bytes = _mm512_cvtsepi32_epi8(placed);
+                let bytes = _mm_xor_si128(_mm512_cvtsepi32_epi8(placed), flip);
                 match mask {
                     0xffff => _mm_storeu_si128(q.as_mut_ptr().add(at).cast(), bytes),
                     _ => _mm_storel_epi64(q.as_mut_ptr().add(at).cast(), bytes),
                 }
             }
         }
-        let how = (_mm512_cvtss_f32(factor), _mm512_cvtsi512_si32(zero), lo);
         super::quantize_by(&x[whole..], how, &mut q[whole..]);
     }
 
@@ -136,7 +264,6 @@ mod x86 {
     /// The instruction sets must be there.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     pub unsafe fn range(x: &[f32]) -> (f32, f32) {
-        const TOGETHER: usize = 4;
         let mut least = [_mm512_setzero_ps(); TOGETHER];
         let mut most = least;
         let (vectors, rest) = x.as_chunks::<{ TOGETHER * WIDTH }>();
@@ -160,35 +287,99 @@ mod x86 {
 
 /// To [-127, 127] around 0 by the largest absolute value; a row of zeros has scale 1.
 pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
+    symmetric(cpu::level(), x, Bytes::Signed, cast_slice_mut(q))
+}
+
+/// To [-128, 127] over the range of the values and 0.
+pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
+    asymmetric(cpu::level(), x, Bytes::Signed, cast_slice_mut(q))
+}
+
+/// Rows of `depth` values by one of both.
+pub fn quantize_rows(
+    is_asymmetric: bool,
+    (x, depth): (&[f32], usize),
+    bytes: Bytes,
+    q: &mut [u8],
+    scales: &mut [RowScale],
+) {
+    /// Rows whose ranges are found before the first is written: none waits for its own.
+    const TOGETHER: usize = 8;
+    assert_eq!(x.len(), depth * scales.len());
     assert_eq!(x.len(), q.len());
     let level = cpu::level();
-    let (min, max) = wide_range(level, x);
-    let range = max.max(-min);
-    if range == 0.0 {
-        q.fill(0);
-        return RowScale {
+    let blocks = x.chunks(TOGETHER * depth.max(1));
+    let written = q.chunks_mut(TOGETHER * depth.max(1));
+    for ((x, q), scales) in blocks.zip(written).zip(scales.chunks_mut(TOGETHER)) {
+        let rows = || x.chunks_exact(depth);
+        let to = q.chunks_exact_mut(depth).zip(scales);
+        if is_asymmetric {
+            for (x, (q, scale)) in rows().zip(to) {
+                *scale = asymmetric(level, x, bytes, q);
+            }
+            continue;
+        }
+        let mut most = [0.0; TOGETHER];
+        for (x, most) in rows().zip(&mut most) {
+            *most = wide_largest(level, x);
+        }
+        for ((x, most), (q, scale)) in rows().zip(most).zip(to) {
+            *scale = symmetric_within(level, x, most, bytes, q);
+        }
+    }
+}
+
+impl Bytes {
+    fn flip(self) -> u8 {
+        match self {
+            Bytes::Signed => 0,
+            Bytes::Raised => 0x80,
+        }
+    }
+
+    /// A row of zeros.
+    fn zeros(self, q: &mut [u8]) -> RowScale {
+        q.fill(self.flip());
+        RowScale {
             scale: 1.0,
             zero: 0,
-        };
+        }
     }
-    wide_quantize_by(level, x, (127.0 / range, 0, -127), q);
+}
+
+fn symmetric(level: Level, x: &[f32], bytes: Bytes, q: &mut [u8]) -> RowScale {
+    symmetric_within(level, x, wide_largest(level, x), bytes, q)
+}
+
+/// `largest` as the function of this name has it.
+fn symmetric_within(level: Level, x: &[f32], largest: f32, bytes: Bytes, q: &mut [u8]) -> RowScale {
+    let range = match largest.is_finite() {
+        true => largest,
+        false => {
+            let (min, max) = wide_range(level, x);
+            max.max(-min)
+        }
+    };
+    if range == 0.0 {
+        return bytes.zeros(q);
+    }
+    let how = How {
+        factor: 127.0 / range,
+        zero: 0,
+        lo: -127,
+        flip: bytes.flip(),
+    };
+    wide_quantize_by(level, x, how, largest * how.factor <= CALM, q);
     RowScale {
         scale: range / 127.0,
         zero: 0,
     }
 }
 
-/// To [-128, 127] over the range of the values and 0.
-pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
-    assert_eq!(x.len(), q.len());
-    let level = cpu::level();
+fn asymmetric(level: Level, x: &[f32], bytes: Bytes, q: &mut [u8]) -> RowScale {
     let (min, max) = wide_range(level, x);
     if min == max {
-        q.fill(0);
-        return RowScale {
-            scale: 1.0,
-            zero: 0,
-        };
+        return bytes.zeros(q);
     }
     let (lo, hi) = (-128.0, 127.0);
     let scale = f64::from(max - min) / (hi - lo);
@@ -200,8 +391,13 @@ pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
         hi - max / scale
     };
     let (scale, zero) = (scale as f32, zero.clamp(lo, hi).round() as i32);
-    let inverse = (1.0 / f64::from(scale)) as f32;
-    wide_quantize_by(level, x, (inverse, zero, -128), q);
+    let how = How {
+        factor: (1.0 / f64::from(scale)) as f32,
+        zero,
+        lo: -128,
+        flip: bytes.flip(),
+    };
+    wide_quantize_by(level, x, how, false, q);
     RowScale { scale, zero }
 }
 
@@ -227,23 +423,74 @@ mod tests {
         assert_eq!(quantize_symmetric(&[0.0; 3], &mut q).scale, 1.0);
     }
 
+    #[test]
+    fn rows_are_quantized_as_one_by_one_and_raised_by_128() {
+        let (rows, depth) = (11, 150);
+        let x: Vec<f32> = (0..rows * depth)
+            .map(|i| (i as f32).sin() * i as f32)
+            .collect();
+        for (is_asymmetric, alone) in [
+            (false, quantize_symmetric as fn(&_, &mut _) -> _),
+            (true, quantize_asymmetric),
+        ] {
+            let (mut raised, mut scales) = (vec![0; x.len()], vec![RowScale::default(); rows]);
+            quantize_rows(
+                is_asymmetric,
+                (&x, depth),
+                Bytes::Raised,
+                &mut raised,
+                &mut scales,
+            );
+            for (row, raised) in raised.chunks(depth).enumerate() {
+                let mut q = [0i8; 150];
+                assert_eq!(alone(&x[row * depth..][..depth], &mut q), scales[row]);
+                assert!(
+                    q.iter()
+                        .zip(raised)
+                        .all(|(&q, &r)| i32::from(q) + 128 == i32::from(r))
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn every_level_gives_the_same(
             mut x in vec(prop_oneof![9 => -3f32..3.0, 1 => any::<f32>()], 0..200),
             factor in prop_oneof![Just(42.5f32), any::<f32>()],
             (zero, lo) in prop_oneof![(-128i32..128, Just(-128)), (Just(0), Just(-127))],
+            flip in prop_oneof![Just(0u8), Just(0x80)],
         ) {
             x.extend([0.0, -0.0, 0.5 / factor, -1.5 / factor]);
             let least = x.iter().copied().fold(0.0, f32::min);
             let most = x.iter().copied().fold(0.0, f32::max);
+            let how = How { factor, zero, lo, flip };
             let mut want = vec![0; x.len()];
-            wide_quantize_by(Level::Portable, &x, (factor, zero, lo), &mut want);
+            wide_quantize_by(Level::Portable, &x, how, false, &mut want);
             for level in cpu::levels() {
                 prop_assert_eq!(wide_range(level, &x), (least, most));
                 let mut got = vec![0; x.len()];
-                wide_quantize_by(level, &x, (factor, zero, lo), &mut got);
+                wide_quantize_by(level, &x, how, false, &mut got);
                 prop_assert_eq!(&got, &want);
+            }
+        }
+
+        #[test]
+        fn every_level_quantizes_rows_alike(
+            x in prop_oneof![
+                4 => vec(-3f32..3.0, 0..400),
+                1 => vec(prop_oneof![9 => -3f32..3.0, 1 => any::<f32>()], 0..400),
+                1 => vec(prop_oneof![9 => -1e-38f32..1e-38, 1 => Just(f32::NAN)], 0..400),
+            ],
+            bytes in prop_oneof![Just(Bytes::Signed), Just(Bytes::Raised)],
+        ) {
+            for quantize in [symmetric, asymmetric] {
+                let (mut want, mut got) = (vec![0; x.len()], vec![0; x.len()]);
+                let row = quantize(Level::Portable, &x, bytes, &mut want);
+                for level in cpu::levels() {
+                    prop_assert_eq!(quantize(level, &x, bytes, &mut got), row);
+                    prop_assert_eq!(&got, &want);
+                }
             }
         }
     }
