@@ -1,5 +1,8 @@
 //! Floats to int8 by their own range, as dynamic range kernels do it with each row or image.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 use bytemuck::cast_slice_mut;
 
 use crate::kernels::cpu::{self, Level, by_level};
@@ -63,6 +66,14 @@ fn largest(x: &[f32]) -> f32 {
 }
 
 /// The smallest and the largest of the values and 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Range {
+    least: f32,
+    most: f32,
+    /// Whether it is known that no value is NaN.
+    known: bool,
+}
+
 #[inline(always)]
 fn range(x: &[f32]) -> (f32, f32) {
     const WIDTH: usize = 16;
@@ -130,20 +141,25 @@ fn wide_quantize_by(level: Level, x: &[f32], how: How, calm: bool, q: &mut [u8])
 /// Far above 255, of which a row's values are not more than a rounding, and far below what does not fit 16 bits.
 const CALM: f32 = 1024.0;
 
-fn wide_range(level: Level, x: &[f32]) -> (f32, f32) {
+fn wide_range(level: Level, x: &[f32]) -> Range {
     #[cfg(target_arch = "x86_64")]
     if level == Level::Avx512 {
         // SAFETY: the level is there.
         return unsafe { x86::range(x) };
     }
-    range_by_level(level, x)
+    let (least, most) = range_by_level(level, x);
+    Range {
+        least,
+        most,
+        known: false,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{How, LANES};
+    use super::{How, LANES, Range};
 
     const WIDTH: usize = 16;
     /// Vectors whose bytes fill one.
@@ -263,25 +279,40 @@ mod x86 {
     /// # Safety
     /// The instruction sets must be there.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub unsafe fn range(x: &[f32]) -> (f32, f32) {
+    pub unsafe fn range(x: &[f32]) -> Range {
         let mut least = [_mm512_setzero_ps(); TOGETHER];
         let mut most = least;
-        let (vectors, rest) = x.as_chunks::<{ TOGETHER * WIDTH }>();
-        for vectors in vectors {
+        let mut odd = 0;
+        let end = x.len() / (TOGETHER * WIDTH) * (TOGETHER * WIDTH);
+        let mut at = 0;
+        while at < end {
+            let mut value = [_mm512_setzero_ps(); TOGETHER];
             for i in 0..TOGETHER {
-                // SAFETY: the chunk holds four vectors.
-                let value = unsafe { _mm512_loadu_ps(vectors.as_ptr().add(i * WIDTH)) };
+                // SAFETY: four vectors from `at` on are there.
+                value[i] = unsafe { _mm512_loadu_ps(x.as_ptr().add(at + i * WIDTH)) };
                 // The second operand stays where one is NaN.
-                least[i] = _mm512_min_ps(value, least[i]);
-                most[i] = _mm512_max_ps(value, most[i]);
+                least[i] = _mm512_min_ps(value[i], least[i]);
+                most[i] = _mm512_max_ps(value[i], most[i]);
             }
+            // Where one of two is NaN.
+            odd |= _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value[0], value[1]);
+            odd |= _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value[2], value[3]);
+            at += TOGETHER * WIDTH;
         }
-        let (mut low, mut high) = super::range(rest);
-        for i in 0..TOGETHER {
-            low = low.min(_mm512_reduce_min_ps(least[i]));
-            high = high.max(_mm512_reduce_max_ps(most[i]));
+        let (low, high) = match end < x.len() {
+            true => super::range(&x[end..]),
+            false => (0.0, 0.0),
+        };
+        for i in 0..TOGETHER / 2 {
+            least[i] = _mm512_min_ps(least[i], least[i + 2]);
+            most[i] = _mm512_max_ps(most[i], most[i + 2]);
         }
-        (low, high)
+        Range {
+            least: low.min(_mm512_reduce_min_ps(_mm512_min_ps(least[0], least[1]))),
+            most: high.max(_mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1]))),
+            // The rest is not written by whole vectors of bytes.
+            known: odd == 0,
+        }
     }
 }
 
@@ -303,23 +334,26 @@ pub fn quantize_rows(
     q: &mut [u8],
     scales: &mut [RowScale],
 ) {
-    /// Rows whose ranges are found before the first is written: none waits for its own.
-    const TOGETHER: usize = 8;
     assert_eq!(x.len(), depth * scales.len());
     assert_eq!(x.len(), q.len());
     let level = cpu::level();
-    let blocks = x.chunks(TOGETHER * depth.max(1));
-    let written = q.chunks_mut(TOGETHER * depth.max(1));
-    for ((x, q), scales) in blocks.zip(written).zip(scales.chunks_mut(TOGETHER)) {
+    let blocks = x.chunks(ROWS * depth.max(1));
+    let written = q.chunks_mut(ROWS * depth.max(1));
+    for ((x, q), scales) in blocks.zip(written).zip(scales.chunks_mut(ROWS)) {
         let rows = || x.chunks_exact(depth);
         let to = q.chunks_exact_mut(depth).zip(scales);
         if is_asymmetric {
-            for (x, (q, scale)) in rows().zip(to) {
-                *scale = asymmetric(level, x, bytes, q);
+            let (mut ranges, mut placed) = (Ranges::default(), Placed::default());
+            for (row, x) in rows().enumerate() {
+                ranges.set(row, wide_range(level, x));
+            }
+            place_by_level(level, &ranges, &mut placed);
+            for (row, (x, (q, scale))) in rows().zip(to).enumerate() {
+                *scale = asymmetric_within(level, x, (&ranges, &placed, row), bytes, q);
             }
             continue;
         }
-        let mut most = [0.0; TOGETHER];
+        let mut most = [0.0; ROWS];
         for (x, most) in rows().zip(&mut most) {
             *most = wide_largest(level, x);
         }
@@ -356,8 +390,8 @@ fn symmetric_within(level: Level, x: &[f32], largest: f32, bytes: Bytes, q: &mut
     let range = match largest.is_finite() {
         true => largest,
         false => {
-            let (min, max) = wide_range(level, x);
-            max.max(-min)
+            let Range { least, most, .. } = wide_range(level, x);
+            most.max(-least)
         }
     };
     if range == 0.0 {
@@ -377,27 +411,88 @@ fn symmetric_within(level: Level, x: &[f32], largest: f32, bytes: Bytes, q: &mut
 }
 
 fn asymmetric(level: Level, x: &[f32], bytes: Bytes, q: &mut [u8]) -> RowScale {
-    let (min, max) = wide_range(level, x);
-    if min == max {
+    let mut ranges = Ranges::default();
+    ranges.set(0, wide_range(level, x));
+    let mut placed = Placed::default();
+    place_by_level(level, &ranges, &mut placed);
+    asymmetric_within(level, x, (&ranges, &placed, 0), bytes, q)
+}
+
+/// Rows whose ranges are found before the first is written: none waits for its own.
+const ROWS: usize = 8;
+
+/// Of so many rows.
+#[derive(Default)]
+struct Ranges {
+    least: [f32; ROWS],
+    most: [f32; ROWS],
+    known: [bool; ROWS],
+}
+
+impl Ranges {
+    fn set(&mut self, row: usize, range: Range) {
+        let Range { least, most, known } = range;
+        (self.least[row], self.most[row], self.known[row]) = (least, most, known);
+    }
+}
+
+/// How ranges lie in [-128, 127].
+#[derive(Default)]
+struct Placed {
+    factor: [f32; ROWS],
+    scale: [f32; ROWS],
+    zero: [i32; ROWS],
+}
+
+by_level! {
+    fn place_by_level(ranges: &Ranges, placed: &mut Placed) = place
+}
+
+#[inline(always)]
+fn place(ranges: &Ranges, placed: &mut Placed) {
+    const LO: f64 = -128.0;
+    const HI: f64 = 127.0;
+    for i in 0..ROWS {
+        let (least, most) = (ranges.least[i], ranges.most[i]);
+        let (min, max) = (f64::from(least), f64::from(most));
+        let scale = f64::from(most - least) / (HI - LO);
+        let (below, above) = (min / scale, max / scale);
+        let zero = match -LO + below.abs() < HI + above.abs() {
+            true => LO - below,
+            false => HI - above,
+        };
+        // Rounded half away from zero, as `round` does, which is a call for each.
+        let zero = zero.clamp(LO, HI);
+        let whole = zero as i32;
+        let rest = zero - f64::from(whole);
+        placed.zero[i] = whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5);
+        let scale = scale as f32;
+        placed.scale[i] = scale;
+        placed.factor[i] = (1.0 / f64::from(scale)) as f32;
+    }
+}
+
+/// The values of a row whose range is placed.
+fn asymmetric_within(
+    level: Level,
+    x: &[f32],
+    (ranges, placed, row): (&Ranges, &Placed, usize),
+    bytes: Bytes,
+    q: &mut [u8],
+) -> RowScale {
+    let (least, most) = (ranges.least[row], ranges.most[row]);
+    if least == most {
         return bytes.zeros(q);
     }
-    let (lo, hi) = (-128.0, 127.0);
-    let scale = f64::from(max - min) / (hi - lo);
-    let (min, max) = (f64::from(min), f64::from(max));
-    let from_min_is_better = -lo + (min / scale).abs() < hi + (max / scale).abs();
-    let zero = if from_min_is_better {
-        lo - min / scale
-    } else {
-        hi - max / scale
-    };
-    let (scale, zero) = (scale as f32, zero.clamp(lo, hi).round() as i32);
+    let (scale, zero) = (placed.scale[row], placed.zero[row]);
     let how = How {
-        factor: (1.0 / f64::from(scale)) as f32,
+        factor: placed.factor[row],
         zero,
         lo: -128,
         flip: bytes.flip(),
     };
-    wide_quantize_by(level, x, how, false, q);
+    let calm = ranges.known[row] && most.max(-least) * how.factor <= CALM;
+    wide_quantize_by(level, x, how, calm, q);
     RowScale { scale, zero }
 }
 
@@ -468,7 +563,8 @@ mod tests {
             let mut want = vec![0; x.len()];
             wide_quantize_by(Level::Portable, &x, how, false, &mut want);
             for level in cpu::levels() {
-                prop_assert_eq!(wide_range(level, &x), (least, most));
+                let range = wide_range(level, &x);
+                prop_assert_eq!((range.least, range.most), (least, most));
                 let mut got = vec![0; x.len()];
                 wide_quantize_by(level, &x, how, false, &mut got);
                 prop_assert_eq!(&got, &want);

@@ -273,6 +273,9 @@ unsafe fn avx2<F: Function>(x: *const f32, out: *mut f32, len: usize) {
     unsafe { each::<__m256, F>(x, out, len) }
 }
 
+/// Vectors that are worked on side by side.
+const TOGETHER: usize = 4;
+
 /// # Safety
 /// As [`Lanes::splat`]; `len` values must be readable at `x` and writable at `out`, which may be the same place.
 #[inline(always)]
@@ -280,6 +283,11 @@ unsafe fn each<V: Lanes, F: Function>(x: *const f32, out: *mut f32, len: usize) 
     // SAFETY: promised by the caller; each vector is read before it is written.
     unsafe {
         let mut at = 0;
+        while at + TOGETHER * V::N <= len {
+            let all = F::of(<[V; TOGETHER]>::load(x.add(at)));
+            all.store(out.add(at));
+            at += TOGETHER * V::N;
+        }
         while at + V::N <= len {
             F::of(V::load(x.add(at))).store(out.add(at));
             at += V::N;

@@ -1,5 +1,8 @@
 //! Vectors of f32: what the functions here are written in.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::*;
 
 /// Added to a number below 2^22, its last bits are the nearest whole number.
@@ -321,6 +324,115 @@ impl Lanes for __m256 {
             );
             let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+}
+
+/// Several vectors side by side: the steps of one wait for each other, those of different ones don't, and a processor
+/// does not look far enough ahead to find the next vector's by itself.
+macro_rules! side_by_side {
+    ($($name:ident($($arg:ident),*);)*) => { $(
+        #[inline(always)]
+        unsafe fn $name(mut self $(, $arg: Self)*) -> Self {
+            for i in 0..K {
+                // SAFETY: promised by the caller.
+                self[i] = unsafe { self[i].$name($($arg[i]),*) };
+            }
+            self
+        }
+    )* };
+}
+
+impl<V: Lanes, const K: usize> Lanes for [V; K] {
+    const N: usize = K * V::N;
+    #[inline(always)]
+    unsafe fn splat(v: f32) -> Self {
+        // SAFETY: promised by the caller.
+        unsafe { [V::splat(v); K] }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let mut all = [V::splat(0.0); K];
+            for i in 0..K {
+                all[i] = V::load(p.add(i * V::N));
+            }
+            all
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_part(p: *const f32, count: usize) -> Self {
+        // SAFETY: promised by the caller; a whole vector is only read where it is there.
+        unsafe {
+            let mut all = [V::splat(0.0); K];
+            for i in 0..K {
+                all[i] = match count.saturating_sub(i * V::N) {
+                    0 => all[i],
+                    left if left < V::N => V::load_part(p.add(i * V::N), left),
+                    _ => V::load(p.add(i * V::N)),
+                };
+            }
+            all
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32) {
+        for i in 0..K {
+            // SAFETY: promised by the caller.
+            unsafe { self[i].store(p.add(i * V::N)) };
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_part(self, p: *mut f32, count: usize) {
+        for i in 0..K {
+            // SAFETY: promised by the caller; a whole vector is only written where there is room.
+            unsafe {
+                match count.saturating_sub(i * V::N) {
+                    0 => {}
+                    left if left < V::N => self[i].store_part(p.add(i * V::N), left),
+                    _ => self[i].store(p.add(i * V::N)),
+                }
+            }
+        }
+    }
+    side_by_side! {
+        add(o);
+        sub(o);
+        mul(o);
+        div(o);
+        sqrt();
+        fma(a, b);
+        max(o);
+        min(o);
+        abs();
+        with_sign(o);
+        if_negative(yes, no);
+        scale(n);
+        raise(shifted);
+        reciprocal();
+        over(o);
+    }
+    #[inline(always)]
+    unsafe fn total(self) -> f32 {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let mut all = self[0];
+            for i in 1..K {
+                all = all.add(self[i]);
+            }
+            all.total()
+        }
+    }
+    #[inline(always)]
+    unsafe fn greatest(self) -> f32 {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let mut all = self[0];
+            for i in 1..K {
+                all = all.max(self[i]);
+            }
+            all.greatest()
         }
     }
 }
