@@ -1,5 +1,8 @@
 //! SOFTMAX of f32 in vectors.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::{__m256, __m512};
 
 use super::functions::exp;
@@ -10,30 +13,32 @@ pub fn run(level: Level, depth: usize, beta: f32, x: &[f32], out: &mut [f32]) ->
     let depth = depth.max(1);
     let rows = x.len().min(out.len()) / depth;
     let (x, out) = (x.as_ptr(), out.as_mut_ptr());
-    for row in 0..rows {
-        // SAFETY: both have `rows` rows of `depth`.
-        let (x, out) = unsafe { (x.add(row * depth), out.add(row * depth)) };
-        match level {
-            // SAFETY: the level is there, the row has `depth` values.
-            Level::Avx512 => unsafe { avx512(depth, beta, x, out) },
-            // SAFETY: as above.
-            Level::Avx2 => unsafe { avx2(depth, beta, x, out) },
-            Level::Portable => return false,
-        }
+    match level {
+        // SAFETY: the level is there, both have `rows` rows of `depth` values.
+        Level::Avx512 => unsafe { avx512(rows, depth, beta, x, out) },
+        // SAFETY: as above.
+        Level::Avx2 => unsafe { avx2(rows, depth, beta, x, out) },
+        Level::Portable => return false,
     }
     true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn avx512(depth: usize, beta: f32, x: *const f32, out: *mut f32) {
-    // SAFETY: as promised.
-    unsafe { softmax::<__m512>(depth, beta, x, out) }
+unsafe fn avx512(rows: usize, depth: usize, beta: f32, x: *const f32, out: *mut f32) {
+    for first in (0..rows).step_by(ROWS) {
+        let (at, count) = (first * depth, ROWS.min(rows - first));
+        // SAFETY: as promised.
+        unsafe { softmax::<__m512>(count, depth, beta, (x.add(at), out.add(at))) }
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(depth: usize, beta: f32, x: *const f32, out: *mut f32) {
-    // SAFETY: as promised.
-    unsafe { softmax::<__m256>(depth, beta, x, out) }
+unsafe fn avx2(rows: usize, depth: usize, beta: f32, x: *const f32, out: *mut f32) {
+    for first in (0..rows).step_by(ROWS) {
+        let (at, count) = (first * depth, ROWS.min(rows - first));
+        // SAFETY: as promised.
+        unsafe { softmax::<__m256>(count, depth, beta, (x.add(at), out.add(at))) }
+    }
 }
 
 /// `x / all` by way of `1 / all`.
@@ -50,44 +55,107 @@ unsafe fn part<V: Lanes>(x: V, all: V, share: V) -> V {
     }
 }
 
+/// The largest of the values and `most`; NaN is no maximum, as in the plain kernel.
+///
 /// # Safety
-/// As [`Lanes::splat`]; `depth` values must be readable at `x` and writable at `out`.
+/// As [`Lanes::splat`]; the values from `x` on must be readable, which are whole vectors.
 #[inline(always)]
-unsafe fn softmax<V: Lanes>(depth: usize, beta: f32, x: *const f32, out: *mut f32) {
+unsafe fn largest<V: Lanes>(x: *const f32, count: usize, most: f32) -> f32 {
     // SAFETY: promised by the caller.
     unsafe {
-        let (whole, left) = (depth / V::N * V::N, depth % V::N);
-        let mut most = V::splat(f32::MIN);
-        for at in (0..whole).step_by(V::N) {
-            // NaN is no maximum, as in the plain kernel.
-            most = V::load(x.add(at)).max(most);
+        let mut all = V::splat(most);
+        for at in (0..count).step_by(V::N) {
+            all = V::load(x.add(at)).max(all);
         }
-        let mut max = most.greatest();
-        for at in whole..depth {
-            max = max.max(*x.add(at));
-        }
-        let (max, slope) = (V::splat(max), V::splat(beta));
+        all.greatest()
+    }
+}
+
+/// `e^((x - most) * beta)` of values that are whole vectors, and their sum.
+///
+/// # Safety
+/// As [`largest`]; as many values must be writable at `out`.
+#[inline(always)]
+unsafe fn powers<V: Lanes>(
+    (x, out): (*const f32, *mut f32),
+    count: usize,
+    (most, beta): (f32, f32),
+) -> f32 {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let (most, beta) = (V::splat(most), V::splat(beta));
         let mut sums = V::splat(0.0);
-        for at in (0..whole).step_by(V::N) {
-            let e = exp(V::load(x.add(at)).sub(max).mul(slope));
+        for at in (0..count).step_by(V::N) {
+            let e = exp(V::load(x.add(at)).sub(most).mul(beta));
             e.store(out.add(at));
             sums = sums.add(e);
         }
-        let mut sum = sums.total();
-        if left > 0 {
-            let e = exp(V::load_part(x.add(whole), left).sub(max).mul(slope));
-            e.store_part(out.add(whole), left);
-            for at in whole..depth {
-                sum += *out.add(at);
+        sums.total()
+    }
+}
+
+/// Vectors that are worked on side by side.
+const TOGETHER: usize = 4;
+/// Rows that are: the sum of one is added up while the next is worked on.
+const ROWS: usize = 8;
+
+/// # Safety
+/// As [`Lanes::splat`]; `rows <= ROWS` of `depth` values must be readable at `x` and writable at `out`.
+#[inline(always)]
+unsafe fn softmax<V: Lanes>(
+    rows: usize,
+    depth: usize,
+    beta: f32,
+    (x, out): (*const f32, *mut f32),
+) {
+    let (whole, left) = (depth / V::N * V::N, depth % V::N);
+    let wide = depth / (TOGETHER * V::N) * (TOGETHER * V::N);
+    let (mut most, mut sums) = ([f32::MIN; ROWS], [0.0; ROWS]);
+    // SAFETY: promised by the caller.
+    unsafe {
+        for row in 0..rows {
+            let x = x.add(row * depth);
+            let mut max = f32::MIN;
+            if wide > 0 {
+                max = largest::<[V; TOGETHER]>(x, wide, max);
             }
+            if wide < whole {
+                max = largest::<V>(x.add(wide), whole - wide, max);
+            }
+            for at in whole..depth {
+                max = max.max(*x.add(at));
+            }
+            most[row] = max;
         }
-        let (all, share) = (V::splat(sum), V::splat(1.0 / sum));
-        for at in (0..whole).step_by(V::N) {
-            part(V::load(out.add(at)), all, share).store(out.add(at));
+        for row in 0..rows {
+            let (x, out, most) = (x.add(row * depth), out.add(row * depth), most[row]);
+            let mut sum = 0.0;
+            if wide > 0 {
+                sum = powers::<[V; TOGETHER]>((x, out), wide, (most, beta));
+            }
+            if wide < whole {
+                sum += powers::<V>((x.add(wide), out.add(wide)), whole - wide, (most, beta));
+            }
+            if left > 0 {
+                let rest = V::load_part(x.add(whole), left);
+                let e = exp(rest.sub(V::splat(most)).mul(V::splat(beta)));
+                e.store_part(out.add(whole), left);
+                for at in whole..depth {
+                    sum += *out.add(at);
+                }
+            }
+            sums[row] = sum;
         }
-        if left > 0 {
-            let rest = part(V::load_part(out.add(whole), left), all, share);
-            rest.store_part(out.add(whole), left);
+        for row in 0..rows {
+            let out = out.add(row * depth);
+            let (all, share) = (V::splat(sums[row]), V::splat(1.0 / sums[row]));
+            for at in (0..whole).step_by(V::N) {
+                part(V::load(out.add(at)), all, share).store(out.add(at));
+            }
+            if left > 0 {
+                let rest = part(V::load_part(out.add(whole), left), all, share);
+                rest.store_part(out.add(whole), left);
+            }
         }
     }
 }
