@@ -22,7 +22,8 @@ const SPINS: usize = 100;
 /// Elements from which on the work on them may take long.
 const LARGE: usize = 1 << 18;
 
-/// Elements from which on the easiest work on them takes longer than to call the other threads.
+/// Bytes from which on the easiest work on them takes longer than to call the other threads, half a microsecond, and
+/// to fetch what they wrote.
 const SPLIT: usize = 1 << 16;
 
 /// Workers that wait for kernels. Cheap to share by reference; one kernel at a time uses the workers, others that
@@ -326,7 +327,7 @@ impl Threads {
     ) {
         let enough = match self.count() {
             1 => LARGE,
-            _ => SPLIT,
+            _ => SPLIT / size_of::<T>().max(1),
         };
         if out.len() < enough {
             if !out.is_empty() {
@@ -340,6 +341,19 @@ impl Threads {
         };
         let piece = out.len().div_ceil(parts).next_multiple_of(64);
         let piece = piece.next_multiple_of(grain.max(1));
+        self.pieces(out, piece, |index, part| f(index * piece, part));
+    }
+
+    /// Splits `out`, each of whose elements takes easy work on so many `bytes`, as [`Threads::elements`] does:
+    /// `f(first_element, elements)`.
+    pub fn lines<T: Send>(&self, out: &mut [T], bytes: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+        let all = out.len().saturating_mul(bytes);
+        let parts = match self.count() {
+            1 => all / (4 * LARGE),
+            _ if all < SPLIT => 1,
+            count => (2 * count).max(all / (4 * LARGE)),
+        };
+        let piece = out.len().div_ceil(parts.max(1));
         self.pieces(out, piece, |index, part| f(index * piece, part));
     }
 

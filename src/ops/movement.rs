@@ -108,14 +108,15 @@ fn prepare_transpose(cx: &Context) -> Result<Prepared> {
     let Some(perm) = permutation(cx, shape.len())? else {
         return super::later();
     };
+    let out = perm.iter().map(|&axis| shape[axis]);
+    let axis = out.clone().position(|n| n > 1).unwrap_or(0);
+    let each = size * out.skip(axis + 1).product::<usize>();
     Prepared::function(move |io| {
-        movement::transpose(
-            size,
-            io.view(0)?.bytes(),
-            &shape,
-            &perm,
-            io.output_bytes(0)?,
-        );
+        let (x, out) = (io.view(0)?.bytes(), io.output_bytes(0)?);
+        io.threads.elements(out, each, |first, out| {
+            let from = (axis, first / each);
+            movement::transpose_part(size, x, &shape, &perm, from, out);
+        });
         Ok(())
     })
 }

@@ -123,19 +123,25 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     if dtype == DType::Float32 && matches!(op, Reduction::Sum | Reduction::Mean) {
         let in_order = cx.options.reference;
         let mean = op == Reduction::Mean;
+        let finish = move |sum, count| match mean {
+            true => f32::mean(sum, count),
+            false => f32::total(sum),
+        };
+        // Sums of rows are shared out.
+        let kept = reduced.iter().position(|&gone| gone);
+        let kept = kept.filter(|&kept| reduced[kept..].iter().all(|&gone| gone));
+        let depth = kept.map(|kept| sizes[kept..].iter().product::<usize>());
         return Prepared::function(move |io| {
             let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);
-            vectors::sums(
-                x,
-                &sizes,
-                &reduced,
-                in_order,
-                out,
-                |sum, count| match mean {
-                    true => f32::mean(sum, count),
-                    false => f32::total(sum),
-                },
-            );
+            let Some(depth) = depth.filter(|&depth| depth > 0) else {
+                vectors::sums(x, &sizes, &reduced, in_order, out, finish);
+                return Ok(());
+            };
+            io.threads.lines(out, 4 * depth, |first, out| {
+                let x = &x[first * depth..][..out.len() * depth];
+                let sizes = [out.len(), depth];
+                vectors::sums(x, &sizes, &[false, true], in_order, out, finish);
+            });
             Ok(())
         });
     }

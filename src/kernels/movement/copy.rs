@@ -151,6 +151,20 @@ fn turn_tiles<T: Copy>(
 
 /// Output axis `i` is input axis `perm[i]`.
 pub fn transpose(size: usize, src: &[u8], shape: &[usize], perm: &[usize], dst: &mut [u8]) {
+    assert_eq!(dst.len(), shape.iter().product::<usize>() * size);
+    transpose_part(size, src, shape, perm, (0, 0), dst);
+}
+
+/// Part of [`transpose`]: of output axis `axis`, before which all have size 1, from index `first` on as much as `dst`
+/// holds.
+pub fn transpose_part(
+    size: usize,
+    src: &[u8],
+    shape: &[usize],
+    perm: &[usize],
+    (axis, first): (usize, usize),
+    dst: &mut [u8],
+) {
     assert_eq!(perm.len(), shape.len());
     let own = row_major(shape);
     let mut strides = [0; MAX_RANK];
@@ -159,12 +173,21 @@ pub fn transpose(size: usize, src: &[u8], shape: &[usize], perm: &[usize], dst: 
         strides[axis] = own[from];
         out[axis] = shape[from];
     }
-    let out = &out[..perm.len()];
+    let out = &mut out[..perm.len()];
+    let mut start = 0;
+    if !out.is_empty() {
+        assert!(out[..axis].iter().all(|&n| n == 1));
+        let each = out[axis + 1..].iter().product::<usize>() * size;
+        let count = dst.len().checked_div(each).unwrap_or(out[axis]);
+        assert!(first + count <= out[axis]);
+        start = first * strides[axis] as usize;
+        out[axis] = count;
+    }
     assert_eq!(dst.len(), out.iter().product::<usize>() * size);
     copy_strided(
         size,
         out,
-        (src, Side { start: 0, strides }),
+        (src, Side { start, strides }),
         (dst, Side::whole(out)),
     );
 }
@@ -294,12 +317,20 @@ mod tests {
             shape in prop::collection::vec(1usize..40, 4),
             perm in Just(vec![0usize, 1, 2, 3]).prop_shuffle(),
             size in prop::sample::select(vec![1usize, 2, 4, 8]),
+            cut in any::<prop::sample::Index>(),
         ) {
             let shape: Vec<usize> = shape.iter().enumerate().map(|(i, n)| if i % 2 == 0 { n % 5 + 1 } else { *n }).collect();
             let count: usize = shape.iter().product();
             let src: Vec<u8> = (0..count * size).map(|i| (i * 31 + i / 255) as u8).collect();
             let mut dst = vec![0; src.len()];
             transpose(size, &src, &shape, &perm, &mut dst);
+            let axis = perm.iter().position(|&axis| shape[axis] > 1).unwrap_or(0);
+            let each = size * perm[axis + 1..].iter().map(|&axis| shape[axis]).product::<usize>();
+            let (mut parts, first) = (vec![0; src.len()], cut.index(shape[perm[axis]] + 1));
+            let (head, tail) = parts.split_at_mut(first * each);
+            transpose_part(size, &src, &shape, &perm, (axis, 0), head);
+            transpose_part(size, &src, &shape, &perm, (axis, first), tail);
+            prop_assert_eq!(&parts, &dst);
             let strides = row_major(&shape);
             for at in 0..count {
                 let (mut rest, mut from) = (at, 0);

@@ -14,7 +14,9 @@ pub mod spread;
 
 pub use blocks::{batch_to_space, depth_to_space, space_to_batch, space_to_depth};
 pub use concat::Joint;
-pub use copy::{broadcast_to, copy_strided, reverse, reverse_sequence, roll, tile, transpose};
+pub use copy::{
+    broadcast_to, copy_strided, reverse, reverse_sequence, roll, tile, transpose, transpose_part,
+};
 pub use gather::{
     Places, by_element, gather, gather_nd, one_hot, scatter_nd_add, scatter_nd_update,
     scatter_nd_with,
