@@ -90,6 +90,13 @@ pub fn pieces(
     })
 }
 
+/// Lets go of the pages of a mapped file that hold these values, which are not wanted again soon.
+pub fn let_go(data: &TensorData) {
+    if let TensorData::Bytes { bytes, .. } = data {
+        release(bytes);
+    }
+}
+
 /// Lets go of the pages that hold these bytes, if they are those of a mapped file: they come back from the file when
 /// they are read again.
 fn release(bytes: &[u8]) {
@@ -142,6 +149,8 @@ mod tests {
         release(&map[70_001..200_003]);
         release(&map[..0]);
         release(&content);
+        assert!(map == content);
+        let_go(&TensorData::plain(map.clone()));
         assert!(map == content);
         assert_eq!(content[251], 0);
     }

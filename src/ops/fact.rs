@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use bytes::Bytes;
 
 use crate::error::Result;
+use crate::format::mapped;
 use crate::model::{DType, Part, Shape, Sparse, Tensor, TensorData, VariableId};
 
 /// Type and sizes of a value, and its values where they are known without running.
@@ -191,6 +192,13 @@ impl Constant {
         match (&*self.0, &*other.0) {
             (Source::Ready(a), Source::Ready(b)) => a.len() <= FEW && a == b,
             _ => false,
+        }
+    }
+
+    /// Says that the stored values are not wanted again soon, so that they need not stay in memory.
+    pub fn let_go(&self) {
+        if let Source::Stored { data, .. } = &*self.0 {
+            mapped::let_go(data);
         }
     }
 

@@ -89,6 +89,12 @@ pub fn shared<W: Send + Sync + 'static>(
     let Some(weights) = pack()? else {
         return Ok(None);
     };
+    for &input in inputs {
+        let fact = cx.inputs.get(input).and_then(Option::as_ref);
+        if let Some(constant) = fact.and_then(|fact| fact.constant.as_ref()) {
+            constant.let_go();
+        }
+    }
     let weights = Arc::new(Shared {
         weights,
         key: key.clone(),

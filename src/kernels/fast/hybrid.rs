@@ -10,9 +10,11 @@ use super::depthwise_int8::DepthwiseInt8Weights;
 use super::finish::{Finish, table};
 #[cfg(target_arch = "x86_64")]
 use super::finish::{Rows, each_row, first_bits, load};
-use super::int8::{BLOCK, Int8Sums, Int8Weights};
+use super::int8::Int8Weights;
+use super::int8_sums::{BLOCK, Int8Sums};
 use crate::kernels::cpu::{Level, by_level};
 use crate::kernels::params::{Clamp, Conv2d};
+use crate::kernels::quantized::placing::Placing;
 use crate::kernels::quantized::row_scale::{
     Bytes, RowScale, quantize_asymmetric, quantize_rows, quantize_symmetric,
 };
@@ -305,6 +307,18 @@ impl PackedHybrid {
             zeros,
             prepared,
         } = room;
+        if let ([scale], true) = (&mut *scales, self.sums.has_bytes(Placing::GRAIN)) {
+            let placing = Placing::of(self.asymmetric, input, Bytes::Raised, threads);
+            let RowScale { zero, scale: own } = placing.row;
+            let write = |from: &[f32], to: &mut [u8]| placing.write(from, to);
+            self.sums
+                .prepare_bytes(input, |_| zero, prepared, threads, write);
+            *scale = own;
+            let of = (&*weights.sums, weights.level);
+            let excess = [self.sums.excess(zero)];
+            let finish = HybridFinish::new(&self.epilogue, of, scales, &excess, self.rows);
+            return self.sums.run(weights, prepared, output, threads, &finish);
+        }
         let parts = input
             .chunks_exact(each)
             .zip(quantized.chunks_exact_mut(each));
@@ -448,6 +462,31 @@ mod tests {
                 let weights = Int8Weights::with_level(level, &p, &filter);
                 let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::WeightFirst, RELU6);
                 let kernel = PackedHybrid::new(&p, &weights, epilogue, per_channel, p.out_h * p.out_w);
+                let mut got = vec![0.0; p.output_len()];
+                run(&kernel, &weights, &x, &mut got);
+                prop_assert_eq!(&got, &want);
+            }
+        }
+
+        #[test]
+        fn pixels_that_no_window_sees_make_no_difference(
+            (batch, in_h, in_w) in (1usize..3, 2usize..8, 2usize..8),
+            (stride_h, stride_w, wide, k_h) in (1usize..3, 1usize..3, 1usize..3, 1usize..3),
+            seed in any::<u32>(),
+        ) {
+            let p = Conv2d {
+                batch, in_h, in_w, in_c: 64 * wide, out_c: 5, k_h, k_w: 1, stride_h, stride_w,
+                out_h: (in_h - k_h) / stride_h + 1, out_w: (in_w - 1) / stride_w + 1,
+                dilation_h: 1, dilation_w: 1, pad_top: 0, pad_left: 0, groups: 1,
+            };
+            let (x, filter) = (values(seed, p.input_len()), bytes(seed ^ 1, p.filter_len()));
+            let plain = HybridWeights { values: &filter, scales: &[0.3], bias: None };
+            let (mut want, mut image) = (vec![0.0; p.output_len()], vec![0; p.in_h * p.in_w * p.in_c]);
+            hybrid::conv2d(&p, &x, plain, RELU6, &mut image, &mut want);
+            for level in cpu::levels() {
+                let weights = Int8Weights::with_level(level, &p, &filter);
+                let epilogue = HybridEpilogue::new(p.out_c, &[0.3], None, Scaling::WeightFirst, RELU6);
+                let kernel = PackedHybrid::new(&p, &weights, epilogue, false, p.out_h * p.out_w);
                 let mut got = vec![0.0; p.output_len()];
                 run(&kernel, &weights, &x, &mut got);
                 prop_assert_eq!(&got, &want);

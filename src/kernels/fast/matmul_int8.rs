@@ -12,7 +12,7 @@ use super::finish::Finish;
 use super::finish::{BEYOND, Rows, each_row, load};
 use super::int8::largest_sum;
 #[cfg(target_arch = "x86_64")]
-use super::int8::{BLOCK, Panel, by_vnni, flip};
+use super::int8_sums::{BLOCK, Panel, by_vnni, flip};
 use crate::kernels::cpu::{self, Level, by_level};
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::requant::Requant;

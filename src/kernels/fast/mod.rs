@@ -15,6 +15,7 @@ mod finish;
 mod grid;
 pub mod hybrid;
 pub mod int8;
+mod int8_sums;
 pub mod matmul;
 pub mod matmul_int8;
 mod pack;

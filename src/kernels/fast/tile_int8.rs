@@ -15,6 +15,21 @@ pub enum Form {
     Words,
 }
 
+impl Form {
+    /// Bytes of one prepared activation.
+    pub fn bytes(self) -> usize {
+        4 / self.group()
+    }
+
+    /// Activations in a group of 4 bytes.
+    pub fn group(self) -> usize {
+        match self {
+            Form::Bytes => 4,
+            Form::Words => 2,
+        }
+    }
+}
+
 /// What a tile reads, besides its rows. Offsets and lengths count groups of 4 bytes for both forms, except `bases` and `taps`,
 /// which count bytes.
 #[derive(Clone, Copy)]

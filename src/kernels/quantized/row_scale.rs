@@ -27,17 +27,17 @@ pub enum Bytes {
 
 /// How values become integers.
 #[derive(Debug, Clone, Copy)]
-struct How {
-    factor: f32,
-    zero: i32,
+pub(super) struct How {
+    pub(super) factor: f32,
+    pub(super) zero: i32,
     /// The least that is written.
-    lo: i32,
+    pub(super) lo: i32,
     /// What changes the sign bit where it is wanted.
-    flip: u8,
+    pub(super) flip: u8,
 }
 
 /// Values that the runtime's kernels take at once; what is left over at the end of a row they round one by one.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// `q = x * factor + zero` within `lo` and 127, rounded half away from zero before the zero point is added. Whole vectors
 /// add half a unit and cut, which takes the number just below a half for one.
@@ -70,11 +70,11 @@ fn largest(x: &[f32]) -> f32 {
 
 /// The smallest and the largest of the values and 0.
 #[derive(Debug, Clone, Copy, Default)]
-struct Range {
-    least: f32,
-    most: f32,
+pub(super) struct Range {
+    pub(super) least: f32,
+    pub(super) most: f32,
     /// Whether it is known that no value is NaN.
-    known: bool,
+    pub(super) known: bool,
 }
 
 #[inline(always)]
@@ -123,7 +123,7 @@ by_level! {
 }
 
 /// `calm`: no value is NaN, and none times the factor is larger than [`CALM`].
-fn wide_quantize_by(level: Level, x: &[f32], how: How, calm: bool, q: &mut [u8]) {
+pub(super) fn wide_quantize_by(level: Level, x: &[f32], how: How, calm: bool, q: &mut [u8]) {
     assert_eq!(x.len(), q.len());
     #[cfg(target_arch = "x86_64")]
     if level == Level::Avx512 {
@@ -142,9 +142,9 @@ fn wide_quantize_by(level: Level, x: &[f32], how: How, calm: bool, q: &mut [u8])
 }
 
 /// Far above 255, of which a row's values are not more than a rounding, and far below what does not fit 16 bits.
-const CALM: f32 = 1024.0;
+pub(super) const CALM: f32 = 1024.0;
 
-fn wide_range(level: Level, x: &[f32]) -> Range {
+pub(super) fn wide_range(level: Level, x: &[f32]) -> Range {
     #[cfg(target_arch = "x86_64")]
     if level == Level::Avx512 {
         // SAFETY: the level is there.
@@ -206,7 +206,7 @@ pub fn quantize_rows(
 }
 
 impl Bytes {
-    fn flip(self) -> u8 {
+    pub(super) fn flip(self) -> u8 {
         match self {
             Bytes::Signed => 0,
             Bytes::Raised => 0x80,
@@ -265,14 +265,14 @@ const ROWS: usize = 8;
 
 /// Of so many rows.
 #[derive(Default)]
-struct Ranges {
-    least: [f32; ROWS],
-    most: [f32; ROWS],
-    known: [bool; ROWS],
+pub(super) struct Ranges {
+    pub(super) least: [f32; ROWS],
+    pub(super) most: [f32; ROWS],
+    pub(super) known: [bool; ROWS],
 }
 
 impl Ranges {
-    fn set(&mut self, row: usize, range: Range) {
+    pub(super) fn set(&mut self, row: usize, range: Range) {
         let Range { least, most, known } = range;
         (self.least[row], self.most[row], self.known[row]) = (least, most, known);
     }
@@ -280,14 +280,14 @@ impl Ranges {
 
 /// How ranges lie in [-128, 127].
 #[derive(Default)]
-struct Placed {
-    factor: [f32; ROWS],
-    scale: [f32; ROWS],
-    zero: [i32; ROWS],
+pub(super) struct Placed {
+    pub(super) factor: [f32; ROWS],
+    pub(super) scale: [f32; ROWS],
+    pub(super) zero: [i32; ROWS],
 }
 
 by_level! {
-    fn place_by_level(ranges: &Ranges, placed: &mut Placed) = place
+    pub(super) fn place_by_level(ranges: &Ranges, placed: &mut Placed) = place
 }
 
 #[inline(always)]
