@@ -71,23 +71,28 @@ unsafe fn panel<F: Finish, const NV: usize>(
         unsafe {
             let (bases, row) = (&bases[done..], row + done);
             let out = out.add(done * job.out_row);
-            done += match left {
-                ROWS.. => tile::<F, ROWS, NV, 1>(job, bases, finish, row, out),
-                4.. => tile::<F, 4, NV, 2>(job, bases, finish, row, out),
-                2.. => tile::<F, 2, NV, 4>(job, bases, finish, row, out),
-                _ => tile::<F, 1, NV, 4>(job, bases, finish, row, out),
+            done += match (left, done) {
+                (ROWS.., 0) => tile::<F, ROWS, NV, 1, 0>(job, bases, finish, row, out),
+                (ROWS.., ROWS) => tile::<F, ROWS, NV, 1, 1>(job, bases, finish, row, out),
+                (ROWS.., _) => tile::<F, ROWS, NV, 1, NONE>(job, bases, finish, row, out),
+                (4.., _) => tile::<F, 4, NV, 2, NONE>(job, bases, finish, row, out),
+                (2.., _) => tile::<F, 2, NV, 4, NONE>(job, bases, finish, row, out),
+                _ => tile::<F, 1, NV, 4, NONE>(job, bases, finish, row, out),
             };
         }
     }
 }
 
-/// `MR` rows and `NV` vectors of columns; few rows take `KU` chains of sums, so that none waits for the one before.
-/// Gives the number of rows.
+/// Fetches nothing ahead.
+const NONE: usize = usize::MAX;
+
+/// `MR` rows and `NV` vectors of columns; few rows take `KU` chains of sums, so that none waits for the one before. Of
+/// each two cache lines of the panel behind this one the tile fetches line `AHEAD`. Gives the number of rows.
 ///
 /// # Safety
 /// See [`rows`]; `bases` has at least `MR` rows.
 #[inline(always)]
-unsafe fn tile<F: Finish, const MR: usize, const NV: usize, const KU: usize>(
+unsafe fn tile<F: Finish, const MR: usize, const NV: usize, const KU: usize, const AHEAD: usize>(
     job: &Job,
     bases: &[usize],
     finish: &F,
@@ -100,6 +105,7 @@ unsafe fn tile<F: Finish, const MR: usize, const NV: usize, const KU: usize>(
         let mut sums = [[[zero; NV]; MR]; KU];
         sums[0] = [finish.begin::<NV>(job.channel); MR];
         let mut weights = job.panel;
+        let panel = job.taps.len() * job.groups * 4 * WIDTH;
         for &tap in job.taps {
             let mut rows = [job.a; MR];
             for m in 0..MR {
@@ -107,6 +113,11 @@ unsafe fn tile<F: Finish, const MR: usize, const NV: usize, const KU: usize>(
             }
             let mut k = 0;
             while k + KU <= job.groups {
+                if AHEAD != NONE {
+                    // There may be nothing: that is no fault.
+                    let ahead = weights.wrapping_add(panel + 64 * AHEAD);
+                    _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
+                }
                 for chain in 0..KU {
                     step::<MR, NV>(&rows, k, weights, &mut sums[chain]);
                     weights = weights.add(4 * WIDTH);
