@@ -16,6 +16,8 @@ pub struct Options {
     /// Sums of float products are the very ones of the plain kernels: what is quantized on its way through the graph would else now
     /// and then round to the next step, and differ from there on.
     pub in_order: bool,
+    /// Operators may run as part of others, so that what passes between them is never seen.
+    pub joins: bool,
 }
 
 /// A node, what is known of its inputs, and the surroundings.

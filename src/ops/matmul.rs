@@ -318,6 +318,36 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
     }
 }
 
+/// The input that an ADD of floats adds to every row (or row of rows) of the other one: first the other, then the
+/// constant that is added.
+pub fn adds_a_bias(cx: &Context) -> Option<[usize; 2]> {
+    let plain =
+        cx.tflite() && &*cx.node.op == "ADD" && quantized::activation(cx).ok()? == Clamp::FINITE;
+    if !plain || cx.out_dtype(0).ok()? != DType::Float32 {
+        return None;
+    }
+    let constant = |input: usize| Some(cx.input(input).ok()?.constant.is_some());
+    let [other, added] = match [constant(0)?, constant(1)?] {
+        [false, true] => [0, 1],
+        [true, false] => [1, 0],
+        _ => return None,
+    };
+    let (sizes, own) = (cx.sizes(other).ok()?, cx.sizes(added).ok()?);
+    let first = own.iter().position(|&n| n != 1)?;
+    (own.len() <= sizes.len() && sizes.ends_with(&own[first..])).then_some([other, added])
+}
+
+/// Whether a node is a FULLY_CONNECTED to floats that lacks nothing but a bias of so many.
+pub fn takes_a_bias(cx: &Context, units: usize) -> bool {
+    let product = cx.tflite() && &*cx.node.op == "FULLY_CONNECTED" && !cx.has(2);
+    let float = |dtype: Result<DType>| matches!(dtype, Ok(DType::Float32));
+    let plain = matches!(quantized::activation(cx), Ok(clamp) if clamp == Clamp::FINITE);
+    let fits = cx
+        .sizes(1)
+        .is_ok_and(|filter| filter.first() == Some(&units));
+    product && plain && fits && float(cx.dtype(0)) && float(cx.out_dtype(0))
+}
+
 /// Without columns every sum is the bias.
 fn sums_of_nothing(cx: &Context, units: usize) -> Result<Prepared> {
     check_bias(cx, units)?;

@@ -97,6 +97,7 @@ pub use family::{Family, family};
 pub use folds::REGION;
 pub use kernel::{Compute, Content, Effect, Io, Kernel, Prepared, View, room_bytes};
 pub use known::{declared, facts};
+pub use matmul::{adds_a_bias, takes_a_bias};
 pub use picks::{HandsOn, Picks};
 pub use state::State;
 

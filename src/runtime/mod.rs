@@ -20,6 +20,7 @@ mod inputs;
 mod items;
 #[cfg(test)]
 mod items_tests;
+mod joins;
 #[cfg(test)]
 mod packed_tests;
 mod places;

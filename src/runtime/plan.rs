@@ -88,6 +88,8 @@ pub struct Plan {
     /// Parts of the arena that keep their values from run to run.
     pub kept: Vec<Kept>,
     pub report: ArenaReport,
+    /// Whether values that only pass between two operators may be missing, or be more than the first one's.
+    pub joined: bool,
 }
 
 /// Memory of a variable tensor.
@@ -110,6 +112,8 @@ pub(super) struct Builder<'s> {
     pub same_as: Vec<usize>,
     pub steps: Vec<Step>,
     pub kept: Vec<Kept>,
+    /// Whether an operator runs as part of another.
+    pub joined: bool,
     problems: Problems,
     pub call: Call<'s>,
 }
@@ -144,6 +148,7 @@ impl Plan {
             same_as: (0..count).collect(),
             steps: Vec::new(),
             kept: Vec::new(),
+            joined: false,
             problems: Problems::default(),
             call,
         };
@@ -225,8 +230,10 @@ impl Builder<'_> {
             }
         }
         let context = setup.context(id, &inputs);
-        let planned =
-            ops::infer_in(&context).and_then(|outputs| self.choose(&context, operator, outputs));
+        let planned = ops::infer_in(&context).and_then(|outputs| match self.join(&context)? {
+            Some(input) => Ok((outputs, Choice::Same(vec![input]))),
+            None => self.choose(&context, operator, outputs),
+        });
         match planned {
             Ok((outputs, work)) => {
                 let macs = ops::macs(graph.dialect, node, &inputs, &outputs);
@@ -395,6 +402,7 @@ impl Builder<'_> {
             sizes,
             arena_bytes,
             report,
+            joined: self.joined,
         })
     }
 

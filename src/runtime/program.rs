@@ -93,6 +93,7 @@ impl Program {
             options: Options {
                 reference: options.kernels == KernelChoice::Reference,
                 in_order: false,
+                joins: false,
             },
             seed: options.seed,
             threads: Threads::new(options.threads),
@@ -133,7 +134,16 @@ impl Program {
         problems.result(|number| program.graph(number))?;
         program.written = program.find_written();
         program.options.in_order = program.bodies.iter().any(Body::quantizes);
+        program.options.joins = program.may_join();
         Ok(program)
+    }
+
+    /// Whether operators may run as part of others: not where they are the plain ones, or a variable tensor has its
+    /// value in a plan that another one may replace.
+    pub fn may_join(&self) -> bool {
+        let graphs = self.bodies.iter().map(|body| &body.graph);
+        let mut values = graphs.flat_map(|graph| &graph.values);
+        !self.options.reference && !values.any(|value| value.is_variable)
     }
 
     /// A graph of a loop of TensorFlow 1 that body `within` runs.

@@ -305,6 +305,11 @@ impl Session {
     /// Keeps every intermediate value of the runs that follow.
     pub fn set_keep_intermediates(&mut self, on: bool) {
         self.watch.keeping = on;
+        // Another plan has all of them.
+        self.program.options.joins = !on && self.program.may_join();
+        if on && self.planned.as_ref().is_some_and(|(plan, _)| plan.joined) {
+            self.planned = None;
+        }
     }
 
     pub fn intermediates(&self) -> Vec<Intermediate> {
