@@ -257,9 +257,16 @@ fn rescaled<T: Quantized>(cx: &Context, op: UnaryOp) -> Result<Option<Kernel<T>>
     }))
 }
 
-/// The function on one real number, by the float kernel.
-fn real(op: UnaryOp) -> impl Fn(f32) -> f32 {
+/// The function on one real number, by the float kernel; where it has no value, an end of what `output` can hold.
+fn real<T: Quantized>(op: UnaryOp, output: Affine) -> impl Fn(f32) -> f32 {
+    let end = |q: i32| output.scale * (q - output.zero) as f32;
+    let (least, most) = (end(T::LO), end(T::HI));
     move |x| {
+        match op {
+            UnaryOp::Log if x <= 0.0 => return least,
+            UnaryOp::Rsqrt if x <= 0.0 => return most,
+            _ => {}
+        }
         let mut out = [0.0f32];
         unary::unary(op, &[x], &mut out);
         out[0]
@@ -298,7 +305,7 @@ fn function<T: Quantized + Element>(cx: &Context, op: UnaryOp) -> Result<Option<
         UnaryOp::HardSwish => Some(Box::new(move |x, out| kernels::hard_swish(x, a, b, out))),
         _ if has_table(op) => {
             // The reference has a table too.
-            let table = Table8::<T>::new(a, b, real(op));
+            let table = Table8::<T>::new(a, b, real::<T>(op, b));
             Some(Box::new(move |x, out| table.run_plain(x, out)))
         }
         _ => None,
@@ -314,7 +321,7 @@ fn wide_unary(cx: &Context, op: UnaryOp) -> Result<Prepared> {
         UnaryOp::Logistic => in_place::unary(move |x, out| kernels::logistic_i16(x, a.scale, out)),
         UnaryOp::Tanh => in_place::unary(move |x, out| kernels::tanh_i16(x, a.scale, out)),
         op if has_table(op) || op == UnaryOp::Rsqrt => {
-            let table = Table16::new(a, b, real(op));
+            let table = Table16::new(a, b, real::<i16>(op, b));
             in_place::unary(move |x, out| table.run(x, out))
         }
         _ => Err(cx.unsupported("no kernel for quantized int16")),

@@ -121,7 +121,8 @@ macro_rules! reals {
                 }),
                 Softplus => map(x, out, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
                 Softsign => map(x, out, |x| x / (1.0 + x.abs())),
-                Gelu => map(x, out, |x| 0.5 * x * (1.0 + $erf(x * std::$t::consts::FRAC_1_SQRT_2))),
+                // Far below 0 one and the error function would cancel.
+                Gelu => map(x, out, |x| 0.5 * x * $erfc(x * -std::$t::consts::FRAC_1_SQRT_2)),
                 GeluTanh => map(x, out, |x| {
                     let root = std::$t::consts::FRAC_2_SQRT_PI * std::$t::consts::FRAC_1_SQRT_2;
                     0.5 * x * (1.0 + (root * (x + 0.044715 * x * x * x)).tanh())

@@ -65,7 +65,7 @@ pub fn prelu<T: Quantized, A: Quantized>(
 /// ABS: `|x - zero|` on the output's scale.
 pub fn abs<T: Quantized>(x: &[T], input: Affine, output: Affine, out: &mut [T]) {
     let rescale = (input.scale != output.scale)
-        .then(|| Multiplier::new(f64::from(input.scale) / f64::from(output.scale)));
+        .then(|| Multiplier::new(f64::from(input.scale / output.scale)));
     map(x, out, |x| {
         let size = (x.into() - input.zero).abs();
         let scaled = rescale.map_or(size, |m| m.apply(size));
