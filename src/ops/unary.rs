@@ -248,7 +248,8 @@ fn prepare_prelu(cx: &Context) -> Result<Prepared> {
         }),
         DType::Int8 => super::quantized_math::prelu::<i8, i8>(cx),
         DType::UInt8 => super::quantized_math::prelu::<u8, u8>(cx),
-        DType::Int16 => super::quantized_math::prelu::<i16, i8>(cx),
+        DType::Int16 if cx.dtype(1)? == DType::Int8 => super::quantized_math::prelu::<i16, i8>(cx),
+        DType::Int16 => super::quantized_math::prelu::<i16, i16>(cx),
         other => Err(cx.no_kernel(other)),
     }
 }
