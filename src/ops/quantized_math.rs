@@ -336,9 +336,17 @@ pub fn prelu<T: Quantized + Element, A: Quantized + Element>(cx: &Context) -> Re
         affine(cx.out_scale(0)?),
     );
     let (x, alpha) = (cx.sizes(0)?, cx.sizes(1)?);
+    // The reference kernel reads the bytes of 16-bit slopes as 8-bit ones, one after the other (seen of LiteRT 2.3.0).
+    let as_bytes = A::DTYPE == DType::Int16 && cx.options.reference;
     Prepared::function(move |io| {
-        let (values, slopes) = (io.input::<T>(0)?, io.input::<A>(1)?);
-        kernels::prelu((values, &x, a), (slopes, &alpha, s), b, io.output(0)?);
+        let values = (io.input::<T>(0)?, &*x, a);
+        if as_bytes {
+            let bytes: &[i8] = cast_slice(io.view(1)?.bytes());
+            let slopes = &bytes[..alpha.iter().product()];
+            kernels::prelu(values, (slopes, &alpha, s), b, io.output(0)?);
+            return Ok(());
+        }
+        kernels::prelu(values, (io.input::<A>(1)?, &alpha, s), b, io.output(0)?);
         Ok(())
     })
 }

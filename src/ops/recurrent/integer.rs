@@ -23,7 +23,14 @@ pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
     let [state, cell] = FORWARD.states;
     expect_state(cx, state, DType::Int8, rows.batch * outputs)?;
     expect_state(cx, cell, DType::Int16, rows.batch * cells)?;
-    let lstm = Builder::of(cx, &FORWARD, sizes)?.lstm()?;
+    let builder = Builder::of(cx, &FORWARD, sizes)?;
+    let kinds = match builder.cuts_peepholes() {
+        true => rows.batch,
+        false => 1,
+    };
+    let lstms: Vec<Lstm> = (0..kinds)
+        .map(|row| builder.lstm(row))
+        .collect::<Result<_>>()?;
     let room = room_bytes::<i16>(4 * cells).saturating_add(room_bytes::<i8>(cells));
     Prepared::changing(PACKED, &[18, 19], room, move |io| {
         let (x, out) = (io.input::<i8>(0)?, io.output::<i8>(0)?);
@@ -32,6 +39,7 @@ pub(super) fn prepare(cx: &Context) -> Result<Prepared> {
         rows.each(false, |batch, step| {
             let state = &mut state[batch * outputs..][..outputs];
             let cell = &mut cell[batch * cells..][..cells];
+            let lstm = &lstms[batch % kinds];
             lstm.step(rows.row(x, batch, step), (state, cell), (room, hidden));
             out[rows.at(batch, step) * outputs..][..outputs].copy_from_slice(state);
         });
@@ -115,9 +123,17 @@ impl<'c, 'g> Builder<'c, 'g> {
         })
     }
 
-    fn lstm(&self) -> Result<Lstm> {
+    /// Whether only some cells of a row get their peephole, as in TensorFlow Lite's kernel: it counts as many as there
+    /// are outputs, of all rows together, where a projection makes these fewer (seen of LiteRT 2.3.0). Repeated by the
+    /// plain kernels alone.
+    fn cuts_peepholes(&self) -> bool {
+        self.cx.options.reference && self.sizes.outputs < self.sizes.cells
+    }
+
+    /// What computes row `row` of the batch.
+    fn lstm(&self, row: usize) -> Result<Lstm> {
         let cx = self.cx;
-        let gate = |number: usize| self.gate(number);
+        let gate = |number: usize| self.gate(number, row);
         let clip = cx.attr_float("cell_clip", 0.0) as f32 / cx.scale(self.roles.states[1])?.0;
         let projection = self.projection()?;
         if projection.is_none() && self.sizes.cells != self.sizes.outputs {
@@ -149,7 +165,7 @@ impl<'c, 'g> Builder<'c, 'g> {
         })
     }
 
-    fn gate(&self, number: usize) -> Result<Gate> {
+    fn gate(&self, number: usize, row: usize) -> Result<Gate> {
         let (cx, roles) = (self.cx, self.roles);
         let (cells, outputs) = (self.sizes.cells, self.sizes.outputs);
         let scale = if self.normalized {
@@ -168,7 +184,16 @@ impl<'c, 'g> Builder<'c, 'g> {
             Some(at) => {
                 let factor = 2f64.powi(self.cell_scale) * f64::from(cx.scale(at)?.0);
                 let factor = (factor / f64::from(scale)) as f32;
-                Some((self.constant::<i16>(at, &[cells])?, multiplier(factor)))
+                let mut weights = self.constant::<i16>(at, &[cells])?;
+                if self.cuts_peepholes() {
+                    let own = row * cells..(row + 1) * cells;
+                    let cut = own.map(|at| match at < self.sizes.rows.batch * outputs {
+                        true => weights[at % outputs],
+                        false => 0,
+                    });
+                    weights = cut.collect();
+                }
+                Some((weights, multiplier(factor)))
             }
         };
         let norm = match roles.norm.filter(|_| self.normalized) {
