@@ -18,7 +18,7 @@ pub mod int8;
 mod int8_sums;
 pub mod matmul;
 pub mod matmul_int8;
-mod pack;
+pub(in crate::kernels) mod pack;
 mod panels;
 pub mod pool;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::kernels::cpu::{Level, by_level};
 
 /// Elements along one side of a block that is turned at once.
-const BLOCK: usize = 16;
+pub const BLOCK: usize = 16;
 
 by_level! {
     /// These columns of rows of `n`; the rest of a panel's row becomes 0.
@@ -68,7 +68,7 @@ pub fn pack_turned(level: Level, y: &[f32], k: usize, panel: &mut [f32], width: 
 /// AVX-512 must be there, and the block readable and writable.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn turn_block(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
+pub unsafe fn turn_block(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
     use std::arch::x86_64::*;
     // SAFETY: promised by the caller.
     unsafe {

@@ -1,6 +1,10 @@
 //! Copies along strides, and the operators that are nothing but one.
 
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::cpu::Level;
 use crate::kernels::cpu::{self, by_level};
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::fast::pack::{self, turn_block};
 use crate::kernels::strides::{MAX_RANK, Walk, broadcast_strides, row_major};
 
 /// One side of a copy: where it begins and how far apart neighbours are, in elements.
@@ -66,6 +70,8 @@ fn copy<const N: usize>(
 
 /// Rows and columns that are turned at once: whole lines of the cache are read and written.
 const TILE: usize = 16;
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(TILE == pack::BLOCK);
 
 /// Copies where neighbours on one side are far apart on the other and the other way round, a square at a time. False
 /// where this is not so.
@@ -102,6 +108,13 @@ fn turned<const N: usize>(
         let mut at = run.at;
         for _ in 0..run.len {
             let (src, dst) = (&src[at[0]..], &mut dst[at[1]..]);
+            #[cfg(target_arch = "x86_64")]
+            if N == size_of::<f32>() && cpu::level() == Level::Avx512 {
+                turn_words(src, dst, (rows, from), (columns, to));
+            } else {
+                turn(cpu::level(), src, dst, (rows, from), (columns, to));
+            }
+            #[cfg(not(target_arch = "x86_64"))]
             turn(cpu::level(), src, dst, (rows, from), (columns, to));
             for (at, step) in at.iter_mut().zip(run.step) {
                 *at = at.wrapping_add_signed(step);
@@ -109,6 +122,33 @@ fn turned<const N: usize>(
         }
     }
     true
+}
+
+/// [`turn`] of words of four bytes with AVX-512, which must be there.
+#[cfg(target_arch = "x86_64")]
+fn turn_words<const N: usize>(
+    src: &[[u8; N]],
+    dst: &mut [[u8; N]],
+    (rows, from): (usize, usize),
+    (columns, to): (usize, usize),
+) {
+    assert!(N == size_of::<f32>() && cpu::level() == Level::Avx512);
+    assert!((columns - 1) * from + rows <= src.len() && (rows - 1) * to + columns <= dst.len());
+    let (high, wide) = (rows / TILE * TILE, columns / TILE * TILE);
+    for row in (0..high).step_by(TILE) {
+        for column in (0..wide).step_by(TILE) {
+            let src = src[column * from + row..].as_ptr().cast();
+            let dst = dst[row * to + column..].as_mut_ptr().cast();
+            // SAFETY: AVX-512 is there (asserted); the tile lies within rows and columns, all of which are there
+            // (asserted), and both sides are words of four bytes, which may lie anywhere.
+            unsafe { turn_block(src, from, dst, to) };
+        }
+    }
+    for row in 0..rows {
+        for column in if row < high { wide } else { 0 }..columns {
+            dst[row * to + column] = src[column * from + row];
+        }
+    }
 }
 
 by_level! {

@@ -144,17 +144,25 @@ pub unsafe fn range(x: &[f32]) -> Range {
         odd |= _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value[2], value[3]);
         at += TOGETHER * WIDTH;
     }
-    let (low, high) = match end < x.len() {
-        true => super::range(&x[end..]),
-        false => (0.0, 0.0),
-    };
+    // What no vector of bytes is written of; the lanes that are not there are 0.
+    while at < x.len() {
+        let mask = match x.len() - at {
+            left @ 0..WIDTH => (1u16 << left) - 1,
+            _ => !0,
+        };
+        // SAFETY: lanes that are masked out are not read.
+        let value = unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr().add(at)) };
+        least[0] = _mm512_min_ps(value, least[0]);
+        most[0] = _mm512_max_ps(value, most[0]);
+        at += WIDTH;
+    }
     for i in 0..TOGETHER / 2 {
         least[i] = _mm512_min_ps(least[i], least[i + 2]);
         most[i] = _mm512_max_ps(most[i], most[i + 2]);
     }
     Range {
-        least: low.min(_mm512_reduce_min_ps(_mm512_min_ps(least[0], least[1]))),
-        most: high.max(_mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1]))),
+        least: _mm512_reduce_min_ps(_mm512_min_ps(least[0], least[1])),
+        most: _mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1])),
         // The rest is not written by whole vectors of bytes.
         known: odd == 0,
     }
