@@ -214,12 +214,12 @@ fn prepare_pad(cx: &Context) -> Result<Prepared> {
         let value = given.unwrap_or(&zero);
         movement::pad(
             size,
-            io.view(0)?.bytes(),
-            &shape,
+            (io.view(0)?.bytes(), &shape),
             &before,
             &after,
             value,
             io.output_bytes(0)?,
+            io.threads,
         );
         Ok(())
     })

@@ -1,16 +1,20 @@
 //! PAD, PADV2, MIRROR_PAD.
 
 use crate::kernels::strides::{MAX_RANK, row_major};
+use crate::kernels::threads::Threads;
 
-/// `value` (one element) all around: `before[i]` and `after[i]` elements along axis `i`.
+/// Bytes below which a second thread costs more than it brings.
+const SMALL: usize = 1 << 16;
+
+/// `src` of this shape, and `value` (one element) all around it: `before[i]` and `after[i]` elements along axis `i`.
 pub fn pad(
     size: usize,
-    src: &[u8],
-    shape: &[usize],
+    (src, shape): (&[u8], &[usize]),
     before: &[usize],
     after: &[usize],
     value: &[u8],
     dst: &mut [u8],
+    threads: &Threads,
 ) {
     assert_eq!(value.len(), size);
     let out = padded(shape, before, after);
@@ -27,32 +31,32 @@ pub fn pad(
     let along = |sizes: &[usize]| sizes.get(last).map_or(size, |length| length * inner);
     let (row, own) = (along(out), along(shape));
     let lead = before.get(last).map_or(0, |length| length * inner);
-    let mut index = [0usize; MAX_RANK];
-    let mut rows = src.chunks_exact(own.max(1));
-    for to in dst.chunks_exact_mut(row) {
-        let inside =
-            |axis: usize| (before[axis]..before[axis] + shape[axis]).contains(&index[axis]);
-        let from = match own > 0 && (0..last).all(inside) {
-            true => rows.next(),
-            false => None,
-        };
-        match from {
-            Some(from) => {
-                let (head, rest) = to.split_at_mut(lead);
-                let (middle, tail) = rest.split_at_mut(own);
-                fill(head, value);
-                middle.copy_from_slice(from);
-                fill(tail, value);
+    let fill_rows = |first: usize, part: &mut [u8]| {
+        for (number, to) in (first..).zip(part.chunks_exact_mut(row)) {
+            // The row of the input, if the row is one.
+            let (mut rest, mut from, mut stride) = (number, Some(0), 1);
+            for axis in (0..last).rev() {
+                let inside = (rest % out[axis]).checked_sub(before[axis]);
+                let inside = inside.filter(|&at| at < shape[axis]);
+                from = from.zip(inside).map(|(from, at)| from + at * stride);
+                stride *= shape[axis];
+                rest /= out[axis];
             }
-            None => fill(to, value),
-        }
-        for axis in (0..last).rev() {
-            index[axis] += 1;
-            if index[axis] < out[axis] {
-                break;
+            match from.filter(|_| own > 0) {
+                Some(from) => {
+                    let (head, rest) = to.split_at_mut(lead);
+                    let (middle, tail) = rest.split_at_mut(own);
+                    fill(head, value);
+                    middle.copy_from_slice(&src[from * own..][..own]);
+                    fill(tail, value);
+                }
+                None => fill(to, value),
             }
-            index[axis] = 0;
         }
+    };
+    match dst.len() < SMALL {
+        true => fill_rows(0, dst),
+        false => threads.rows(dst, row, 1, fill_rows),
     }
 }
 
@@ -169,15 +173,49 @@ mod tests {
                 want[to * size..][..size].copy_from_slice(&src[at * size..][..size]);
             }
             let mut got = vec![1; want.len()];
-            pad(size, &src, &shape, &before, &after, &value, &mut got);
+            pad(size, (&src, &shape), &before, &after, &value, &mut got, &Threads::single());
             prop_assert_eq!(got, want);
         }
     }
 
     #[test]
+    fn threads_share_the_rows() {
+        let (shape, before, after) = ([70, 300, 4], [1, 2, 0], [2, 3, 0]);
+        let src: Vec<u8> = (0..70 * 300 * 4).map(|i| (i % 251) as u8).collect();
+        let [mut one, mut three] = [1, 2].map(|seed| vec![seed; 73 * 305 * 4]);
+        pad(
+            1,
+            (&src, &shape),
+            &before,
+            &after,
+            &[9],
+            &mut one,
+            &Threads::single(),
+        );
+        pad(
+            1,
+            (&src, &shape),
+            &before,
+            &after,
+            &[9],
+            &mut three,
+            &Threads::new(3),
+        );
+        assert!(one == three && three[4 * (305 + 2)] == src[0]);
+    }
+
+    #[test]
     fn pads_with_a_value() {
         let mut dst = [0; 8];
-        pad(1, &[1, 2], &[1, 2], &[1, 0], &[0, 2], &[9], &mut dst);
+        pad(
+            1,
+            (&[1, 2], &[1, 2]),
+            &[1, 0],
+            &[0, 2],
+            &[9],
+            &mut dst,
+            &Threads::single(),
+        );
         assert_eq!(dst, [9, 9, 9, 9, 1, 2, 9, 9]);
     }
 }
