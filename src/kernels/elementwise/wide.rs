@@ -144,9 +144,40 @@ fn swish(x: f32) -> f32 {
     x / (1.0 + exp_f32(-x))
 }
 
+/// `e^(z²) erfc(z) (1 + z / 2)` as a polynomial in `1 / (1 + z / 2) - 1/2`, from the constant on: fitted at the Chebyshev
+/// nodes of the latter for `z` in [0, 10.4], where it is within 4e-9 of its value.
+const TAIL: [f64; 11] = [
+    0.5107913544328427,
+    0.6871606949052094,
+    0.558943511895021,
+    0.14576739841874675,
+    -0.17204445681913466,
+    -0.1036231763817508,
+    0.09798844883822456,
+    0.05337170542632962,
+    -0.07585956158618706,
+    -0.012544198993712764,
+    0.03613960591164777,
+];
+
+/// `erfc(z)` for `z` from 0 on, as exact where it is small.
+#[inline(always)]
+fn erfc(z: f64) -> f32 {
+    // From there on it is 0 in f32.
+    let z = z.clamp(0.0, 10.4);
+    let at = 1.0 / (1.0 + z / 2.0);
+    let mut sum = 0.0;
+    for coefficient in TAIL.iter().rev() {
+        sum = sum * (at - 0.5) + coefficient;
+    }
+    (sum * at * exp(-z * z)) as f32
+}
+
+/// One and an error function near -1 would cancel.
 #[inline(always)]
 fn gelu(x: f32) -> f32 {
-    0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+    let tail = erfc(f64::from(x.abs()) * std::f64::consts::FRAC_1_SQRT_2);
+    0.5 * x * if x < 0.0 { tail } else { 2.0 - tail }
 }
 
 #[inline(always)]
@@ -178,6 +209,8 @@ mod tests {
             let x = if sign { -(10f32.powf(exponent)) } else { 10f32.powf(exponent) };
             let wide = f64::from(x);
             near(erf(x), special::erf(wide), x)?;
+            let tail = special::erfc(-wide * std::f64::consts::FRAC_1_SQRT_2);
+            prop_assert!((f64::from(gelu(x)) - 0.5 * wide * tail).abs() <= (0.5 * wide * tail).abs() * 2.4e-7 + 1e-44);
             prop_assert!((f64::from(tanh(x)) - wide.tanh()).abs() <= wide.tanh().abs() * 2.4e-7);
             prop_assert!((logistic(x) - 1.0 / (1.0 + (-x).exp())).abs() <= f32::EPSILON);
             prop_assert!((swish(x) - x / (1.0 + (-x).exp())).abs() <= x.abs() * f32::EPSILON);

@@ -176,6 +176,48 @@ unsafe fn erf<V: Lanes>(x: V) -> V {
     }
 }
 
+/// `e^(z²) erfc(z) (1 + z / 2)` for `z` in [0, 10.4] as a polynomial of `1 / (1 + z / 2) - 1/2`, by weighted least squares at
+/// Chebyshev nodes; within 2.7 * 2^-24 of it.
+const TAIL: [f32; 9] = [
+    0.510_791_36,
+    0.687_160_97,
+    0.558_939_16,
+    0.145_741_33,
+    -0.171_866_6,
+    -0.103_010_74,
+    0.095_326_364,
+    0.048_391_253,
+    -0.059_172_764,
+];
+
+/// `erfc(size / √2)` for numbers from 0 on, so that what is small is exact too.
+///
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn tail<V: Lanes>(size: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        // From there on it is 0 in f32.
+        let size = V::splat(14.6).min(size);
+        let square = size.mul(size);
+        // What the square lacks; a rounded power of e would miss by as much as its exponent does.
+        let lost = minus(size).fma(size, square).mul(V::splat(0.5));
+        let (rest, r, shifted) = exp_parts(square.mul(V::splat(-0.5)));
+        let power = r.add(rest.add(lost)).add(V::splat(1.0));
+        let slope = V::splat(0.5 * std::f32::consts::FRAC_1_SQRT_2);
+        let at = size.fma(slope, V::splat(1.0)).reciprocal();
+        let centred = at.sub(V::splat(0.5));
+        let mut sum = V::splat(TAIL[8]);
+        let mut next = 8;
+        while next > 0 {
+            next -= 1;
+            sum = sum.fma(centred, V::splat(TAIL[next]));
+        }
+        sum.mul(at).mul(power).scale(shifted.sub(V::splat(SHIFT)))
+    }
+}
+
 macro_rules! functions {
     ($($(#[$doc:meta])* $name:ident = |$x:ident: $v:ident| $value:expr;)*) => { $(
         $(#[$doc])*
@@ -196,14 +238,14 @@ functions! {
     Tanh = |x: V| tanh(x);
     Erf = |x: V| erf(x);
     Gelu = |x: V| {
-        let tail = erf(x.mul(V::splat(std::f32::consts::FRAC_1_SQRT_2)));
-        V::splat(0.5).mul(x).mul(tail.add(V::splat(1.0)))
+        let tail = tail(x.abs());
+        V::splat(0.5).mul(x).mul(x.if_negative(tail, V::splat(2.0).sub(tail)))
     };
     GeluTanh = |x: V| {
-        const ROOT: f32 = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2;
+        // One and a tanh are twice the logistic function, without cancelling.
+        const TWICE: f32 = -2.0 * std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2;
         let cubic = V::splat(0.044715).mul(x).mul(x).mul(x);
-        let tail = tanh(V::splat(ROOT).mul(x.add(cubic)));
-        V::splat(0.5).mul(x).mul(tail.add(V::splat(1.0)))
+        x.div(exp(V::splat(TWICE).mul(x.add(cubic))).add(V::splat(1.0)))
     };
     HardSwish = |x: V| {
         let gate = x.add(V::splat(3.0)).clamp(V::splat(0.0), V::splat(6.0));
@@ -328,7 +370,7 @@ mod tests {
         (UnaryOp::Logistic, 5.0, false),
         (UnaryOp::Tanh, 5.0, false),
         (UnaryOp::Erf, 6.0, false),
-        (UnaryOp::Gelu, 4.0, true),
+        (UnaryOp::Gelu, 20.0, false),
         (UnaryOp::GeluTanh, 4.0, true),
         (UnaryOp::Elu, 4.0, false),
     ];
