@@ -1,5 +1,7 @@
 //! Reductions, softmax, arg extremes, running sums.
 
+use bytemuck::cast_slice;
+
 use super::elementwise::rules;
 use super::types::with_number;
 use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
@@ -9,7 +11,7 @@ use crate::kernels::quantized::arithmetic::Affine;
 use crate::kernels::quantized::reduce as integers;
 use crate::kernels::reference::order::{self, Axis};
 use crate::kernels::reference::reduce::{Reducible, Reduction, reduce_bools, reduce_numbers};
-use crate::kernels::vectors::{self, Addend};
+use crate::kernels::vectors::{self, Addend, Narrow};
 use crate::model::{DType, Element, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -121,8 +123,22 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         });
     }
     if dtype == DType::Float32 && matches!(op, Reduction::Sum | Reduction::Mean) {
-        let in_order = cx.options.reference;
         let mean = op == Reduction::Mean;
+        // TensorFlow Lite adds up in f32, which shows behind hybrid operators: a last place may be another step of theirs.
+        // Sums of columns are no slower that way.
+        let columns = reduced.last() == Some(&false);
+        if cx.tflite() && (cx.options.reference || cx.options.in_order && columns) {
+            return Prepared::function(move |io| {
+                let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);
+                let x: &[Narrow] = cast_slice(x);
+                vectors::sums(x, &sizes, &reduced, true, out, |sum, count| match mean {
+                    true => sum / count as f32,
+                    false => sum,
+                });
+                Ok(())
+            });
+        }
+        let in_order = cx.options.reference;
         let finish = move |sum, count| match mean {
             true => f32::mean(sum, count),
             false => f32::total(sum),

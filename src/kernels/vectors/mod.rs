@@ -16,7 +16,7 @@ mod spread;
 mod sums;
 
 pub use spread::Spread;
-pub use sums::{Addend, sums};
+pub use sums::{Addend, Narrow, sums};
 
 use super::cpu::{self, Level};
 use super::elementwise::binary::BinaryOp;

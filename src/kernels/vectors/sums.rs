@@ -3,6 +3,8 @@
 // By index: iterators are functions of their own, compiled without the instruction set of these loops.
 #![allow(clippy::needless_range_loop)]
 
+use bytemuck::{Pod, Zeroable};
+
 use crate::kernels::cpu::{self, Level, by_level};
 use crate::kernels::reference::reduce::{Lines, fold_lines};
 
@@ -38,6 +40,25 @@ impl Addend for f32 {
     fn whole(level: Level, row: &[f32]) -> Option<f64> {
         // SAFETY: the caller says that the level is there.
         (level == Level::Avx512).then(|| unsafe { whole(row) })
+    }
+}
+
+/// A number whose sums are rounded to f32 at every term, as TensorFlow Lite's reference kernels add them up.
+#[derive(Clone, Copy, Zeroable, Pod)]
+#[repr(transparent)]
+pub struct Narrow(f32);
+
+impl Addend for Narrow {
+    type Sum = f32;
+    const ZERO: f32 = 0.0;
+    const ORDERED: bool = true;
+    #[inline(always)]
+    fn add(sum: f32, x: Self) -> f32 {
+        sum + x.0
+    }
+    #[inline(always)]
+    fn join(a: f32, b: f32) -> f32 {
+        a + b
     }
 }
 
@@ -228,6 +249,10 @@ mod tests {
             reduce(&numbers, &shape, &reduced, &mut want, 0.0, add, |sum, _| sum);
             sums(&numbers, &shape, &reduced, true, &mut got, |sum, _| sum);
             prop_assert_eq!(&got, &want);
+            let (mut narrow, mut steps) = (vec![0f32; kept], vec![0f32; kept]);
+            sums(bytemuck::cast_slice::<f32, Narrow>(&numbers), &shape, &reduced, true, &mut narrow, |sum, _| sum);
+            reduce(&numbers, &shape, &reduced, &mut steps, 0.0, |sum: f32, x: f32| sum + x, |sum, _| sum);
+            prop_assert_eq!(&narrow, &steps);
             sums(&numbers, &shape, &reduced, false, &mut got, |sum, _| sum);
             for (got, want) in got.iter().zip(&want) {
                 prop_assert!((got - want).abs() <= 1e-12 * count as f64);
