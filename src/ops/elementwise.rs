@@ -11,7 +11,7 @@ use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::select::select;
 use crate::kernels::vectors::{self, Spread};
 use crate::kernels::{Clamp, Rules};
-use crate::model::{DType, Shape};
+use crate::model::{DType, Node, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -206,6 +206,34 @@ fn broadcast_sizes(cx: &Context) -> Result<Vec<usize>> {
         .ok_or_else(|| cx.wrong("an input of unknown shape"))
 }
 
+/// Which operand is what the operator `by` makes of the other one alone, so that the operator need not run for this
+/// one: the other operand and that operator's node.
+pub(super) fn made_of_other<'g>(cx: &Context<'g>) -> Option<(usize, &'g Node)> {
+    let made = |(own, other): (usize, usize)| {
+        let (x, y) = (cx.node.input(own)?, cx.node.input(other)?);
+        let producer = cx.graph.producer(y)?;
+        // What is given from outside, or stored, is not what the operator would make.
+        let given = cx.graph.inputs.contains(&Some(y)) || cx.input(other).ok()?.constant.is_some();
+        let alone = producer.inputs[..] == [Some(x)] && !cx.graph.value(x).is_variable;
+        (cx.options.joins && alone && !given).then_some((own, producer))
+    };
+    [(0, 1), (1, 0)].into_iter().find_map(made)
+}
+
+/// A number times its own LOGISTIC, in one go.
+fn swish(cx: &Context, clamp: Clamp) -> Option<Result<Prepared>> {
+    let (own, gate) = made_of_other(cx)?;
+    let finite = clamp == Clamp::FINITE;
+    let known = matches!(&*gate.op, "LOGISTIC" | "Sigmoid") && (finite || clamp == Clamp::NONE);
+    if !known || !vectors::has_binary(BinaryOp::Mul) {
+        return None;
+    }
+    let unread: &[usize] = if own == 0 { &[1] } else { &[0] };
+    Some(in_place::elements_of(own, unread, move |x, out| {
+        vectors::swish(finite, x, out);
+    }))
+}
+
 fn arithmetic(
     cx: &Context,
     op: BinaryOp,
@@ -224,6 +252,12 @@ fn arithmetic(
         BinaryOp::Div => !dtype.is_integer(),
         _ => true,
     };
+    if dtype == DType::Float32
+        && op == BinaryOp::Mul
+        && let Some(prepared) = swish(cx, clamp)
+    {
+        return prepared;
+    }
     if dtype == DType::Float32
         && !cx.options.reference
         && vectors::has_binary(op)

@@ -120,43 +120,32 @@ fn of_one<T: Quantized + Element>(
     cx: &Context,
     math: &QuantizedBinary,
 ) -> Result<Option<Prepared>> {
-    for (own, other) in [(0, 1), (1, 0)] {
-        let (Some(x), Some(y)) = (cx.node.input(own), cx.node.input(other)) else {
-            continue;
-        };
-        let Some(producer) = cx.graph.producer(y) else {
-            continue;
-        };
-        // What is given from outside, or stored, is not what the operator would make.
-        let given = cx.graph.inputs.contains(&Some(y)) || cx.input(other)?.constant.is_some();
-        if given || producer.inputs[..] != [Some(x)] || cx.graph.value(x).is_variable {
-            continue;
-        }
-        let inner = Context {
-            node: producer,
-            inputs: &[cx.inputs[own].clone()],
-            ..*cx
-        };
-        let Some(op) = super::unary::function(&inner) else {
-            continue;
-        };
-        if !inner.tflite() || inner.dtype(0)? != T::DTYPE || inner.out_dtype(0)? != T::DTYPE {
-            continue;
-        }
-        let Some(function) = function::<T>(&inner, op)? else {
-            continue;
-        };
-        let table = Table8::<T>::of(|x, out| {
-            let mut y = vec![T::from_i32(0); x.len()];
-            function(x, &mut y);
-            let sides = if own == 0 { [x, &y] } else { [&y, x] };
-            let shape = [x.len()];
-            math.run((sides[0], &shape), (sides[1], &shape), (out, &shape));
-        });
-        let unread: &[usize] = if own == 0 { &[1] } else { &[0] };
-        return in_place::elements_of(own, unread, move |x, out| table.run(x, out)).map(Some);
+    let Some((own, producer)) = super::elementwise::made_of_other(cx) else {
+        return Ok(None);
+    };
+    let inner = Context {
+        node: producer,
+        inputs: &[cx.inputs[own].clone()],
+        ..*cx
+    };
+    let Some(op) = super::unary::function(&inner) else {
+        return Ok(None);
+    };
+    if !inner.tflite() || inner.dtype(0)? != T::DTYPE || inner.out_dtype(0)? != T::DTYPE {
+        return Ok(None);
     }
-    Ok(None)
+    let Some(function) = function::<T>(&inner, op)? else {
+        return Ok(None);
+    };
+    let table = Table8::<T>::of(|x, out| {
+        let mut y = vec![T::from_i32(0); x.len()];
+        function(x, &mut y);
+        let sides = if own == 0 { [x, &y] } else { [&y, x] };
+        let shape = [x.len()];
+        math.run((sides[0], &shape), (sides[1], &shape), (out, &shape));
+    });
+    let unread: &[usize] = if own == 0 { &[1] } else { &[0] };
+    in_place::elements_of(own, unread, move |x, out| table.run(x, out)).map(Some)
 }
 
 /// How far from a whole number the logarithm of a scale may lie for the scale to count as a power of two

@@ -181,4 +181,33 @@ mod tests {
         let product = kept[0].tensor.numbers();
         assert!(product.iter().zip(&apart).any(|(a, b)| (a + b).abs() > 0.1));
     }
+
+    #[test]
+    fn a_swish_needs_no_logistic_of_its_own() {
+        for (dtype, scale) in [(DType::Float32, None), (DType::Int8, Some(0.05))] {
+            let mut net = Net::new(Dialect::Tflite);
+            let x = net.input("x", dtype, &[6, 48]);
+            let gate = net.op("LOGISTIC", &[x], dtype, Attrs::new());
+            let swish = net.op("MUL", &[gate, x], dtype, Attrs::new());
+            if let Some(scale) = scale {
+                for (value, scale, zero) in
+                    [(x, scale, 3), (gate, 1.0 / 256.0, -128), (swish, scale, 3)]
+                {
+                    let quantization = Quantization::per_tensor(scale, zero);
+                    net.0.value_mut(value).quantization = Some(quantization.into());
+                }
+            }
+            let model = net.finish(&[swish]);
+            let mut plain = session(&model, KernelChoice::Reference);
+            let mut fast = session(&model, KernelChoice::Auto);
+            let (want, got) = (run(&mut plain), run(&mut fast));
+            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * (1.0 + b.abs());
+            assert!(got.iter().zip(&want).all(close), "{dtype}");
+            assert_eq!(ran(&fast), ["MUL"]);
+            assert_eq!(ran(&plain), ["LOGISTIC", "MUL"]);
+            fast.set_keep_intermediates(true);
+            assert_eq!(run(&mut fast), got);
+            assert_eq!(fast.intermediates().len(), 2);
+        }
+    }
 }

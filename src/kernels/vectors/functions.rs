@@ -255,6 +255,9 @@ functions! {
         let cubic = V::splat(0.044715).mul(x).mul(x).mul(x);
         x.div(exp(V::splat(TWICE).mul(x.add(cubic))).add(V::splat(1.0)))
     };
+    /// As the product of the two.
+    Swish = |x: V| x.mul(logistic(x));
+    FiniteSwish = |x: V| x.mul(logistic(x)).clamp(V::splat(f32::MIN), V::splat(f32::MAX));
     HardSwish = |x: V| {
         let gate = x.add(V::splat(3.0)).clamp(V::splat(0.0), V::splat(6.0));
         x.mul(gate).div(V::splat(6.0))
@@ -295,6 +298,14 @@ pub fn run(level: Level, op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> boo
         _ => return false,
     };
     run(level, x, out)
+}
+
+/// See [`super::swish`].
+pub fn swish(level: Level, finite: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+    match finite {
+        true => all::<FiniteSwish>(level, x, out),
+        false => all::<Swish>(level, x, out),
+    }
 }
 
 fn all<F: Function>(level: Level, x: Option<&[f32]>, out: &mut [f32]) -> bool {
@@ -429,6 +440,28 @@ mod tests {
             }
             for (op, units, of_argument) in CLOSE {
                 check(op, &x, Some((units, of_argument)))?;
+            }
+        }
+    }
+
+    #[test]
+    fn a_swish_is_the_product_of_its_parts() {
+        use crate::kernels::params::Clamp;
+        let ends = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -0.0, f32::MAX];
+        let x: Vec<f32> = (-3000..3000).map(|i| i as f32 / 30.0).chain(ends).collect();
+        for level in cpu::levels() {
+            for (finite, bounds) in [(true, Clamp::FINITE), (false, Clamp::NONE)] {
+                let (mut gate, mut got) = (vec![0f32; x.len()], x.clone());
+                let there = run(level, UnaryOp::Logistic, Some(&x), &mut gate);
+                assert_eq!(swish(level, finite, None, &mut got), there);
+                if !there {
+                    continue;
+                }
+                for ((got, x), gate) in got.iter().zip(&x).zip(gate) {
+                    let want = bounds.apply(x * gate);
+                    let same = got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
+                    assert!(same, "{x}: {got}, not {want}");
+                }
             }
         }
     }

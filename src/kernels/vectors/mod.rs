@@ -37,6 +37,15 @@ pub fn unary_at(level: Level, op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -
     false
 }
 
+/// `x` times LOGISTIC of `x`, as the two would compute it one after the other; only `finite` numbers where it says so.
+pub fn swish(finite: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+    assert!(x.is_none_or(|x| x.len() == out.len()));
+    #[cfg(target_arch = "x86_64")]
+    return functions::swish(cpu::level(), finite, x, out);
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Whether [`binary`] has this operator.
 pub fn has_binary(op: BinaryOp) -> bool {
     use BinaryOp::*;
