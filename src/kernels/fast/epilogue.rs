@@ -185,6 +185,7 @@ by_level! {
 
 impl Finish for Epilogue {
     type Out = i8;
+    const TALL: bool = false;
 
     #[inline]
     fn apply(&self, _: usize, channel: usize, sums: &[i32], out: &mut [i8]) {

@@ -203,7 +203,7 @@ mod tests {
 
         #[test]
         fn fully_connected_equals_the_reference_to_the_bit(
-            (batch, depth, units) in (1usize..20, 1usize..200, 1usize..80),
+            (batch, depth, units) in (1usize..70, 1usize..200, 1usize..80),
             seed in any::<u32>(),
             zero in -128i32..128,
         ) {
@@ -213,12 +213,14 @@ mod tests {
             let mut want = vec![0i8; batch * units];
             fully_connected_quantized(depth, &input, &filter, None, zeros, &requant, &mut want);
             let p = as_conv(batch, depth, units);
-            let weights = Int8Weights::new(&p, &filter);
-            let packed = PackedConv2dInt8::new(&p, &weights, None, zero, &requant).unwrap();
-            let mut scratch = vec![0; packed.scratch_len()];
-            let mut got = vec![0i8; batch * units];
-            packed.run(&weights, &input, &mut got, &mut scratch, &Threads::new(3));
-            prop_assert_eq!(&got, &want);
+            for level in cpu::levels() {
+                let weights = Int8Weights::with_level(level, &p, &filter);
+                let packed = PackedConv2dInt8::new(&p, &weights, None, zero, &requant).unwrap();
+                let mut scratch = vec![0; packed.scratch_len()];
+                let mut got = vec![0i8; batch * units];
+                packed.run(&weights, &input, &mut got, &mut scratch, &Threads::new(3));
+                prop_assert_eq!(&got, &want);
+            }
         }
     }
 

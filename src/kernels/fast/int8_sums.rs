@@ -162,9 +162,10 @@ impl Int8Sums {
             return;
         }
         let source = &prepared[..self.prepared_len()];
+        let rows = output.len() / p.out_c;
         let grid = Grid {
-            rows: output.len() / p.out_c,
-            tile: weights.choice.rows,
+            rows,
+            tile: Self::tile_rows::<F>(weights, rows),
             panels: weights.panel_count(),
             width: weights.choice.width,
             depth: self.taps.len() * self.window.run.div_ceil(self.form.group()),
@@ -197,9 +198,9 @@ impl Int8Sums {
         self.block(weights, prepared, parts, &out, finish);
     }
 
-    /// Rows of a tile.
-    pub fn tile_rows(weights: &Int8Weights) -> usize {
-        weights.choice.rows
+    /// Rows of the tiles that work through so many rows.
+    pub fn tile_rows<F: Finish>(weights: &Int8Weights, rows: usize) -> usize {
+        (weights.choice.height)(rows, F::TALL)
     }
 
     /// These rows of the output and panels of the weights; see the float kernel.

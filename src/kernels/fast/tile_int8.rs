@@ -151,8 +151,8 @@ pub struct Choice {
     /// `None` where [`super::vnni`] does it.
     pub tile: Option<TileFn>,
     pub form: Form,
-    /// Rows of a tile.
-    pub rows: usize,
+    /// Rows of the tiles that work through so many rows, which may be [tall](super::finish::Finish::TALL) or not.
+    pub height: fn(usize, bool) -> usize,
     /// Columns of a panel.
     pub width: usize,
 }
@@ -162,7 +162,7 @@ pub fn choose(level: crate::kernels::cpu::Level) -> Choice {
     let words = |tile: TileFn, width| Choice {
         tile: Some(tile),
         form: Form::Words,
-        rows: ROWS,
+        height: |_, _| ROWS,
         width,
     };
     match level {
@@ -170,7 +170,7 @@ pub fn choose(level: crate::kernels::cpu::Level) -> Choice {
         Level::Avx512 if has_vnni() => Choice {
             tile: None,
             form: Form::Bytes,
-            rows: super::vnni::ROWS,
+            height: super::vnni::height,
             width: super::vnni::WIDTH,
         },
         #[cfg(target_arch = "x86_64")]

@@ -10,8 +10,19 @@ use super::finish::{Finish, Rows, each_row};
 
 /// Columns of a panel.
 pub const WIDTH: usize = 32;
-/// Rows of a tile.
-pub const ROWS: usize = 7;
+/// Rows of a tile, and of a tall one.
+const LOW: usize = 7;
+const HIGH: usize = 8;
+
+/// Rows of the tiles that work through so many rows: tall ones where [`Finish::TALL`] and they leave no more rows over,
+/// for a tile of few rows waits for its weights.
+pub const fn height(rows: usize, tall: bool) -> usize {
+    if tall && rows % HIGH <= rows % LOW {
+        HIGH
+    } else {
+        LOW
+    }
+}
 
 /// What the tiles of one panel read.
 #[derive(Clone, Copy)]
@@ -46,18 +57,22 @@ pub unsafe fn rows<F: Finish>(
 ) {
     // SAFETY: promised by the caller.
     unsafe {
-        if job.columns > 16 {
-            panel::<F, 2>(job, bases, finish, row, out);
-        } else {
-            panel::<F, 1>(job, bases, finish, row, out);
+        let high = height(bases.len(), F::TALL) == HIGH;
+        match (high, job.columns > 16) {
+            (false, true) => panel::<F, LOW, 2>(job, bases, finish, row, out),
+            (false, false) => panel::<F, LOW, 1>(job, bases, finish, row, out),
+            (true, true) => panel::<F, HIGH, 2>(job, bases, finish, row, out),
+            (true, false) => panel::<F, HIGH, 1>(job, bases, finish, row, out),
         }
     }
 }
 
+/// By tiles of `MR` rows.
+///
 /// # Safety
 /// See [`rows`]; at most `16 * NV` columns.
 #[inline(always)]
-unsafe fn panel<F: Finish, const NV: usize>(
+unsafe fn panel<F: Finish, const MR: usize, const NV: usize>(
     job: &Job,
     bases: &[usize],
     finish: &F,
@@ -72,9 +87,11 @@ unsafe fn panel<F: Finish, const NV: usize>(
             let (bases, row) = (&bases[done..], row + done);
             let out = out.add(done * job.out_row);
             done += match (left, done) {
-                (ROWS.., 0) => tile::<F, ROWS, NV, 1, 0>(job, bases, finish, row, out),
-                (ROWS.., ROWS) => tile::<F, ROWS, NV, 1, 1>(job, bases, finish, row, out),
-                (ROWS.., _) => tile::<F, ROWS, NV, 1, NONE>(job, bases, finish, row, out),
+                (n, 0) if n >= MR => tile::<F, MR, NV, 1, 0>(job, bases, finish, row, out),
+                (n, at) if n >= MR && at == MR => {
+                    tile::<F, MR, NV, 1, 1>(job, bases, finish, row, out)
+                }
+                (n, _) if n >= MR => tile::<F, MR, NV, 1, NONE>(job, bases, finish, row, out),
                 (4.., _) => tile::<F, 4, NV, 2, NONE>(job, bases, finish, row, out),
                 (2.., _) => tile::<F, 2, NV, 4, NONE>(job, bases, finish, row, out),
                 _ => tile::<F, 1, NV, 4, NONE>(job, bases, finish, row, out),
@@ -170,5 +187,28 @@ unsafe fn step<const MR: usize, const NV: usize>(
                 sums[m][v] = _mm512_dpbusd_epi32(sums[m][v], x, w[v]);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_leave_few_rows_over() {
+        for (rows, want) in [
+            (49, 7),
+            (196, 7),
+            (784, 8),
+            (64, 8),
+            (128, 8),
+            (8, 8),
+            (14, 7),
+        ] {
+            assert_eq!(height(rows, true), want, "{rows} rows");
+        }
+        for rows in 1..500 {
+            assert!(rows % height(rows, true) <= rows % height(rows, false));
+        }
     }
 }
