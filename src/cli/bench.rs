@@ -28,7 +28,8 @@ pub fn execute(args: &BenchArgs) -> Result<Answer> {
     let timings = bars::with_bar(|progress| bench(&mut session, &given, args.runs, progress))?;
     let ops = match args.per_op {
         true => Some(bars::with_bar(|progress| {
-            per_op(&mut session, &given, args.runs, progress)
+            let threads = args.session.threads_used();
+            per_op(&mut session, &given, (args.runs, threads), progress)
         })?),
         false => None,
     };
@@ -60,7 +61,7 @@ pub fn execute(args: &BenchArgs) -> Result<Answer> {
 fn per_op(
     session: &mut Session,
     given: &[(String, Tensor)],
-    runs: usize,
+    (runs, threads): (usize, usize),
     progress: &Progress,
 ) -> Result<Vec<OpRow>> {
     session.set_profiling(true);
@@ -82,11 +83,14 @@ fn per_op(
     sort::by_key(&mut seen, |ran| {
         ran.first().map(|op| (op.at.0, op.step, op.at.1))
     });
-    Ok(seen.iter().filter_map(|ran| row_of(ran, runs)).collect())
+    Ok(seen
+        .iter()
+        .filter_map(|ran| row_of(ran, runs, threads))
+        .collect())
 }
 
 /// One operator in those of `runs` runs that it ran in.
-fn row_of(ran: &[OpTime], runs: usize) -> Option<OpRow> {
+fn row_of(ran: &[OpTime], runs: usize, threads: usize) -> Option<OpRow> {
     let first = ran.first()?;
     let median = |figure: fn(&OpTime) -> u64| {
         let mut all: Vec<u64> = ran.iter().map(figure).collect();
@@ -95,6 +99,13 @@ fn row_of(ran: &[OpTime], runs: usize) -> Option<OpRow> {
         all.get(all.len() / 2).copied().unwrap_or_default()
     };
     let millis = |nanos: u64| nanos as f64 / 1e6;
+    let usual = OpTime {
+        nanos: median(OpTime::own),
+        inner: 0,
+        macs: median(|op| op.macs),
+        ..first.clone()
+    };
+    let rate = usual.rate(threads);
     Some(OpRow {
         name: first.node.to_string(),
         op: first.op.to_string(),
@@ -102,7 +113,9 @@ fn row_of(ran: &[OpTime], runs: usize) -> Option<OpRow> {
         calls: median(|op| op.calls),
         median_ms: millis(median(|op| op.nanos)),
         self_ms: millis(median(OpTime::own)),
-        macs: median(|op| op.macs),
+        macs: usual.macs,
+        gflops: rate.map(|(rate, _)| rate / 1e9),
+        of_peak: rate.map(|(_, share)| share),
     })
 }
 

@@ -9,6 +9,7 @@
 //! - [`vectors`]: functions, broadcasting arithmetic, sums, softmax and tables with vector instructions;
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
 //! - [`recurrent`]: cells that remember; [`philox`] and [`draws`]: random numbers; [`boxes`]: detectors;
+//! - [`mod@peak`]: what the processor can do at most;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
 
 // Vector forms are given more than the plain ones that stand for them on other processors.
@@ -29,6 +30,7 @@ pub mod linalg;
 pub mod mel;
 pub mod movement;
 pub mod params;
+pub mod peak;
 pub mod philox;
 pub mod picture;
 pub mod quantized;

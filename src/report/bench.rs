@@ -42,6 +42,10 @@ pub struct OpRow {
     pub self_ms: f64,
     /// Of all calls.
     pub macs: u64,
+    /// Billions of operations a second, a multiply-accumulate being two; `null` without any.
+    pub gflops: Option<f64>,
+    /// Of what the processor was measured to do at most on as many threads, in operations of its kind: 1 is all.
+    pub of_peak: Option<f64>,
 }
 
 impl BenchReport {
@@ -88,9 +92,13 @@ fn op_table(ops: &[OpRow]) -> Table {
     if nested {
         columns.extend([left("in"), right("calls")]);
     }
+    let counts = ops.iter().any(|op| op.gflops.is_some());
     columns.extend([right("MACs"), right("median")]);
     if nested {
         columns.push(right("self"));
+    }
+    if counts {
+        columns.extend([right("GFLOP/s"), right("of peak")]);
     }
     columns.extend([right("share"), left("")]);
     let mut table = Table::new(&columns);
@@ -113,6 +121,13 @@ fn op_table(ops: &[OpRow]) -> Table {
         if nested {
             cells.push(human::millis(op.self_ms));
         }
+        if counts {
+            let rate = op
+                .gflops
+                .map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1}"));
+            let of_peak = op.of_peak.map_or_else(|| "–".to_owned(), human::percent);
+            cells.extend([rate, of_peak]);
+        }
         cells.extend([human::percent(share), human::bar(share, 16)]);
         table.row(cells);
     }
@@ -132,6 +147,8 @@ mod tests {
             median_ms: all,
             self_ms: own,
             macs: 0,
+            gflops: None,
+            of_peak: None,
         }
     }
 

@@ -41,6 +41,7 @@ pub use session::{Outputs, Session, inputs_of};
 use std::time::Instant;
 
 use crate::error::Result;
+use crate::kernels;
 use crate::model::{Name, NodeId, Tensor, ValueId};
 use crate::ops::Block;
 use crate::progress::Progress;
@@ -107,9 +108,24 @@ pub struct OpTime {
     pub calls: u64,
     /// Multiply-accumulates of all calls.
     pub macs: u64,
+    /// Whether they are of integers: its weights are.
+    pub of_integers: bool,
 }
 
 impl OpTime {
+    /// Operations per second, a multiply-accumulate being two, and the share of what `threads` threads can do at most: more
+    /// than 1 where Winograd's convolution makes do with fewer than are counted. `None` without any.
+    pub fn rate(&self, threads: usize) -> Option<(f64, f64)> {
+        let rate = 2.0 * self.macs as f64 / (self.own() as f64 * 1e-9);
+        let peak = kernels::peak::peak();
+        let most = if self.of_integers {
+            peak.integer
+        } else {
+            peak.float
+        };
+        (self.macs > 0 && self.own() > 0).then_some((rate, rate / (most * threads as f64)))
+    }
+
     /// Nanoseconds without those of the operators that it runs: over all operators, the sum is the run's.
     pub fn own(&self) -> u64 {
         self.nanos.saturating_sub(self.inner)

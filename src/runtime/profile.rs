@@ -64,6 +64,9 @@ impl Profile {
                 inner: 0,
                 calls: 0,
                 macs: 0,
+                of_integers: node
+                    .input(1)
+                    .is_some_and(|weights| setup.graph().value(weights).dtype.is_integer()),
             });
             self.times.len() - 1
         });
