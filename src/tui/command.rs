@@ -102,6 +102,7 @@ commands! {
     EditInput "edit-input" ["t"] In(&[Run]), "type input", "Type a value or a file for the chosen input";
     NextSignature "next-signature" ["S"] In(&[Run, Compare]), "signature", "Take the next signature";
     Profile "profile" ["p"] In(&[Run]), "per operator", "Show the time of every operator";
+    Arena "arena" ["a"] In(&[Run]), "memory", "Show which values lie in memory when, and what makes the peak";
     SaveOutputs "save-outputs" ["w"] In(&[Run]), "save", "Write the outputs to an .npz file";
 
     StartConvert "start-convert" ["Enter"] In(&[Convert]), "convert", "Convert with these settings, or change the chosen one";

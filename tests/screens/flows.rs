@@ -21,7 +21,11 @@ fn a_digit_runs_and_reads_as_itself() {
     press(&mut app, "b");
     shows(&app, &["median", "p90"]);
     press(&mut app, "p");
-    shows(&app, &["time per operator"]);
+    shows(&app, &["time per operator, of peak", " %"]);
+    press(&mut app, "a");
+    shows(&app, &["╭ memory", "at once, most at", "━"]);
+    press(&mut app, "a");
+    shows(&app, &["median"]);
 }
 
 #[test]

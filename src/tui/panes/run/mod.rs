@@ -64,9 +64,27 @@ pub struct RunPane {
     ran: Option<Shown>,
     timings: Option<Timings>,
     work: Work,
-    per_operator: bool,
+    below: Below,
     split: Split,
     scroll: usize,
+}
+
+/// What stands below the outputs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Time,
+    Operators,
+    Memory,
+}
+
+impl Below {
+    /// Away from what is shown already is back to the time.
+    fn toggled(self, to: Below) -> Below {
+        match self == to {
+            true => Below::Time,
+            false => to,
+        }
+    }
 }
 
 /// The last run without its session.
@@ -98,7 +116,7 @@ impl RunPane {
             ran: None,
             timings: None,
             work: Work::new(&["run", "bench"], "running", "it did not run"),
-            per_operator: false,
+            below: Below::Time,
             split: Split::default(),
             scroll: 0,
         };
@@ -280,6 +298,7 @@ impl Pane for RunPane {
             Command::NextInput,
             Command::EditInput,
             Command::Profile,
+            Command::Arena,
         ]
     }
 
@@ -452,7 +471,8 @@ impl RunPane {
                     self.look(cx);
                 }
             }
-            Command::Profile => self.per_operator = !self.per_operator,
+            Command::Profile => self.below = self.below.toggled(Below::Operators),
+            Command::Arena => self.below = self.below.toggled(Below::Memory),
             Command::SaveOutputs => match &self.ran {
                 Some(_) => {
                     let file = text::fresh_file("outputs", "npz");

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::{RunPane, Shown, outputs};
+use super::{Below, RunPane, Shown, outputs};
+use crate::kernels::threads::cores;
 use crate::model::Name;
-use crate::runtime::{OpTime, Timings};
+use crate::runtime::{ArenaBlock, ArenaReport, OpTime, Timings};
 use crate::sort;
 use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
-use crate::tui::theme::Role;
+use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{self, panel, put};
 
 /// Where the time of a run went.
@@ -25,7 +26,8 @@ pub struct Times {
 pub enum Row {
     /// A graph that operators above run, and how long its own took.
     Graph(Name, u64),
-    Step(OpTime),
+    /// With its operations per second and their share of what the processor can do.
+    Step(OpTime, Option<(f64, f64)>),
 }
 
 impl Times {
@@ -64,7 +66,11 @@ fn rows_of(profile: &[OpTime]) -> Vec<Row> {
         rows.extend(title.map(|title| Row::Graph(title, nanos)));
         let mut steps = steps.to_vec();
         sort::by_key(&mut steps, |s| std::cmp::Reverse(s.nanos));
-        rows.extend(steps.into_iter().map(Row::Step));
+        let rated = steps.into_iter().map(|step| {
+            let rate = step.rate(cores());
+            Row::Step(step, rate)
+        });
+        rows.extend(rated);
     }
     rows
 }
@@ -91,7 +97,7 @@ impl RunPane {
             widgets::message(inner, &words, buf, theme);
             return;
         };
-        let time = if self.per_operator {
+        let time = if self.below != Below::Time {
             area.height * 3 / 5
         } else {
             7.min(area.height / 2)
@@ -118,19 +124,20 @@ impl RunPane {
     fn render_time(&self, area: Rect, ran: &Shown, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let inner = panel(
-            if self.per_operator {
-                "time per operator"
-            } else {
-                "time"
+            match self.below {
+                Below::Time => "time",
+                Below::Operators => "time per operator, of peak",
+                Below::Memory => "memory",
             },
             area,
             buf,
             theme,
             false,
         );
-        if self.per_operator {
-            self.render_profile(inner, ran, buf, view);
-            return;
+        match self.below {
+            Below::Time => {}
+            Below::Operators => return self.render_profile(inner, ran, buf, view),
+            Below::Memory => return self.render_memory(inner, &ran.arena, buf, theme),
         }
         let mut row = 0;
         let line = match &self.timings {
@@ -197,6 +204,74 @@ impl RunPane {
         }
     }
 
+    /// How much is alive at each operator, and the values that make the peak, from the first operator that needs each to the
+    /// last.
+    fn render_memory(&self, area: Rect, arena: &ArenaReport, buf: &mut Buffer, theme: &Theme) {
+        let steps = arena.blocks.iter().map(|b| b.last + 1).max().unwrap_or(0);
+        if steps == 0 {
+            let words = "nothing lies in the arena: every value is a tensor of its own";
+            return put(area, 0, Line::styled(words, theme[Role::Dim]), buf);
+        }
+        let wide = usize::from(area.width);
+        let peak: Vec<&ArenaBlock> = {
+            let alive = |b: &&ArenaBlock| b.first <= arena.peak_step && arena.peak_step <= b.last;
+            let mut peak: Vec<_> = arena
+                .blocks
+                .iter()
+                .filter(alive)
+                .filter(|b| b.bytes > 0)
+                .collect();
+            sort::by_key(&mut peak, |b| std::cmp::Reverse(b.bytes));
+            peak
+        };
+        let node = text::clean(text::last_name(&arena.peak_node));
+        let words = format!(
+            "{} at once, most at ",
+            text::bytes(peak.iter().map(|b| b.bytes as u64).sum())
+        );
+        let node = text::fit_end(&node, wide.saturating_sub(width(&words)));
+        put(area, 0, Line::styled(words + &node, theme[Role::Text]), buf);
+        let names = (wide * 2 / 5).clamp(8, 48).min(wide);
+        let life = wide.saturating_sub(names + BYTES + 1);
+        let column = |step: usize| step * life / steps;
+        let mut changes = vec![0i64; steps + 1];
+        for block in &arena.blocks {
+            changes[block.first] += block.bytes as i64;
+            changes[block.last + 1] -= block.bytes as i64;
+        }
+        let (mut alive, mut now) = (vec![0.0f64; life], 0);
+        for (step, change) in changes[..steps].iter().enumerate() {
+            now += change;
+            if let Some(most) = alive.get_mut(column(step)) {
+                *most = most.max(now as f64);
+            }
+        }
+        fill(&mut alive);
+        let before = " ".repeat(wide - life);
+        let line = Line::styled(before + &text::spark(&alive), theme[Role::Bar]);
+        put(area, 1, line, buf);
+        let rows = usize::from(area.height).saturating_sub(2);
+        for (row, block) in peak.iter().skip(self.scroll).take(rows).enumerate() {
+            let name = block
+                .value
+                .as_deref()
+                .map_or("what the kernel works with", text::last_name);
+            let name = text::left(&text::fit_end(&text::clean(name), names), names);
+            let bytes = text::right(&text::bytes(block.bytes as u64), BYTES);
+            let (first, last) = (
+                column(block.first),
+                column(block.last).max(column(block.first)),
+            );
+            let line = vec![
+                Span::styled(name, theme[Role::Dim]),
+                Span::styled(bytes, theme[Role::Number]),
+                Span::raw(" ".repeat(1 + first)),
+                Span::styled("━".repeat(last + 1 - first), theme[Role::Bar]),
+            ];
+            put(area, row as u16 + 2, Line::from(line), buf);
+        }
+    }
+
     fn render_profile(&self, area: Rect, ran: &Shown, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let dialect = view
@@ -205,12 +280,17 @@ impl RunPane {
             .map_or(crate::model::Dialect::Tf, |m| m.dialect);
         let rows = &ran.times.rows;
         let steps = rows.iter().filter_map(|row| match row {
-            Row::Step(step) => Some(step),
+            Row::Step(step, _) => Some(step),
             Row::Graph(..) => None,
         });
         let most = steps.clone().map(|s| s.nanos).max().unwrap_or(1).max(1);
         let (ops, bars) = columns_of(steps, area.width.into());
-        let names = usize::from(area.width).saturating_sub(ops + TIME + bars + 1);
+        let rates = match area.width {
+            0..50 => 0,
+            50..90 => SHARE,
+            _ => RATE + SHARE,
+        };
+        let names = usize::from(area.width).saturating_sub(ops + TIME + rates + bars + 1);
         let shown = rows.iter().skip(self.scroll);
         for (at, row) in shown.take(area.height as usize).enumerate() {
             let time = |nanos: u64| {
@@ -223,10 +303,11 @@ impl RunPane {
                     let title = text::left(&text::fit_name(&title, ops + names), ops + names);
                     vec![Span::styled(title, theme[Role::Strong]), time(*nanos)]
                 }
-                Row::Step(step) => vec![
+                Row::Step(step, rate) => vec![
                     Span::styled(text::left(&step.op, ops), theme.op(dialect, &step.op)),
                     Span::styled(name_of(step, names), theme[Role::Dim]),
                     time(step.nanos),
+                    Span::styled(rate_of(*rate, rates), theme[Role::Dim]),
                     Span::raw(" "),
                     Span::styled(
                         text::bar(step.nanos as f64 / most as f64, bars),
@@ -242,6 +323,23 @@ impl RunPane {
     }
 }
 
+/// Of `258.1 GFLOP/s` and of `97 %`, with a blank before each.
+const RATE: usize = 15;
+const SHARE: usize = 6;
+
+/// How fast it was in so many columns.
+fn rate_of(rate: Option<(f64, f64)>, wide: usize) -> String {
+    let Some((rate, share)) = rate else {
+        return " ".repeat(wide);
+    };
+    let share = text::right(&format!("{:.0} %", share * 100.0), SHARE);
+    match wide {
+        0 => String::new(),
+        SHARE => share,
+        _ => text::right(&format!("{:.1} GFLOP/s", rate / 1e9), RATE) + &share,
+    }
+}
+
 /// Its name, and how often it ran.
 fn name_of(step: &OpTime, wide: usize) -> String {
     let times = match step.calls {
@@ -252,6 +350,18 @@ fn name_of(step: &OpTime, wide: usize) -> String {
     let name = text::fit_name(&name, wide.saturating_sub(width(&times)));
     text::left(&format!("{name}{times}"), wide)
 }
+
+/// Columns that no step fell into are as the one before.
+fn fill(values: &mut [f64]) {
+    for at in 1..values.len() {
+        if values[at] == 0.0 {
+            values[at] = values[at - 1];
+        }
+    }
+}
+
+/// Of a number of bytes with a blank before it.
+const BYTES: usize = 9;
 
 /// Of a duration with a blank before it.
 const TIME: usize = 10;
