@@ -43,8 +43,11 @@ impl Effect for Replace {
 }
 
 impl Builder<'_> {
-    /// Plans the node if it replaces an item and no other node of its kind would be seen: within another graph.
+    /// Plans the node if it replaces an item, within another graph, whose values nobody sees; never for plain kernels.
     pub(super) fn replace_item(&mut self, id: NodeId) -> bool {
+        if self.setup.program.options.reference {
+            return false;
+        }
         let (Call::Within(_), Some(replaced)) = (self.call, self.replaced(id)) else {
             return false;
         };

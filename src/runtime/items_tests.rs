@@ -1,7 +1,7 @@
 //! Promise: a loop that replaces items of a list, and one that hands its values round, answer as their operators say.
 
 use super::blocks_tests::{ints, many, run, scalar, subgraphs, with_blocks};
-use super::tests::{Net, open};
+use super::tests::{Net, open, open_with};
 use super::*;
 use crate::model::{Attrs, DType, Dialect, Model};
 
@@ -68,6 +68,20 @@ fn filling(rows: i32, step: i32) -> Model {
         &[results[2]],
         vec![(condition, vec![less]), (body, vec![next, limit, list, x])],
     )
+}
+
+#[test]
+fn plain_kernels_cut_and_join() {
+    let options = RunOptions {
+        kernels: KernelChoice::Reference,
+        ..RunOptions::default()
+    };
+    let mut session = open_with(&filling(4, 1), &options).unwrap();
+    session.set_profiling(true);
+    let outputs = run(&mut session, &[scalar(3), ints(&[3, -5])]).unwrap();
+    assert!(operators(&session).contains(&"SLICE"));
+    let rows = [0, 0, 3, -5, 6, -10, 0, 0];
+    assert_eq!(outputs[0].values::<i32>().unwrap(), rows);
 }
 
 fn operators(session: &Session) -> Vec<&str> {
