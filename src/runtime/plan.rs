@@ -429,7 +429,7 @@ impl Builder<'_> {
             }
         }
         // What only an operator read that does its work too.
-        self.joined |= keep.contains(&false);
+        self.joined |= self.setup.program.options.joins && keep.contains(&false);
         let mut at = 0;
         self.steps.retain(|_| {
             at += 1;
