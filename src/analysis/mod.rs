@@ -1,9 +1,10 @@
 //! A model to facts: sizes, cost, histogram of operators, health, statistics of values.
 //!
-//! Everything but [`weights_health`] and [`statistics`] looks at structure only and reads no weights.
+//! Everything but [`weights_health`], [`statistics`] and [`spread`] looks at structure only and reads no weights.
 
 mod checksums;
 mod cost;
+mod finite;
 mod health;
 mod indices;
 mod lambda;
@@ -20,6 +21,7 @@ mod usage;
 
 pub use checksums::{Check, checksums};
 pub use cost::{Costs, SignatureCost, costs};
+pub use finite::{Spread, spread};
 pub use health::{At, Finding, Kind, Severity, Spot, health, weights_health};
 pub use indices::index_bounds;
 pub use locate::Locator;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::feed;
 use crate::format::npy;
 use crate::report::run::RunReport;
-use crate::runtime::Session;
+use crate::runtime::{Session, are_finite};
 
 pub fn execute(args: &RunArgs) -> Result<Answer> {
     let model = args.model.open()?;
@@ -22,6 +22,7 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         &args.session.input,
         args.session.inputs.as_deref(),
     )?;
+    let before = session.moment();
     let (outputs, millis) = bars::with_bar(|progress| {
         let start = Instant::now();
         let outputs = session.run_last(&given, progress);
@@ -35,9 +36,17 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
     for line in session.said() {
         output::note(&format!("the model says: {line}"));
     }
+    let not_finite = match are_finite(&outputs) {
+        true => None,
+        // The run went well all the same.
+        false => bars::with_bar(|progress| session.trace(&before, &given, None, progress))
+            .map_err(|error| output::note(&format!("what is not finite was not traced: {error}")))
+            .ok()
+            .and_then(|trace| trace.not_finite),
+    };
     let (signature, ports) = (session.signature().to_owned(), session.outputs().to_vec());
     // Reading large outputs takes memory too.
-    drop((session, given));
+    drop((session, before, given));
     let mut report = RunReport::new(
         &signature,
         millis,
@@ -47,6 +56,7 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         args.top,
     )?;
     report.seed = seed;
+    report.not_finite = not_finite;
     if args.json {
         output::json(&report.json())?;
     } else {

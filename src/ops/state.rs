@@ -17,11 +17,12 @@ use crate::model::{Name, Resource, Tensor, TensorList, Variable};
 const ARRAY: &str = "array ";
 
 /// Lives as long as the session that runs a signature.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct State {
     stored: Arc<[Variable]>,
     values: HashMap<Resource, Arc<Tensor>>,
-    tables: HashMap<Resource, Table>,
+    /// Shared with copies of the state until one of them changes.
+    tables: HashMap<Resource, Arc<Table>>,
     /// What `TensorArray` operators of the present run made, by a number of their own.
     arrays: Vec<TensorList>,
     /// Files that travel with the model, by the name that the graph has for them.
@@ -98,8 +99,13 @@ impl State {
     }
 
     /// The table behind a handle, empty before anything was put in.
-    pub fn table(&mut self, resource: &Resource) -> &mut Table {
+    pub fn table(&mut self, resource: &Resource) -> &Table {
         self.tables.entry(resource.clone()).or_default()
+    }
+
+    /// The same, to change it.
+    pub fn table_mut(&mut self, resource: &Resource) -> &mut Table {
+        Arc::make_mut(self.tables.entry(resource.clone()).or_default())
     }
 
     /// Arrays live as long as the run that makes them, and so do lines that it prints.
@@ -165,6 +171,14 @@ impl State {
     /// What random numbers came from that the graph has no seed for, if any were drawn.
     pub fn seed(&self) -> Option<u64> {
         self.seed.filter(|_| self.unseeded > 0)
+    }
+
+    /// A copy that draws the random numbers which `later`, a later state of the same session, has drawn.
+    pub fn before(&self, later: &State) -> State {
+        State {
+            seed: self.seed.or(later.seed),
+            ..self.clone()
+        }
     }
 
     /// Whether `block` is asked for the first time.

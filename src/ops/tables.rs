@@ -214,7 +214,7 @@ fn import(cx: &Context) -> Result<Prepared> {
         let (new, values) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
         let keys = keys(new)?;
         let rows = rows(values, keys.len())?;
-        let table = state.table(state::handle(&inputs, 0)?);
+        let table = state.table_mut(state::handle(&inputs, 0)?);
         if lite && table.len() > 0 {
             return Ok(Vec::new());
         }
@@ -307,7 +307,7 @@ fn import_file(cx: &Context) -> Result<Prepared> {
             .ok_or_else(|| Error::usage("the name of the file is no text"))?
             .clone();
         let text = state.file(&name)?;
-        lines.read(&text, state.table(state::handle(&inputs, 0)?))?;
+        lines.read(&text, state.table_mut(state::handle(&inputs, 0)?))?;
         Ok(Vec::new())
     })
 }
@@ -369,7 +369,7 @@ fn cell(line: &[u8], number: usize, index: i64, delimiter: &[u8], dtype: DType) 
 fn remove(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs, state| {
         let gone = keys(state::tensor(&inputs, 1)?)?;
-        let table = state.table(state::handle(&inputs, 0)?);
+        let table = state.table_mut(state::handle(&inputs, 0)?);
         gone.iter().for_each(|key| table.remove(key));
         Ok(Vec::new())
     })

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod convert;
 pub mod facts;
 pub mod human;
+pub mod not_finite;
 pub mod objects;
 pub mod ops;
 pub mod prune;

@@ -6,10 +6,11 @@ use std::fmt::Write;
 use serde::{Serialize, Serializer};
 
 use super::table::{Align, Table};
-use super::{Style, human};
+use super::{Style, human, not_finite};
 use crate::error;
 use crate::feed::{self, Ranked};
 use crate::model::{DType, Element, Port, Tensor};
+use crate::runtime::NotFinite;
 
 /// Values of an output that are written out in text.
 const SHOWN: usize = 12;
@@ -25,6 +26,8 @@ pub struct RunReport {
     pub millis: f64,
     /// What random numbers came from that the graph has no seed for.
     pub seed: Option<u64>,
+    /// Where the first NaN or infinity of the outputs came from.
+    pub not_finite: Option<NotFinite>,
     outputs: Vec<Output>,
 }
 
@@ -50,6 +53,8 @@ struct Json<'a> {
     ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_finite: Option<not_finite::Json<'a>>,
     #[serde(serialize_with = "by_name")]
     outputs: &'a [Output],
 }
@@ -117,6 +122,7 @@ impl RunReport {
             signature: signature.to_owned(),
             millis,
             seed: None,
+            not_finite: None,
             outputs,
         })
     }
@@ -126,6 +132,7 @@ impl RunReport {
             signature: &self.signature,
             ms: self.millis,
             seed: self.seed,
+            not_finite: self.not_finite.as_ref().map(not_finite::json),
             outputs: &self.outputs,
         }
     }
@@ -173,6 +180,15 @@ impl RunReport {
                 ]);
             }
             out.push_str(&table.text(style));
+        }
+        if let Some(found) = &self.not_finite {
+            let words = not_finite::sentence(found);
+            let _ = writeln!(
+                out,
+                "\n{}: {}",
+                style.heading(&found.output),
+                style.bad(&words)
+            );
         }
         out
     }

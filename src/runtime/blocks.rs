@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::execute::{Memory, Run, Watch};
+use super::execute::{Lasting, Memory, Run, Watch};
 use super::plan::{Builder, Call, Place, Plan, Step};
 use super::rounds::Rounds;
 use crate::error::{Error, Kind, Result};
@@ -54,6 +54,16 @@ impl<'g> Given<'g> {
 pub struct Frame {
     plan: Arc<Plan>,
     memory: Memory,
+}
+
+impl Frame {
+    pub fn lasting(&self) -> Lasting {
+        self.memory.lasting(&self.plan)
+    }
+
+    pub fn restore(&mut self, then: &Lasting) {
+        self.memory.restore(&self.plan, then);
+    }
 }
 
 impl Blocks {
@@ -273,6 +283,10 @@ impl Run<'_> {
         let mut inputs: Vec<Arc<Tensor>> = (self.gather(step)?.into_iter())
             .collect::<Option<_>>()
             .ok_or_else(|| Error::unsupported("an input is missing"))?;
+        if let Some(tracer) = &mut watch.tracer {
+            let condition = matches!(blocks.control, Control::Branch { .. });
+            tracer.hand(&self.values(), step, usize::from(condition));
+        }
         match &blocks.control {
             Control::Once(block) => {
                 if !self.state.first_time(block) {
@@ -344,7 +358,11 @@ impl Run<'_> {
         watch: &mut Watch,
         progress: &Progress,
     ) -> Result<Vec<Arc<Tensor>>> {
-        self.enter(place, blocks, given, watch, progress, |run| run.results())
+        let results = self.enter(place, blocks, given, watch, progress, |run| run.results())?;
+        if let Some(tracer) = &mut watch.tracer {
+            tracer.hand_on();
+        }
+        Ok(results)
     }
 
     /// The same, and takes from it what `results` does.

@@ -1,5 +1,6 @@
 //! Runs a plan: hands every step views of the memory it needs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Intermediate;
@@ -8,6 +9,7 @@ use super::few::{Few, Spare};
 use super::plan::{Kept, Place, Plan, Role, Step, Work};
 use super::profile::Profile;
 use super::program::Setup;
+use super::trace::Tracer;
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
 use crate::model::memory::{self, AlignedBytes};
@@ -150,9 +152,62 @@ impl Memory {
         self.owned[value.index()].take()
     }
 
+    /// What it keeps from run to run, of the graphs that steps run as well.
+    pub fn lasting(&self, plan: &Plan) -> Lasting {
+        let arena = self.arena.as_slice();
+        let part = |kept: &Kept| arena[kept.offset..kept.offset + kept.bytes].to_vec();
+        let mut frames = HashMap::new();
+        for (at, parts) in self.frames.iter().enumerate() {
+            for (part, frame) in parts.iter().enumerate() {
+                let lasting = frame.as_ref().map(|frame| frame.lasting());
+                if let Some(lasting) = lasting.filter(|lasting| !lasting.is_empty()) {
+                    frames.insert((at, part), lasting);
+                }
+            }
+        }
+        Lasting {
+            parts: plan.kept.iter().map(part).collect(),
+            frames,
+        }
+    }
+
+    /// Keeps again what it kept then; what has no counterpart begins anew.
+    pub fn restore(&mut self, plan: &Plan, then: &Lasting) {
+        let arena = self.arena.as_mut_slice();
+        for (at, kept) in plan.kept.iter().enumerate() {
+            let to = &mut arena[kept.offset..kept.offset + kept.bytes];
+            match then.parts.get(at).filter(|part| part.len() == to.len()) {
+                Some(part) => to.copy_from_slice(part),
+                None => to.fill(kept.fill),
+            }
+        }
+        for (at, parts) in self.frames.iter_mut().enumerate() {
+            for (part, frame) in parts.iter_mut().enumerate() {
+                let none = Lasting::default();
+                let then = then.frames.get(&(at, part)).unwrap_or(&none);
+                if let Some(frame) = frame {
+                    frame.restore(then);
+                }
+            }
+        }
+    }
+
     /// Drops the tensors of the last run.
     pub fn forget(&mut self) {
         self.owned.fill(None);
+    }
+}
+
+/// What variable tensors hold from run to run, and those of graphs that steps run, by step and number.
+#[derive(Debug, Clone, Default)]
+pub struct Lasting {
+    parts: Vec<Vec<u8>>,
+    frames: HashMap<(usize, usize), Lasting>,
+}
+
+impl Lasting {
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.frames.is_empty()
     }
 }
 
@@ -167,6 +222,7 @@ pub struct Watch {
     pub profile: Profile,
     pub keeping: bool,
     pub kept: Vec<Intermediate>,
+    pub tracer: Option<Tracer>,
 }
 
 /// Runs a prepared operator on whole tensors.
@@ -322,6 +378,9 @@ impl Run<'_> {
             watch.profile.clear();
             watch.kept.clear();
         }
+        if let Some(tracer) = &mut watch.tracer {
+            tracer.enter(self)?;
+        }
         let plan = self.plan;
         for (at, step) in plan.steps.iter().enumerate() {
             match outermost {
@@ -341,6 +400,9 @@ impl Run<'_> {
             if watch.keeping && outermost {
                 self.keep(step, watch)?;
             }
+            if let Some(tracer) = &mut watch.tracer {
+                tracer.after(self, step)?;
+            }
             for &value in &step.releases {
                 self.memory.owned[value] = None;
             }
@@ -350,7 +412,11 @@ impl Run<'_> {
         }
         // What a kernel gave that was stopped means nothing.
         progress.check()?;
-        self.results_live()
+        self.results_live()?;
+        if let Some(tracer) = &mut watch.tracer {
+            tracer.leave(self);
+        }
+        Ok(())
     }
 
     /// Whether the step's inputs are alive. What a dead one would decide is dead too.
@@ -422,10 +488,15 @@ impl Run<'_> {
         }
     }
 
+    /// Whether no branch gave it.
+    pub fn is_dead(&self, value: ValueId) -> bool {
+        self.memory.dead.get(value.index()) == Some(&true)
+    }
+
     fn keep(&self, step: &Step, watch: &mut Watch) -> Result<()> {
         let node = self.setup.graph().node(step.node);
         for &output in &step.outputs {
-            if self.memory.dead.get(output.index()) == Some(&true) {
+            if self.is_dead(output) {
                 continue;
             }
             watch.kept.push(Intermediate {

@@ -30,13 +30,20 @@ mod profile;
 mod program;
 mod references;
 mod regions;
+mod replay;
 mod rounds;
 mod session;
 #[cfg(test)]
 mod tests;
+mod trace;
+#[cfg(test)]
+mod trace_tests;
+mod traced;
 
 pub use crate::ops::{Content, View};
+pub use replay::{Moment, are_finite};
 pub use session::{Outputs, Session, inputs_of};
+pub use traced::{Maker, NotFinite, Operand, Origin, Source, Trace, Traced, What};
 
 use std::time::Instant;
 

@@ -90,6 +90,8 @@ pub struct Plan {
     pub report: ArenaReport,
     /// Whether values that only pass between two operators may be missing, or be more than the first one's.
     pub joined: bool,
+    /// The value whose bytes each value is.
+    pub same_as: Vec<usize>,
 }
 
 /// Memory of a variable tensor.
@@ -403,6 +405,7 @@ impl Builder<'_> {
             arena_bytes,
             report,
             joined: self.joined,
+            same_as: self.same_as,
         })
     }
 

@@ -23,14 +23,14 @@ pub struct Session {
     resizes: bool,
     /// The file has no signature of its own.
     implied: bool,
-    program: Program,
+    pub(super) program: Program,
     /// Variables and tables; what a run changes stays for the next.
-    state: State,
+    pub(super) state: State,
     /// What the model wants to run first has run.
-    ready: bool,
+    pub(super) ready: bool,
     /// The plan of the last input sizes, and the memory it runs in.
-    planned: Option<(Plan, Memory)>,
-    watch: Watch,
+    pub(super) planned: Option<(Plan, Memory)>,
+    pub(super) watch: Watch,
 }
 
 impl Session {
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// What is known of inputs of these sizes.
-    fn facts<'s>(&self, sizes: impl Iterator<Item = &'s [usize]>) -> Vec<Fact> {
+    pub(super) fn facts<'s>(&self, sizes: impl Iterator<Item = &'s [usize]>) -> Vec<Fact> {
         let main = self.program.main();
         let fact =
             |(&id, sizes): (&ValueId, &[usize])| Fact::fixed(main.graph().value(id).dtype, sizes);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{json, report, said, sample};
 use mexplore::format::npy;
+use mexplore::model::Tensor;
 
 const FLOAT: &str = "samples/digits_cnn.float32.tflite";
 const INT8: &str = "samples/digits_cnn.int8.tflite";
@@ -49,6 +50,33 @@ fn a_digit_from_the_sample_set_is_read() {
     let top = &labels["outputs"]["output_0"]["top"][0];
     assert_eq!(top["index"].as_f64(), label.number(0));
     assert!(top["label"].is_string());
+}
+
+#[test]
+fn a_nan_that_was_given_is_said_to_be_in_the_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = path(&folder, "nan.npz");
+    let mut values = vec![0.5f32; 28 * 28];
+    values[7] = f32::NAN;
+    let image = Tensor::from_values(&[1, 28, 28, 1], &values);
+    npy::write_npz(given.as_ref(), &[("image".to_owned(), image)]).unwrap();
+    let run = ["run", FLOAT, "--inputs", &given];
+    let text = report(&run);
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("output_0: NaN first made by"), "{last}");
+    assert!(
+        last.ends_with("; NaN given in the input image: 1 of 784 values"),
+        "{last}"
+    );
+    let found = json(&[&run[..], &["--json"]].concat());
+    // TensorFlow Lite clamps what its operators make of it.
+    let found = &found["not_finite"]["cause"];
+    assert_eq!(found["what"], "max");
+    let found = &found["cause"];
+    assert_eq!(found["kind"], "input");
+    assert_eq!((&found["count"], &found["of"]), (&json!(1), &json!(784)));
+    let finite = json(&["run", FLOAT, "--input", "image=zeros", "--json"]);
+    assert!(finite.get("not_finite").is_none());
 }
 
 #[test]
