@@ -11,6 +11,7 @@ mod lambda;
 mod locate;
 mod operators;
 mod parameters;
+mod pixels;
 mod reach;
 mod sizes;
 mod statistics;
@@ -27,6 +28,7 @@ pub use indices::index_bounds;
 pub use locate::Locator;
 pub use operators::{OpCounts, all_op_counts, op_counts};
 pub use parameters::{Parameters, Trained, parameters};
+pub use pixels::takes_bytes;
 pub use sizes::{
     ByteEntry, Group, Place, TensorRow, by_dtype, by_operator, by_scope, quantization_text, read,
     tensors, where_bytes, whole_bytes,

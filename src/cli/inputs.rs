@@ -28,8 +28,11 @@ pub fn gather(
     }
     for (name, spec) in specs {
         let index = port_index(ports, name)?;
-        let tensor =
-            feed::parse(spec, &ports[index]).map_err(|e| e.at(format_args!("input {name:?}")))?;
+        let (tensor, said) = feed::parse_told(spec, &ports[index])
+            .map_err(|e| e.at(format_args!("input {name:?}")))?;
+        if let Some(said) = said {
+            output::note(&format!("input {name:?}: {said}"));
+        }
         slots[index] = Some(tensor);
     }
     ports

@@ -1,6 +1,7 @@
 //! Made-up values: zeros, ones, a range, seeded random ones.
 
 use super::element::{Scalar, build, int_range};
+use super::pixels::takes_pictures;
 use crate::error::{Error, Result};
 use crate::model::{DType, Port, Tensor};
 
@@ -33,8 +34,8 @@ pub(super) fn range(port: &Port) -> Result<Tensor> {
     })
 }
 
-/// Seeded values in the range that the port's quantization or type suggests: floats evenly in [0, 1), quantized and
-/// 8-bit integers over their whole range, wider integers 0 to 9 (they are indices or counts as a rule), words for strings.
+/// Seeded values in the range that the port's quantization, metadata or type suggests: floats evenly over the values
+/// that [the model tells of](Port::content) or in [0, 1), quantized and 8-bit integers over their whole range, wider integers 0 to 9 (they are indices or counts as a rule), words for strings.
 /// Indices of a table, which may be whole floats, are spread over [all of it](Port::index_bound).
 pub fn random(port: &Port, seed: u64) -> Result<Tensor> {
     let mut state = seed;
@@ -49,6 +50,7 @@ pub fn random(port: &Port, seed: u64) -> Result<Tensor> {
         (Some((_, high)), None) => Some((0, high.min(9))),
         (None, _) => None,
     };
+    let (low, high) = real_range(port).unwrap_or((0.0, 1.0));
     build(dtype, None, &sizes(port), |_| {
         let bits = next();
         match (dtype, range) {
@@ -62,10 +64,19 @@ pub fn random(port: &Port, seed: u64) -> Result<Tensor> {
                 let span = (high - low + 1) as u128;
                 Scalar::Int(low + (u128::from(bits) % span) as i128)
             }
-            _ => Scalar::Float((bits >> 11) as f64 / (1u64 << 53) as f64),
+            _ => Scalar::Float(low + (high - low) * ((bits >> 11) as f64 / (1u64 << 53) as f64)),
         }
     })
     .map_err(|e: Error| e.at(format_args!("input {:?}", port.name)))
+}
+
+/// The real values that the model says it takes; those of each pixel where it takes pictures.
+fn real_range(port: &Port) -> Option<(f64, f64)> {
+    let pixels = || {
+        let (normalization, _) = port.content.normalization.as_ref()?;
+        takes_pictures(port).then(|| normalization.range())
+    };
+    pixels().or(port.content.range)
 }
 
 /// The whole numbers from 0 that a float type has all of.
@@ -93,7 +104,8 @@ fn split_mix(state: &mut u64) -> u64 {
 mod tests {
     use super::super::spec::tests::port;
     use super::*;
-    use crate::model::Quantization;
+    use crate::model::content::Teller;
+    use crate::model::{Normalization, Quantization, Shape};
 
     #[test]
     fn a_shape_that_asks_for_terabytes_is_refused() {
@@ -134,6 +146,26 @@ mod tests {
                 .iter()
                 .any(|&v| v < -1000.0)
         );
+    }
+
+    #[test]
+    fn floats_are_spread_over_what_the_model_tells() {
+        let mut port = port(DType::Float32, &[1, 16, 16, 3]);
+        let most = |port: &Port| {
+            random(port, 0)
+                .unwrap()
+                .numbers()
+                .into_iter()
+                .fold(0.0, f64::max)
+        };
+        assert!(most(&port) <= 1.0);
+        port.content.range = Some((-2.0, 2.0));
+        assert!((1.9..=2.0).contains(&most(&port)));
+        port.content.normalization = Some((Normalization::bytes(), Teller::Operators));
+        assert!((250.0..=255.0).contains(&most(&port)));
+        // What scales rows of features down says nothing of pixels.
+        port.shape = Shape(Some(vec![1, 100]));
+        assert!((1.5..=2.0).contains(&most(&port)));
     }
 
     #[test]

@@ -47,6 +47,19 @@ pub(super) fn parse(text: &str) -> Result<Literal> {
     })
 }
 
+/// A number or a bool by itself.
+pub(super) fn number(word: &str) -> Option<Scalar> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "true" => Scalar::Bool(true),
+        "false" => Scalar::Bool(false),
+        _ => match (word.parse::<i128>(), word.parse::<f64>()) {
+            (Ok(v), _) => Scalar::Int(v),
+            (_, Ok(v)) => Scalar::Float(v),
+            _ => return None,
+        },
+    })
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -130,15 +143,8 @@ impl Parser<'_> {
             .find(|c: char| !(c.is_ascii_alphanumeric() || "+-._".contains(c)))
             .unwrap_or(rest.len());
         let word = &rest[..end];
-        let scalar = match word.to_ascii_lowercase().as_str() {
-            "true" => Scalar::Bool(true),
-            "false" => Scalar::Bool(false),
-            _ => match (word.parse::<i128>(), word.parse::<f64>()) {
-                (Ok(v), _) => Scalar::Int(v),
-                (_, Ok(v)) => Scalar::Float(v),
-                _ => return Err(self.expected("a number, true, false, or a quoted text")),
-            },
-        };
+        let scalar =
+            number(word).ok_or_else(|| self.expected("a number, true, false, or a quoted text"))?;
         self.at += end;
         Ok(scalar)
     }

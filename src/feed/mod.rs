@@ -2,18 +2,22 @@
 
 mod element;
 mod examples;
+mod files;
 mod fit;
 mod generate;
 mod labels;
 mod literal;
 pub mod parsers;
+mod pixels;
 mod rank;
 mod samples;
+mod sound;
 mod spec;
 
+pub use files::{names_a_file, with_whole_path};
 pub use fit::{dequantized, fit};
 pub use generate::random;
 pub use labels::{labels_of, read_labels};
 pub use rank::{Ranked, top_k};
 pub use samples::{SampleSet, samples_for};
-pub use spec::parse;
+pub use spec::{parse, parse_told};

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::files::{self, Kind};
 use super::fit::{dequantized, fit, slice};
 use super::{labels, literal, spec};
 use crate::error::{Error, Result};
@@ -14,6 +15,7 @@ pub const PARSERS: &[Parser] = &[
     Parser::new("literal", typed),
     Parser::new("labels", |bytes| labels::labels_in(&bytes).map(drop)),
     Parser::new("samples", sample),
+    Parser::new("input_file", input_file),
 ];
 
 /// Inputs of every kind of type: floats, integers of each width, quantized ones, texts.
@@ -38,6 +40,29 @@ fn typed(bytes: Bytes) -> Result<()> {
         let _ = spec::from_literal(text, &port);
     }
     Ok(())
+}
+
+/// A file for each kind of input that it may be for, behind a line of what a person wishes.
+fn input_file(bytes: Bytes) -> Result<()> {
+    let end = bytes.iter().position(|&b| b == b'\n').unwrap_or(0);
+    let wishes = std::str::from_utf8(&bytes[..end]).unwrap_or_default();
+    let file = bytes.slice((end + 1).min(bytes.len())..);
+    let dims = [vec![1, -1, 8, 3], vec![1, 3, 8, 8], vec![-1, -1]];
+    let mut read = Err(Error::usage("a file for no input"));
+    for port in ports() {
+        for dims in &dims {
+            let mut port = port.clone();
+            port.shape = Shape(Some(dims.clone()));
+            for kind in [Kind::Picture, Kind::Sound, Kind::Text] {
+                let one = files::value(file.to_vec(), kind, wishes, &port);
+                // Texts take any bytes.
+                if one.is_ok() && port.dtype != DType::String {
+                    read = Ok(());
+                }
+            }
+        }
+    }
+    read
 }
 
 /// An array of samples, the first and the last of them for each kind of input.

@@ -3,17 +3,30 @@
 use std::path::Path;
 
 use super::element::build;
-use super::{examples, fit, generate, literal};
+use super::{examples, files, fit, generate, literal};
 use crate::error::{Error, Result};
 use crate::format::npy;
 use crate::model::{DType, Port, Tensor};
 
 /// A tensor for `port` from what a person typed: `zeros`, `ones`, `random`, `random:SEED`, `range`,
-/// a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, or `FILE.npz:KEY[:INDEX]`.
-/// For texts also JSON objects, each a serialized tf.Example, typed or in a `.json` file.
-/// Unknown sizes become 1 unless the value says more; one number fills the whole shape.
+/// a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, `FILE.npz:KEY[:INDEX]`, a picture
+/// (`FILE.jpg[:0..255,crop]`), a `.wav`, or a text file: numbers, or for texts one text or its lines (`FILE.txt:lines`).
+/// For texts also JSON objects, each a serialized tf.Example, typed or in a `.json` file, and the bytes of any of these
+/// files. Unknown sizes become 1 unless the value says more; one number fills the whole shape.
 pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
-    let spec = spec.trim();
+    parse_told(spec, port).map(|(tensor, _)| tensor)
+}
+
+/// As [`parse`], and for a file that was changed to fit what was done with it: `640×480 stretched to 224×224, …`.
+pub fn parse_told(spec: &str, port: &Port) -> Result<(Tensor, Option<String>)> {
+    match files::read(spec.trim(), port) {
+        Some(told) => told,
+        None => parse_made(spec.trim(), port).map(|tensor| (tensor, None)),
+    }
+}
+
+/// All but files by what they hold.
+fn parse_made(spec: &str, port: &Port) -> Result<Tensor> {
     match spec {
         "zeros" => return generate::filled(port, 0),
         "ones" => return generate::filled(port, 1),
@@ -34,11 +47,6 @@ pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
     if let Some((path, place)) = split_archive(spec) {
         return from_archive(Path::new(path), place, port);
     }
-    if port.dtype == DType::String && spec.ends_with(".json") {
-        let path = Path::new(spec);
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, &e))?;
-        return examples::parse(&text, port).map_err(|e| e.in_file(path));
-    }
     if literal::looks_like_one(spec) || is_records(spec, port) {
         return from_literal(spec, port);
     }
@@ -46,9 +54,10 @@ pub fn parse(spec: &str, port: &Port) -> Result<Tensor> {
     if port.dtype == DType::String && !spec.is_empty() {
         return from_literal(&format!("{spec:?}"), port);
     }
-    Err(Error::usage(format!("can't read {spec:?} as a tensor")).hint(
-        "give zeros, ones, random[:SEED], range, a literal such as [[1, 2]], FILE.npy or FILE.npz:KEY[:INDEX]",
-    ))
+    Err(Error::usage(format!("can't read {spec:?} as a tensor")).hint(format!(
+        "give zeros, ones, random[:SEED], range, a literal such as [[1, 2]], FILE.npy, FILE.npz:KEY[:INDEX]{}",
+        files::fitting(port)
+    )))
 }
 
 fn is_records(text: &str, port: &Port) -> bool {

@@ -1,14 +1,51 @@
-//! `.wav` files of 16-bit samples.
+//! `.wav` files of PCM or float samples.
 
 use crate::error::{Error, Result};
 
-/// Samples from -1 to 1, the channels of a moment side by side.
+/// Samples, the channels of a moment side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sound {
     pub channels: usize,
     /// Moments a second.
     pub rate: u32,
+    pub coding: Coding,
+    /// Integers from -1 to 1; floats as they are in the file.
     pub samples: Vec<f32>,
+}
+
+/// How a file holds a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// Integers of so many bits: 8, 16, 24 or 32.
+    Pcm(u16),
+    /// Floats of so many bits: 32 or 64.
+    Float(u16),
+}
+
+impl Coding {
+    fn bytes(self) -> usize {
+        let (Coding::Pcm(bits) | Coding::Float(bits)) = self;
+        usize::from(bits / 8)
+    }
+
+    /// A sample of [`Coding::bytes`]; integers of 8 bits are stored from 0, the others with a sign.
+    fn sample(self, bytes: &[u8]) -> f32 {
+        match (self, bytes) {
+            (Coding::Pcm(8), &[a]) => (f32::from(a) - 128.0) / 128.0,
+            (Coding::Pcm(16), &[a, b]) => f32::from(i16::from_le_bytes([a, b])) / 32_768.0,
+            (Coding::Pcm(24), &[a, b, c]) => {
+                (i32::from_le_bytes([0, a, b, c]) >> 8) as f32 / 8_388_608.0
+            }
+            (Coding::Pcm(32), &[a, b, c, d]) => {
+                i32::from_le_bytes([a, b, c, d]) as f32 / 2_147_483_648.0
+            }
+            (Coding::Float(32), &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+            (Coding::Float(64), &[a, b, c, d, e, f, g, h]) => {
+                f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32
+            }
+            _ => 0.0,
+        }
+    }
 }
 
 /// # Errors
@@ -33,24 +70,36 @@ pub fn decode(bytes: &[u8]) -> Result<Sound> {
         match (kind, format) {
             (b"fmt ", _) => {
                 let field = |at: usize| short(body, at).ok_or_else(cut);
-                let (kind, channels, bits) = (field(0)?, field(2)?, field(14)?);
-                // 0xfffe: the kind stands behind, which for 16 bits makes no difference.
-                if !matches!(kind, 1 | 0xfffe) || bits != 16 || channels == 0 {
-                    return Err(Error::unsupported(format!(
-                        ".wav files of kind {kind} with {channels} channels of {bits} bits, expected 16-bit PCM"
-                    )));
-                }
-                format = Some((usize::from(channels), long(body, 4).ok_or_else(cut)?));
+                let (told, channels, bits) = (field(0)?, field(2)?, field(14)?);
+                // In the extensible form the kind stands behind, as the first field of a GUID.
+                let kind = match told {
+                    0xfffe => field(24).unwrap_or(1),
+                    kind => kind,
+                };
+                let coding = match (kind, bits) {
+                    (1, 8 | 16 | 24 | 32) => Some(Coding::Pcm(bits)),
+                    (3, 32 | 64) => Some(Coding::Float(bits)),
+                    _ => None,
+                };
+                let coding = coding.filter(|_| channels > 0).ok_or_else(|| {
+                    Error::unsupported(format!(
+                        ".wav files of kind {kind} with {channels} channels of {bits} bits, expected PCM of 8, 16, 24 or 32 bits, or floats"
+                    ))
+                })?;
+                format = Some((
+                    usize::from(channels),
+                    long(body, 4).ok_or_else(cut)?,
+                    coding,
+                ));
             }
-            (b"data", Some((channels, rate))) => {
+            (b"data", Some((channels, rate, coding))) => {
                 let data = body.get(..size).ok_or_else(cut)?;
-                let samples = data.chunks_exact(2);
-                let samples =
-                    samples.map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32768.0);
+                let samples = data.chunks_exact(coding.bytes());
                 return Ok(Sound {
                     channels,
                     rate,
-                    samples: samples.collect(),
+                    coding,
+                    samples: samples.map(|bytes| coding.sample(bytes)).collect(),
                 });
             }
             _ => {}
@@ -64,6 +113,34 @@ pub fn decode(bytes: &[u8]) -> Result<Sound> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// A file whose `fmt ` chunk says so, with this data.
+    fn file_of(kind: u16, channels: u16, bits: u16, data: &[u8]) -> Vec<u8> {
+        let mut bytes = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0".to_vec();
+        bytes.extend([kind, channels].map(u16::to_le_bytes).concat());
+        bytes.extend([8000, 32_000].map(u32::to_le_bytes).concat());
+        bytes.extend([4, bits].map(u16::to_le_bytes).concat());
+        bytes.extend(b"data");
+        bytes.extend((data.len() as u32).to_le_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    #[test]
+    fn every_coding() {
+        let of = |kind, bits, data: &[u8]| decode(&file_of(kind, 1, bits, data)).unwrap();
+        assert_eq!(of(1, 8, &[0, 128, 192]).samples, [-1.0, 0.0, 0.5]);
+        assert_eq!(of(1, 24, &[0, 0, 0x40, 0, 0, 0xc0]).samples, [0.5, -0.5]);
+        assert_eq!(of(1, 32, &[0, 0, 0, 0x80]).samples, [-1.0]);
+        assert_eq!(of(3, 32, &1.5f32.to_le_bytes()).samples, [1.5]);
+        let sound = of(3, 64, &(-0.25f64).to_le_bytes());
+        assert_eq!(
+            (sound.coding, &sound.samples[..]),
+            (Coding::Float(64), &[-0.25][..])
+        );
+        let error = decode(&file_of(7, 1, 8, &[0])).unwrap_err();
+        assert!(error.to_string().contains("kind 7"), "{error}");
+    }
 
     fn file() -> Vec<u8> {
         let mut bytes = b"RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0".to_vec();
@@ -79,9 +156,11 @@ mod tests {
         let Sound {
             channels,
             rate,
+            coding,
             samples,
         } = sound;
-        assert_eq!((channels, rate, samples), (2, 8000, vec![0.5, -0.5]));
+        assert_eq!((channels, rate, coding), (2, 8000, Coding::Pcm(16)));
+        assert_eq!(samples, [0.5, -0.5]);
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! One picture of a model. Every room but `format` works on [`Model`]; nothing here reads files.
 
 pub mod attr;
+pub mod content;
 pub mod data;
 pub mod dtype;
 pub mod graph;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use attr::{Attr, Attrs};
+pub use content::{Content, Normalization};
 pub use data::{PackedStrings, Part, TensorData};
 pub use dtype::DType;
 pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, SubType, Value, ValueId};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Name;
 use super::attr::Attr;
+use super::content::Content;
 use super::dtype::DType;
 use super::graph::{Graph, ValueId};
 use super::quantization::Quantization;
@@ -79,6 +80,8 @@ pub struct Port {
     /// An input's values have to be below this to be indices of the tables that they pick from, where somebody has
     /// looked for it.
     pub index_bound: Option<u64>,
+    /// What is known of an input's values.
+    pub content: Content,
 }
 
 impl Port {
@@ -96,6 +99,7 @@ impl Port {
             parts: Vec::new(),
             default: None,
             index_bound: None,
+            content: Content::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::reals::{doubles, of_doubles};
 use super::segment::view;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
-use crate::format::wav;
+use crate::format::wav::{self, Coding};
 use crate::kernels::fourier::Fourier;
 use crate::kernels::mel::{Mel, cepstrum};
 use crate::model::{DType, Shape, Tensor};
@@ -37,6 +37,11 @@ fn prepare_wav(cx: &Context) -> Result<Prepared> {
             return Err(Error::usage("it reads one file"));
         };
         let sound = wav::decode(bytes)?;
+        if sound.coding != Coding::Pcm(16) {
+            return Err(Error::usage(
+                "a .wav file whose samples are not PCM of 16 bits, which is all that DecodeWav reads",
+            ));
+        }
         let own = sound.samples.len() / sound.channels;
         let (samples, channels) = (samples.unwrap_or(own), channels.unwrap_or(sound.channels));
         let mut out = Tensor::zeros(DType::Float32, &[samples, channels])?;

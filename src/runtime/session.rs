@@ -6,10 +6,11 @@ use super::execute::{Memory, Run, Values, Watch};
 use super::plan::{Call, Plan};
 use super::program::Program;
 use super::{ArenaReport, Intermediate, OpTime, RunOptions, handover, inputs};
-use crate::analysis::index_bounds;
+use crate::analysis::{index_bounds, takes_bytes};
 use crate::error::{Error, Kind, Result};
+use crate::model::content::Teller;
 use crate::model::{
-    Dialect, Graph, MetaGraph, Model, Name, Port, Signature, Tensor, ValueId, inline,
+    Dialect, Graph, MetaGraph, Model, Name, Normalization, Port, Signature, Tensor, ValueId, inline,
 };
 use crate::ops::{Fact, State, View};
 use crate::progress::Progress;
@@ -373,8 +374,8 @@ fn by_position(graph: &Graph) -> Vec<Port> {
         .collect()
 }
 
-/// The value of each port in the flat graph: a .tflite's ports name it, a TensorFlow graph has them in order.
-/// The inputs of a signature with their [bounds as indices](Port::index_bound): those of a [`Session`], found sooner.
+/// The inputs of a signature with their [bounds as indices](Port::index_bound) and what their values
+/// [are](Port::content): those of a [`Session`], found sooner.
 ///
 /// # Errors
 /// There is no such signature, or its graph can't be put together.
@@ -412,16 +413,26 @@ fn found<'m>(
     Ok((meta_graph, signature, graph))
 }
 
-/// `ports` with their bounds as indices; `values` are the ports' in `graph`.
+/// `ports` with their bounds as indices and what their values are; `values` are the ports' in `graph`.
 fn bounded(ports: &[Port], model: &Model, graph: &Graph, values: &[ValueId]) -> Vec<Port> {
     let bounds = index_bounds(graph, &model.variables, values);
-    let bounded = |(port, index_bound): (&Port, _)| Port {
-        index_bound,
-        ..port.clone()
+    let bytes = takes_bytes(graph, values);
+    let bounded = |((port, index_bound), takes_bytes): ((&Port, _), _)| {
+        let mut content = port.content.clone();
+        if takes_bytes {
+            let told = (Normalization::bytes(), Teller::Operators);
+            content.normalization.get_or_insert(told);
+        }
+        Port {
+            index_bound,
+            content,
+            ..port.clone()
+        }
     };
-    ports.iter().zip(bounds).map(bounded).collect()
+    ports.iter().zip(bounds).zip(bytes).map(bounded).collect()
 }
 
+/// The value of each port in the flat graph: a .tflite's ports name it, a TensorFlow graph has them in order.
 fn port_values(
     ports: &[Port],
     graph: &Graph,

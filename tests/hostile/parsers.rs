@@ -173,6 +173,18 @@ fn good(parser: &str) -> Vec<Vec<u8>> {
             "[[], []]",
             "-7",
         ]),
+        "input_file" => {
+            let files = [
+                (&b"crop,mean=1/2/3,std=2\n"[..], pictures("rgb8.png")),
+                (b"-1..1,pad\n", pictures("bgr.bmp")),
+                (b"rate=900,from=0.0001\n", vec![SOUND.to_vec()]),
+                (b"\n", texts(&["1, 2.5\n3; 4\n", "[[1], [2]]"])),
+            ];
+            let with = |(wishes, files): (&[u8], Vec<Vec<u8>>)| -> Vec<Vec<u8>> {
+                files.iter().map(|file| [wishes, file].concat()).collect()
+            };
+            files.into_iter().flat_map(with).collect()
+        }
         "labels" => texts(&["zero\r\none\n\n", "Äpfel\n"]),
         "config" => texts(&[
             "theme = \"light\"\nremember = false\n[keys]\nquit = [\"Ctrl-q\", \"F10\"]\nhelp = \"F12\"\n",

@@ -149,6 +149,7 @@ fn port(
         parts,
         default: None,
         index_bound: None,
+        content: Default::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::flat::{Source, Table};
 use super::schema::{self, Field, Kind};
 use super::tables;
 use crate::error::Result;
+use crate::model::content::{Content, Normalization, Teller};
 
 pub(super) const MIN_RUNTIME_VERSION: &str = "min_runtime_version";
 pub(super) const MODEL_METADATA: &str = "TFLITE_METADATA";
@@ -44,6 +45,42 @@ pub(super) fn tensorflow_version(decoded: &str) -> Option<String> {
             .as_str()?
             .to_owned(),
     )
+}
+
+/// What the decoded TFLITE_METADATA tells of the inputs of subgraph `graph`, in the subgraph's own order.
+pub(super) fn contents(decoded: &str, graph: usize) -> Vec<Content> {
+    let value: Value = serde_json::from_str(decoded).unwrap_or_default();
+    let inputs = &value["subgraph_metadata"][graph]["input_tensor_metadata"];
+    let inputs = inputs.as_array().map_or(&[][..], Vec::as_slice);
+    inputs.iter().map(content).collect()
+}
+
+fn content(tensor: &Value) -> Content {
+    let numbers = |of: &Value| -> Vec<f32> {
+        let numbers = of.as_array().map_or(&[][..], Vec::as_slice);
+        numbers
+            .iter()
+            .filter_map(|v| Some(v.as_f64()? as f32))
+            .collect()
+    };
+    let units = tensor["process_units"].as_array();
+    let normalization = units.into_iter().flatten().find_map(|unit| {
+        let options = &unit["options"];
+        (options["type"] == "NormalizationOptions").then_some(())?;
+        Normalization::new(numbers(&options["mean"]), numbers(&options["std"]))
+    });
+    let stats = ["min", "max"].map(|end| numbers(&tensor["stats"][end]));
+    let low = stats[0].iter().copied().reduce(f32::min);
+    let high = stats[1].iter().copied().reduce(f32::max);
+    let range = low.zip(high).filter(|(low, high)| low < high);
+    let sound = &tensor["content"]["content_properties"];
+    Content {
+        normalization: normalization.map(|n| (n, Teller::Metadata)),
+        sample_rate: (sound["sample_rate"].as_u64())
+            .and_then(|rate| u32::try_from(rate).ok())
+            .filter(|&rate| rate > 0),
+        range: range.map(|(low, high)| (low.into(), high.into())),
+    }
 }
 
 /// A table as JSON: the fields that are there, enums by name, a union as its table with the name of it in `type`.

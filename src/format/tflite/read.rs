@@ -126,8 +126,9 @@ impl Reader<'_> {
             self.warnings
                 .push(Error::unreadable("no subgraph in the model"));
         }
-        let signatures = read_signatures(root, &graphs)?;
+        let mut signatures = read_signatures(root, &graphs)?;
         let metadata = self.read_metadata(root)?;
+        tell_contents(&mut signatures, &graphs, &metadata);
         let metadata_buffers = self.read_metadata_buffers(root)?;
         let attachments = packed::read(self.file, &mut self.warnings);
         self.warnings.extend(source.oddities());
@@ -432,6 +433,27 @@ fn read_signature(table: Table<'_>, graphs: &[Graph]) -> Result<Signature> {
         outputs: ports(slots::SignatureDef::VT_OUTPUTS)?,
         implied: false,
     })
+}
+
+/// Gives the inputs of signatures what the metadata tells of them.
+fn tell_contents(signatures: &mut [Signature], graphs: &[Graph], metadata: &[Metadata]) {
+    let mut told = metadata.iter();
+    let Some(told) = told.find(|m| m.name == metadata::MODEL_METADATA) else {
+        return;
+    };
+    let Some(decoded) = &told.decoded else { return };
+    for signature in signatures {
+        let Some(graph) = graphs.get(signature.graph) else {
+            continue;
+        };
+        let contents = metadata::contents(decoded, signature.graph);
+        for (id, content) in graph.inputs.iter().zip(contents) {
+            let mut ports = signature.inputs.iter_mut();
+            if let Some(port) = ports.find(|p| id.is_some() && p.value == *id) {
+                port.content = content;
+            }
+        }
+    }
 }
 
 /// The inputs and outputs of the first subgraph, in its order, under the names of their tensors.
