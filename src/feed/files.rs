@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::picture;
 use crate::model::shape::element_count;
 use crate::model::{DType, Port, Shape, Tensor};
+use crate::sort;
 
 /// A value and, where the file was changed to fit, what was done with it.
 pub(super) type Told = (Tensor, Option<String>);
@@ -149,14 +150,50 @@ pub(super) fn value(bytes: Vec<u8>, kind: Kind, wishes: &str, port: &Port) -> Re
     }
 }
 
-/// What else than numbers can be given for `port`, for hints.
-pub(super) fn fitting(port: &Port) -> &'static str {
+/// The files that can be given for `port`, for hints.
+pub fn forms(port: &Port) -> &'static str {
     match port.dtype {
-        DType::String => ", FILE.txt, FILE.jpg (its bytes)",
-        _ if pixels::takes_pictures(port) => ", FILE.jpg, FILE.png, FILE.bmp, FILE.gif",
-        _ if sound::takes_sounds(port) => ", FILE.wav, FILE.txt",
-        _ => ", FILE.txt",
+        DType::String => "FILE.npy, FILE.npz:KEY[:INDEX], FILE.txt[:lines], FILE.jpg (its bytes)",
+        _ if pixels::takes_pictures(port) => {
+            "FILE.npy, FILE.npz:KEY[:INDEX], FILE.jpg[:-1..1,crop] (or .png, .bmp, .gif)"
+        }
+        _ if sound::takes_sounds(port) => {
+            "FILE.npy, FILE.npz:KEY[:INDEX], FILE.txt, FILE.wav[:rate=HZ,from=SECONDS]"
+        }
+        _ => "FILE.npy, FILE.npz:KEY[:INDEX], FILE.txt",
     }
+}
+
+/// The picture, sound or text behind or before the one that `spec` names in its folder, by name; round at the ends.
+pub fn neighbour(spec: &str, forward: bool) -> Option<String> {
+    /// Files of a folder that are looked at.
+    const MOST: usize = 100_000;
+    let (path, kind, wishes) = split(spec)?;
+    let path = Path::new(path);
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let entries = std::fs::read_dir(folder).ok()?.take(MOST).flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let same = |name: &String| {
+        !name.starts_with('.')
+            && split(name).is_some_and(|(_, other, rest)| other == kind && rest.is_empty())
+    };
+    let mut names: Vec<String> = names.filter(same).collect();
+    sort::by(&mut names, String::cmp);
+    let at = names
+        .iter()
+        .position(|name| path.file_name().is_some_and(|own| own == &**name))?;
+    let next = match forward {
+        true => (at + 1) % names.len(),
+        false => (at + names.len() - 1) % names.len(),
+    };
+    let next = path.with_file_name(&names[next]).to_str()?.to_owned();
+    Some(match wishes {
+        "" => next,
+        wishes => format!("{next}:{wishes}"),
+    })
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
@@ -333,6 +370,26 @@ mod tests {
         assert!(read("gone.txt", &port).unwrap().is_err());
         let (_folder, path) = file("x.wav", b"RIFF");
         assert_eq!(of(&path, &[-1]).strings().unwrap(), [b"RIFF".to_vec()]);
+    }
+
+    #[test]
+    fn the_next_picture_of_a_folder() {
+        let (folder, path) = file("b.png", b"");
+        for name in ["a.JPG", "c.wav", "d.bmp", ".e.png"] {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let next = |spec: &str, forward| {
+            neighbour(spec, forward)
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(next(&format!("{path}:crop"), true), "d.bmp:crop");
+        assert_eq!(next(&path, false), "a.JPG");
+        assert_eq!(next(&path.replace("b.png", "d.bmp"), true), "a.JPG");
+        assert_eq!(neighbour("ones", true), None);
     }
 
     #[test]

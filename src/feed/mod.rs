@@ -14,7 +14,7 @@ mod samples;
 mod sound;
 mod spec;
 
-pub use files::{names_a_file, with_whole_path};
+pub use files::{forms, names_a_file, neighbour, with_whole_path};
 pub use fit::{dequantized, fit};
 pub use generate::random;
 pub use labels::{labels_of, read_labels};

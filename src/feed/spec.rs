@@ -54,10 +54,12 @@ fn parse_made(spec: &str, port: &Port) -> Result<Tensor> {
     if port.dtype == DType::String && !spec.is_empty() {
         return from_literal(&format!("{spec:?}"), port);
     }
-    Err(Error::usage(format!("can't read {spec:?} as a tensor")).hint(format!(
-        "give zeros, ones, random[:SEED], range, a literal such as [[1, 2]], FILE.npy, FILE.npz:KEY[:INDEX]{}",
-        files::fitting(port)
-    )))
+    Err(
+        Error::usage(format!("can't read {spec:?} as a tensor")).hint(format!(
+            "give zeros, ones, random[:SEED], range, a literal such as [[1, 2]], {}",
+            files::forms(port)
+        )),
+    )
 }
 
 fn is_records(text: &str, port: &Port) -> bool {

@@ -208,7 +208,7 @@ impl App {
             State::Open(old) => Some(old.model.clone()),
             _ => None,
         };
-        let (spot, index) = match &self.desks[at].state {
+        let (spot, index, inputs) = match &self.desks[at].state {
             // Read again: the same place in what is there now, and no work for what was.
             State::Open(old) => {
                 self.jobs.cancel_where(|s| s.desk == id);
@@ -221,12 +221,17 @@ impl App {
                 let place = Place::of(old.pane, old.focus, &old.model);
                 let index = self.models.iter().position(|m| Arc::ptr_eq(m, &old.model));
                 self.notice = Some(format!("read {} again", model.name));
-                (place.find(&model), index)
+                (
+                    place.find(&model),
+                    index,
+                    Some(old.panes[PaneId::Run as usize].inputs()),
+                )
             }
             _ => {
-                let memory = self.memory.as_ref().filter(|_| self.first_pane.is_none());
-                let place = memory.and_then(|m| m.recall(&model.path));
-                (place.and_then(|p| p.find(&model)), None)
+                let kept = self.memory.as_ref().and_then(|m| m.recall(&model.path));
+                let (place, inputs) = kept.unzip();
+                let place = place.filter(|_| self.first_pane.is_none());
+                (place.and_then(|p| p.find(&model)), None, inputs)
             }
         };
         let spot = spot.map_or(start, |(pane, focus)| Spot {
@@ -244,12 +249,16 @@ impl App {
             None => self.models.push(model.clone()),
         }
         self.desks[at].changed = false;
+        let mut panes = panes::all(&model);
+        if let Some(inputs) = inputs {
+            panes[PaneId::Run as usize].take_inputs(inputs);
+        }
         self.desks[at].state = State::Open(Box::new(Open {
             focus: spot.focus,
             measured: Arc::default(),
             counted: Counts::new(&model),
             pane: spot.pane,
-            panes: panes::all(&model),
+            panes,
             names: None,
             hits: None,
             model,
@@ -614,7 +623,8 @@ impl App {
         memory.keep(self.desks.iter().filter_map(|desk| match &desk.state {
             State::Open(open) => {
                 let place = Place::of(open.pane, open.focus, &open.model);
-                Some((open.model.path.clone(), place))
+                let inputs = open.panes[PaneId::Run as usize].inputs();
+                Some((open.model.path.clone(), place, inputs))
             }
             _ => None,
         }));

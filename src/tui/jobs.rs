@@ -39,8 +39,8 @@ pub enum Output {
     Samples(Vec<(String, crate::feed::SampleSet)>),
     /// The inputs of a signature as a run has them, and samples for each.
     Inputs(Vec<(crate::model::Port, Vec<Arc<crate::feed::SampleSet>>)>),
-    /// The value of an input.
-    Preview(Box<Result<crate::model::Tensor>>),
+    /// The value of an input, and what was done to make it fit.
+    Preview(Box<Result<(crate::model::Tensor, Option<String>)>>),
     Ran(Box<super::panes::run::Ran>),
     Benched(Box<super::panes::run::Benched>),
     Saved(std::path::PathBuf),

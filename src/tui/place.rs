@@ -1,5 +1,6 @@
 //! Where one is in a model, by names: kept over a reload, and from one sitting to the next in the cache folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::focus::{Focus, Thing};
 use super::panes::PaneId;
 use crate::model::{Graph, MetaGraph, Model, NodeId, ValueId, VariableId};
+
+/// What a person chose for the inputs of each signature, as `--input NAME=SPEC` spells it, by the signature's key and the
+/// input's name.
+pub type Inputs = BTreeMap<String, BTreeMap<String, String>>;
 
 /// A pane and the thing that is chosen, found again where they still are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +160,8 @@ pub struct Memory {
 pub(super) struct Kept {
     path: PathBuf,
     place: Place,
+    #[serde(default, skip_serializing_if = "Inputs::is_empty")]
+    inputs: Inputs,
 }
 
 /// Models whose place is kept.
@@ -178,24 +185,29 @@ impl Memory {
         serde_json::from_slice(bytes)
     }
 
-    pub fn recall(&self, model: &Path) -> Option<Place> {
+    /// Where one was in this model, and on which inputs it ran.
+    pub fn recall(&self, model: &Path) -> Option<(Place, Inputs)> {
         let path = std::path::absolute(model).ok()?;
         self.read()
             .into_iter()
             .find(|k| k.path == path)
-            .map(|k| k.place)
+            .map(|k| (k.place, k.inputs))
     }
 
-    /// Keeps the places of these models beside those of others.
-    pub fn keep(&self, places: impl IntoIterator<Item = (PathBuf, Place)>) {
+    /// Keeps the places and inputs of these models beside those of others.
+    pub fn keep(&self, places: impl IntoIterator<Item = (PathBuf, Place, Inputs)>) {
         let mut all: Vec<Kept> = places
             .into_iter()
-            .filter_map(|(path, place)| {
+            .filter_map(|(path, place, inputs)| {
                 // JSON has no room for names that are not UTF-8.
                 let path = std::path::absolute(path)
                     .ok()
                     .filter(|p| p.to_str().is_some())?;
-                Some(Kept { path, place })
+                Some(Kept {
+                    path,
+                    place,
+                    inputs,
+                })
             })
             .collect();
         let new: Vec<PathBuf> = all.iter().map(|k| k.path.clone()).collect();
@@ -252,14 +264,20 @@ mod tests {
         let memory = Memory::new(&folder.path().join("deep/down"));
         let model = model();
         let place = |pane| Place::of(pane, Focus::default(), &model);
+        let specs = BTreeMap::from([("x".to_owned(), "ones".to_owned())]);
+        let inputs = Inputs::from([("serving_default".to_owned(), specs)]);
         assert_eq!(memory.recall(&model.path), None);
         memory.keep([
-            (model.path.clone(), place(PaneId::Tree)),
-            ("b".into(), place(PaneId::Run)),
+            (model.path.clone(), place(PaneId::Tree), Inputs::new()),
+            ("b".into(), place(PaneId::Run), inputs.clone()),
         ]);
-        memory.keep([(model.path.clone(), place(PaneId::Source))]);
-        assert_eq!(memory.recall(&model.path), Some(place(PaneId::Source)));
-        assert_eq!(memory.recall(Path::new("b")), Some(place(PaneId::Run)));
+        memory.keep([(model.path.clone(), place(PaneId::Source), Inputs::new())]);
+        let source = (place(PaneId::Source), Inputs::new());
+        assert_eq!(memory.recall(&model.path), Some(source));
+        assert_eq!(
+            memory.recall(Path::new("b")),
+            Some((place(PaneId::Run), inputs))
+        );
         std::fs::write(&memory.file, "{ no").unwrap();
         assert_eq!(memory.recall(Path::new("b")), None);
     }

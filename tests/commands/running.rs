@@ -52,6 +52,47 @@ fn a_digit_from_the_sample_set_is_read() {
     assert!(top["label"].is_string());
 }
 
+/// A BMP of 24 bits a pixel whose rows of 8 are grey from 0 to 1.
+fn bmp(grey: &[f64]) -> Vec<u8> {
+    let mut bytes = b"BM".to_vec();
+    let header = [54 + grey.len() * 3, 0, 54, 40, 8, grey.len() / 8];
+    bytes.extend(header.map(|v| (v as u32).to_le_bytes()).concat());
+    bytes.extend([1u16, 24].map(u16::to_le_bytes).concat());
+    bytes.extend([0; 24]);
+    for row in grey.rchunks(8) {
+        bytes.extend(row.iter().flat_map(|v| [(v * 255.0).round() as u8; 3]));
+    }
+    bytes
+}
+
+#[test]
+fn a_digit_from_a_picture_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = path(&folder, "digit.bmp");
+    let truth = npy::read_npz(&sample("digits.npz")).unwrap();
+    let of = |name: &str| &truth.iter().find(|(key, _)| key == name).unwrap().1;
+    let (images, labels) = (of("image").numbers(), of("label"));
+    for model in [FLOAT, INT8, "samples/digits_cnn"] {
+        for at in [0, 1, 2] {
+            std::fs::write(&picture, bmp(&images[at * 64..][..64])).unwrap();
+            let input = format!("image={picture}");
+            let (code, out, err) = said(&["run", model, "--input", &input, "--json"]);
+            assert_eq!(code, 0, "{err}");
+            assert!(
+                err.starts_with("note: input \"image\": 8×8, pixels as 0 … 1"),
+                "{err}"
+            );
+            let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+            let top = &found["outputs"]["output_0"]["top"][0]["index"];
+            assert_eq!(top.as_f64(), labels.number(at), "{model} {at}");
+        }
+    }
+    let input = format!("image={picture}:crop,wide");
+    let (code, _, err) = said(&["run", FLOAT, "--input", &input]);
+    assert_eq!(code, 2);
+    assert!(err.contains("\"wide\" behind a picture"), "{err}");
+}
+
 #[test]
 fn a_nan_that_was_given_is_said_to_be_in_the_input() {
     let folder = tempfile::tempdir().unwrap();

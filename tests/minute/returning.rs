@@ -45,6 +45,39 @@ fn a_changed_file_is_noticed_and_read_again_with_one_key() {
 }
 
 #[test]
+fn the_last_inputs_of_a_model_are_remembered() {
+    let folder = desk();
+    fs::write(folder.path().join("row.csv"), "0.25,".repeat(64)).unwrap();
+    let mut terminal = Terminal::start(&["digits_cnn"], folder.path(), (120, 36));
+    terminal.shows(&["Where the bytes are"]);
+    terminal.press("7");
+    terminal.shows(&["sample 1 of"]);
+    terminal.press("tones:");
+    terminal.shows(&["FILE.jpg"]);
+    terminal.press("\x15[[1, 2]\r");
+    terminal.shows(&["expected"]);
+    terminal.press("t");
+    terminal.shows(&["[[1, 2]"]);
+    terminal.press("\x15row.csv\r");
+    terminal.shows(&["▸ row.csv", "0.25"]);
+    terminal.press("q");
+    terminal.ends_well();
+    let mut terminal = Terminal::start(&["digits_cnn"], folder.path(), (120, 36));
+    terminal.shows(&["/row.csv", "0.25"]);
+    // The first choice behind what was typed is the first set of samples.
+    terminal.press("\x1b[C");
+    terminal.shows(&["sample 1 of"]);
+    terminal.press("i");
+    terminal.shows(&["sample 2 of"]);
+    terminal.press("q");
+    terminal.ends_well();
+    let mut terminal = Terminal::start(&["digits_cnn"], folder.path(), (120, 36));
+    terminal.shows(&["sample 2 of"]);
+    terminal.press("q");
+    terminal.ends_well();
+}
+
+#[test]
 fn the_place_in_each_model_is_remembered() {
     let folder = desk();
     let other = folder.path().join("other.tflite");

@@ -309,7 +309,7 @@ fn run_before_running() {
     ╭ serving_default ────── S  2 of 2 ╮╭ outputs ─────────────────────────────────╮
     │ image  float32 ?×8×8×1           ││                                          │
     │ ▸ sample 3 of 300   label 7      ││                                          │
-    │   ←→ another   t type…           ││                                          │
+    │   ←→ another   t value, file…    ││                                          │
     │                                  ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
     │ ▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀         ││                                          │
@@ -345,7 +345,7 @@ fn a_long_name_stands_above_its_shape() {
     │ keras_tensor_of_pixels           ││                                          │
     │   float32 ?×8×8×1                ││                                          │
     │ ▸ sample 1 of 300   label 2      ││                                          │
-    │   ←→ another   t type…           ││                                          │
+    │   ←→ another   t value, file…    ││                                          │
     │                                  ││                                          │
     ");
 }

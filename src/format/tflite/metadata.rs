@@ -155,3 +155,26 @@ fn vector(of: &Kind, slot: u16, table: Table<'_>) -> Result<Value> {
         _ => Value::Null,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_inputs_are_is_told_in_the_graphs_order() {
+        let decoded = r#"{"subgraph_metadata": [{"input_tensor_metadata": [
+            {"name": "clip", "content": {"content_properties": {"sample_rate": 16000, "channels": 1}}},
+            {"name": "image", "stats": {"min": [-1.0, -2.0], "max": [1.0]}, "process_units": [
+                {"options": {"score_transformation": "LOG", "type": "ScoreCalibrationOptions"}},
+                {"options": {"mean": [127.5], "std": [127.5], "type": "NormalizationOptions"}}]},
+            {"stats": {"min": [0.0], "max": [0.0]}, "process_units": [
+                {"options": {"mean": [0.0], "std": [0.0], "type": "NormalizationOptions"}}]}]}]}"#;
+        let told = contents(decoded, 0);
+        assert_eq!(told[0].sample_rate, Some(16_000));
+        let signed = Normalization::between(-1.0, 1.0).unwrap();
+        assert_eq!(told[1].normalization, Some((signed, Teller::Metadata)));
+        assert_eq!(told[1].range, Some((-2.0, 1.0)));
+        assert_eq!(told[2], Content::default());
+        assert!(contents(decoded, 1).is_empty() && contents("[", 0).is_empty());
+    }
+}

@@ -21,6 +21,7 @@ use super::counts::Counts;
 use super::focus::{Focus, Thing};
 use super::jobs::{Jobs, Output, Slot, Work};
 use super::measured::Measured;
+use super::place::Inputs;
 use super::term::{Buffer, MouseEvent, Rect};
 use super::theme::Theme;
 use super::widgets::Split;
@@ -295,6 +296,16 @@ pub trait Pane {
     fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
         let _ = what;
         cx.fail(error);
+    }
+
+    /// What the person chose for inputs, for the next sitting.
+    fn inputs(&self) -> Inputs {
+        Inputs::new()
+    }
+
+    /// Inputs that were chosen in an earlier sitting.
+    fn take_inputs(&mut self, inputs: Inputs) {
+        let _ = inputs;
     }
 
     /// What goes to the clipboard: the chosen thing's name, or the command that does what the pane does.

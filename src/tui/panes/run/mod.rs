@@ -7,7 +7,7 @@ mod results;
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::inputs::{Input, Source};
+use self::inputs::{Input, Source, Told};
 use self::outputs::Given;
 use self::results::Times;
 use super::work::Work;
@@ -22,6 +22,7 @@ use crate::tui::command::Command;
 use crate::tui::focus::Thing;
 use crate::tui::jobs::{Output, discard};
 use crate::tui::measured;
+use crate::tui::place::Inputs;
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -52,9 +53,13 @@ pub struct Benched {
 /// State of the pane.
 pub struct RunPane {
     signature: usize,
+    /// Its key.
+    key: String,
     inputs: Vec<Input>,
     rows: Rows,
-    preview: Option<Result<Tensor>>,
+    preview: Option<Result<Told>>,
+    /// What the person chose for the signatures, this one when it was left.
+    recalled: Inputs,
     /// The value of the chosen input is still to be made, by a job.
     unseen: bool,
     labels: Option<Vec<String>>,
@@ -106,9 +111,11 @@ impl RunPane {
     pub fn new(model: &Arc<Model>) -> RunPane {
         let mut pane = RunPane {
             signature: 0,
+            key: String::new(),
             inputs: Vec::new(),
             rows: Rows::default(),
             preview: None,
+            recalled: Inputs::new(),
             unseen: false,
             labels: None,
             looked: false,
@@ -133,9 +140,16 @@ impl RunPane {
 
     /// Stands on another signature.
     fn take(&mut self, meta: &MetaGraph, at: usize) {
+        self.recalled = self.inputs();
         self.signature = at;
         let ports = meta.signatures.get(at).map_or(&[][..], |s| &s.inputs);
         self.inputs = ports.iter().cloned().map(Input::new).collect();
+        self.key = meta
+            .signatures
+            .get(at)
+            .map(|s| s.key.to_string())
+            .unwrap_or_default();
+        self.recall();
         self.rows = Rows::default();
         self.session = None;
         self.ran = None;
@@ -145,10 +159,22 @@ impl RunPane {
         self.preview();
     }
 
+    /// Gives the inputs what the person chose for this signature before.
+    fn recall(&mut self) {
+        let Some(specs) = self.recalled.get(&self.key) else {
+            return;
+        };
+        for input in &mut self.inputs {
+            if let Some(spec) = specs.get(&*input.port.name) {
+                input.recall(spec);
+            }
+        }
+    }
+
     fn preview(&mut self) {
         let input = self.inputs.get(self.rows.at);
         self.unseen = input.is_some_and(Input::is_large);
-        let small = input.filter(|_| !self.unseen).map(Input::value);
+        let small = input.filter(|_| !self.unseen).map(Input::told);
         discard(std::mem::replace(&mut self.preview, small));
     }
 
@@ -159,7 +185,7 @@ impl RunPane {
         }
         if let Some(input) = self.inputs.get(self.rows.at).cloned() {
             cx.job("preview", "making a value", move |_| {
-                Ok(Output::Preview(Box::new(input.value())))
+                Ok(Output::Preview(Box::new(input.told())))
             });
         }
     }
@@ -197,6 +223,7 @@ impl RunPane {
                 let mut ports = session.inputs().iter();
                 if let Some(port) = ports.find(|port| port.name == input.port.name) {
                     input.port.index_bound = port.index_bound;
+                    input.port.content = port.content.clone();
                 }
             }
             let named = |input: &Input| Ok((input.port.name.to_string(), input.value()?));
@@ -326,7 +353,7 @@ impl Pane for RunPane {
         match tag {
             "input" if !words.trim().is_empty() => {
                 if let Some(input) = self.inputs.get_mut(self.rows.at) {
-                    input.source = Source::Typed(words.trim().to_owned());
+                    input.type_in(words.trim());
                 }
                 self.after_input(cx);
                 self.preview_large(cx);
@@ -381,6 +408,21 @@ impl Pane for RunPane {
             Ok(()) => self.ran = None,
             Err(error) => cx.fail(error),
         }
+    }
+
+    fn inputs(&self) -> Inputs {
+        let mut all = self.recalled.clone();
+        let chosen = self.inputs.iter().filter(|input| input.chosen);
+        let specs = chosen.map(|i| (i.port.name.to_string(), feed::with_whole_path(&i.spec())));
+        all.insert(self.key.clone(), specs.collect());
+        all.retain(|_, specs| !specs.is_empty());
+        all
+    }
+
+    fn take_inputs(&mut self, inputs: Inputs) {
+        self.recalled = inputs;
+        self.recall();
+        self.preview();
     }
 
     fn split(&mut self) -> Option<&mut Split> {
@@ -456,11 +498,7 @@ impl RunPane {
                         Source::Typed(text) => text.clone(),
                         _ => String::new(),
                     };
-                    let title = format!(
-                        "{}: a value, FILE.npy, FILE.npz:KEY:INDEX, random:SEED",
-                        input.port.name
-                    );
-                    cx.ask("input", title, initial);
+                    cx.ask("input", input.prompt(), initial);
                 }
             }
             Command::NextSignature => {
@@ -499,11 +537,9 @@ impl RunPane {
             let Some(input) = inputs.find(|input| input.port.name == port.name) else {
                 continue;
             };
-            if !sets.is_empty() && input.source == (Source::Random { seed: 1 }) {
-                input.source = Source::Sample { set: 0, at: 0 };
-            }
-            input.sets = sets.clone();
             input.port.index_bound = port.index_bound;
+            input.port.content = port.content.clone();
+            input.found(sets.clone());
         }
         // Who frees the last of what the job made gives back all that lay below it, a whole graph.
         discard(found);
@@ -578,16 +614,21 @@ impl RunPane {
             return;
         };
         let room = area.width.saturating_sub(2) as usize;
-        let says = text::fit(&text::clean(&input.says(room)), room);
+        let says = text::clean(&input.says(room));
+        // Of a file the end tells more.
+        let says = match &input.source {
+            Source::Typed(spec) if feed::names_a_file(spec) => text::fit_end(&says, room),
+            _ => text::fit(&says, room),
+        };
         let chosen = Line::from(vec![
             Span::styled("▸ ", theme[Role::Accent]),
             Span::styled(says, theme[Role::Text]),
         ]);
         put(area, 0, chosen, buf);
         let mut words: Vec<String> = input.sets.iter().map(|s| s.name.clone()).collect();
-        words.extend(["random".to_owned(), "zeros".to_owned(), "ones".to_owned()]);
+        words.extend(["random", "zeros", "ones", "range"].map(str::to_owned));
         let hint = format!("  ←→ {}", words.join(" · "));
-        let typed = "   t type…";
+        let typed = "   t value, file…";
         let wordings = [
             format!("{hint}{typed}"),
             hint,
@@ -596,13 +637,22 @@ impl RunPane {
         let room = area.width as usize;
         let hint = text::fit(&text::fitting(wordings, room), room);
         put(area, 1, Line::styled(hint, theme[Role::Dim]), buf);
+        let said = match &self.preview {
+            Some(Ok((_, Some(said)))) => text::wrap(said, room.saturating_sub(2), 3),
+            _ => Vec::new(),
+        };
+        for (row, line) in said.iter().enumerate() {
+            let line = Line::styled(format!("  {line}"), theme[Role::Text]);
+            put(area, row as u16 + 2, line, buf);
+        }
+        let above = (said.len() as u16 + 3).min(area.height);
         let rest = Rect {
-            y: area.y + 3.min(area.height),
-            height: area.height.saturating_sub(3),
+            y: area.y + above,
+            height: area.height - above,
             ..area
         };
         match &self.preview {
-            Some(Ok(tensor)) if image::extent(tensor).is_some() => {
+            Some(Ok((tensor, _))) if image::extent(tensor).is_some() => {
                 let used = image::render(rest, tensor, buf, theme);
                 let rest = Rect {
                     y: rest.y + (used + 1).min(rest.height),
@@ -613,7 +663,7 @@ impl RunPane {
                     grid::numbers(rest, tensor, Corner::default(), buf, theme);
                 }
             }
-            Some(Ok(tensor)) => grid::numbers(rest, tensor, Corner::default(), buf, theme),
+            Some(Ok((tensor, _))) => grid::numbers(rest, tensor, Corner::default(), buf, theme),
             Some(Err(error)) => widgets::card(error, buf, rest, theme),
             None => {}
         }
