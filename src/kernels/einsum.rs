@@ -1,5 +1,8 @@
 //! Sums of products over named axes, as one product of matrices for each element of the axes that both sides keep.
 
+use bytemuck::Pod;
+
+use super::movement::copy::{Side, copy_strided};
 use super::reference::matmul::{MatMul, MulAdd};
 use super::strides::{MAX_RANK, Walk, row_major};
 
@@ -51,9 +54,48 @@ impl Operand {
 /// Lays an operand out along some of its labels and sums over the rest.
 #[derive(Debug, Clone)]
 struct Layout {
-    kept: Walk<1>,
-    summed: Walk<1>,
-    len: usize,
+    kept: Laid,
+    /// Of the labels that are summed over; `None` without any.
+    summed: Option<Walk<1>>,
+}
+
+/// Where the elements of a row-major array of `sizes` lie in another one.
+#[derive(Debug, Clone)]
+struct Laid {
+    sizes: Vec<usize>,
+    from: Side,
+}
+
+impl Laid {
+    fn new(labels: &[u32], size: &impl Fn(u32) -> usize, operand: &Operand) -> Self {
+        let mut strides = [0; MAX_RANK];
+        for (stride, &label) in strides.iter_mut().zip(labels) {
+            *stride = operand.stride(label);
+        }
+        Laid {
+            sizes: labels.iter().map(|&label| size(label)).collect(),
+            from: Side { start: 0, strides },
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    fn walk(&self) -> Walk<1> {
+        Walk::new(&self.sizes, [self.from.strides])
+    }
+
+    fn copy<T: Pod>(&self, source: &[T], out: &mut [T]) {
+        let (source, out) = (bytemuck::cast_slice(source), bytemuck::cast_slice_mut(out));
+        let whole = Side::whole(&self.sizes);
+        copy_strided(
+            size_of::<T>(),
+            &self.sizes,
+            (source, self.from),
+            (out, whole),
+        );
+    }
 }
 
 impl Layout {
@@ -61,28 +103,23 @@ impl Layout {
         let rest: Vec<u32> = (operand.axes.iter().map(|axis| axis.label))
             .filter(|label| !kept.contains(label))
             .collect();
-        let walk = |labels: &[u32]| {
-            let sizes: Vec<usize> = labels.iter().map(|&label| size(label)).collect();
-            let mut strides = [0; MAX_RANK];
-            for (stride, &label) in strides.iter_mut().zip(labels) {
-                *stride = operand.stride(label);
-            }
-            Walk::new(&sizes, [strides])
-        };
+        let summed = || Laid::new(&rest, size, operand).walk();
         Layout {
-            kept: walk(kept),
-            summed: walk(&rest),
-            len: kept.iter().map(|&label| size(label)).product(),
+            kept: Laid::new(kept, size, operand),
+            summed: (!rest.is_empty()).then(summed),
         }
     }
 
-    fn fill<T: MulAdd>(&self, one: T, source: &[T], out: &mut [T]) {
+    fn fill<T: MulAdd + Pod>(&self, one: T, source: &[T], out: &mut [T]) {
+        let Some(summed) = &self.summed else {
+            return self.kept.copy(source, out);
+        };
         let mut next = 0;
-        for run in self.kept.runs([0]) {
+        for run in self.kept.walk().runs([0]) {
             let mut at = run.at[0];
             for _ in 0..run.len {
                 let mut sum = None;
-                for run in self.summed.runs([at]) {
+                for run in summed.runs([at]) {
                     let mut at = run.at[0];
                     for _ in 0..run.len {
                         sum = Some(match sum {
@@ -111,7 +148,7 @@ impl Single {
     }
 
     /// `one` is the number 1.
-    pub fn run<T: MulAdd>(&self, one: T, source: &[T], out: &mut [T]) {
+    pub fn run<T: MulAdd + Pod>(&self, one: T, source: &[T], out: &mut [T]) {
         self.0.fill(one, source, out);
     }
 }
@@ -131,8 +168,8 @@ pub struct Pair {
     /// The product of each pair of matrices.
     pub product: MatMul,
     pub batch: Vec<usize>,
-    /// From `[batch, m, n]` to the result.
-    result: Walk<1>,
+    /// The result's elements in `[batch, m, n]`.
+    result: Laid,
 }
 
 impl Pair {
@@ -161,17 +198,12 @@ impl Pair {
         ];
         let order = [&*both, &rows, &columns].concat();
         let sizes: Vec<usize> = order.iter().map(|&label| size(label)).collect();
-        let laid = Operand::new(&order, &sizes);
-        let sizes: Vec<usize> = result.iter().map(|&label| size(label)).collect();
-        let mut strides = [0; MAX_RANK];
-        for (stride, &label) in strides.iter_mut().zip(result) {
-            *stride = laid.stride(label);
-        }
+        let products = Operand::new(&order, &sizes);
         Pair {
             sides,
             product,
             batch: vec![count(&both)],
-            result: Walk::new(&sizes, [strides]),
+            result: Laid::new(result, &size, &products),
         }
     }
 
@@ -179,25 +211,17 @@ impl Pair {
     pub fn lens(&self) -> [usize; 3] {
         let [a, b] = &self.sides;
         let product = self.batch[0] * self.product.m * self.product.n;
-        [a.len, b.len, product]
+        [a.kept.len(), b.kept.len(), product]
     }
 
     /// Lays side 0 or 1 out as matrices.
-    pub fn lay<T: MulAdd>(&self, side: usize, one: T, source: &[T], out: &mut [T]) {
+    pub fn lay<T: MulAdd + Pod>(&self, side: usize, one: T, source: &[T], out: &mut [T]) {
         self.sides[side].fill(one, source, out);
     }
 
     /// Puts the products in the order of the result.
-    pub fn finish<T: Copy>(&self, products: &[T], out: &mut [T]) {
-        let mut next = 0;
-        for run in self.result.runs([0]) {
-            let mut at = run.at[0];
-            for _ in 0..run.len {
-                out[next] = products[at];
-                next += 1;
-                at = at.wrapping_add_signed(run.step[0]);
-            }
-        }
+    pub fn finish<T: Pod>(&self, products: &[T], out: &mut [T]) {
+        self.result.copy(products, out);
     }
 }
 

@@ -212,7 +212,7 @@ fn chain(
 }
 
 /// Input 0 multiplied by each of the others in turn.
-fn chained<T: Element + MulAdd + One + Default>(
+fn chained<T: Element + MulAdd + One + Default + bytemuck::Pod>(
     pairs: &[Pair],
     inputs: &[Option<View<'_>>],
 ) -> Result<Vec<T>> {

@@ -10,6 +10,7 @@ pub fn eval(op: UnaryOp, x: &[f32], out: &mut [f32]) -> bool {
     let level = cpu::level();
     match op {
         UnaryOp::Erf => erf_all(level, x, out),
+        UnaryOp::Erfc => erfc_all(level, x, out),
         UnaryOp::Gelu => gelu_all(level, x, out),
         UnaryOp::GeluTanh => gelu_tanh_all(level, x, out),
         UnaryOp::Tanh => tanh_all(level, x, out),
@@ -38,6 +39,7 @@ macro_rules! all {
 
 all! {
     erf_each, erf_all = erf;
+    erfc_each, erfc_all = erfc;
     gelu_each, gelu_all = gelu;
     gelu_tanh_each, gelu_tanh_all = gelu_tanh;
     tanh_each, tanh_all = tanh;
@@ -160,9 +162,16 @@ const TAIL: [f64; 11] = [
     0.03613960591164777,
 ];
 
-/// `erfc(z)` for `z` from 0 on, as exact where it is small.
+/// `1 - erf(x)`, as exact where it is small.
 #[inline(always)]
-fn erfc(z: f64) -> f32 {
+fn erfc(x: f32) -> f32 {
+    let tail = tail(f64::from(x.abs()));
+    if x < 0.0 { 2.0 - tail } else { tail }
+}
+
+/// `erfc(z)` for `z` from 0 on.
+#[inline(always)]
+fn tail(z: f64) -> f32 {
     // From there on it is 0 in f32.
     let z = z.clamp(0.0, 10.4);
     let at = 1.0 / (1.0 + z / 2.0);
@@ -176,7 +185,7 @@ fn erfc(z: f64) -> f32 {
 /// One and an error function near -1 would cancel.
 #[inline(always)]
 fn gelu(x: f32) -> f32 {
-    let tail = erfc(f64::from(x.abs()) * std::f64::consts::FRAC_1_SQRT_2);
+    let tail = tail(f64::from(x.abs()) * std::f64::consts::FRAC_1_SQRT_2);
     0.5 * x * if x < 0.0 { tail } else { 2.0 - tail }
 }
 
@@ -209,6 +218,7 @@ mod tests {
             let x = if sign { -(10f32.powf(exponent)) } else { 10f32.powf(exponent) };
             let wide = f64::from(x);
             near(erf(x), special::erf(wide), x)?;
+            near(erfc(x), special::erfc(wide), x)?;
             let tail = special::erfc(-wide * std::f64::consts::FRAC_1_SQRT_2);
             prop_assert!((f64::from(gelu(x)) - 0.5 * wide * tail).abs() <= (0.5 * wide * tail).abs() * 2.4e-7 + 1e-44);
             prop_assert!((f64::from(tanh(x)) - wide.tanh()).abs() <= wide.tanh().abs() * 2.4e-7);
@@ -223,7 +233,7 @@ mod tests {
                 f(level, &x, &mut out);
                 out
             };
-            for f in [erf_all, gelu_all, gelu_tanh_all, tanh_all, logistic_all, swish_all] {
+            for f in [erf_all, erfc_all, gelu_all, gelu_tanh_all, tanh_all, logistic_all, swish_all] {
                 let want = of(cpu::Level::Portable, f);
                 for level in cpu::levels() {
                     prop_assert_eq!(&of(level, f), &want);
