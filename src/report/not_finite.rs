@@ -38,7 +38,10 @@ fn clause(origin: &Origin) -> String {
         Some(graph) => format!(" in {graph}"),
         None => String::new(),
     };
-    let range = |o: &Operand| format!("{} … {}", human::value(o.min), human::value(o.max));
+    let range = |o: &Operand| match o.min < o.max {
+        true => format!("{} … {}", human::value(o.min), human::value(o.max)),
+        false => human::value(o.min),
+    };
     let ranges: Vec<String> = origin.from.iter().take(OPERANDS).map(range).collect();
     let from = match &ranges[..] {
         [] => String::new(),

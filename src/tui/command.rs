@@ -99,10 +99,12 @@ commands! {
     Bench "bench" ["b"] In(&[Run]), "bench", "Run many times and show how long it takes";
     NextInput "next-input" ["i"] In(&[Run, Compare, Tensors]), "next", "Take the next sample, seed or slice";
     PrevInput "prev-input" ["I"] In(&[Run, Compare, Tensors]), "previous input", "Take the previous sample, seed or slice";
-    EditInput "edit-input" ["t"] In(&[Run]), "type input", "Type a value or a file for the chosen input";
+    EditInput "edit-input" ["t"] In(&[Run]), "type", "Type a value or a file for the chosen input";
     NextSignature "next-signature" ["S"] In(&[Run, Compare]), "signature", "Take the next signature";
-    Profile "profile" ["p"] In(&[Run]), "per operator", "Show the time of every operator";
+    Profile "profile" ["p"] In(&[Run]), "times", "Show the time of every operator";
+    Layer "layer" ["x"] In(&[Run]), "inspect", "Inspect a value inside the model, or let go of it";
     Arena "arena" ["a"] In(&[Run]), "memory", "Show which values lie in memory when, and what makes the peak";
+    Seed "seed" ["#"] In(&[Run]), "seed", "Type the seed of random numbers that the graph has none for";
     SaveOutputs "save-outputs" ["w"] In(&[Run]), "save", "Write the outputs to an .npz file";
 
     StartConvert "start-convert" ["Enter"] In(&[Convert]), "convert", "Convert with these settings, or change the chosen one";

@@ -42,7 +42,10 @@ pub enum Output {
     /// The value of an input, and what was done to make it fit.
     Preview(Box<Result<(crate::model::Tensor, Option<String>)>>),
     Ran(Box<super::panes::run::Ran>),
-    Benched(Box<super::panes::run::Benched>),
+    Benched(crate::runtime::Timings),
+    /// The values of the last run, and what is to be seen of the chosen one.
+    Layers(Vec<crate::runtime::Traced>),
+    Looked(Box<super::panes::run::Watched>),
     Saved(std::path::PathBuf),
     Preflight(super::panes::convert::Ahead),
     Converted(Box<super::panes::convert::Done>),

@@ -29,6 +29,51 @@ fn a_digit_runs_and_reads_as_itself() {
 }
 
 #[test]
+fn a_value_inside_is_chosen_watched_and_let_go() {
+    let mut app = app(&["digits_cnn.int8.tflite"]);
+    press(&mut app, "7 x");
+    shows(&app, &["nothing has run yet"]);
+    press(&mut app, "Enter x");
+    shows(
+        &app,
+        &["a value of the last run", "MAX_POOL_2D  int8 1×4×4×32"],
+    );
+    press(&mut app, "m a x Space p o o l Enter");
+    let before = screen(&app, 120, 36);
+    shows(
+        &app,
+        &[
+            "MAX_POOL_2D, of int8  float32 1×4×4×32",
+            "x lets go",
+            "output_0",
+        ],
+    );
+    // It stays while the input changes.
+    press(&mut app, "i");
+    shows(&app, &["MAX_POOL_2D, of int8", "sample 2 of 300"]);
+    assert_ne!(screen(&app, 120, 36), before);
+    press(&mut app, "Esc");
+    assert!(!screen(&app, 120, 36).contains("MAX_POOL_2D, of"));
+}
+
+#[test]
+fn the_seed_can_be_typed() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "7 # 4 2 Enter Enter");
+    shows(&app, &["this run"]);
+    press(&mut app, "y");
+    press(&mut app, "# x Enter");
+    shows(&app, &["\"42x\" is no seed"]);
+}
+
+#[test]
+fn the_keys_of_the_memory_plan_and_of_values_are_in_the_footer() {
+    let mut app = app(&["digits_cnn"]);
+    press(&mut app, "7");
+    shows(&app, &["x inspect", "a memory"]);
+}
+
+#[test]
 fn two_models_stand_side_by_side() {
     let mut app = app(&["digits_cnn.float32.tflite", "digits_cnn.int8.tflite"]);
     press(&mut app, "d");

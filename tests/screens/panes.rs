@@ -327,7 +327,7 @@ fn run_before_running() {
     │                                  ││                                          │
     │                                  ││                                          │
     ╰──────────────────────────────────╯╰──────────────────────────────────────────╯
-     Enter run   b bench   i next   t type input   : commands   ? help   q quit
+     Enter run   b bench   i next   x inspect   : commands   ? help   q quit
     ");
 }
 

@@ -101,6 +101,12 @@ pub enum Handled {
     No,
 }
 
+impl From<bool> for Handled {
+    fn from(did: bool) -> Handled {
+        if did { Handled::Yes } else { Handled::No }
+    }
+}
+
 /// What a pane asks of the program; done after its `handle` returns.
 pub enum Request {
     /// Choose a thing and show it in a pane; a step of the history.

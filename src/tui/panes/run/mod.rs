@@ -1,6 +1,9 @@
 //! Run: choose inputs, run the signature here, see what comes out and how long it takes.
 
 mod inputs;
+mod kept;
+mod layers;
+mod memory;
 mod outputs;
 mod results;
 
@@ -8,6 +11,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::inputs::{Input, Source, Told};
+use self::kept::{Access, Kept};
+pub use self::layers::Watched;
+use self::layers::{Layers, Replay};
 use self::outputs::Given;
 use self::results::Times;
 use super::work::Work;
@@ -34,20 +40,16 @@ type Values = Vec<(String, Tensor)>;
 
 /// What a run gave.
 pub struct Ran {
-    pub session: Session,
     pub outputs: Vec<(String, Tensor)>,
     pub nanos: u64,
     pub times: Times,
     pub arena: ArenaReport,
     given: Vec<Given>,
+    seed: Option<u64>,
+    replay: Arc<Replay>,
+    told: Watched,
     /// By operator of the file, for all panes.
     pub measured: Option<measured::Run>,
-}
-
-/// What a bench gave.
-pub struct Benched {
-    pub session: Session,
-    pub timings: Timings,
 }
 
 /// State of the pane.
@@ -64,9 +66,11 @@ pub struct RunPane {
     unseen: bool,
     labels: Option<Vec<String>>,
     looked: bool,
-    /// Kept between runs: making one ready costs more than a run.
-    session: Option<Session>,
+    session: Kept,
+    /// What a person wants random numbers to come from that the graph has no seed for.
+    seed: Option<u64>,
     ran: Option<Shown>,
+    layers: Layers,
     timings: Option<Timings>,
     work: Work,
     below: Below,
@@ -103,6 +107,9 @@ struct Shown {
     arena: ArenaReport,
 }
 
+/// Jobs that Esc stops before it closes anything.
+const BUSY: [&str; 4] = ["run", "bench", "layers", "look"];
+
 /// A bench takes about this long, within these numbers of runs.
 const BENCH_NANOS: u64 = 2_000_000_000;
 const BENCH_RUNS: std::ops::RangeInclusive<u64> = 20..=1000;
@@ -119,8 +126,10 @@ impl RunPane {
             unseen: false,
             labels: None,
             looked: false,
-            session: None,
+            session: Kept::default(),
+            seed: None,
             ran: None,
+            layers: Layers::default(),
             timings: None,
             work: Work::new(&["run", "bench"], "running", "it did not run"),
             below: Below::Time,
@@ -151,7 +160,8 @@ impl RunPane {
             .unwrap_or_default();
         self.recall();
         self.rows = Rows::default();
-        self.session = None;
+        discard(std::mem::take(&mut self.session));
+        discard(std::mem::take(&mut self.layers));
         self.ran = None;
         self.timings = None;
         self.work.begin();
@@ -241,18 +251,14 @@ impl RunPane {
             tags: meta.filter(|m| !m.tags.is_empty()).map(|m| m.tags.clone()),
             // One key stops it.
             max_iterations: 0,
+            seed: self.seed,
             ..RunOptions::default()
         }
     }
 
-    /// A session, the kept one or a new one; made in the thread of the job.
-    fn session(&mut self, cx: &Context) -> impl FnOnce() -> Result<Session> + Send + use<> {
-        let kept = self.session.take();
-        let (model, options) = (cx.model.clone(), self.options(cx));
-        move || match kept {
-            Some(session) => Ok(session),
-            None => Session::new(&model, &options),
-        }
+    /// The kept session or a new one, for a job.
+    fn session(&self, cx: &Context) -> Access {
+        self.session.access(cx.model, self.options(cx))
     }
 
     fn run(&mut self, cx: &mut Context) {
@@ -260,21 +266,29 @@ impl RunPane {
         let Some(inputs) = self.values() else { return };
         let session = self.session(cx);
         let (model, meta) = (cx.model.clone(), cx.focus.meta);
+        let chosen = self.layers.chosen.clone();
+        self.layers.busy = true;
         cx.job("run", "running", move |progress| {
-            let mut session = session()?;
-            let inputs = inputs(&session)?;
-            let (outputs, nanos) = run_once(&mut session, &inputs, progress)?;
-            let ports = session.outputs();
-            let profile = session.profile();
-            Ok(Output::Ran(Box::new(Ran {
-                given: (outputs.iter().map(|o| Given::of(o, ports))).collect::<Result<_>>()?,
-                measured: measured::Run::of(&model, meta, session.signature(), profile),
-                times: Times::of(profile),
-                arena: session.arena(),
-                session,
-                outputs,
-                nanos,
-            })))
+            session.with(|session| {
+                let inputs = inputs(session)?;
+                let before = session.moment();
+                let (outputs, nanos) = run_once(session, &inputs, progress)?;
+                let replay = Replay { before, inputs };
+                let told = layers::tell(session, &replay, &outputs, chosen.as_ref(), progress)?;
+                let ports = session.outputs();
+                let profile = session.profile();
+                Ok(Output::Ran(Box::new(Ran {
+                    given: (outputs.iter().map(|o| Given::of(o, ports))).collect::<Result<_>>()?,
+                    measured: measured::Run::of(&model, meta, session.signature(), profile),
+                    times: Times::of(profile),
+                    arena: session.arena(),
+                    seed: session.seed(),
+                    replay: Arc::new(replay),
+                    told,
+                    outputs,
+                    nanos,
+                })))
+            })
         });
     }
 
@@ -288,12 +302,14 @@ impl RunPane {
             None => 100,
         };
         let session = self.session(cx);
+        self.layers.busy = true;
         cx.job("bench", format!("{runs} runs"), move |progress| {
-            let mut session = session()?;
-            session.set_profiling(false);
-            let inputs = inputs(&session)?;
-            let timings = runtime::bench(&mut session, &inputs, runs as usize, progress)?;
-            Ok(Output::Benched(Box::new(Benched { session, timings })))
+            session.with(|session| {
+                session.set_profiling(false);
+                let inputs = inputs(session)?;
+                let timings = runtime::bench(session, &inputs, runs as usize, progress)?;
+                Ok(Output::Benched(timings))
+            })
         });
     }
 
@@ -323,9 +339,10 @@ impl Pane for RunPane {
             Command::RunOnce,
             Command::Bench,
             Command::NextInput,
-            Command::EditInput,
-            Command::Profile,
+            Command::Layer,
             Command::Arena,
+            Command::Profile,
+            Command::EditInput,
         ]
     }
 
@@ -358,6 +375,8 @@ impl Pane for RunPane {
                 self.after_input(cx);
                 self.preview_large(cx);
             }
+            "layer" => self.take_layer(words, cx),
+            "seed" => self.take_seed(words, cx),
             "save" if !words.trim().is_empty() => {
                 let Some(ran) = &self.ran else { return };
                 let outputs = ran.outputs.clone();
@@ -371,7 +390,8 @@ impl Pane for RunPane {
         }
     }
 
-    fn job(&mut self, _what: &'static str, output: Output, cx: &mut Context) {
+    fn job(&mut self, what: &'static str, output: Output, cx: &mut Context) {
+        self.layers.busy &= !BUSY.contains(&what);
         match output {
             Output::Inputs(found) => {
                 self.found(found);
@@ -380,30 +400,31 @@ impl Pane for RunPane {
             Output::Preview(value) => self.preview = Some(*value),
             Output::Ran(ran) => {
                 let ran = *ran;
-                let seed = ran.session.seed();
-                self.session = Some(ran.session);
+                self.layers.ran(ran.replay, ran.told);
                 discard(self.ran.replace(Shown {
                     outputs: Arc::new(ran.outputs),
                     given: ran.given,
                     nanos: ran.nanos,
-                    seed,
+                    seed: ran.seed,
                     times: ran.times,
                     arena: ran.arena,
                 }));
             }
-            Output::Benched(benched) => {
-                self.session = Some(benched.session);
-                self.timings = Some(benched.timings);
+            Output::Benched(timings) => {
+                self.timings = Some(timings);
                 if self.ran.is_none() {
                     self.run(cx);
                 }
             }
+            Output::Layers(values) => self.offer_layers(values, cx),
+            Output::Looked(told) => self.layers.told(*told),
             Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
             _ => {}
         }
     }
 
     fn job_failed(&mut self, what: &'static str, error: Error, cx: &mut Context) {
+        self.layers.busy &= !BUSY.contains(&what);
         match self.work.fail(what, error) {
             Ok(()) => self.ran = None,
             Err(error) => cx.fail(error),
@@ -453,6 +474,9 @@ impl Pane for RunPane {
             {
                 words.extend(["--signature".to_owned(), signature.key.to_string()]);
             }
+        }
+        if let Some(seed) = self.seed {
+            words.extend(["--seed".to_owned(), seed.to_string()]);
         }
         for input in &self.inputs {
             let named = format!("{}={}", input.port.name, input.spec());
@@ -509,6 +533,17 @@ impl RunPane {
                     self.look(cx);
                 }
             }
+            Command::Layer => self.choose_layer(cx),
+            Command::Cancel => return Handled::from(self.layers.cancel()),
+            Command::Seed => {
+                let seed = self.seed.or(self.ran.as_ref().and_then(|ran| ran.seed));
+                let title = "seed of random numbers that the graph has none for; any without it";
+                cx.ask(
+                    "seed",
+                    title,
+                    seed.map(|s| s.to_string()).unwrap_or_default(),
+                );
+            }
             Command::Profile => self.below = self.below.toggled(Below::Operators),
             Command::Arena => self.below = self.below.toggled(Below::Memory),
             Command::SaveOutputs => match &self.ran {
@@ -529,6 +564,26 @@ impl RunPane {
             }
         }
         Handled::Yes
+    }
+
+    /// A new session draws from the seed, and begins with the variables that the model has.
+    fn take_seed(&mut self, words: &str, cx: &mut Context) {
+        let seed = match words.trim() {
+            "" => None,
+            words => match words.parse() {
+                Ok(seed) => Some(seed),
+                Err(_) => {
+                    let what = format!("{words:?} is no seed");
+                    return cx.fail(Error::usage(what).hint("a whole number from 0 to 2^64 - 1"));
+                }
+            },
+        };
+        self.seed = seed;
+        discard(std::mem::take(&mut self.session));
+        self.timings = None;
+        if self.ran.is_some() {
+            self.run(cx);
+        }
     }
 
     fn found(&mut self, found: Vec<(Port, Vec<Arc<SampleSet>>)>) {

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::{Below, RunPane, Shown, outputs};
+use super::{Below, RunPane, Shown, memory, outputs};
 use crate::kernels::threads::cores;
 use crate::model::Name;
-use crate::runtime::{ArenaBlock, ArenaReport, OpTime, Timings};
+use crate::runtime::{OpTime, Timings};
 use crate::sort;
 use crate::tui::panes::View;
 use crate::tui::term::{Buffer, Line, Rect, Span, width};
 use crate::tui::text;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::Role;
 use crate::tui::widgets::{self, panel, put};
 
 /// Where the time of a run went.
@@ -117,6 +117,7 @@ impl RunPane {
             focused,
             theme,
         };
+        let top = self.layers.render(top, look, buf);
         outputs::render(top, &ran.given, look, buf);
         self.render_time(bottom, ran, buf, view);
     }
@@ -137,7 +138,7 @@ impl RunPane {
         match self.below {
             Below::Time => {}
             Below::Operators => return self.render_profile(inner, ran, buf, view),
-            Below::Memory => return self.render_memory(inner, &ran.arena, buf, theme),
+            Below::Memory => return memory::render(inner, &ran.arena, self.scroll, buf, theme),
         }
         let mut row = 0;
         let line = match &self.timings {
@@ -159,7 +160,7 @@ impl RunPane {
             None => {
                 let took = text::duration(ran.nanos as f64);
                 match ran.seed {
-                    Some(seed) => format!("this run {took}   random seed {seed}"),
+                    Some(seed) => format!("this run {took}   random seed {seed}   # another"),
                     None => format!("this run {took}   b measures properly"),
                 }
             }
@@ -201,74 +202,6 @@ impl RunPane {
                 Line::styled(words + &peak, theme[Role::Dim]),
                 buf,
             );
-        }
-    }
-
-    /// How much is alive at each operator, and the values that make the peak, from the first operator that needs each to the
-    /// last.
-    fn render_memory(&self, area: Rect, arena: &ArenaReport, buf: &mut Buffer, theme: &Theme) {
-        let steps = arena.blocks.iter().map(|b| b.last + 1).max().unwrap_or(0);
-        if steps == 0 {
-            let words = "nothing lies in the arena: every value is a tensor of its own";
-            return put(area, 0, Line::styled(words, theme[Role::Dim]), buf);
-        }
-        let wide = usize::from(area.width);
-        let peak: Vec<&ArenaBlock> = {
-            let alive = |b: &&ArenaBlock| b.first <= arena.peak_step && arena.peak_step <= b.last;
-            let mut peak: Vec<_> = arena
-                .blocks
-                .iter()
-                .filter(alive)
-                .filter(|b| b.bytes > 0)
-                .collect();
-            sort::by_key(&mut peak, |b| std::cmp::Reverse(b.bytes));
-            peak
-        };
-        let node = text::clean(text::last_name(&arena.peak_node));
-        let words = format!(
-            "{} at once, most at ",
-            text::bytes(peak.iter().map(|b| b.bytes as u64).sum())
-        );
-        let node = text::fit_end(&node, wide.saturating_sub(width(&words)));
-        put(area, 0, Line::styled(words + &node, theme[Role::Text]), buf);
-        let names = (wide * 2 / 5).clamp(8, 48).min(wide);
-        let life = wide.saturating_sub(names + BYTES + 1);
-        let column = |step: usize| step * life / steps;
-        let mut changes = vec![0i64; steps + 1];
-        for block in &arena.blocks {
-            changes[block.first] += block.bytes as i64;
-            changes[block.last + 1] -= block.bytes as i64;
-        }
-        let (mut alive, mut now) = (vec![0.0f64; life], 0);
-        for (step, change) in changes[..steps].iter().enumerate() {
-            now += change;
-            if let Some(most) = alive.get_mut(column(step)) {
-                *most = most.max(now as f64);
-            }
-        }
-        fill(&mut alive);
-        let before = " ".repeat(wide - life);
-        let line = Line::styled(before + &text::spark(&alive), theme[Role::Bar]);
-        put(area, 1, line, buf);
-        let rows = usize::from(area.height).saturating_sub(2);
-        for (row, block) in peak.iter().skip(self.scroll).take(rows).enumerate() {
-            let name = block
-                .value
-                .as_deref()
-                .map_or("what the kernel works with", text::last_name);
-            let name = text::left(&text::fit_end(&text::clean(name), names), names);
-            let bytes = text::right(&text::bytes(block.bytes as u64), BYTES);
-            let (first, last) = (
-                column(block.first),
-                column(block.last).max(column(block.first)),
-            );
-            let line = vec![
-                Span::styled(name, theme[Role::Dim]),
-                Span::styled(bytes, theme[Role::Number]),
-                Span::raw(" ".repeat(1 + first)),
-                Span::styled("━".repeat(last + 1 - first), theme[Role::Bar]),
-            ];
-            put(area, row as u16 + 2, Line::from(line), buf);
         }
     }
 
@@ -350,18 +283,6 @@ fn name_of(step: &OpTime, wide: usize) -> String {
     let name = text::fit_name(&name, wide.saturating_sub(width(&times)));
     text::left(&format!("{name}{times}"), wide)
 }
-
-/// Columns that no step fell into are as the one before.
-fn fill(values: &mut [f64]) {
-    for at in 1..values.len() {
-        if values[at] == 0.0 {
-            values[at] = values[at - 1];
-        }
-    }
-}
-
-/// Of a number of bytes with a blank before it.
-const BYTES: usize = 9;
 
 /// Of a duration with a blank before it.
 const TIME: usize = 10;
