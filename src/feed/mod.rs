@@ -1,5 +1,6 @@
 //! How a person gives a tensor, and how outputs read.
 
+mod detections;
 mod element;
 mod examples;
 mod files;
@@ -13,7 +14,9 @@ mod rank;
 mod samples;
 mod sound;
 mod spec;
+mod views;
 
+pub use detections::{Detection, Detections, detections};
 pub use files::{forms, names_a_file, neighbour, with_whole_path};
 pub use fit::{dequantized, fit};
 pub use generate::random;
@@ -21,3 +24,4 @@ pub use labels::{labels_of, read_labels};
 pub use rank::{Ranked, top_k};
 pub use samples::{SampleSet, samples_for};
 pub use spec::{parse, parse_told};
+pub use views::{ClassMap, Picture, Signal, Trace};

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::table::{Align, Table};
 use super::{Style, human, not_finite};
 use crate::error;
-use crate::feed::{self, Ranked};
+use crate::feed::{self, Detection, Detections, Ranked};
 use crate::model::{DType, Element, Port, Tensor};
 use crate::runtime::NotFinite;
 
@@ -29,6 +29,15 @@ pub struct RunReport {
     /// Where the first NaN or infinity of the outputs came from.
     pub not_finite: Option<NotFinite>,
     outputs: Vec<Output>,
+    seen: Option<Seen>,
+}
+
+/// What a detector's outputs say together.
+#[derive(Debug)]
+struct Seen {
+    detections: Detections,
+    /// Of each that was found.
+    labels: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -57,6 +66,15 @@ struct Json<'a> {
     not_finite: Option<not_finite::Json<'a>>,
     #[serde(serialize_with = "by_name")]
     outputs: &'a [Output],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detections: Option<Vec<DetectionJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct DetectionJson<'a> {
+    label: &'a str,
+    #[serde(flatten)]
+    detection: &'a Detection,
 }
 
 #[derive(Serialize)]
@@ -117,13 +135,20 @@ impl RunReport {
                     top,
                 })
             })
-            .collect::<error::Result<_>>()?;
+            .collect::<error::Result<Vec<Output>>>()?;
+        let named: Vec<(&str, &Tensor)> = outputs.iter().map(|o| (&*o.name, o.real())).collect();
+        let seen = feed::detections(&named).map(|detections| {
+            let found = detections.found.iter();
+            let labels = found.map(|d| detections.label(d.class, labels)).collect();
+            Seen { detections, labels }
+        });
         Ok(RunReport {
             signature: signature.to_owned(),
             millis,
             seed: None,
             not_finite: None,
             outputs,
+            seen,
         })
     }
 
@@ -134,6 +159,11 @@ impl RunReport {
             seed: self.seed,
             not_finite: self.not_finite.as_ref().map(not_finite::json),
             outputs: &self.outputs,
+            detections: self.seen.as_ref().map(|seen| {
+                let found = seen.detections.found.iter().zip(&seen.labels);
+                let json = found.map(|(detection, label)| DetectionJson { label, detection });
+                json.collect()
+            }),
         }
     }
 
@@ -181,6 +211,9 @@ impl RunReport {
             }
             out.push_str(&table.text(style));
         }
+        if let Some(seen) = &self.seen {
+            out.push_str(&seen.text(style));
+        }
         if let Some(found) = &self.not_finite {
             let words = not_finite::sentence(found);
             let _ = writeln!(
@@ -190,6 +223,43 @@ impl RunReport {
                 style.bad(&words)
             );
         }
+        out
+    }
+}
+
+impl Seen {
+    /// Those that are worth a look.
+    fn text(&self, style: Style) -> String {
+        let (detections, certain) = (&self.detections, self.detections.certain());
+        let (sure, all) = (detections.sure(), detections.found.len());
+        let count = format!("{sure} of {all} score ≥ 0.3");
+        let mut out = format!("\n{}  {count}\n", style.heading("detections"));
+        if certain.is_empty() {
+            return out;
+        }
+        let mut table = Table::new(&[
+            ("", Align::Left),
+            ("score", Align::Right),
+            ("top", Align::Right),
+            ("left", Align::Right),
+            ("bottom", Align::Right),
+            ("right", Align::Right),
+        ]);
+        for (detection, label) in certain.iter().zip(&self.labels) {
+            let edge = |at: usize| match detections.in_pixels {
+                true => format!("{:.0}", detection.edges[at]),
+                false => format!("{:.3}", detection.edges[at]),
+            };
+            table.row([
+                label.clone(),
+                format!("{:.2}", detection.score),
+                edge(0),
+                edge(1),
+                edge(2),
+                edge(3),
+            ]);
+        }
+        out.push_str(&table.text(style));
         out
     }
 }
@@ -327,5 +397,33 @@ mod tests {
           1  dog  0.8  ████████████████████
           2  cow  0.1  ██▌
         ");
+    }
+
+    #[test]
+    fn a_detector_tells_what_it_saw() {
+        let boxes = [[0.1f32, 0.2, 0.5, 0.6], [0.0, 0.0, 1.0, 0.4], [0.0; 4]];
+        let tensor = |values: &[f32]| Tensor::from_values(&[1, 3], values);
+        let outputs = vec![
+            (
+                "boxes".to_owned(),
+                Tensor::from_values(&[1, 3, 4], boxes.as_flattened()),
+            ),
+            ("classes".to_owned(), tensor(&[1.0, 0.0, 0.0])),
+            ("scores".to_owned(), tensor(&[0.5, 0.75, 0.125])),
+            ("count".to_owned(), Tensor::from_values(&[1], &[3.0f32])),
+        ];
+        let labels = ["cat", "dog", "cow"].map(str::to_owned);
+        let report = RunReport::new("serve", 0.5, &[], outputs, Some(&labels), Some(0)).unwrap();
+        let text = report.text(Style::PLAIN);
+        let at = text.find("\ndetections").unwrap();
+        insta::assert_snapshot!(&text[at..], @r"
+
+        detections  2 of 3 score ≥ 0.3
+               score    top   left  bottom  right
+          cat   0.75  0.000  0.000   1.000  0.400
+          dog   0.50  0.100  0.200   0.500  0.600
+        ");
+        let json = serde_json::to_value(report.json()).unwrap();
+        insta::assert_snapshot!(json["detections"][1], @r#"{"label":"dog","class":1,"score":0.5,"box":[0.10000000149011612,0.20000000298023224,0.5,0.6000000238418579]}"#);
     }
 }

@@ -117,7 +117,7 @@ commands! {
 
     Verify "verify" ["v"] In(&[Variables]), "verify", "Check the checksum of every entry";
     CycleText "cycle-text" ["t"] In(&[Source]), "what", "Show another text: signature, node, graph, metadata";
-    ViewMode "view-mode" ["v"] In(&[Graph, Tensors, Source]), "view", "Another view of the same thing";
+    ViewMode "view-mode" ["v"] In(&[Graph, Tensors, Source, Run]), "view", "Another view of the same thing";
     Axes "axes" ["x"] In(&[Tensors]), "axes", "Choose the two axes of the grid";
     Overlay "overlay" ["o"] In(&[Graph]), "colour by", "Choose what the colours mean";
     ZoomIn "zoom-in" ["+", "="] In(&[Graph]), "closer", "Closer";

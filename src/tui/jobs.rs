@@ -40,7 +40,7 @@ pub enum Output {
     /// The inputs of a signature as a run has them, and samples for each.
     Inputs(Vec<(crate::model::Port, Vec<Arc<crate::feed::SampleSet>>)>),
     /// The value of an input, and what was done to make it fit.
-    Preview(Box<Result<(crate::model::Tensor, Option<String>)>>),
+    Preview(Box<Result<crate::tui::panes::run::Preview>>),
     Ran(Box<super::panes::run::Ran>),
     Benched(crate::runtime::Timings),
     /// The values of the last run, and what is to be seen of the chosen one.

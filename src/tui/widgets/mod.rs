@@ -5,12 +5,14 @@ pub mod describe;
 pub mod facts;
 pub mod grid;
 pub mod histogram;
+pub mod hues;
 pub mod image;
 pub mod operand;
 pub mod plot;
 pub mod rows;
 pub mod split;
 pub mod table;
+pub mod wave;
 
 pub use rows::Rows;
 pub use split::Split;

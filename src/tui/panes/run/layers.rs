@@ -184,6 +184,12 @@ impl Layers {
             .collect()
     }
 
+    /// The chosen value, where it is there: what its key works on.
+    pub fn given(&self) -> Option<&[Given]> {
+        let looked = self.told.looked.as_ref().filter(|_| self.chosen.is_some());
+        looked.and_then(|looked| looked.as_deref().ok())
+    }
+
     /// Tells of what is not finite, and draws the chosen value; gives the rest of `area` back.
     pub fn render(&self, area: Rect, look: outputs::Look, buf: &mut Buffer) -> Rect {
         let theme = look.theme;
@@ -286,7 +292,11 @@ fn render_given(area: Rect, given: &[Given], look: outputs::Look, buf: &mut Buff
             },
             ..area
         };
-        let look = outputs::Look { scroll: 0, ..look };
+        let look = outputs::Look {
+            scroll: 0,
+            key: at == 0,
+            ..look
+        };
         outputs::render(own, std::slice::from_ref(given), look, buf);
     }
 }
@@ -387,6 +397,8 @@ mod tests {
         let look = outputs::Look {
             labels: None,
             scroll: 0,
+            chosen: &outputs::Chosen::default(),
+            key: true,
             focused: false,
             theme: &theme,
         };
@@ -446,7 +458,7 @@ mod tests {
         run(&mut session, &mut layers, [0.5, 0.5, 0.5]);
         assert_ne!(drawn(&layers, 60, 12), first);
         insta::assert_snapshot!(drawn(&layers, 60, 12), @r"
-        ╭ block/log · LOG  float32 1×3 ────────────────────────────╮
+        ╭ block/log · LOG  float32 1×3 ───────────────── v numbers ╮
         │ 0                                                -1.3863 │
         │ 1                                                -1.3863 │
         │ 2                                                -1.3863 │

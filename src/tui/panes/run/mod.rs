@@ -5,16 +5,18 @@ mod kept;
 mod layers;
 mod memory;
 mod outputs;
+mod preview;
 mod results;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::inputs::{Input, Source, Told};
+use self::inputs::{Input, Source};
 use self::kept::{Access, Kept};
 pub use self::layers::Watched;
 use self::layers::{Layers, Replay};
-use self::outputs::Given;
+use self::outputs::{Chosen, Given};
+pub use self::preview::Preview;
 use self::results::Times;
 use super::work::Work;
 use super::{Context, Handled, Pane, View};
@@ -32,8 +34,7 @@ use crate::tui::place::Inputs;
 use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::grid::{self, Corner};
-use crate::tui::widgets::{self, Rows, Split, image, panel, panel_note, put};
+use crate::tui::widgets::{self, Rows, Split, panel, panel_note, put};
 
 /// Values by the names of inputs.
 type Values = Vec<(String, Tensor)>;
@@ -59,7 +60,7 @@ pub struct RunPane {
     key: String,
     inputs: Vec<Input>,
     rows: Rows,
-    preview: Option<Result<Told>>,
+    preview: Option<Result<Preview>>,
     /// What the person chose for the signatures, this one when it was left.
     recalled: Inputs,
     /// The value of the chosen input is still to be made, by a job.
@@ -71,6 +72,8 @@ pub struct RunPane {
     seed: Option<u64>,
     ran: Option<Shown>,
     layers: Layers,
+    /// How outputs and the chosen value are looked at.
+    ways: Chosen,
     timings: Option<Timings>,
     work: Work,
     below: Below,
@@ -130,6 +133,7 @@ impl RunPane {
             seed: None,
             ran: None,
             layers: Layers::default(),
+            ways: Chosen::default(),
             timings: None,
             work: Work::new(&["run", "bench"], "running", "it did not run"),
             below: Below::Time,
@@ -185,6 +189,7 @@ impl RunPane {
         let input = self.inputs.get(self.rows.at);
         self.unseen = input.is_some_and(Input::is_large);
         let small = input.filter(|_| !self.unseen).map(Input::told);
+        let small = small.map(|told| told.map(Preview::of));
         discard(std::mem::replace(&mut self.preview, small));
     }
 
@@ -195,7 +200,7 @@ impl RunPane {
         }
         if let Some(input) = self.inputs.get(self.rows.at).cloned() {
             cx.job("preview", "making a value", move |_| {
-                Ok(Output::Preview(Box::new(input.told())))
+                Ok(Output::Preview(Box::new(input.told().map(Preview::of))))
             });
         }
     }
@@ -278,7 +283,7 @@ impl RunPane {
                 let ports = session.outputs();
                 let profile = session.profile();
                 Ok(Output::Ran(Box::new(Ran {
-                    given: (outputs.iter().map(|o| Given::of(o, ports))).collect::<Result<_>>()?,
+                    given: Given::all(&outputs, ports, &replay.inputs)?,
                     measured: measured::Run::of(&model, meta, session.signature(), profile),
                     times: Times::of(profile),
                     arena: session.arena(),
@@ -343,6 +348,7 @@ impl Pane for RunPane {
             Command::Arena,
             Command::Profile,
             Command::EditInput,
+            Command::ViewMode,
         ]
     }
 
@@ -546,6 +552,17 @@ impl RunPane {
             }
             Command::Profile => self.below = self.below.toggled(Below::Operators),
             Command::Arena => self.below = self.below.toggled(Below::Memory),
+            Command::ViewMode => {
+                let shown = match (self.layers.given(), &self.ran) {
+                    (Some(given), _) => Some((given, 0)),
+                    (None, ran) => ran.as_ref().map(|ran| (&ran.given[..], self.scroll)),
+                };
+                match shown {
+                    Some((given, first)) if self.ways.next(given, first) => {}
+                    Some(_) => cx.say("there is no other way to look at it"),
+                    None => cx.say("nothing has run yet"),
+                }
+            }
             Command::SaveOutputs => match &self.ran {
                 Some(_) => {
                     let file = text::fresh_file("outputs", "npz");
@@ -693,7 +710,7 @@ impl RunPane {
         let hint = text::fit(&text::fitting(wordings, room), room);
         put(area, 1, Line::styled(hint, theme[Role::Dim]), buf);
         let said = match &self.preview {
-            Some(Ok((_, Some(said)))) => text::wrap(said, room.saturating_sub(2), 3),
+            Some(Ok(preview)) => preview.said(room.saturating_sub(2)),
             _ => Vec::new(),
         };
         for (row, line) in said.iter().enumerate() {
@@ -707,18 +724,7 @@ impl RunPane {
             ..area
         };
         match &self.preview {
-            Some(Ok((tensor, _))) if image::extent(tensor).is_some() => {
-                let used = image::render(rest, tensor, buf, theme);
-                let rest = Rect {
-                    y: rest.y + (used + 1).min(rest.height),
-                    height: rest.height.saturating_sub(used + 1),
-                    ..rest
-                };
-                if rest.height > 9 && tensor.shape().last() != Some(&1) {
-                    grid::numbers(rest, tensor, Corner::default(), buf, theme);
-                }
-            }
-            Some(Ok((tensor, _))) => grid::numbers(rest, tensor, Corner::default(), buf, theme),
+            Some(Ok(preview)) => preview.render(rest, buf, theme),
             Some(Err(error)) => widgets::card(error, buf, rest, theme),
             None => {}
         }

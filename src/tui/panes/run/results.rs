@@ -114,10 +114,17 @@ impl RunPane {
         let look = outputs::Look {
             labels: self.labels.as_deref(),
             scroll: self.scroll,
+            chosen: &self.ways,
+            key: true,
             focused,
             theme,
         };
         let top = self.layers.render(top, look, buf);
+        // The key works on the chosen value, where one is shown.
+        let look = outputs::Look {
+            key: self.layers.given().is_none(),
+            ..look
+        };
         outputs::render(top, &ran.given, look, buf);
         self.render_time(bottom, ran, buf, view);
     }

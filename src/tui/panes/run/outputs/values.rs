@@ -1,141 +1,16 @@
-//! What came out: the largest values with their labels, single values, or the spread of many.
+//! Outputs as numbers: the largest with their labels, or how many spread.
 
-use crate::analysis::{self, Statistics};
-use crate::error::Result;
-use crate::feed::{self, Ranked};
-use crate::model::{Port, Tensor};
+use crate::analysis::Statistics;
+use crate::feed::Ranked;
+use crate::model::Tensor;
 use crate::tui::term::{Buffer, Line, Rect, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::grid::{self, Corner};
-use crate::tui::widgets::{histogram, panel, put};
+use crate::tui::widgets::{histogram, put};
 
-/// Rows of the largest values at most.
-const TOP: usize = 10;
-/// Of a histogram.
-const BINS: usize = 64;
-
-/// How outputs are looked at.
-#[derive(Clone, Copy)]
-pub struct Look<'a> {
-    pub labels: Option<&'a [String]>,
-    /// The first output that is shown.
-    pub scroll: usize,
-    pub focused: bool,
-    pub theme: &'a Theme,
-}
-
-/// An output and what is shown of it: found once, in the thread of the run.
-pub struct Given {
-    title: String,
-    /// Rows that it would like to have.
-    height: u16,
-    /// As real numbers.
-    real: Tensor,
-    kind: Kind,
-}
-
-enum Kind {
-    Grid,
-    Single,
-    /// The largest values with their indices; whether all are probabilities.
-    Top(Vec<Ranked>, bool),
-    Many(Box<Statistics>),
-}
-
-impl Given {
-    pub fn of((name, tensor): &(String, Tensor), ports: &[Port]) -> Result<Given> {
-        let port = ports.iter().find(|p| *p.name == **name);
-        let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
-        let title = format!(
-            "{}  {} {}",
-            text::clean(name),
-            tensor.dtype(),
-            shape.join("×")
-        );
-        let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()))?;
-        let row = real.shape().last().copied().unwrap_or(1);
-        let kind = if real.strings().is_some() || real.number(0).is_none() {
-            Kind::Grid
-        } else if real.len() == 1 {
-            Kind::Single
-        } else if real.rank() <= 2 && row <= 100_000 && real.len() == row {
-            let mut numbers = (0..real.len()).filter_map(|at| real.number(at));
-            let probabilities = numbers.all(|v| (0.0..=1.0001).contains(&v));
-            Kind::Top(feed::top_k(&real, None, TOP), probabilities)
-        } else {
-            Kind::Many(Box::new(analysis::statistics(&real, BINS)))
-        };
-        Ok(Given {
-            title: title.trim_end().to_owned(),
-            height: height(tensor),
-            real: real.into_owned(),
-            kind,
-        })
-    }
-}
-
-/// Every output in a box of its own.
-pub fn render(area: Rect, outputs: &[Given], look: Look, buf: &mut Buffer) {
-    let skip = look.scroll.min(outputs.len().saturating_sub(1));
-    let left = outputs.len() - skip;
-    let mut rest = area;
-    for (at, given) in outputs.iter().enumerate().skip(skip) {
-        let remaining = (left - (at - skip)) as u16;
-        let wanted = given.height + 2;
-        let high = if remaining == 1 {
-            rest.height
-        } else {
-            wanted.min(rest.height / 2).max(3)
-        };
-        if high > rest.height || rest.height < 3 {
-            break;
-        }
-        let own = Rect {
-            height: high,
-            ..rest
-        };
-        rest = Rect {
-            y: rest.y + high,
-            height: rest.height - high,
-            ..rest
-        };
-        one(own, given, look, buf);
-    }
-}
-
-/// Rows that an output would like to have.
-fn height(tensor: &Tensor) -> u16 {
-    match tensor.len() {
-        0 | 1 => 1,
-        n => tensor.shape().last().copied().unwrap_or(n).min(TOP) as u16 + 1,
-    }
-}
-
-fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
-    let theme = look.theme;
-    let inner = panel(given.title.as_str(), area, buf, theme, look.focused);
-    let real = &given.real;
-    match &given.kind {
-        Kind::Grid => grid::numbers(inner, real, Corner::default(), buf, theme),
-        Kind::Single => put(
-            inner,
-            0,
-            Line::styled(real.element_text(0), theme[Role::Strong]),
-            buf,
-        ),
-        Kind::Top(ranked, probabilities) => {
-            let rows = (inner.height as usize).saturating_sub(1).max(1);
-            let ranked = &ranked[..ranked.len().min(rows)];
-            let labels = look.labels.filter(|l| l.len() >= real.len());
-            let more = real.len() - ranked.len();
-            top(inner, (ranked, more), *probabilities, labels, buf, theme);
-        }
-        Kind::Many(statistics) => many(inner, real, statistics, buf, theme),
-    }
-}
-
-fn top(
+/// The largest values with their labels and bars, and how many more there are.
+pub fn top(
     area: Rect,
     (ranked, more): (&[Ranked], usize),
     probabilities: bool,
@@ -217,7 +92,8 @@ fn told_apart(ranked: &[Ranked], probabilities: bool) -> Vec<String> {
         .unwrap_or(few)
 }
 
-fn many(area: Rect, tensor: &Tensor, s: &Statistics, buf: &mut Buffer, theme: &Theme) {
+/// What many values range over, how they spread, and the first of them.
+pub fn many(area: Rect, tensor: &Tensor, s: &Statistics, buf: &mut Buffer, theme: &Theme) {
     let mut rest = area;
     if let (Some(min), Some(max), Some(mean), Some(std)) = (s.min, s.max, s.mean, s.std) {
         let n = |v: f64| text::number(v, 9);

@@ -1,0 +1,348 @@
+//! What came out: drawn where it reads as a picture, boxes or a signal; otherwise the largest values with their labels,
+//! single values, or the spread of many. A key takes the next of the ways that apply.
+
+mod boxes;
+mod drawn;
+mod values;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::boxes::Detector;
+use crate::analysis::{self, Statistics};
+use crate::error::Result;
+use crate::feed::{self, ClassMap, Picture, Ranked, Signal};
+use crate::model::{Port, Tensor};
+use crate::tui::term::{Buffer, Line, Rect};
+use crate::tui::text;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::grid::{self, Corner};
+use crate::tui::widgets::{panel, panel_note, put};
+
+/// Rows of the largest values at most.
+const TOP: usize = 10;
+/// Of a histogram.
+const BINS: usize = 64;
+
+/// How outputs are looked at.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub labels: Option<&'a [String]>,
+    /// The first output that is shown.
+    pub scroll: usize,
+    pub chosen: &'a Chosen,
+    /// Whether the key that takes the next way works on these.
+    pub key: bool,
+    pub focused: bool,
+    pub theme: &'a Theme,
+}
+
+/// What a person chose to see of outputs, by their names; it stays from run to run.
+#[derive(Default)]
+pub struct Chosen(HashMap<String, Kind>);
+
+/// The ways of looking at an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Boxes,
+    List,
+    Picture,
+    Classes,
+    Line,
+    Single,
+    Largest,
+    Spread,
+    Numbers,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Boxes => "boxes",
+            Kind::List => "list",
+            Kind::Picture => "picture",
+            Kind::Classes => "classes",
+            Kind::Line => "line",
+            Kind::Single => "value",
+            Kind::Largest => "largest",
+            Kind::Spread => "spread",
+            Kind::Numbers => "numbers",
+        }
+    }
+}
+
+/// A way of looking with what it takes.
+enum Way {
+    Boxes(Arc<Detector>),
+    List(Arc<Detector>),
+    Picture(Box<Picture>),
+    Classes(Box<ClassMap>),
+    Line(Box<Signal>),
+    Single,
+    /// The largest values with their indices; whether all are probabilities.
+    Largest(Vec<Ranked>, bool),
+    Spread(Box<Statistics>),
+    Numbers,
+}
+
+impl Way {
+    fn kind(&self) -> Kind {
+        match self {
+            Way::Boxes(_) => Kind::Boxes,
+            Way::List(_) => Kind::List,
+            Way::Picture(_) => Kind::Picture,
+            Way::Classes(_) => Kind::Classes,
+            Way::Line(_) => Kind::Line,
+            Way::Single => Kind::Single,
+            Way::Largest(..) => Kind::Largest,
+            Way::Spread(_) => Kind::Spread,
+            Way::Numbers => Kind::Numbers,
+        }
+    }
+}
+
+/// An output and what is shown of it: found once, in the thread of the run.
+pub struct Given {
+    name: String,
+    title: String,
+    /// As real numbers.
+    real: Tensor,
+    /// Every way that applies, the likeliest first.
+    ways: Vec<Way>,
+}
+
+impl Given {
+    /// Any tensor with a name; a port of this name tells how it is quantized.
+    pub fn of((name, tensor): &(String, Tensor), ports: &[Port]) -> Result<Given> {
+        let port = ports.iter().find(|p| *p.name == **name);
+        let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
+        let title = format!(
+            "{}  {} {}",
+            text::clean(name),
+            tensor.dtype(),
+            shape.join("×")
+        );
+        let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()))?;
+        Ok(Given {
+            name: name.clone(),
+            title: title.trim_end().to_owned(),
+            ways: ways(&real),
+            real: real.into_owned(),
+        })
+    }
+
+    /// All outputs of a run; before those of a detector what they say together, over the picture among the inputs.
+    pub fn all(
+        outputs: &[(String, Tensor)],
+        ports: &[Port],
+        inputs: &[(String, Tensor)],
+    ) -> Result<Vec<Given>> {
+        let given = outputs.iter().map(|output| Given::of(output, ports));
+        let mut given: Vec<Given> = given.collect::<Result<_>>()?;
+        let named: Vec<(&str, &Tensor)> = given.iter().map(|g| (&*g.name, &g.real)).collect();
+        if let Some(detections) = feed::detections(&named) {
+            let detector = Arc::new(Detector::new(detections, inputs));
+            let together = Given {
+                name: String::new(),
+                title: detector.title(),
+                real: Tensor::from_values::<f32>(&[0], &[]),
+                ways: vec![Way::Boxes(detector.clone()), Way::List(detector)],
+            };
+            given.insert(0, together);
+        }
+        Ok(given)
+    }
+
+    fn statistics(&self) -> Option<&Statistics> {
+        self.ways.iter().find_map(|way| match way {
+            Way::Spread(statistics) => Some(&**statistics),
+            _ => None,
+        })
+    }
+
+    /// Rows that it would like to have at this width.
+    fn height(&self, way: &Way, wide: u16) -> u16 {
+        let row = self.real.shape().last().copied();
+        match way {
+            Way::Boxes(detector) => drawn::height(detector.extent(), wide),
+            Way::List(detector) => detector.rows(),
+            Way::Picture(picture) => drawn::height((picture.height, picture.width), wide),
+            Way::Classes(map) => drawn::height((map.height, map.width), wide),
+            Way::Line(signal) => signal.channels.len() as u16 * 10,
+            _ if self.real.len() <= 1 => 1,
+            _ => row.unwrap_or(self.real.len()).min(TOP) as u16 + 1,
+        }
+    }
+}
+
+/// The ways that apply to real numbers, the likeliest first.
+fn ways(real: &Tensor) -> Vec<Way> {
+    if real.strings().is_some() || real.number(0).is_none() {
+        return vec![Way::Numbers];
+    }
+    if real.len() == 1 {
+        return vec![Way::Single];
+    }
+    let row = real.shape().last().copied().unwrap_or(1);
+    let spread = || Way::Spread(Box::new(analysis::statistics(real, BINS)));
+    let mut ways = match real.rank() <= 2 && row <= 100_000 && real.len() == row {
+        true => {
+            let mut numbers = (0..real.len()).filter_map(|at| real.number(at));
+            let probabilities = numbers.all(|v| (0.0..=1.0001).contains(&v));
+            let largest = Way::Largest(feed::top_k(real, None, TOP), probabilities);
+            vec![largest, Way::Numbers, spread()]
+        }
+        false => vec![spread(), Way::Numbers],
+    };
+    let mut add = |way: Way, likely: bool| match likely {
+        true => ways.insert(0, way),
+        false => ways.push(way),
+    };
+    if let Some(signal) = Signal::of(real) {
+        let likely = signal.likely;
+        add(Way::Line(Box::new(signal)), likely);
+    }
+    if let Some(picture) = Picture::of(real) {
+        let likely = picture.likely;
+        add(Way::Picture(Box::new(picture)), likely);
+    }
+    if let Some(map) = ClassMap::of(real) {
+        let likely = map.likely;
+        add(Way::Classes(Box::new(map)), likely);
+    }
+    ways
+}
+
+impl Chosen {
+    /// How an output is looked at.
+    fn way<'g>(&self, given: &'g Given) -> &'g Way {
+        let chosen = self.0.get(&given.name);
+        let found = chosen.and_then(|kind| given.ways.iter().find(|way| way.kind() == *kind));
+        found.unwrap_or(&given.ways[0])
+    }
+
+    /// The way after the one in which it is looked at; `None` where there is but one.
+    fn after(&self, given: &Given) -> Option<Kind> {
+        let now = self.way(given).kind();
+        let at = given.ways.iter().position(|way| way.kind() == now)?;
+        let next = given.ways[(at + 1) % given.ways.len()].kind();
+        (next != now).then_some(next)
+    }
+
+    /// Takes the next way of looking at the output that is shown first; whether there is one.
+    pub fn next(&mut self, outputs: &[Given], scroll: usize) -> bool {
+        let given = outputs.get(first(outputs, scroll));
+        let Some((given, next)) = given.and_then(|g| Some((g, self.after(g)?))) else {
+            return false;
+        };
+        self.0.insert(given.name.clone(), next);
+        true
+    }
+}
+
+/// The output that is shown first.
+fn first(outputs: &[Given], scroll: usize) -> usize {
+    scroll.min(outputs.len().saturating_sub(1))
+}
+
+/// Every output in a box of its own, as many as there is room for.
+pub fn render(area: Rect, outputs: &[Given], look: Look, buf: &mut Buffer) {
+    let skip = first(outputs, look.scroll);
+    let shown = &outputs[skip..];
+    let heights = heights(area, shown, look);
+    let mut rest = area;
+    for (at, (given, &high)) in shown.iter().zip(&heights).enumerate() {
+        let own = Rect {
+            height: high,
+            ..rest
+        };
+        rest = Rect {
+            y: rest.y + high,
+            height: rest.height - high,
+            ..rest
+        };
+        one(own, given, look, buf);
+        // The key works on the first.
+        if at == 0 {
+            note(own, given, look, shown.len() - heights.len(), buf);
+        }
+    }
+}
+
+/// Rows of the boxes that there is room for, one below the other.
+fn heights(area: Rect, outputs: &[Given], look: Look) -> Vec<u16> {
+    /// Of a box with one row.
+    const LEAST: u16 = 3;
+    let mut heights = Vec::new();
+    let mut rest = area.height;
+    for (at, given) in outputs.iter().enumerate() {
+        let way = look.chosen.way(given);
+        let wanted = given.height(way, area.width.saturating_sub(4)) + 2;
+        let most = match way.kind() {
+            // They tell what the outputs that follow hold.
+            Kind::Boxes | Kind::List => rest,
+            Kind::Picture | Kind::Classes | Kind::Line => rest * 2 / 3,
+            _ => rest / 2,
+        };
+        let high = match at + 1 == outputs.len() {
+            true => rest,
+            false => wanted.min(most).max(LEAST),
+        };
+        if high > rest || rest < LEAST {
+            break;
+        }
+        heights.push(high);
+        rest -= high;
+    }
+    // What is left over is too little for the next.
+    if let Some(high) = heights.first_mut() {
+        *high += rest;
+    }
+    heights
+}
+
+/// What the key shows it as, and how many outputs there was no room for.
+fn note(area: Rect, given: &Given, look: Look, hidden: usize, buf: &mut Buffer) {
+    let next = look.chosen.after(given).filter(|_| look.key);
+    let next = next.map(|next| format!("v {}", next.name()));
+    let hidden = match (hidden, look.focused) {
+        (0, _) => None,
+        (_, true) => Some(format!("↓ {hidden} more")),
+        (_, false) => Some(format!("Tab ↓ {hidden} more")),
+    };
+    let words: Vec<String> = next.into_iter().chain(hidden).collect();
+    panel_note(&words.join(" · "), area, buf, look.theme[Role::Dim]);
+}
+
+fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
+    let theme = look.theme;
+    let inner = panel(given.title.as_str(), area, buf, theme, look.focused);
+    let real = &given.real;
+    match look.chosen.way(given) {
+        Way::Boxes(detector) => detector.render(inner, look.labels, buf, theme),
+        Way::List(detector) => detector.list(inner, look.labels, buf, theme),
+        Way::Picture(picture) => {
+            drawn::picture(inner, picture, given.statistics(), buf, theme);
+        }
+        Way::Classes(map) => drawn::classes(inner, map, look.labels, buf, theme),
+        Way::Line(signal) => drawn::signal(inner, signal, buf, theme),
+        Way::Numbers => grid::numbers(inner, real, Corner::default(), buf, theme),
+        Way::Single => put(
+            inner,
+            0,
+            Line::styled(real.element_text(0), theme[Role::Strong]),
+            buf,
+        ),
+        Way::Largest(ranked, probabilities) => {
+            let rows = (inner.height as usize).saturating_sub(1).max(1);
+            let ranked = &ranked[..ranked.len().min(rows)];
+            let labels = look.labels.filter(|l| l.len() >= real.len());
+            let more = real.len() - ranked.len();
+            values::top(inner, (ranked, more), *probabilities, labels, buf, theme);
+        }
+        Way::Spread(statistics) => values::many(inner, real, statistics, buf, theme),
+    }
+}
+
+#[cfg(test)]
+mod tests;

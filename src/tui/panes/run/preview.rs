@@ -1,0 +1,78 @@
+//! The value of the chosen input: drawn where it reads as a picture or a signal, and as numbers.
+
+use super::inputs::Told;
+use crate::feed::{Picture, Signal};
+use crate::model::Tensor;
+use crate::tui::term::{Buffer, Rect};
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::tui::widgets::grid::{self, Corner};
+use crate::tui::widgets::image::{self, Frame};
+use crate::tui::widgets::wave;
+
+/// A value and what is drawn of it: found once, where the value is made.
+pub struct Preview {
+    tensor: Tensor,
+    /// What was done with a file to make it fit.
+    said: Option<String>,
+    picture: Option<Picture>,
+    signal: Option<Signal>,
+}
+
+impl Preview {
+    pub fn of((tensor, said): Told) -> Preview {
+        /// A side of what is drawn though only its sizes speak for a picture: samples of digits are small.
+        const MOST: usize = 512;
+        let is_small = |p: &Picture| p.of.0.max(p.of.1) <= MOST;
+        Preview {
+            picture: Picture::of(&tensor).filter(|p| p.likely || is_small(p)),
+            signal: Signal::of(&tensor).filter(|s| s.likely),
+            tensor,
+            said,
+        }
+    }
+
+    /// What was done with a file to make it fit, in a few lines of so many columns.
+    pub fn said(&self, room: usize) -> Vec<String> {
+        let said = self.said.iter();
+        said.flat_map(|said| text::wrap(said, room, 3)).collect()
+    }
+
+    /// The drawing, and the numbers in what it leaves.
+    pub fn render(&self, area: Rect, buf: &mut Buffer, theme: &Theme) {
+        /// Rows of a line, and those below which numbers tell nothing beside a drawing.
+        const LINE: u16 = 8;
+        const NUMBERS: u16 = 9;
+        let used = if let Some(picture) = &self.picture {
+            let frame = Frame::of(area, (picture.height, picture.width));
+            if let Some(frame) = &frame {
+                image::picture(frame, picture, buf, theme);
+            }
+            frame.map_or(0, |frame| frame.area.height)
+        } else if let Some(signal) = &self.signal {
+            let count = signal.channels.len().max(1) as u16;
+            let high = LINE.min(area.height / count);
+            for (at, channel) in signal.channels.iter().enumerate() {
+                let own = Rect {
+                    y: area.y + at as u16 * high,
+                    height: high,
+                    ..area
+                };
+                wave::trace(own, channel, buf, theme);
+            }
+            high * count
+        } else {
+            0
+        };
+        let skip = if used > 0 { used + 1 } else { 0 };
+        let rest = Rect {
+            y: area.y + skip.min(area.height),
+            height: area.height.saturating_sub(skip),
+            ..area
+        };
+        let is_list = used > 0 && self.tensor.shape().last() == Some(&1);
+        if used == 0 || rest.height > NUMBERS && !is_list {
+            grid::numbers(rest, &self.tensor, Corner::default(), buf, theme);
+        }
+    }
+}
