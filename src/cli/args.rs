@@ -77,7 +77,7 @@ pub enum Command {
     Verify(ReportArgs),
     /// The graph as text, Graphviz, SVG or JSON
     Graph(GraphArgs),
-    /// Run a signature once
+    /// Run a signature once; a NaN or an infinity that comes out is traced to what made the first
     Run(RunArgs),
     /// Time repeated runs
     Bench(BenchArgs),

@@ -173,11 +173,19 @@ impl State {
         self.seed.filter(|_| self.unseeded > 0)
     }
 
+    /// A copy for later, without the arrays of the last run, which nothing will ask for again.
+    pub fn copy(&self) -> State {
+        State {
+            arrays: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// A copy that draws the random numbers which `later`, a later state of the same session, has drawn.
     pub fn before(&self, later: &State) -> State {
         State {
             seed: self.seed.or(later.seed),
-            ..self.clone()
+            ..self.copy()
         }
     }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::table::{Align, Table};
 use super::{Style, human};
+use crate::runtime::OpTime;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct BenchReport {
@@ -46,6 +47,25 @@ pub struct OpRow {
     pub gflops: Option<f64>,
     /// Of what the processor was measured to do at most on as many threads, in operations of its kind: 1 is all.
     pub of_peak: Option<f64>,
+}
+
+impl OpRow {
+    /// `time` are the medians of an operator that ran on so many threads.
+    pub fn new(time: &OpTime, threads: usize) -> OpRow {
+        let millis = |nanos: u64| nanos as f64 / 1e6;
+        let rate = time.rate(threads);
+        OpRow {
+            name: time.node.to_string(),
+            op: time.op.to_string(),
+            graph: time.graph.as_ref().map(ToString::to_string),
+            calls: time.calls,
+            median_ms: millis(time.nanos),
+            self_ms: millis(time.own()),
+            macs: time.macs,
+            gflops: rate.map(|(rate, _)| rate / 1e9),
+            of_peak: rate.map(|(_, share)| share),
+        }
+    }
 }
 
 impl BenchReport {

@@ -2,8 +2,9 @@
 
 use super::tests::{Net, open};
 use super::*;
-use crate::error::Kind;
+use crate::error::{Kind, Result};
 use crate::model::{Attr, Attrs, DType, Dialect, GraphKind, Model, Node, ValueId};
+use crate::progress::Progress;
 
 /// A model with more graphs than the signature's own: they are numbered from 1.
 pub(super) fn with_blocks(

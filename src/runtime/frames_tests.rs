@@ -8,6 +8,7 @@ use super::blocks_tests::{many, run, scalar};
 use super::tests::{Net, open};
 use super::*;
 use crate::model::{Attr, Attrs, DType, Dialect, ValueId};
+use crate::progress::Progress;
 
 fn op(net: &mut Net, op: &str, inputs: &[ValueId]) -> ValueId {
     net.op(op, inputs, DType::Int32, Attrs::new())

@@ -4,6 +4,7 @@
 //! sizes plans: shapes, folded constants, packed weights, one arena. Later runs with the same sizes only execute.
 
 mod arena;
+mod bench;
 mod blocks;
 #[cfg(test)]
 mod blocks_tests;
@@ -41,17 +42,14 @@ mod trace_tests;
 mod traced;
 
 pub use crate::ops::{Content, View};
+pub use bench::{Timings, bench, per_op};
 pub use replay::{Moment, are_finite};
 pub use session::{Outputs, Session, inputs_of};
 pub use traced::{Maker, NotFinite, Operand, Origin, Source, Trace, Traced, What};
 
-use std::time::Instant;
-
-use crate::error::Result;
 use crate::kernels;
 use crate::model::{Name, NodeId, Tensor, ValueId};
 use crate::ops::Block;
-use crate::progress::Progress;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KernelChoice {
@@ -172,55 +170,4 @@ pub struct ArenaBlock {
     /// First and last step that needs it.
     pub first: usize,
     pub last: usize,
-}
-
-/// Times of repeated runs.
-#[derive(Debug, Clone, Default)]
-pub struct Timings {
-    pub first_ns: u64,
-    /// Of the runs after the first, in order.
-    pub runs_ns: Vec<u64>,
-}
-
-impl Timings {
-    /// The `q`-quantile (0 to 1) of the runs after the first, in nanoseconds; the first run's time if it was the only one.
-    pub fn quantile_ns(&self, q: f64) -> u64 {
-        let mut sorted = self.runs_ns.clone();
-        sorted.sort_unstable();
-        let Some(last) = sorted.len().checked_sub(1) else {
-            return self.first_ns;
-        };
-        let at = q.clamp(0.0, 1.0) * last as f64;
-        let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-        (low as f64 + (high - low) as f64 * at.fract()).round() as u64
-    }
-}
-
-/// Invokes `runs` times on the same inputs.
-pub fn bench(
-    session: &mut Session,
-    inputs: &[(String, Tensor)],
-    runs: usize,
-    progress: &Progress,
-) -> Result<Timings> {
-    let silent = Progress::new();
-    let arranged = session.arrange(inputs)?;
-    let given: Vec<&Tensor> = arranged.iter().map(|t| &**t).collect();
-    let time = |session: &mut Session| {
-        progress.check()?;
-        let start = Instant::now();
-        session.invoke(&given, &silent)?;
-        Ok(start.elapsed().as_nanos() as u64)
-    };
-    progress.stage("timing", runs as u64);
-    let mut timings = Timings {
-        first_ns: time(session)?,
-        runs_ns: Vec::with_capacity(runs.saturating_sub(1)),
-    };
-    progress.step(1)?;
-    for _ in 1..runs {
-        timings.runs_ns.push(time(session)?);
-        progress.step(1)?;
-    }
-    Ok(timings)
 }

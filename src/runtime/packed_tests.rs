@@ -3,6 +3,7 @@
 use super::tests::{Net, open_with};
 use super::*;
 use crate::model::{Attr, Attrs, DType, Dialect, Model, Quantization};
+use crate::progress::Progress;
 
 /// Repeatable bytes.
 fn noise(count: usize) -> Vec<i8> {

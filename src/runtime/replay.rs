@@ -25,7 +25,7 @@ impl Session {
     pub fn moment(&self) -> Moment {
         let planned = self.planned.as_ref();
         Moment {
-            state: self.state.clone(),
+            state: self.state.copy(),
             ready: self.ready,
             lasting: planned.map_or_else(Lasting::default, |(plan, memory)| memory.lasting(plan)),
         }

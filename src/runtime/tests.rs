@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::error::Result;
 use crate::model::{
     Attr, Attrs, DType, Dialect, Graph, GraphKind, MetaGraph, Model, Node, Port, Quantization,
     Shape, Signature, Sparse, SparseDim, SparseIndices, Sparsity, TensorData, Value, ValueId,
 };
+use crate::progress::Progress;
 
 /// A graph under construction.
 pub(super) struct Net(pub Graph);

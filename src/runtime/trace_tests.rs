@@ -4,6 +4,7 @@ use super::blocks_tests::{many, run, scalar, subgraphs, with_blocks};
 use super::tests::{Net, open};
 use super::*;
 use crate::model::{Attr, Attrs, DType, Dialect, Model, Node};
+use crate::progress::Progress;
 
 fn floats(values: &[f32]) -> Tensor {
     Tensor::from_values(&[values.len()], values)
