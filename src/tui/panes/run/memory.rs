@@ -43,7 +43,7 @@ pub fn render(area: Rect, arena: &ArenaReport, skip: usize, buf: &mut Buffer, th
         let name = block
             .value
             .as_deref()
-            .map_or("what the kernel works with", text::last_name);
+            .map_or("the kernel's workspace", text::last_name);
         let name = text::left(&text::fit_end(&text::clean(name), names), names);
         let bytes = text::right(&text::bytes(block.bytes as u64), BYTES);
         let first = column(block.first);
