@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""How fast mexplore runs .tflite files against LiteRT with XNNPACK, in turn on the same machine.
+"""How fast mexplore runs .tflite files against LiteRT with XNNPACK, and SavedModels against TensorFlow, in turn on the
+same machine.
 
-    benches/run_against_reference.py MODEL.tflite ... [--threads 1 2] [--rounds 5] [--runs 20] [--markdown]
+    benches/run_against_reference.py MODEL.tflite|SAVED_MODEL ... [--threads 1 2] [--rounds 5] [--runs 20] [--markdown]
 
 Each round times a block of runs of one, then of the other; the medians of all blocks are compared. Needs a release
-build of mexplore (or its path in MEXPLORE) and a Python with ai-edge-litert and numpy. Times are of one invoke, without
-copying inputs; memory is what a process holds more at its peak than one that only got so far as to load a model: one
-that has imported LiteRT, and one that runs a sample of 34 KB.
+build of mexplore (or its path in MEXPLORE) and a Python with numpy and ai-edge-litert, or tensorflow for SavedModels.
+Times are of one invoke, without copying inputs; memory is what a process holds more at its peak than one that only got so
+far as to load a model: one that has imported the other library, and one that runs a sample of 34 KB. The first answer
+of a .tflite is opening, planning and one invoke within a process that has started; that of a SavedModel is the whole
+process, as a person waits for it, TensorFlow's imports included.
 """
 import argparse
 import json
@@ -53,21 +56,62 @@ def litert(path, threads, runs):
     print(json.dumps({"ms": [1e3 * t for t in times], "first": 1e3 * first, "mb": resident() - before}))
 
 
+def tensorflow(path, threads, runs):
+    """The worker: prints what a block of TensorFlow's took, of the signature that a server would call."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import numpy
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    before = resident()
+    model = tf.saved_model.load(path)
+    signature = model.signatures["serving_default"]
+    dice = numpy.random.default_rng(0)
+    inputs = {}
+    for name, spec in signature.structured_input_signature[1].items():
+        shape = [n or 1 for n in spec.shape]
+        values = dice.random(shape) if spec.dtype.is_floating else dice.integers(0, 2, shape)
+        inputs[name] = tf.constant(values.astype(spec.dtype.as_numpy_dtype))
+
+    def invoke():
+        return [output.numpy() for output in signature(**inputs).values()]
+
+    invoke()
+    times = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        invoke()
+        times.append(time.perf_counter() - begun)
+    print(json.dumps({"ms": [1e3 * t for t in times], "mb": resident() - before}))
+
+
+def took(words):
+    """Milliseconds of a whole process, and the last line that it prints."""
+    begun = time.perf_counter()
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    return 1e3 * (time.perf_counter() - begun), done.stdout
+
+
 def theirs(path, threads, runs):
-    words = [sys.executable, __file__, "--worker", path, str(threads), str(runs)]
-    block = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    return statistics.median(block["ms"]), block["first"], block["mb"]
+    words = [sys.executable, __file__, "--worker", path, str(threads)]
+    block = json.loads(took([*words, str(runs)])[1].splitlines()[-1])
+    first = block["first"] if "first" in block else took([*words, "0"])[0]
+    return statistics.median(block["ms"]), first, block["mb"]
 
 
 def ours(binary, path, threads, runs):
-    words = [binary, "bench", path, "--json", "--threads", str(threads), "--runs", str(runs)]
-    block = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-    return block["median_ms"], block["load_ms"] + block["first_ms"], block["peak_rss_bytes"] / 2**20
+    limits = ["--json", "--threads", str(threads)]
+    block = json.loads(took([binary, "bench", path, *limits, "--runs", str(runs)])[1])
+    first = block["load_ms"] + block["first_ms"]
+    if Path(path).is_dir():
+        first = took([binary, "run", path, *limits])[0]
+    return block["median_ms"], first, block["peak_rss_bytes"] / 2**20
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("models", nargs="+", metavar="MODEL.tflite")
+    parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, default=20)
@@ -78,7 +122,7 @@ def main():
     edge = "| " if args.markdown else ""
     between = " | " if args.markdown else "  "
     widths = (44, 7, 9, 9, 6, 9, 9, 7, 7)
-    heads = ("model", "threads", "mexplore", "LiteRT", "ratio", "first", "LiteRT's", "MB", "LiteRT's")
+    heads = ("model", "threads", "mexplore", "theirs", "ratio", "first", "theirs", "MB", "theirs")
 
     def row(cells):
         padded = (f"{c:<{w}}" if at == 0 else f"{c:>{w}}" for at, (c, w) in enumerate(zip(cells, widths)))
@@ -96,7 +140,7 @@ def main():
                 b.append(theirs(path, threads, args.runs))
             a, b = ([statistics.median(column) for column in zip(*blocks)] for blocks in (a, b))
             ratios.append(a[0] / b[0])
-            name = "/".join(Path(path).parts[-2:])
+            name = "/".join(Path(path).resolve().parts[-2:])
             figures = (f"{a[0]:.2f}", f"{b[0]:.2f}", f"{ratios[-1]:.2f}", f"{a[1]:.1f}", f"{b[1]:.1f}")
             row((name, threads, *figures, f"{a[2] - idle:.0f}", f"{b[2]:.0f}"))
     mean = math.exp(statistics.fmean(map(math.log, ratios)))
@@ -105,6 +149,7 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
-        litert(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        worker = tensorflow if Path(sys.argv[2]).is_dir() else litert
+        worker(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
     else:
         main()

@@ -6,10 +6,10 @@ use super::element::build;
 use super::{examples, files, fit, generate, literal};
 use crate::error::{Error, Result};
 use crate::format::npy;
-use crate::model::{DType, Port, Tensor};
+use crate::model::{DType, Port, Shape, Tensor};
 
-/// A tensor for `port` from what a person typed: `zeros`, `ones`, `random`, `random:SEED`, `range`,
-/// a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, `FILE.npz:KEY[:INDEX]`, a picture
+/// A tensor for `port` from what a person typed: `zeros`, `ones`, `random`, `random:SEED`, `range`, each also with sizes
+/// (`ones(4, 3)`), a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, `FILE.npz:KEY[:INDEX]`, a picture
 /// (`FILE.jpg[:0..255,crop]`), a `.wav`, or a text file: numbers, or for texts one text or its lines (`FILE.txt:lines`).
 /// For texts also JSON objects, each a serialized tf.Example, typed or in a `.json` file, and the bytes of any of these
 /// files. Unknown sizes become 1 unless the value says more; one number fills the whole shape.
@@ -27,18 +27,8 @@ pub fn parse_told(spec: &str, port: &Port) -> Result<(Tensor, Option<String>)> {
 
 /// All but files by what they hold.
 fn parse_made(spec: &str, port: &Port) -> Result<Tensor> {
-    match spec {
-        "zeros" => return generate::filled(port, 0),
-        "ones" => return generate::filled(port, 1),
-        "range" => return generate::range(port),
-        "random" => return generate::random(port, 0),
-        _ => {}
-    }
-    if let Some(seed) = spec.strip_prefix("random:") {
-        let seed = seed.parse().map_err(|_| {
-            Error::usage(format!("random:{seed}: the seed is a whole number from 0"))
-        })?;
-        return generate::random(port, seed);
+    if let Some(made) = by_rule(spec, port) {
+        return made;
     }
     if spec.ends_with(".npy") {
         let path = Path::new(spec);
@@ -60,6 +50,62 @@ fn parse_made(spec: &str, port: &Port) -> Result<Tensor> {
             files::forms(port)
         )),
     )
+}
+
+/// `zeros`, `ones`, `range`, `random[:SEED]`, of the port's sizes or of those behind it: `ones(4, 3)`, and as numpy has it
+/// `np.ones((4, 3))`, `np.arange(6)`.
+fn by_rule(spec: &str, port: &Port) -> Option<Result<Tensor>> {
+    let bare = ["np.", "numpy."]
+        .iter()
+        .find_map(|module| spec.strip_prefix(module));
+    let bare = bare.unwrap_or(spec);
+    let (rule, sizes) = match bare.split_once('(') {
+        Some((rule, rest)) => (rule.trim(), Some(rest.strip_suffix(')')?)),
+        None => (bare, None),
+    };
+    let (name, seed) = match rule.split_once(':') {
+        Some(("random", seed)) => ("random", seed),
+        None => (rule, "0"),
+        Some(_) => return None,
+    };
+    if !["zeros", "ones", "range", "arange", "random"].contains(&name) {
+        return None;
+    }
+    let make = || {
+        let mut port = port.clone();
+        let wanted = port.clone();
+        if let Some(sizes) = sizes {
+            port.shape = Shape::of(&sizes_of(sizes)?);
+        }
+        let made = match name {
+            "zeros" => generate::filled(&port, 0),
+            "ones" => generate::filled(&port, 1),
+            "random" => {
+                let seed = seed.parse().map_err(|_| {
+                    Error::usage(format!("random:{seed}: the seed is a whole number from 0"))
+                })?;
+                generate::random(&port, seed)
+            }
+            _ => generate::range(&port),
+        };
+        fit::fit(made?, &wanted)
+    };
+    Some(make())
+}
+
+/// `4, 3`, `(4, 3)` or `[4, 3]`.
+fn sizes_of(text: &str) -> Result<Vec<usize>> {
+    let text = text.trim();
+    let inside = [('(', ')'), ('[', ']')]
+        .iter()
+        .find_map(|&(open, close)| text.strip_prefix(open)?.strip_suffix(close));
+    let words = inside.unwrap_or(text).split(',').map(str::trim);
+    let sizes = words
+        .filter(|word| !word.is_empty())
+        .map(|word| word.parse().ok());
+    sizes.collect::<Option<_>>().ok_or_else(|| {
+        Error::usage(format!("sizes of ({text})")).hint("give whole numbers: ones(4, 3)")
+    })
 }
 
 fn is_records(text: &str, port: &Port) -> bool {
@@ -87,11 +133,12 @@ pub(super) fn from_literal(text: &str, port: &Port) -> Result<Tensor> {
     fit::fit(tensor, port)
 }
 
-/// `FILE.npz` and what follows the colon after it.
+/// `FILE.npz` and what follows the colon after it, or stands in brackets.
 fn split_archive(spec: &str) -> Option<(&str, &str)> {
     let at = spec.find(".npz")? + ".npz".len();
     let (path, rest) = spec.split_at_checked(at)?;
-    match rest.strip_prefix(':') {
+    let bracketed = || rest.strip_prefix('[')?.strip_suffix(']');
+    match rest.strip_prefix(':').or_else(bracketed) {
         Some(place) => Some((path, place)),
         None => rest.is_empty().then_some((path, "")),
     }
@@ -146,7 +193,6 @@ fn from_archive(path: &Path, place: &str, port: &Port) -> Result<Tensor> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::Shape;
 
     pub fn port(dtype: DType, dims: &[i64]) -> Port {
         Port::new("x", dtype, Shape(Some(dims.to_vec())))
@@ -163,6 +209,32 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn made_values_may_have_sizes_of_their_own() {
+        let port = port(DType::Float32, &[-1, 3]);
+        let of =
+            |spec: &str| parse(spec, &port).map(|t| (t.shape().to_vec(), t.number(t.len() - 1)));
+        let last = |rows: usize, value: f64| Ok((vec![rows, 3], Some(value)));
+        assert_eq!(of("ones(4, 3)").map_err(|e| e.to_string()), last(4, 1.0));
+        assert_eq!(
+            of("np.zeros((2,3))").map_err(|e| e.to_string()),
+            last(2, 0.0)
+        );
+        assert_eq!(of("range([2, 3])").map_err(|e| e.to_string()), last(2, 5.0));
+        assert_eq!(of("np.arange(3)").map_err(|e| e.to_string()), last(1, 2.0));
+        assert_eq!(of("random:7(5, 3)").unwrap().0, [5, 3]);
+        assert_eq!(of("random").unwrap().0, [1, 3]);
+        for wrong in [
+            "ones(x)",
+            "ones(2,3",
+            "random:x",
+            "np.ones((9000000000,3))",
+            "np.dot(2)",
+        ] {
+            assert_eq!(of(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_word_is_text_where_text_is_wanted() {
         let text = parse("good film", &port(DType::String, &[-1])).unwrap();
         assert_eq!(text.strings().unwrap(), [b"good film".to_vec()]);
@@ -174,6 +246,7 @@ pub(super) mod tests {
     fn archives_split_at_their_colon() {
         assert_eq!(split_archive("a/b.npz:k:3"), Some(("a/b.npz", "k:3")));
         assert_eq!(split_archive("b.npz"), Some(("b.npz", "")));
+        assert_eq!(split_archive("b.npz[x:0]"), Some(("b.npz", "x:0")));
         assert_eq!(split_archive("b.npzx"), None);
     }
 }
