@@ -188,6 +188,9 @@ pub struct SessionArgs {
     /// Stop with an error when a loop of the model takes more iterations; 0 is any number
     #[arg(long, value_name = "N", default_value_t = RunOptions::MAX_ITERATIONS)]
     pub max_iterations: u64,
+    /// Run every operator by itself: no batch normalization, bias or activation as part of the product before it
+    #[arg(long)]
+    pub no_fusion: bool,
     /// Seed of random numbers that the graph has none for; any, and shown, without it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -459,6 +462,7 @@ impl SessionArgs {
             kernels: self.kernels,
             max_iterations: self.max_iterations,
             seed: self.seed,
+            fusion: !self.no_fusion,
         }
     }
 }

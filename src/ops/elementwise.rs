@@ -11,7 +11,7 @@ use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::select::select;
 use crate::kernels::vectors::{self, Spread};
 use crate::kernels::{Clamp, Rules};
-use crate::model::{DType, Node, Shape};
+use crate::model::{DType, Node, Shape, ValueId};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -193,7 +193,33 @@ fn prepare_binary(cx: &Context) -> Result<Prepared> {
         _ => Clamp::NONE,
     };
     let (a, b) = (cx.sizes(0)?, cx.sizes(1)?);
+    if let Some(same) = same_as(cx, cx.node).filter(|&own| *[&a, &b][own] == out) {
+        return Ok(Prepared::Alias(same));
+    }
     arithmetic(cx, op, dtype, Sizes { a, b, out }, clamp)
+}
+
+/// The operand that a product of TensorFlow's with a single 1 is, as Keras writes a swish whose slope is 1.
+fn same_as(cx: &Context, node: &Node) -> Option<usize> {
+    let is_one = |slot: usize| {
+        let value = cx.graph.value(node.input(slot)?);
+        let float = value.dtype == DType::Float32 && value.stored_shape.elements() == Some(1);
+        let other = cx.graph.value(node.input(1 - slot)?).shape.rank()?;
+        let narrow = value.stored_shape.rank()? <= other;
+        let one = (float && narrow).then(|| value.read()?.ok()?.number(0))?? == 1.0;
+        one.then_some(1 - slot)
+    };
+    let product = !cx.tflite() && cx.options.joins && &*node.op == "Mul";
+    product.then(|| [1, 0].into_iter().find_map(is_one))?
+}
+
+/// A value, or the one that it surely [is](same_as).
+fn bare(cx: &Context, value: ValueId) -> ValueId {
+    let source = || {
+        let node = cx.graph.producer(value)?;
+        node.input(same_as(cx, node)?)
+    };
+    source().unwrap_or(value)
 }
 
 fn broadcast_sizes(cx: &Context) -> Result<Vec<usize>> {
@@ -214,7 +240,10 @@ pub(super) fn made_of_other<'g>(cx: &Context<'g>) -> Option<(usize, &'g Node)> {
         let producer = cx.graph.producer(y)?;
         // What is given from outside, or stored, is not what the operator would make.
         let given = cx.graph.inputs.contains(&Some(y)) || cx.input(other).ok()?.constant.is_some();
-        let alone = producer.inputs[..] == [Some(x)] && !cx.graph.value(x).is_variable;
+        let is_own = |of: &Option<ValueId>| of.is_some_and(|of| bare(cx, of) == bare(cx, x));
+        let alone = producer.inputs.len() == 1
+            && producer.inputs.iter().all(is_own)
+            && !cx.graph.value(x).is_variable;
         (cx.options.joins && alone && !given).then_some((own, producer))
     };
     [(0, 1), (1, 0)].into_iter().find_map(made)

@@ -72,6 +72,10 @@ enum Values {
     Parts(Arc<[Part]>),
     Sparse(Arc<Sparse>),
     Computed(Weak<Tensor>),
+    /// The channels of these multiplied by as many factors.
+    Scaled(Box<Identity>, Arc<[f64]>),
+    /// The same wherever they are equal.
+    Told(Arc<Tensor>),
 }
 
 impl Identity {
@@ -82,6 +86,8 @@ impl Identity {
             Values::Parts(parts) => (3, parts.as_ptr().addr(), parts.len()),
             Values::Sparse(sparse) => (5, Arc::as_ptr(sparse).addr(), 0),
             Values::Computed(tensor) => (4, tensor.as_ptr().addr(), 0),
+            Values::Scaled(filter, factors) => (6, filter.place().2, factors.len()),
+            Values::Told(tensor) => (7, 0, tensor.len()),
         };
         (self.dtype, kind, address, len)
     }
@@ -89,7 +95,14 @@ impl Identity {
 
 impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
-        self.place() == other.place()
+        let bits = |factors: &[f64]| -> Vec<u64> { factors.iter().map(|v| v.to_bits()).collect() };
+        match (&self.source, &other.source) {
+            (Values::Scaled(a, by), Values::Scaled(b, other)) => a == b && bits(by) == bits(other),
+            (Values::Told(a), Values::Told(b)) => {
+                a.dtype() == b.dtype() && a.shape() == b.shape() && a.bytes() == b.bytes()
+            }
+            _ => self.place() == other.place(),
+        }
     }
 }
 
@@ -113,11 +126,30 @@ enum Source {
         data: TensorData,
         last: Mutex<Weak<Tensor>>,
     },
+    /// Channels, the last axes, multiplied by as many factors; computed when asked for.
+    Scaled {
+        filter: Constant,
+        factors: Arc<[f64]>,
+    },
+    Told(Arc<Tensor>),
 }
 
 impl Constant {
     pub fn ready(tensor: Arc<Tensor>) -> Self {
         Constant(Arc::new(Source::Ready(tensor)))
+    }
+
+    /// Values that are the same constant wherever they are equal, so that what is packed of them is shared.
+    pub fn told(tensor: Tensor) -> Self {
+        Constant(Arc::new(Source::Told(Arc::new(tensor))))
+    }
+
+    /// `filter` of f32, whose last axes are as many channels as there are factors, multiplied by them: rounded once.
+    pub fn scaled(filter: &Constant, factors: &[f64]) -> Self {
+        Constant(Arc::new(Source::Scaled {
+            filter: filter.clone(),
+            factors: factors.into(),
+        }))
     }
 
     pub fn stored(dtype: DType, shape: &[usize], data: TensorData) -> Self {
@@ -131,14 +163,16 @@ impl Constant {
 
     pub fn dtype(&self) -> DType {
         match &*self.0 {
-            Source::Ready(tensor) => tensor.dtype(),
+            Source::Ready(tensor) | Source::Told(tensor) => tensor.dtype(),
+            Source::Scaled { filter, .. } => filter.dtype(),
             Source::Stored { dtype, .. } => *dtype,
         }
     }
 
     pub fn shape(&self) -> &[usize] {
         match &*self.0 {
-            Source::Ready(tensor) => tensor.shape(),
+            Source::Ready(tensor) | Source::Told(tensor) => tensor.shape(),
+            Source::Scaled { filter, .. } => filter.shape(),
             Source::Stored { shape, .. } => shape,
         }
     }
@@ -158,6 +192,10 @@ impl Constant {
                 let tensor = (**tensor).clone().reshaped(shape);
                 Some(Self::ready(Arc::new(tensor)))
             }
+            Source::Told(tensor) => Some(Self::told((**tensor).clone().reshaped(shape))),
+            Source::Scaled { filter, factors } => {
+                Some(Self::scaled(&filter.reshaped(shape)?, factors))
+            }
             Source::Stored { dtype, data, .. } => Some(Self::stored(*dtype, shape, data.clone())),
         }
     }
@@ -166,6 +204,10 @@ impl Constant {
     pub fn identity(&self) -> Option<Identity> {
         let source = match &*self.0 {
             Source::Ready(tensor) => Values::Computed(Arc::downgrade(tensor)),
+            Source::Told(tensor) => Values::Told(tensor.clone()),
+            Source::Scaled { filter, factors } => {
+                Values::Scaled(Box::new(filter.identity()?), factors.clone())
+            }
             Source::Stored { data, .. } => match data {
                 TensorData::Bytes { bytes, packed } => Values::Bytes(bytes.clone(), *packed),
                 TensorData::Repeated(bytes) => Values::Repeated(bytes.clone()),
@@ -197,14 +239,27 @@ impl Constant {
 
     /// Says that the stored values are not wanted again soon, so that they need not stay in memory.
     pub fn let_go(&self) {
-        if let Source::Stored { data, .. } = &*self.0 {
-            mapped::let_go(data);
+        match &*self.0 {
+            Source::Stored { data, .. } => mapped::let_go(data),
+            Source::Scaled { filter, .. } => filter.let_go(),
+            Source::Ready(_) | Source::Told(_) => {}
         }
     }
 
     pub fn read(&self) -> Result<Arc<Tensor>> {
         match &*self.0 {
-            Source::Ready(tensor) => Ok(tensor.clone()),
+            Source::Ready(tensor) | Source::Told(tensor) => Ok(tensor.clone()),
+            Source::Scaled { filter, factors } => {
+                let filter = filter.read()?;
+                let rows = filter
+                    .values::<f32>()
+                    .unwrap_or_default()
+                    .chunks(factors.len().max(1));
+                let products = rows.flat_map(|row| row.iter().zip(&factors[..]));
+                let values = products.map(|(&w, &factor)| (f64::from(w) * factor) as f32);
+                let values: Vec<f32> = values.collect();
+                Ok(Arc::new(Tensor::from_values(filter.shape(), &values)))
+            }
             Source::Stored {
                 dtype,
                 shape,

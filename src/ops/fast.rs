@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytemuck::{cast_slice, cast_slice_mut};
 
 use super::packed::{Layout, Shared, shared};
-use super::quantized::{Bias, Product};
+use super::quantized::{self, Bias, Product};
 use super::windows::{channels_last, turning_bytes};
 use super::{Context, Io, Kernel, Prepared, room_bytes};
 use crate::error::Result;
@@ -340,15 +340,20 @@ pub fn matmul(
     if y_batch.is_empty() && !p.adj_x && worth_panels(1, p.n, p.k) {
         let conv = as_conv(rows, p.k, p.n);
         let order = if p.adj_y { AS_IS } else { [1, 0, 2, 3] };
-        let weights = shared(cx, &[1], layout(cx, &conv, order), || {
+        let weights = shared(cx, HELD, layout(cx, &conv, order), || {
             let tensor = cx.constant(1)?;
             let values = tensor.as_ref().and_then(|t| t.values::<f32>());
             let sizes = if p.adj_y { [p.n, p.k] } else { [p.k, p.n] };
             let filter = values.map(|y| turned(y, &[sizes[0], sizes[1], 1, 1], order));
-            Ok(filter.map(|filter| float_weights(cx, &conv, &filter, None)))
+            let bias = if cx.has(2) {
+                float_bias(cx, p.n)?
+            } else {
+                None
+            };
+            Ok(filter.map(|filter| float_weights(cx, &conv, &filter, bias.as_deref())))
         })?;
         if weights.is_some() {
-            return float(&conv, weights, Clamp::NONE);
+            return float(&conv, weights, quantized::activation(cx)?);
         }
     }
     let fast = FastMatMul::new(p);

@@ -77,6 +77,7 @@ mod stablehlo;
 mod state;
 mod strings;
 mod tables;
+mod tail;
 mod text;
 mod tokens;
 mod training;
@@ -100,6 +101,7 @@ pub use known::{declared, facts};
 pub use matmul::{adds_a_bias, takes_a_bias};
 pub use picks::{HandsOn, Picks};
 pub use state::State;
+pub use tail::Tail;
 
 use crate::error::{Error, Result};
 use crate::model::{Dialect, Graph, Node, Variable};

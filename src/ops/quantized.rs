@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Io, room_bytes};
+use super::{Context, Io, room_bytes, tail};
 use crate::error::Result;
 use crate::kernels::quantized::hybrid::MatrixScales;
 use crate::kernels::reference::conv::ZeroPoints;
@@ -13,7 +13,14 @@ use crate::model::{DType, Quantization, QuantizationDetails, Tensor};
 /// The bounds of `fused_activation_function`; in TFLite no activation still means finite numbers.
 pub fn activation(cx: &Context) -> Result<Clamp> {
     if !cx.tflite() {
-        return Ok(Clamp::NONE);
+        return Ok(match tail::activation(cx) {
+            Some("Relu") => Clamp {
+                lo: 0.0,
+                ..Clamp::NONE
+            },
+            Some("Relu6") => Clamp::RELU6,
+            _ => Clamp::NONE,
+        });
     }
     match cx.attr_int("fused_activation_function", 0) {
         0 => Ok(Clamp::FINITE),

@@ -9,7 +9,7 @@ use super::problems::Problems;
 use super::program::Setup;
 use crate::error::{Error, Kind, Result};
 use crate::model::{DType, NodeId, Shape, Tensor, ValueId};
-use crate::ops::{self, Constant, Context, Fact, Prepared};
+use crate::ops::{self, Constant, Context, Fact, Prepared, Tail};
 use crate::progress::Progress;
 
 /// Where a value is while the plan runs.
@@ -116,7 +116,9 @@ pub(super) struct Builder<'s> {
     pub kept: Vec<Kept>,
     /// Whether an operator runs as part of another.
     pub joined: bool,
-    problems: Problems,
+    /// Steps that are made ready once all behind them is known.
+    pub awaiting: Vec<usize>,
+    pub problems: Problems,
     pub call: Call<'s>,
 }
 
@@ -151,6 +153,7 @@ impl Plan {
             steps: Vec::new(),
             kept: Vec::new(),
             joined: false,
+            awaiting: Vec::new(),
             problems: Problems::default(),
             call,
         };
@@ -168,6 +171,7 @@ impl Plan {
                 builder.node(node)?;
             }
         }
+        builder.fuse(progress)?;
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;
         std::mem::take(&mut builder.problems).result(|number| setup.program.graph(number))?;
@@ -278,8 +282,11 @@ impl Builder<'_> {
         {
             return Ok((folded, Choice::Nothing));
         }
-        let prepared = operator.ready(context)?;
         let fixed = outputs.iter().all(|fact| fact.shape.fixed().is_some());
+        if context.options.joins && fixed && !constant && Tail::of_product(context).is_some() {
+            return Ok((outputs, Choice::Awaiting));
+        }
+        let prepared = operator.ready(context)?;
         let choice = match prepared {
             Prepared::Nothing => Choice::Nothing,
             Prepared::Alias(input) if fixed => Choice::Same(vec![input]),
@@ -355,7 +362,15 @@ impl Builder<'_> {
         for (&value, fact) in node.outputs.iter().zip(outputs) {
             self.facts[value.index()] = Some(fact);
         }
-        if let Choice::Step(work) = choice {
+        let work = match choice {
+            Choice::Step(work) => Some(work),
+            Choice::Awaiting => {
+                self.awaiting.push(self.steps.len());
+                Some(Work::Dynamic)
+            }
+            Choice::Same(_) | Choice::Nothing => None,
+        };
+        if let Some(work) = work {
             let mut made = node.outputs.clone();
             if let (Work::Switch, Some(source)) = (&work, node.input(0)) {
                 for output in made.drain(..) {
@@ -455,6 +470,8 @@ fn foldable_size(inputs: &[Option<Fact>], outputs: &[Fact]) -> bool {
 
 enum Choice {
     Step(Work),
+    /// A product that may take the work of what comes behind it; see [`Builder::fuse`].
+    Awaiting,
     /// Output i is the bytes of this input.
     Same(Vec<usize>),
     /// Known already, or without values.

@@ -37,6 +37,7 @@ pub struct Program {
     pub threads: Threads,
     /// Of one loop; 0 is no limit.
     pub max_iterations: u64,
+    fusion: bool,
 }
 
 /// One graph, calls already inlined.
@@ -98,6 +99,7 @@ impl Program {
             seed: options.seed,
             threads: Threads::new(options.threads),
             max_iterations: options.max_iterations,
+            fusion: options.fusion,
         };
         let [inputs, outputs] = ends;
         name_assets(&mut graph, meta_graph);
@@ -138,12 +140,12 @@ impl Program {
         Ok(program)
     }
 
-    /// Whether operators may run as part of others: not where they are the plain ones, or a variable tensor has its
+    /// Whether operators may run as part of others: not where nobody wants that, they are the plain ones, or a variable tensor has its
     /// value in a plan that another one may replace.
     pub fn may_join(&self) -> bool {
         let graphs = self.bodies.iter().map(|body| &body.graph);
         let mut values = graphs.flat_map(|graph| &graph.values);
-        !self.options.reference && !values.any(|value| value.is_variable)
+        self.fusion && !self.options.reference && !values.any(|value| value.is_variable)
     }
 
     /// A graph of a loop of TensorFlow 1 that body `within` runs.

@@ -4,6 +4,7 @@ use std::arch::x86_64::{__m256, __m512};
 
 use super::Spread;
 use super::lanes::Lanes;
+use super::spread::SHORT;
 use crate::kernels::cpu::Level;
 use crate::kernels::elementwise::binary::BinaryOp;
 use crate::kernels::params::Clamp;
@@ -116,9 +117,31 @@ unsafe fn rows<V: Lanes, P: Pair>(job: Job) {
     let to = out.as_mut_ptr();
     let mut done = 0;
     // SAFETY: promised by the caller; `rows` lie within operands of the sizes that it has checked, and one after the other
-    // fill `out`.
+    // fill `out`. Where one operand is a short row, the other has the sizes of the result, whose part begins at `first`.
     unsafe {
         let bounds = (V::splat(bounds.lo), V::splat(bounds.hi));
+        if let Some((again, short)) = spread.short_row()
+            && let Some(values) = operands[again]
+            && out.len() > short
+        {
+            let mut repeated = [0f32; SHORT * 8];
+            let long = repeated.len() / short * short;
+            repeated[..long]
+                .chunks_exact_mut(short)
+                .for_each(|row| row.copy_from_slice(values));
+            while done < out.len() {
+                let to = to.add(done);
+                let len = long.min(out.len() - done);
+                let mut from = [repeated.as_ptr(); 2];
+                from[1 - again] = match operands[1 - again] {
+                    Some(values) => values.as_ptr().add(first + done),
+                    None => to.cast_const(),
+                };
+                row::<V, P, 1, 1>(to, len, from, bounds);
+                done += len;
+            }
+            return;
+        }
         for (at, len) in rows {
             let to = to.add(done);
             let mut from = [to.cast_const(); 2];

@@ -2,6 +2,9 @@
 
 use crate::kernels::strides::{MAX_RANK, broadcast_strides};
 
+/// Rows up to so many elements are rather repeated than gone through one by one.
+pub(crate) const SHORT: usize = 32;
+
 /// Rows along which each operand moves on by one element or stays, and the places where rows begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spread {
@@ -52,6 +55,16 @@ impl Spread {
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// The operand that is one short row, again and again beside the other one, and the length of the row.
+    pub(crate) fn short_row(&self) -> Option<(usize, usize)> {
+        let [(_, strides)] = &self.outer[..] else {
+            return None;
+        };
+        let short = self.steps == [1, 1] && (1..=SHORT).contains(&self.row);
+        let again = (0..2).find(|&i| strides[i] == 0 && strides[1 - i] == self.row);
+        again.filter(|_| short).map(|i| (i, self.row))
     }
 
     /// Elements that a part of the result must be a multiple of.
