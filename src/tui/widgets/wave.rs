@@ -99,7 +99,8 @@ fn body(plot: Rect, trace: &Trace, (low, high): (f64, f64), buf: &mut Buffer, th
             let (letter, style) = match (above, below) {
                 (above, 0) => (EIGHTHS[8 - above], theme[Role::Bar]),
                 (0, below) => (EIGHTHS[below], upside),
-                // It ends and begins in one character.
+                // It ends and begins in one character, of which it fills most or a line.
+                (above, below) if above + below < 4 => ("█", theme[Role::Bar]),
                 _ => ("━", theme[Role::Bar]),
             };
             let place = (plot.x + x as u16, plot.y + y as u16);
@@ -180,7 +181,7 @@ mod tests {
         insta::assert_snapshot!(drawn((44, 6), &hiss), @r"
          0.9998 ███▇▇▆▅▄▃▂▁              ▁▃▄▅▆▆▇████
                 ███████████▇▅▄▂▁    ▂▃▅▆████████████
-                ████████████████━━━█████████████████
+                █████████████████━━█████████████████
                 ███████████▁▂▄▆     ▆▅▄▂████████████
         -0.9998 ███▁▂▂▃▄▅▇               ▇▆▅▄▂▂▁▁███
                 0                              15999

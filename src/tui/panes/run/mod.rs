@@ -703,8 +703,8 @@ impl RunPane {
         let typed = "   t value, file…";
         let wordings = [
             format!("{hint}{typed}"),
-            hint,
             format!("  ←→ another{typed}"),
+            hint,
         ];
         let room = area.width as usize;
         let hint = text::fit(&text::fitting(wordings, room), room);
