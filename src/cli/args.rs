@@ -221,7 +221,8 @@ pub struct RunArgs {
     /// How many of the largest values to name
     #[arg(long, value_name = "K")]
     pub top: Option<usize>,
-    /// Print JSON
+    /// Print JSON: `outputs` by name and, where the run changed variables or tables, `state` with `before` and `after`
+    /// (entries of a table, values of a variable of at most 16, otherwise `mean` and `largest_change`)
     #[arg(long)]
     pub json: bool,
 }

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::feed;
 use crate::format::npy;
 use crate::report::run::RunReport;
+use crate::report::state::StateRow;
 use crate::runtime::{Session, are_finite};
 
 pub fn execute(args: &RunArgs) -> Result<Answer> {
@@ -22,12 +23,14 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         &args.session.input,
         args.session.inputs.as_deref(),
     )?;
-    let before = session.moment();
-    let (outputs, millis) = bars::with_bar(|progress| {
+    let (before, outputs, millis) = bars::with_bar(|progress| {
         let start = Instant::now();
+        // Tables that the model comes with are no change.
+        session.get_ready(progress)?;
+        let before = session.moment();
         let outputs = session.run_last(&given, progress);
         let millis = start.elapsed().as_secs_f64() * 1e3;
-        outputs.map(|o| (o, millis))
+        outputs.map(|o| (before, o, millis))
     })?;
     if let Some(path) = &args.outputs {
         npy::write_npz(path, &session.keyed(&outputs))?;
@@ -44,9 +47,12 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
             .ok()
             .and_then(|trace| trace.not_finite),
     };
+    let changes = session.changes(&before);
+    let state: Result<Vec<StateRow>> = changes.iter().map(StateRow::of).collect();
+    let state = state?;
     let (signature, ports) = (session.signature().to_owned(), session.outputs().to_vec());
     // Reading large outputs takes memory too.
-    drop((session, before, given));
+    drop((session, before, given, changes));
     let mut report = RunReport::new(
         &signature,
         millis,
@@ -57,6 +63,7 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
     )?;
     report.seed = seed;
     report.not_finite = not_finite;
+    report.state = state;
     if args.json {
         output::json(&report.json())?;
     } else {

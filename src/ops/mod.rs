@@ -100,7 +100,7 @@ pub use kernel::{Compute, Content, Effect, Io, Kernel, Prepared, View, room_byte
 pub use known::{declared, facts};
 pub use matmul::{adds_a_bias, takes_a_bias};
 pub use picks::{HandsOn, Picks};
-pub use state::State;
+pub use state::{Change, Changed, State};
 pub use tail::Tail;
 
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ use super::control::Block;
 use super::tables::Table;
 use crate::error::{Error, Result};
 use crate::kernels::philox::Philox;
-use crate::model::{Name, Resource, Tensor, TensorList, Variable};
+use crate::model::{Name, Quantization, Resource, Tensor, TensorList, Variable, VariableId};
 
 /// Begins the names of arrays; no name of a graph has a blank.
 const ARRAY: &str = "array ";
@@ -37,6 +37,35 @@ pub struct State {
     said: Vec<String>,
     /// Graphs that run only once.
     done: HashSet<Block>,
+    /// What there was when the last of them had run: what they filled is no change.
+    begun: Begun,
+}
+
+/// What a run left otherwise than it found it, in what outlives runs.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Of the variable or table, as people know it.
+    pub name: Name,
+    pub changed: Changed,
+    /// Of integers that stand for real numbers.
+    pub quantization: Option<Box<Quantization>>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Changed {
+    /// `None` where it had no value, or has none any more.
+    Variable {
+        before: Option<Arc<Tensor>>,
+        after: Option<Arc<Tensor>>,
+    },
+    /// Numbers of entries; equal where only their values are others.
+    Table { before: usize, after: usize },
+}
+
+#[derive(Debug, Clone, Default)]
+struct Begun {
+    values: HashMap<Resource, Arc<Tensor>>,
+    tables: HashMap<Resource, Arc<Table>>,
 }
 
 impl State {
@@ -189,9 +218,93 @@ impl State {
         }
     }
 
+    /// What is otherwise than in `before`, an earlier state of the same session: stored variables of which `written` says
+    /// that a run writes them, all other ones, and tables. What both share is not looked at.
+    pub fn changes(&self, before: &State, written: impl Fn(VariableId) -> bool) -> Vec<Change> {
+        let keys = self.values.keys();
+        let gone = before.values.keys();
+        let gone = gone.filter(|key| !self.values.contains_key(*key));
+        let counts = |key: &Resource| match key {
+            Resource::Stored(id) => written(*id),
+            Resource::Named(_) => true,
+        };
+        let mut keys: Vec<&Resource> = keys.chain(gone).filter(|key| counts(key)).collect();
+        keys.sort_unstable();
+        let mut all: Vec<Change> = Vec::new();
+        for key in keys {
+            let (old, new) = (before.values.get(key), self.values.get(key));
+            if let (Some(old), Some(new)) = (old, new)
+                && Arc::ptr_eq(old, new)
+            {
+                continue;
+            }
+            let old = old.or_else(|| self.begun.values.get(key));
+            let old = old.cloned().or_else(|| self.first(key));
+            let new = new.cloned().or_else(|| self.first(key));
+            if old != new {
+                all.push(Change {
+                    name: self.name(key),
+                    changed: Changed::Variable {
+                        before: old,
+                        after: new,
+                    },
+                    quantization: None,
+                });
+            }
+        }
+        let mut tables: Vec<_> = self.tables.iter().collect();
+        tables.sort_unstable_by_key(|(key, _)| *key);
+        for (key, table) in tables {
+            let old = before
+                .tables
+                .get(key)
+                .or_else(|| self.begun.tables.get(key));
+            if old.is_some_and(|old| Arc::ptr_eq(old, table) || old == table) {
+                continue;
+            }
+            let (before, after) = (old.map_or(0, |old| old.len()), table.len());
+            // One that was only looked into has no entries now as before.
+            if old.is_some() || after > 0 {
+                all.push(Change {
+                    name: self.name(key),
+                    changed: Changed::Table { before, after },
+                    quantization: None,
+                });
+            }
+        }
+        all
+    }
+
+    /// The value that a variable has before anything is assigned.
+    fn first(&self, resource: &Resource) -> Option<Arc<Tensor>> {
+        let Resource::Stored(id) = resource else {
+            return None;
+        };
+        self.stored.get(id.0 as usize)?.read().ok().map(Arc::new)
+    }
+
+    /// The variable's own, or the one that graphs share it by.
+    fn name(&self, resource: &Resource) -> Name {
+        match resource {
+            Resource::Stored(id) => match self.stored.get(id.0 as usize) {
+                Some(variable) => variable.name.clone(),
+                None => described(resource).into(),
+            },
+            Resource::Named(name) => name.trim_start_matches('/').into(),
+        }
+    }
+
     /// Whether `block` is asked for the first time.
     pub fn first_time(&mut self, block: &Block) -> bool {
         self.done.insert(block.clone())
+    }
+
+    /// A graph that runs only once has run.
+    pub fn begin(&mut self) {
+        self.begun = Begun {
+            values: self.values.clone(),
+            tables: self.tables.clone(),
+        };
     }
 }
 

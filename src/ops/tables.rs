@@ -78,21 +78,21 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// Keys in the order in which they came, each with its row of values.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     places: HashMap<Vec<u8>, usize>,
     keys: Vec<Option<Vec<u8>>>,
     rows: Vec<Row>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 enum Row {
     Bytes(Vec<u8>),
     Strings(Vec<Vec<u8>>),
 }
 
 impl Table {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.places.len()
     }
 

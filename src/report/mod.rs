@@ -14,6 +14,7 @@ pub mod prune;
 pub mod run;
 pub mod show;
 pub mod signatures;
+pub mod state;
 pub mod structure;
 pub mod table;
 pub mod tensors;

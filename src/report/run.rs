@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::{Serialize, Serializer};
 
+use super::state::StateRow;
 use super::table::{Align, Table};
 use super::{Style, human, not_finite};
 use crate::error;
@@ -12,6 +13,8 @@ use crate::feed::{self, Detection, Detections, Ranked};
 use crate::model::{DType, Element, Port, Tensor};
 use crate::runtime::NotFinite;
 
+/// Columns for what became of a variable.
+const WORDS: usize = 80;
 /// Values of an output that are written out in text.
 const SHOWN: usize = 12;
 /// Largest values that are named where nobody said how many.
@@ -28,6 +31,8 @@ pub struct RunReport {
     pub seed: Option<u64>,
     /// Where the first NaN or infinity of the outputs came from.
     pub not_finite: Option<NotFinite>,
+    /// Variables and tables that it changed.
+    pub state: Vec<StateRow>,
     outputs: Vec<Output>,
     seen: Option<Seen>,
 }
@@ -57,7 +62,7 @@ impl Output {
 
 /// As JSON: a [`RunReport`], written as it is read, for an output may have millions of values.
 #[derive(Serialize)]
-struct Json<'a> {
+struct Json<'a, S> {
     signature: &'a str,
     ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +73,8 @@ struct Json<'a> {
     outputs: &'a [Output],
     #[serde(skip_serializing_if = "Option::is_none")]
     detections: Option<Vec<DetectionJson<'a>>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    state: Vec<S>,
 }
 
 #[derive(Serialize)]
@@ -147,6 +154,7 @@ impl RunReport {
             millis,
             seed: None,
             not_finite: None,
+            state: Vec::new(),
             outputs,
             seen,
         })
@@ -164,6 +172,7 @@ impl RunReport {
                 let json = found.map(|(detection, label)| DetectionJson { label, detection });
                 json.collect()
             }),
+            state: self.state.iter().map(StateRow::json).collect(),
         }
     }
 
@@ -213,6 +222,9 @@ impl RunReport {
         }
         if let Some(seen) = &self.seen {
             out.push_str(&seen.text(style));
+        }
+        if !self.state.is_empty() {
+            out.push_str(&state_text(&self.state, style));
         }
         if let Some(found) = &self.not_finite {
             let words = not_finite::sentence(found);
@@ -264,6 +276,17 @@ impl Seen {
     }
 }
 
+/// What was changed, a line each.
+fn state_text(rows: &[StateRow], style: Style) -> String {
+    let heading = style.heading("state");
+    let remark = style.faint("what the run changed, in memory only");
+    let mut table = Table::new(&[("", Align::Left); 3]);
+    for row in rows {
+        table.row([row.name.clone(), row.kind(), row.words(WORDS)]);
+    }
+    format!("\n{heading}  {remark}\n{}", table.text(style))
+}
+
 /// The first values and, where there are more, what they range over.
 fn values(tensor: &Tensor) -> String {
     let count = tensor.len();
@@ -290,7 +313,7 @@ fn values(tensor: &Tensor) -> String {
 
 /// Values as nested lists as deep as the rank.
 #[derive(Clone, Copy)]
-struct Nested<'a> {
+pub(super) struct Nested<'a> {
     tensor: &'a Tensor,
     /// How many axes lie outside, and which of their blocks this is.
     axis: usize,
@@ -298,7 +321,7 @@ struct Nested<'a> {
 }
 
 impl<'a> Nested<'a> {
-    fn of(tensor: &'a Tensor) -> Self {
+    pub(super) fn of(tensor: &'a Tensor) -> Self {
         Nested {
             tensor,
             axis: 0,

@@ -292,13 +292,10 @@ impl Run<'_> {
                 if !self.state.first_time(block) {
                     return Ok(Vec::new());
                 }
-                self.block(
-                    (at, 0),
-                    blocks,
-                    Given::new(Vec::new(), &[]),
-                    watch,
-                    progress,
-                )
+                let given = Given::new(Vec::new(), &[]);
+                let left = self.block((at, 0), blocks, given, watch, progress)?;
+                self.state.begin();
+                Ok(left)
             }
             Control::Call(_) => {
                 let known = known(&facts, &inputs);

@@ -209,6 +209,11 @@ impl Lasting {
     fn is_empty(&self) -> bool {
         self.parts.is_empty() && self.frames.is_empty()
     }
+
+    /// The bytes of each variable tensor of the graph itself, in the order of [`Plan::kept`].
+    pub fn parts(&self) -> &[Vec<u8>] {
+        &self.parts
+    }
 }
 
 /// Zeroed bytes for what `needs` them.

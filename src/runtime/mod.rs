@@ -8,6 +8,9 @@ mod bench;
 mod blocks;
 #[cfg(test)]
 mod blocks_tests;
+mod changes;
+#[cfg(test)]
+mod changes_tests;
 mod dead;
 #[cfg(test)]
 mod dead_tests;
@@ -42,7 +45,7 @@ mod trace;
 mod trace_tests;
 mod traced;
 
-pub use crate::ops::{Content, View};
+pub use crate::ops::{Change, Changed, Content, View};
 pub use bench::{Timings, bench, per_op};
 pub use replay::{Moment, are_finite};
 pub use session::{Outputs, Session, inputs_of};

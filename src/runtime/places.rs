@@ -188,6 +188,7 @@ impl Builder<'_> {
                 Owner::Value(value) if !made[value.index()] => {
                     let fill = self.first_byte(*value);
                     self.kept.push(Kept {
+                        value: *value,
                         offset,
                         bytes,
                         fill,

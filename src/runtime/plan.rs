@@ -96,6 +96,7 @@ pub struct Plan {
 
 /// Memory of a variable tensor.
 pub struct Kept {
+    pub value: ValueId,
     pub offset: usize,
     pub bytes: usize,
     /// What every byte is before the first run.

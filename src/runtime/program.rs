@@ -205,6 +205,11 @@ impl Program {
         number.ok_or_else(|| Error::unreadable(format!("{block} is not there")))
     }
 
+    /// Whether a run may change a stored variable.
+    pub fn writes(&self, id: VariableId) -> bool {
+        self.written.binary_search(&id).is_ok()
+    }
+
     /// Stored variables whose handles reach an operator that may change what they stand for.
     fn find_written(&self) -> Vec<VariableId> {
         let changing: Vec<bool> = self.changing();

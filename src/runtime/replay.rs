@@ -16,9 +16,9 @@ use crate::progress::Progress;
 /// are shared with the session until a run changes them.
 #[derive(Debug)]
 pub struct Moment {
-    state: State,
+    pub(super) state: State,
     ready: bool,
-    lasting: Lasting,
+    pub(super) lasting: Lasting,
 }
 
 impl Session {

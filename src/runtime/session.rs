@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::execute::{Memory, Run, Values, Watch};
 use super::plan::{Call, Plan};
 use super::program::Program;
-use super::{ArenaReport, Intermediate, OpTime, RunOptions, handover, inputs};
+use super::{ArenaReport, Intermediate, OpTime, RunOptions, changes, handover, inputs};
 use crate::analysis::{index_bounds, takes_bytes};
 use crate::error::{Error, Kind, Result};
 use crate::model::content::Teller;
@@ -32,6 +32,8 @@ pub struct Session {
     /// The plan of the last input sizes, and the memory it runs in.
     pub(super) planned: Option<(Plan, Memory)>,
     pub(super) watch: Watch,
+    /// What the variable tensors held when their memory was given back, until another plan is made.
+    pub(super) left: Vec<changes::Left>,
 }
 
 impl Session {
@@ -80,6 +82,7 @@ impl Session {
             program,
             planned: None,
             watch: Watch::default(),
+            left: Vec::new(),
         };
         session.plan_ahead()?;
         Ok(session)
@@ -121,6 +124,7 @@ impl Session {
         self.state = self.program.state();
         self.ready = false;
         self.planned = None;
+        self.left.clear();
     }
 
     /// The lines that the graph printed in the last run.
@@ -167,7 +171,6 @@ impl Session {
         progress: &Progress,
     ) -> Result<Outputs<'s>> {
         inputs::check(&self.inputs, inputs, self.resizes)?;
-        self.program.threads.watch(progress);
         self.get_ready(progress)?;
         self.plan_for(inputs, progress)?;
         let Some((plan, memory)) = &mut self.planned else {
@@ -225,6 +228,7 @@ impl Session {
         let Some((plan, memory)) = self.planned.take() else {
             return Err(Error::unsupported("nothing was planned"));
         };
+        self.left = changes::lasting(&plan, &memory);
         let tensors = handover::outputs(self.program.main(), &plan, memory, &given)?;
         let names = self.outputs.iter().map(|port| port.name.to_string());
         Ok(names.zip(tensors).collect())
@@ -246,8 +250,12 @@ impl Session {
             .collect()
     }
 
-    /// Fills tables.
-    fn get_ready(&mut self, progress: &Progress) -> Result<()> {
+    /// Runs what the model wants to run first: it fills tables. The first run does it else.
+    ///
+    /// # Errors
+    /// As [`Session::invoke`].
+    pub fn get_ready(&mut self, progress: &Progress) -> Result<()> {
+        self.program.threads.watch(progress);
         if let (Some(setup), false) = (self.program.init(), self.ready) {
             let within = [setup.number];
             let call = Call::Within(&within);

@@ -100,11 +100,12 @@ commands! {
     NextInput "next-input" ["i"] In(&[Run, Compare, Tensors]), "next", "Take the next sample, seed or slice";
     PrevInput "prev-input" ["I"] In(&[Run, Compare, Tensors]), "previous input", "Take the previous sample, seed or slice";
     EditInput "edit-input" ["t"] In(&[Run]), "type", "Type a value or a file for the chosen input";
-    NextSignature "next-signature" ["S"] In(&[Run, Compare]), "signature", "Take the next signature";
+    NextSignature "next-signature" ["S"] In(&[Run, Compare]), "signature", "Choose another signature or function";
     Profile "profile" ["p"] In(&[Run]), "times", "Show the time of every operator";
     Layer "layer" ["x"] In(&[Run]), "inspect", "Inspect a value inside the model, or let go of it";
     Arena "arena" ["a"] In(&[Run]), "memory", "Show which values lie in memory when, and what makes the peak";
     Seed "seed" ["#"] In(&[Run]), "seed", "Type the seed of random numbers that the graph has none for";
+    ResetState "reset-state" ["u"] In(&[Run]), "reset state", "Make variables and tables as stored again, after runs that changed them";
     SaveOutputs "save-outputs" ["w"] In(&[Run]), "save", "Write the outputs to an .npz file";
 
     StartConvert "start-convert" ["Enter"] In(&[Convert]), "convert", "Convert with these settings, or change the chosen one";

@@ -42,7 +42,9 @@ pub enum Output {
     /// The value of an input, and what was done to make it fit.
     Preview(Box<Result<crate::tui::panes::run::Preview>>),
     Ran(Box<super::panes::run::Ran>),
-    Benched(crate::runtime::Timings),
+    Benched(crate::runtime::Timings, crate::tui::panes::run::Changes),
+    /// Variables and tables are as stored.
+    Reset,
     /// The values of the last run, and what is to be seen of the chosen one.
     Layers(Vec<crate::runtime::Traced>),
     Looked(Box<super::panes::run::Watched>),

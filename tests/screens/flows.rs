@@ -296,3 +296,85 @@ fn what_can_not_be_opened_is_a_card() {
     press(&mut app, "? Esc q");
     assert!(app.is_done());
 }
+
+/// Its input becomes the value of a variable, which the file has no value for.
+fn keeper() -> Model {
+    use mexplore::model::{
+        Attr, Attrs, DType, Dialect, Graph, GraphKind, MetaGraph, Node, Port, Shape, Signature,
+        Value,
+    };
+    let mut graph = Graph::new("main", GraphKind::Subgraph, Dialect::Tflite);
+    let x = graph.add_value(Value::new("x", DType::Float32, Shape(Some(vec![2]))));
+    let handle = graph.add_value(Value::new("h", DType::Resource, Shape::scalar()));
+    let name = Attr::Bytes(b"kept".to_vec().into());
+    let mut made = Node::new("handle", "VAR_HANDLE");
+    made.attrs = Attrs::new().with("shared_name", name);
+    made.outputs = vec![handle];
+    graph.add_node(made);
+    let mut assign = Node::new("assign", "ASSIGN_VARIABLE");
+    assign.inputs = vec![Some(handle), Some(x)];
+    graph.add_node(assign);
+    graph.inputs = vec![Some(x)];
+    graph.outputs = vec![Some(x)];
+    let port = Port::of("x", &graph, x);
+    let signature = Signature {
+        key: "keep".into(),
+        method: "".into(),
+        deprecated_tag: None,
+        graph: 0,
+        inputs: vec![port.clone()],
+        outputs: vec![port],
+        implied: false,
+    };
+    let meta = MetaGraph::new(Dialect::Tflite, vec![graph], vec![signature]);
+    Model::new("keeper", meta)
+}
+
+#[test]
+fn what_a_run_changes_is_shown_and_can_be_undone() {
+    let mut app = app_of(vec![keeper()]);
+    press(&mut app, "7 u");
+    shows(&app, &["nothing has run yet"]);
+    press(&mut app, "Right Right Enter");
+    shows(
+        &app,
+        &["╭ state ─", "u  as stored", "kept  nothing → [1  1]"],
+    );
+    // The same again changes nothing; the state goes on from run to run.
+    press(&mut app, "Enter");
+    assert!(!screen(&app, 120, 36).contains("╭ state ─"));
+    press(&mut app, "Left");
+    shows(&app, &["kept  [1  1] → [0  0]"]);
+    press(&mut app, "u");
+    shows(
+        &app,
+        &["variables and tables are as stored", "Enter runs it"],
+    );
+    press(&mut app, "Enter");
+    shows(&app, &["kept  nothing → [0  0]"]);
+}
+
+#[test]
+fn functions_of_the_object_graph_run_by_their_paths() {
+    let mut many = app(&["autoencoder"]);
+    press(&mut many, "7 S");
+    shows(
+        &many,
+        &["what to run", "signature  (pixels: float32 ?×64) → error"],
+    );
+    press(&mut many, "l o s s Enter");
+    shows(&many, &["╭ loss ", "S  3 of 3"]);
+    let mut app = app(&["sharded"]);
+    press(&mut app, "7 S Enter");
+    shows(
+        &app,
+        &["╭ function __call__ ", "S  2 of 2", "probs  float32"],
+    );
+    press(&mut app, "y");
+    shows(&app, &["--signature __call__"]);
+    // The graph pane shows the function, and it is still there afterwards.
+    press(&mut app, "3 7");
+    shows(&app, &["╭ function __call__ "]);
+    press(&mut app, "S");
+    shows(&app, &["╭ serving_default "]);
+}

@@ -603,7 +603,7 @@ fn a_model_without_signatures_shows_what_can_be_called() {
     assert!(shown.contains("none, but functions to call:"), "{shown}");
     assert!(shown.contains("serve(x: float32 ?×4)"), "{shown}");
     press(&mut app, "7");
-    assert!(screen(&app, 80, 24).contains("no signature to run"));
+    assert!(screen(&app, 80, 24).contains("╭ function "));
     press(&mut app, "1 Enter");
     let graph = screen(&app, 80, 24);
     assert!(graph.contains("__call__ ──"), "{graph}");

@@ -26,10 +26,7 @@ pub fn flatten_callable(meta_graph: &MetaGraph, path: &str) -> Result<Option<(Si
         .collect();
     let chosen = match number {
         Some(number) => number.checked_sub(1).and_then(|at| traces.get(at)),
-        None => traces
-            .iter()
-            .find(|trace| !for_training(trace))
-            .or(traces.first()),
+        None => usual_trace(&traces).and_then(|at| traces.get(at)),
     };
     let Some(chosen) = chosen else {
         return match number.filter(|_| !traces.is_empty()) {
@@ -43,6 +40,31 @@ pub fn flatten_callable(meta_graph: &MetaGraph, path: &str) -> Result<Option<(Si
     let called =
         call(meta_graph, path, chosen).map_err(|e| e.at(format_args!("function {path:?}")))?;
     Ok(Some(called))
+}
+
+/// The trace that a function is run by without a number; `None` where there is none.
+pub fn usual_trace(traces: &[&ConcreteFunction]) -> Option<usize> {
+    let serving = traces.iter().position(|trace| !for_training(trace));
+    serving.or((!traces.is_empty()).then_some(0))
+}
+
+/// What a caller gives a trace, whose graph is `function`, tensor by tensor: the inputs of the signature that
+/// [`flatten_callable`] makes. `None` where the graph has fewer inputs than the trace captures.
+pub fn arguments(function: &Graph, trace: &ConcreteFunction) -> Option<Vec<Port>> {
+    let count = function.inputs.len().checked_sub(trace.bound.len())?;
+    let named = names(&trace.arguments, count, "arg");
+    let port = |((name, shape), &inner): ((Name, Option<Shape>), &Option<ValueId>)| {
+        let (dtype, shape) = argument(function, inner, shape);
+        Port::new(name, dtype, shape)
+    };
+    Some(named.into_iter().zip(&function.inputs).map(port).collect())
+}
+
+/// Type and shape of an argument, as it is told or as the graph has it.
+fn argument(function: &Graph, inner: Option<ValueId>, told: Option<Shape>) -> (DType, Shape) {
+    let dtype = inner.map_or(DType::Invalid, |inner| function.value(inner).dtype);
+    let shape = told.or_else(|| Some(function.value(inner?).shape.clone()));
+    (dtype, shape.unwrap_or_default())
 }
 
 /// The object at a path of names.
@@ -101,9 +123,8 @@ fn call(meta_graph: &MetaGraph, key: &str, trace: &ConcreteFunction) -> Result<(
     let mut inputs = Vec::with_capacity(function.inputs.len());
     let named = names(&trace.arguments, arguments, "arg");
     for ((name, shape), &inner) in named.into_iter().zip(&function.inputs) {
-        let dtype = inner.map_or(DType::Invalid, |inner| function.value(inner).dtype);
-        let shape = shape.or_else(|| Some(function.value(inner?).shape.clone()));
-        let mut value = Value::new(name.clone(), dtype, shape.unwrap_or_default());
+        let (dtype, shape) = argument(function, inner, shape);
+        let mut value = Value::new(name.clone(), dtype, shape);
         value.stored_shape = value.shape.clone();
         let id = graph.add_value(value);
         signature.inputs.push(Port::of(name, &graph, id));

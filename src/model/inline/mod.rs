@@ -5,7 +5,7 @@ mod effects;
 #[cfg(test)]
 mod tests;
 
-pub use callable::flatten_callable;
+pub use callable::{arguments, flatten_callable, usual_trace};
 
 use std::collections::hash_map::Entry;
 

@@ -154,6 +154,13 @@ impl Layers {
         !std::mem::take(&mut self.busy) && self.let_go()
     }
 
+    /// There is no last run; what is chosen stays so.
+    pub fn forget(&mut self) {
+        discard(self.replay.take());
+        discard(std::mem::take(&mut self.rows));
+        self.told(Watched::default());
+    }
+
     /// Lets go of the chosen value. Whether there was one.
     pub fn let_go(&mut self) -> bool {
         discard(self.told.looked.take());

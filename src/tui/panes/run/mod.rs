@@ -1,5 +1,6 @@
 //! Run: choose inputs, run the signature here, see what comes out and how long it takes.
 
+mod choice;
 mod inputs;
 mod kept;
 mod layers;
@@ -7,10 +8,12 @@ mod memory;
 mod outputs;
 mod preview;
 mod results;
+mod state;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::choice::Entry;
 use self::inputs::{Input, Source};
 use self::kept::{Access, Kept};
 pub use self::layers::Watched;
@@ -18,16 +21,17 @@ use self::layers::{Layers, Replay};
 use self::outputs::{Chosen, Given};
 pub use self::preview::Preview;
 use self::results::Times;
+pub use self::state::Changes;
 use super::work::Work;
 use super::{Context, Handled, Pane, View};
 use crate::error::{Error, Result};
 use crate::feed::{self, SampleSet};
 use crate::format::npy;
-use crate::model::{MetaGraph, Model, Port, Tensor};
+use crate::model::{Model, Port, Tensor};
 use crate::progress::Progress;
 use crate::runtime::{self, ArenaReport, RunOptions, Session, Timings};
 use crate::tui::command::Command;
-use crate::tui::focus::Thing;
+use crate::tui::focus::Focus;
 use crate::tui::jobs::{Output, discard};
 use crate::tui::measured;
 use crate::tui::place::Inputs;
@@ -49,13 +53,18 @@ pub struct Ran {
     seed: Option<u64>,
     replay: Arc<Replay>,
     told: Watched,
+    state: Changes,
     /// By operator of the file, for all panes.
     pub measured: Option<measured::Run>,
 }
 
 /// State of the pane.
 pub struct RunPane {
-    signature: usize,
+    /// Index of the MetaGraph whose these are.
+    meta: usize,
+    /// What can be run, and which of it is.
+    entries: Vec<Entry>,
+    at: usize,
     /// Its key.
     key: String,
     inputs: Vec<Input>,
@@ -108,6 +117,7 @@ struct Shown {
     seed: Option<u64>,
     times: Times,
     arena: ArenaReport,
+    state: Changes,
 }
 
 /// Jobs that Esc stops before it closes anything.
@@ -120,7 +130,9 @@ const BENCH_RUNS: std::ops::RangeInclusive<u64> = 20..=1000;
 impl RunPane {
     pub fn new(model: &Arc<Model>) -> RunPane {
         let mut pane = RunPane {
-            signature: 0,
+            meta: Focus::start(model).meta,
+            entries: Vec::new(),
+            at: 0,
             key: String::new(),
             inputs: Vec::new(),
             rows: Rows::default(),
@@ -140,28 +152,21 @@ impl RunPane {
             split: Split::default(),
             scroll: 0,
         };
-        if let Ok((meta, signature)) = model.signature(None, None) {
-            let at = meta
-                .signatures
-                .iter()
-                .position(|s| s.key == signature.key)
-                .unwrap_or(0);
-            pane.take(meta, at);
+        if let Some(meta) = model.meta_graphs.get(pane.meta) {
+            pane.entries = choice::entries(meta);
+            pane.take(choice::usual(&pane.entries));
         }
         pane
     }
 
-    /// Stands on another signature.
-    fn take(&mut self, meta: &MetaGraph, at: usize) {
+    /// Stands on another signature or function.
+    fn take(&mut self, at: usize) {
         self.recalled = self.inputs();
-        self.signature = at;
-        let ports = meta.signatures.get(at).map_or(&[][..], |s| &s.inputs);
+        self.at = at;
+        let entry = self.entries.get(at);
+        let ports = entry.map_or(&[][..], |entry| &entry.inputs);
         self.inputs = ports.iter().cloned().map(Input::new).collect();
-        self.key = meta
-            .signatures
-            .get(at)
-            .map(|s| s.key.to_string())
-            .unwrap_or_default();
+        self.key = entry.map(|entry| entry.key.clone()).unwrap_or_default();
         self.recall();
         self.rows = Rows::default();
         discard(std::mem::take(&mut self.session));
@@ -250,9 +255,7 @@ impl RunPane {
     fn options(&self, cx: &Context) -> RunOptions {
         let meta = cx.focus.meta(cx.model);
         RunOptions {
-            signature: meta
-                .and_then(|m| m.signatures.get(self.signature))
-                .map(|s| s.key.to_string()),
+            signature: self.entries.get(self.at).map(|entry| entry.key.clone()),
             tags: meta.filter(|m| !m.tags.is_empty()).map(|m| m.tags.clone()),
             // One key stops it.
             max_iterations: 0,
@@ -276,8 +279,11 @@ impl RunPane {
         cx.job("run", "running", move |progress| {
             session.with(|session| {
                 let inputs = inputs(session)?;
+                // Tables that the model comes with are no change.
+                session.get_ready(progress)?;
                 let before = session.moment();
                 let (outputs, nanos) = run_once(session, &inputs, progress)?;
+                let state = Changes::since(&before, session, 1)?;
                 let replay = Replay { before, inputs };
                 let told = layers::tell(session, &replay, &outputs, chosen.as_ref(), progress)?;
                 let ports = session.outputs();
@@ -290,6 +296,7 @@ impl RunPane {
                     seed: session.seed(),
                     replay: Arc::new(replay),
                     told,
+                    state,
                     outputs,
                     nanos,
                 })))
@@ -312,8 +319,11 @@ impl RunPane {
             session.with(|session| {
                 session.set_profiling(false);
                 let inputs = inputs(session)?;
+                session.get_ready(progress)?;
+                let before = session.moment();
                 let timings = runtime::bench(session, &inputs, runs as usize, progress)?;
-                Ok(Output::Benched(timings))
+                let state = Changes::since(&before, session, timings.runs_ns.len() + 1)?;
+                Ok(Output::Benched(timings, state))
             })
         });
     }
@@ -353,12 +363,7 @@ impl Pane for RunPane {
     }
 
     fn shown(&mut self, cx: &mut Context) {
-        if let Thing::Signature(at) = cx.focus.thing
-            && at != self.signature
-            && let Some(meta) = cx.focus.meta(cx.model)
-        {
-            self.take(meta, at);
-        }
+        self.follow(cx);
         if self.labels.is_none() {
             self.labels = feed::labels_of(cx.model);
         }
@@ -381,6 +386,7 @@ impl Pane for RunPane {
                 self.after_input(cx);
                 self.preview_large(cx);
             }
+            "signature" => self.take_signature(words, cx),
             "layer" => self.take_layer(words, cx),
             "seed" => self.take_seed(words, cx),
             "save" if !words.trim().is_empty() => {
@@ -414,14 +420,17 @@ impl Pane for RunPane {
                     seed: ran.seed,
                     times: ran.times,
                     arena: ran.arena,
+                    state: ran.state,
                 }));
             }
-            Output::Benched(timings) => {
+            Output::Benched(timings, state) => {
                 self.timings = Some(timings);
-                if self.ran.is_none() {
-                    self.run(cx);
+                match &mut self.ran {
+                    Some(ran) => ran.state = state,
+                    None => self.run(cx),
                 }
             }
+            Output::Reset => self.was_reset(cx),
             Output::Layers(values) => self.offer_layers(values, cx),
             Output::Looked(told) => self.layers.told(*told),
             Output::Saved(path) => cx.say(format!("wrote {}", path.display())),
@@ -471,15 +480,16 @@ impl Pane for RunPane {
     fn copied(&self, cx: &Context) -> Option<String> {
         let mut words = vec!["mexplore".to_owned(), "run".to_owned()];
         words.push(text::path(&cx.model.path));
-        if let Some(meta) = cx.focus.meta(cx.model) {
-            if cx.model.meta_graphs.len() > 1 {
-                words.extend(["--tag-set".to_owned(), meta.tags.join(",")]);
-            }
-            if let [_, _, ..] = &meta.signatures[..]
-                && let Some(signature) = meta.signatures.get(self.signature)
-            {
-                words.extend(["--signature".to_owned(), signature.key.to_string()]);
-            }
+        if let Some(meta) = cx.focus.meta(cx.model)
+            && cx.model.meta_graphs.len() > 1
+        {
+            words.extend(["--tag-set".to_owned(), meta.tags.join(",")]);
+        }
+        // A lone signature needs no name.
+        if let Some(entry) = self.entries.get(self.at)
+            && (entry.is_function() || !choice::is_lone(&self.entries))
+        {
+            words.extend(["--signature".to_owned(), entry.key.clone()]);
         }
         if let Some(seed) = self.seed {
             words.extend(["--seed".to_owned(), seed.to_string()]);
@@ -531,14 +541,8 @@ impl RunPane {
                     cx.ask("input", input.prompt(), initial);
                 }
             }
-            Command::NextSignature => {
-                if let Some(meta) = cx.focus.meta(cx.model).filter(|m| !m.signatures.is_empty()) {
-                    let next = (self.signature + 1) % meta.signatures.len();
-                    self.take(meta, next);
-                    cx.focus.thing = Thing::Signature(next);
-                    self.look(cx);
-                }
-            }
+            Command::NextSignature => self.choose_signature(cx),
+            Command::ResetState => self.reset_state(cx),
             Command::Layer => self.choose_layer(cx),
             Command::Cancel => return Handled::from(self.layers.cancel()),
             Command::Seed => {
@@ -620,16 +624,14 @@ impl RunPane {
 
     fn render_inputs(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
-        let signatures = view
-            .focus
-            .meta(view.model)
-            .map_or(&[][..], |m| &m.signatures);
-        let title = signatures
-            .get(self.signature)
-            .map_or("no signature", |s| &s.key);
-        let inner = panel(text::clean(title), area, buf, theme, !self.split.detail);
-        if signatures.len() > 1 {
-            let note = format!("S  {} of {}", self.signature + 1, signatures.len());
+        let title = match self.entries.get(self.at) {
+            Some(entry) if entry.is_function() => format!("function {}", entry.key),
+            Some(entry) => entry.key.clone(),
+            None => "no signature".to_owned(),
+        };
+        let inner = panel(text::clean(&title), area, buf, theme, !self.split.detail);
+        if self.entries.len() > 1 {
+            let note = format!("S  {} of {}", self.at + 1, self.entries.len());
             panel_note(&note, area, buf, theme[Role::Dim]);
         }
         if self.inputs.is_empty() {

@@ -87,12 +87,12 @@ impl RunPane {
         }
         let Some(ran) = &self.ran else {
             let inner = panel("outputs", area, buf, theme, focused);
-            let words = match view.focus.meta(view.model) {
-                Some(meta) if meta.signatures.is_empty() => [
+            let words = match self.entries.is_empty() {
+                true => [
                     "this model has no signature to run",
                     "export it with signatures=…",
                 ],
-                _ => ["Enter runs it", "i takes the next input, b measures"],
+                false => ["Enter runs it", "i takes the next input, b measures"],
             };
             widgets::message(inner, &words, buf, theme);
             return;
@@ -119,6 +119,7 @@ impl RunPane {
             focused,
             theme,
         };
+        let top = ran.state.render(top, self.scroll, buf, theme);
         let top = self.layers.render(top, look, buf);
         // The key works on the chosen value, where one is shown.
         let look = outputs::Look {
