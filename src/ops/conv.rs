@@ -251,7 +251,11 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         (DType::Int8, DType::Int8 | DType::Int4) => integer::<i8, i8>(cx, roles, p, clamp),
         (DType::UInt8, DType::UInt8) => integer::<u8, u8>(cx, roles, p, clamp),
         (DType::Int16, DType::Int8 | DType::Int4) => integer::<i16, i8>(cx, roles, p, clamp),
-        (x, w) => Err(cx.unsupported(format!("no kernel for {x} with {w} weights"))),
+        (x, w) => {
+            let depthwise = roles.kind == Kind::Depthwise;
+            let ready = super::conv_types::prepare(cx, p, depthwise, windows.channels_first)?;
+            ready.ok_or_else(|| cx.unsupported(format!("no kernel for {x} with {w} weights")))
+        }
     }
 }
 

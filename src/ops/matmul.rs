@@ -5,11 +5,14 @@ use super::quantized::{self, Bias, Style, TableScales, live_bias};
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, broadcast, room_bytes};
 use crate::error::Result;
+use crate::kernels::elementwise::map;
+use crate::kernels::fast::FastMatMul;
 use crate::kernels::quantized::hybrid::{self, HybridWeights};
 use crate::kernels::reference::fully_connected::{fully_connected_f32, fully_connected_quantized};
 use crate::kernels::reference::matmul::{
     MatMul, MulAdd, batch_matmul, batch_matmul_i8_i32, batch_matmul_quantized,
 };
+use crate::kernels::reference::wide::Half;
 use crate::kernels::{Clamp, Quantized, Requant};
 use crate::model::{DType, Element, Shape};
 
@@ -148,14 +151,44 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             adjoint_product::<T>(g, adjoint)
         }, else Err(cx.no_kernel(a)));
     }
+    match a {
+        DType::Float16 => return widened::<half::f16>(cx, g),
+        DType::BFloat16 => return widened::<half::bf16>(cx, g),
+        _ => {}
+    }
     with_type!(a, T in [
-        Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Int32: i32, Int64: i64, Int16: i16,
+        Float32: f32, Float64: f64, Int32: i32, Int64: i64, Int16: i16,
         Int8: i8, UInt8: u8, Complex64: [f32; 2], Complex128: [f64; 2],
     ] => Prepared::function(move |io| {
         let (x, y) = (io.input::<T>(0)?, io.input::<T>(1)?);
         batch_matmul(&g.p, (x, &g.x), (y, &g.y), (io.output(0)?, &g.out));
         Ok(())
     }), else Err(cx.no_kernel(a)))
+}
+
+/// Half types: multiplied and summed in float32, rounded once.
+fn widened<T: Half + Element>(cx: &Context, g: Geometry) -> Result<Prepared> {
+    let count = |sizes: &[usize]| sizes.iter().product::<usize>();
+    let out = count(&g.out) * g.p.m * g.p.n;
+    let lens = [count(&cx.sizes(0)?), count(&cx.sizes(1)?), out];
+    let fast =
+        (!cx.options.reference && lens.iter().all(|&len| len > 0)).then(|| FastMatMul::new(g.p));
+    let panels = fast.as_ref().map_or(0, FastMatMul::scratch_len);
+    let room = lens.map(room_bytes::<f32>).into_iter();
+    let room = room.fold(room_bytes::<f32>(panels), usize::saturating_add);
+    Prepared::with_room(room, move |io| {
+        let (x, y) = (io.room::<f32>(lens[0])?, io.room::<f32>(lens[1])?);
+        let (sums, threads) = (io.room::<f32>(lens[2])?, io.threads);
+        map(io.input::<T>(0)?, x, T::wide);
+        map(io.input::<T>(1)?, y, T::wide);
+        let (left, right) = ((&*x, &*g.x), (&*y, &*g.y));
+        match &fast {
+            Some(fast) => fast.run(left, right, io.room(panels)?, (&mut *sums, &g.out), threads),
+            None => batch_matmul(&g.p, left, right, (&mut *sums, &g.out)),
+        }
+        map(sums, io.output::<T>(0)?, T::narrow);
+        Ok(())
+    })
 }
 
 /// Complex numbers, the sides that lie transposed conjugated too.

@@ -12,6 +12,7 @@ mod context;
 mod control;
 mod conv;
 mod conv3d;
+mod conv_types;
 mod convert;
 mod cost;
 mod counts;

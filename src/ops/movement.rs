@@ -1,9 +1,11 @@
 //! Data from place to place: padding, turns, repetition, blocks.
 
+use super::types::{with_float, with_number, with_type};
 use super::{Constant, Context, Fact, HandsOn, Operator, Prepared, broadcast};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::movement::{self, Mirror};
-use crate::model::{DType, Shape, Tensor};
+use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -14,6 +16,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     )
     .moving()
     .handing_on(HandsOn::Inputs(&[0])),
+    Operator::new(
+        &["ConjugateTranspose"],
+        &[],
+        infer_transpose,
+        prepare_conjugate_transpose,
+    ),
     Operator::new(
         &["Pad", "PadV2", "MirrorPad"],
         &["PAD", "PADV2", "MIRROR_PAD"],
@@ -119,6 +127,26 @@ fn prepare_transpose(cx: &Context) -> Result<Prepared> {
         });
         Ok(())
     })
+}
+
+/// A transpose whose complex numbers have the other sign of their imaginary part.
+fn prepare_conjugate_transpose(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    if !matches!(dtype, DType::Complex64 | DType::Complex128) {
+        return prepare_transpose(cx);
+    }
+    let (size, shape) = (element_size(cx, 0)?, cx.sizes(0)?);
+    let Some(perm) = permutation(cx, shape.len())? else {
+        return super::later();
+    };
+    with_type!(dtype, T in [Complex64: f32, Complex128: f64] => Prepared::function(move |io| {
+        let out = io.output_bytes(0)?;
+        movement::transpose(size, io.view(0)?.bytes(), &shape, &perm, out);
+        for part in bytemuck::cast_slice_mut::<_, T>(out).iter_mut().skip(1).step_by(2) {
+            *part = -*part;
+        }
+        Ok(())
+    }), else Err(cx.no_kernel(dtype)))
 }
 
 /// Elements before and after each axis.
@@ -363,7 +391,12 @@ fn range(cx: &Context) -> Result<Option<(f64, f64, usize)>> {
         }
     }
     let [start, limit, step] = ends;
-    let count = ((limit - start) / step).ceil();
+    // TensorFlow counts in the type itself.
+    let count = with_float!(cx.dtype(0)?, T => {
+        let [start, limit, step] = ends.map(T::from_f64);
+        limit.sub(start).div(step).to_f64()
+    }, else (limit - start) / step);
+    let count = count.ceil();
     let wrong_way = step == 0.0 || (limit - start) * step < 0.0;
     if wrong_way || !count.is_finite() || count > (1u64 << 40) as f64 {
         return Err(cx.wrong(format!("a range from {start} to {limit} by {step}")));
@@ -382,17 +415,18 @@ fn infer_range(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn prepare_range(cx: &Context) -> Result<Prepared> {
-    use crate::kernels::elementwise::number::Number;
-    if range(cx)?.is_none() {
-        return match cx.dtype(0)? {
-            // Ends that are computed: the length is found when they are there.
+    let (dtype, known) = (cx.dtype(0)?, range(cx)?.is_some());
+    if dtype.is_float() && !(known && cx.tflite()) {
+        return with_float!(dtype, T => Prepared::compute(computed_range::<T>), else Err(cx.no_kernel(dtype)));
+    }
+    if !known {
+        // Ends that are computed: the length is found when they are there.
+        return match dtype {
             DType::Int32 | DType::Int64 => super::later(),
-            DType::Float32 => Prepared::compute(range_of_floats),
             other => Err(cx.no_kernel(other)),
         };
     }
-    let dtype = cx.dtype(0)?;
-    super::types::with_number!(dtype, T => Prepared::function(move |io| {
+    with_number!(dtype, T => Prepared::function(move |io| {
         let (start, step) = (io.input::<T>(0)?, io.input::<T>(2)?);
         let (Some(&start), Some(&step)) = (start.first(), step.first()) else { return Ok(()) };
         let mut next = start;
@@ -404,32 +438,29 @@ fn prepare_range(cx: &Context) -> Result<Prepared> {
     }), else Err(cx.no_kernel(dtype)))
 }
 
-fn range_of_floats(inputs: &[Option<super::View>]) -> Result<Vec<Tensor>> {
-    let mut ends = [0f32; 3];
-    for (end, view) in ends.iter_mut().zip(inputs) {
-        if let Some(view) = view {
-            *end = view.values::<f32>()?.first().copied().unwrap_or(0.0);
-        }
-    }
-    let [start, limit, step] = ends;
-    let count = ((limit - start) / step).ceil();
-    if step == 0.0
-        || (limit - start) * step < 0.0
-        || !count.is_finite()
-        || count > (1u64 << 31) as f32
-    {
-        return Err(crate::error::Error::usage(format!(
+/// The values of a range of floats, both products and sums rounded to the type; TensorFlow counts in the type too.
+fn range_of_floats<T: Number + Element>(start: T, limit: T, step: T) -> Result<Vec<T>> {
+    let span = limit.sub(start);
+    let count = span.div(step).to_f64().ceil();
+    let wrong_way = step.to_f64() == 0.0 || span.to_f64() * step.to_f64() < 0.0;
+    if wrong_way || !count.is_finite() || count > (1u64 << 31) as f64 {
+        let [start, limit, step] = [start, limit, step].map(Number::to_f64);
+        return Err(Error::usage(format!(
             "a range from {start} to {limit} by {step}"
         )));
     }
-    let mut next = start;
-    let values: Vec<f32> = std::iter::repeat_with(|| {
-        let now = next;
-        next += step;
-        now
-    })
-    .take(count as usize)
-    .collect();
+    let value = |at: usize| start.add(step.mul(T::from_f64(at as f64)));
+    Ok((0..count as usize).map(value).collect())
+}
+
+fn computed_range<T: Number + Element>(inputs: &[Option<super::View>]) -> Result<Vec<Tensor>> {
+    let mut ends = [T::ZERO; 3];
+    for (end, view) in ends.iter_mut().zip(inputs) {
+        if let Some(view) = view {
+            *end = view.values::<T>()?.first().copied().unwrap_or(T::ZERO);
+        }
+    }
+    let values = range_of_floats(ends[0], ends[1], ends[2])?;
     Ok(vec![Tensor::from_values(&[values.len()], &values)])
 }
 

@@ -1,11 +1,13 @@
 //! Softmax and normalizations.
 
 use bytemuck::{cast_slice, cast_slice_mut};
+use half::{bf16, f16};
 
 use super::windows::{Windows, channels_last, turning_bytes};
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::Quantized;
+use crate::kernels::elementwise::map;
 use crate::kernels::quantized::softmax16::Softmax16;
 use crate::kernels::quantized::softmax512::SoftmaxBytes;
 use crate::kernels::reference::batch_norm::{
@@ -14,6 +16,9 @@ use crate::kernels::reference::batch_norm::{
 use crate::kernels::reference::softmax::{
     LogSoftmaxScale, SoftmaxScale, log_softmax_f32, log_softmax_quantized, softmax_f16,
     softmax_f32, softmax_f64, softmax_quantized,
+};
+use crate::kernels::reference::wide::{
+    Half, log_softmax_bf16, log_softmax_f16, log_softmax_f64, softmax_steps_f16,
 };
 use crate::kernels::vectors;
 use crate::model::{DType, Element, Shape};
@@ -111,6 +116,17 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
                 }
             })
         }
+        (DType::Float16, DType::Float16) if !cx.tflite() => {
+            by_rows(depth, move |x, out| softmax_steps_f16(depth, x, out))
+        }
+        (DType::BFloat16, DType::BFloat16) => {
+            by_rows(depth, move |x: &[bf16], out: &mut [bf16]| {
+                let wide: Vec<f32> = x.iter().map(|v| v.to_f32()).collect();
+                let mut shares = vec![0.0; wide.len()];
+                softmax_f32(depth, beta, &wide, &mut shares);
+                map(&shares, out, bf16::from_f32);
+            })
+        }
         (DType::Float16, DType::Float16) => Prepared::function(move |io| {
             softmax_f16(depth, beta, io.input(0)?, io.output(0)?);
             Ok(())
@@ -149,6 +165,9 @@ fn prepare_log_softmax(cx: &Context) -> Result<Prepared> {
             log_softmax_f32(depth, io.input(0)?, io.output(0)?);
             Ok(())
         }),
+        DType::Float16 => by_rows(depth, move |x, out| log_softmax_f16(depth, x, out)),
+        DType::BFloat16 => by_rows(depth, move |x, out| log_softmax_bf16(depth, x, out)),
+        DType::Float64 => by_rows(depth, move |x, out| log_softmax_f64(depth, x, out)),
         DType::Int8 => {
             let scale = LogSoftmaxScale::new(cx.scale(0)?.0);
             Prepared::function(move |io| {
@@ -227,8 +246,10 @@ fn infer_batch_norm(cx: &Context) -> Result<Vec<Fact>> {
 
 fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
     let training = cx.node.attrs.bool("is_training").unwrap_or(true);
-    if cx.dtype(0)? != DType::Float32 {
-        return Err(cx.no_kernel(cx.dtype(0)?));
+    let dtype = cx.dtype(0)?;
+    let half = matches!(dtype, DType::Float16 | DType::BFloat16);
+    if dtype != DType::Float32 && (training || !half) {
+        return Err(cx.no_kernel(dtype));
     }
     let epsilon = cx.attr_float("epsilon", 1e-4) as f32;
     let first = cx
@@ -256,12 +277,21 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
         return prepare_training(cx, first, sizes, epsilon);
     }
     let outputs = cx.node.outputs.len();
-    Prepared::with_room(turning_bytes::<f32>(first, sizes, sizes), move |io| {
+    let turning = match half {
+        true => turning_bytes::<f16>(first, sizes, sizes)
+            .saturating_add(room_bytes::<f32>(sizes.iter().product()).saturating_mul(2)),
+        false => turning_bytes::<f32>(first, sizes, sizes),
+    };
+    Prepared::with_room(turning, move |io| {
         let statistics: [&[f32]; 4] = [io.input(1)?, io.input(2)?, io.input(3)?, io.input(4)?];
         let [scale, offset, mean, variance] = statistics;
-        channels_last(io, first, sizes, sizes, |x, out| {
-            batch_norm_f32(x, scale, offset, mean, variance, epsilon, out);
-        })?;
+        match dtype {
+            DType::Float16 => norm_of_halves::<f16>(io, first, sizes, statistics, epsilon)?,
+            DType::BFloat16 => norm_of_halves::<bf16>(io, first, sizes, statistics, epsilon)?,
+            _ => channels_last(io, first, sizes, sizes, |x, out| {
+                batch_norm_f32(x, scale, offset, mean, variance, epsilon, out);
+            })?,
+        }
         // Outputs 1 to 4: mean, variance, and what a gradient would reuse.
         for slot in 1..outputs {
             let out = io.output::<f32>(slot)?;
@@ -272,6 +302,23 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
             }
         }
         Ok(())
+    })
+}
+
+/// Half values by statistics in float32: computed in float32, rounded once.
+fn norm_of_halves<T: Half + Element + bytemuck::Pod>(
+    io: &mut Io,
+    first: bool,
+    sizes: [usize; 4],
+    [scale, offset, mean, variance]: [&[f32]; 4],
+    epsilon: f32,
+) -> Result<()> {
+    let count = sizes.iter().product();
+    let (wide, results) = (io.room::<f32>(count)?, io.room::<f32>(count)?);
+    channels_last(io, first, sizes, sizes, |x: &[T], out| {
+        map(x, wide, T::wide);
+        batch_norm_f32(wide, scale, offset, mean, variance, epsilon, results);
+        map(results, out, T::narrow);
     })
 }
 

@@ -1,13 +1,18 @@
 //! Pooling.
 
+use half::{bf16, f16};
+
 use super::quantized;
+use super::types::with_number;
 use super::windows::{Windows, channels_last, dims4, turning_bytes};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::fast::pool::{Limits, Ordered, max_pool};
 use crate::kernels::reference::pool::{
     average_pool_f32, average_pool_quantized, l2_pool_f32, max_pool_f32, max_pool_quantized,
 };
+use crate::kernels::reference::wide;
 use crate::kernels::{Clamp, Pool2d, Quantized};
 use crate::model::{DType, Element, Shape};
 
@@ -112,8 +117,58 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         DType::Int8 if cx.tflite() => integer::<i8>(cx, p),
         DType::UInt8 if cx.tflite() => integer::<u8>(cx, p),
         DType::Int16 if cx.tflite() => integer::<i16>(cx, p),
+        other if cx.tflite() => Err(cx.no_kernel(other)),
+        _ => plain(cx, &windows, p),
+    }
+}
+
+/// TensorFlow's other types: maxima of all numbers, means of floats.
+fn plain(cx: &Context, windows: &Windows, p: Pool2d) -> Result<Prepared> {
+    let (first, dtype) = (windows.channels_first, cx.dtype(0)?);
+    if is_max(cx) {
+        return with_number!(dtype, T => {
+            let init = T::from_f64(f64::NEG_INFINITY);
+            pooled::<T>(p, first, move |p, x, out| {
+                wide::pool(p, x, out, init, |most, v| if v > most { v } else { most }, |most, _| most);
+            })
+        }, else Err(cx.no_kernel(dtype)));
+    }
+    match dtype {
+        // Every step of the sum is rounded.
+        DType::Float16 => pooled::<f16>(p, first, |p, x, out| {
+            let mean = |sum: f16, count| f16::from_f32(sum.to_f32() / count as f32);
+            wide::pool(p, x, out, f16::ZERO, Number::add, mean);
+        }),
+        DType::BFloat16 => pooled::<bf16>(p, first, |p, x, out| {
+            let mean = |sum: f32, count| bf16::from_f32(sum / count as f32);
+            wide::pool(p, x, out, 0.0, |sum, v: bf16| sum + v.to_f32(), mean);
+        }),
+        DType::Float64 => pooled::<f64>(p, first, |p, x, out| {
+            wide::pool(
+                p,
+                x,
+                out,
+                0.0,
+                |sum, v| sum + v,
+                |sum, count| sum / count as f64,
+            );
+        }),
         other => Err(cx.no_kernel(other)),
     }
+}
+
+fn pooled<T: Element + bytemuck::Pod>(
+    p: Pool2d,
+    first: bool,
+    run: impl Fn(&Pool2d, &[T], &mut [T]) + Send + Sync + 'static,
+) -> Result<Prepared> {
+    let (from, to) = (
+        [p.batch, p.in_h, p.in_w, p.channels],
+        [p.batch, p.out_h, p.out_w, p.channels],
+    );
+    Prepared::with_room(turning_bytes::<T>(first, from, to), move |io| {
+        channels_last(io, first, from, to, |x, out| run(&p, x, out))
+    })
 }
 
 fn is_max(cx: &Context) -> bool {

@@ -125,6 +125,21 @@ fn every_operator_that_runs_gives_tensorflows_answers() {
     assert!(right > 700, "only {right} right");
 }
 
+/// Half types come out bit by bit but where TensorFlow adds exponentials in an order of its own: a unit in the last place,
+/// which a difference of logarithms makes larger.
+fn tolerance(key: &str) -> (f64, f64) {
+    let unit = match key {
+        _ if key.contains("bfloat16") => 1.0 / 128.0,
+        _ if key.contains("float16") => 1.0 / 1024.0,
+        _ => 1e-5,
+    };
+    match key {
+        _ if key.starts_with("log_softmax") => (unit, unit / 4.0),
+        _ if key.starts_with("softmax") || key.starts_with("norm") => (unit, 1e-5),
+        _ => (1e-5, 1e-5),
+    }
+}
+
 /// What is wrong with the answers of `tests/operators/set`; the scripts there say what is in it.
 fn faults(set: &str) -> Vec<String> {
     let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/operators")).join(set);
@@ -149,7 +164,8 @@ fn faults(set: &str) -> Vec<String> {
                 truth.dtype()
             ));
         }
-        if let Some(fault) = difference(tensor, &truth, 1e-5, 1e-5 * largest) {
+        let (rtol, atol) = tolerance(&key);
+        if let Some(fault) = difference(tensor, &truth, rtol, atol * largest) {
             wrong.push(format!("{key}{fault}"));
         }
     }
@@ -184,4 +200,9 @@ fn sparse_tensors_and_sets_give_tensorflows_answers() {
 #[test]
 fn operators_that_stand_alone_give_tensorflows_answers() {
     assert_right("rare");
+}
+
+#[test]
+fn types_that_few_models_have_give_tensorflows_answers() {
+    assert_right("types");
 }

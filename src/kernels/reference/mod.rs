@@ -12,3 +12,4 @@ pub mod reduce;
 pub mod reduce_window;
 pub mod resize;
 pub mod softmax;
+pub mod wide;

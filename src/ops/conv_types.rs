@@ -1,0 +1,100 @@
+//! Convolutions of TensorFlow's in half types, float64 and int32, with plain kernels. Sums of half types are kept in
+//! float32 and rounded once, but for the depthwise convolution of float16, whose every step is rounded.
+
+use bytemuck::Pod;
+use half::{bf16, f16};
+
+use super::windows::{channels_last, turning_bytes};
+use super::{Context, Prepared, room_bytes};
+use crate::error::Result;
+use crate::kernels::elementwise::map;
+use crate::kernels::reference::matmul::MulAdd;
+use crate::kernels::reference::wide::{Half, conv2d_rows, depthwise_rows};
+use crate::kernels::{Conv2d, Threads};
+use crate::model::{DType, Element};
+
+/// `None` for types that have no kernel here.
+pub fn prepare(
+    cx: &Context,
+    p: Conv2d,
+    depthwise: bool,
+    channels_first: bool,
+) -> Result<Option<Prepared>> {
+    // A bias or an activation, which TensorFlow's operators don't have.
+    if cx.tflite() || cx.has(2) || cx.dtype(0)? != cx.dtype(1)? {
+        return Ok(None);
+    }
+    let first = channels_first;
+    Ok(Some(match (cx.dtype(0)?, depthwise) {
+        (DType::Float16, true) => exact::<f16>(p, depthwise_rows, first)?,
+        (DType::Float16, false) => widened::<f16>(p, conv2d_rows, first)?,
+        (DType::BFloat16, true) => widened::<bf16>(p, depthwise_rows, first)?,
+        (DType::BFloat16, false) => widened::<bf16>(p, conv2d_rows, first)?,
+        (DType::Float64, true) => exact::<f64>(p, depthwise_rows, first)?,
+        (DType::Float64, false) => exact::<f64>(p, conv2d_rows, first)?,
+        (DType::Int32, false) => exact::<i32>(p, conv2d_rows, first)?,
+        _ => return Ok(None),
+    }))
+}
+
+type Rows<T> = fn(&Conv2d, &[T], &[T], usize, &mut [T]);
+
+fn sizes(p: &Conv2d) -> [[usize; 4]; 2] {
+    [
+        [p.batch, p.in_h, p.in_w, p.in_c],
+        [p.batch, p.out_h, p.out_w, p.out_c],
+    ]
+}
+
+fn split<T: Send + Sync>(
+    p: &Conv2d,
+    run: Rows<T>,
+    x: &[T],
+    filter: &[T],
+    out: &mut [T],
+    threads: &Threads,
+) {
+    if out.is_empty() {
+        return;
+    }
+    threads.rows(out, p.out_w * p.out_c, 1, |first, out| {
+        run(p, x, filter, first, out);
+    });
+}
+
+fn exact<T: Element + MulAdd + Pod + Send + Sync>(
+    p: Conv2d,
+    run: Rows<T>,
+    first: bool,
+) -> Result<Prepared> {
+    let [from, to] = sizes(&p);
+    Prepared::with_room(turning_bytes::<T>(first, from, to), move |io| {
+        let (filter, threads) = (io.input::<T>(1)?, io.threads);
+        channels_last(io, first, from, to, |x: &[T], out| {
+            split(&p, run, x, filter, out, threads)
+        })
+    })
+}
+
+fn widened<T: Element + Half + Pod>(p: Conv2d, run: Rows<f32>, first: bool) -> Result<Prepared> {
+    let [from, to] = sizes(&p);
+    let (inputs, outputs) = (p.input_len(), p.output_len());
+    let taps = p.k_h * p.k_w * p.out_c;
+    // No filter is larger than that of a plain convolution.
+    let most = taps.saturating_mul(p.in_c / p.groups.max(1));
+    let room = [inputs, outputs, most].map(room_bytes::<f32>);
+    let room = room
+        .into_iter()
+        .fold(turning_bytes::<T>(first, from, to), usize::saturating_add);
+    Prepared::with_room(room, move |io| {
+        let (narrow, threads) = (io.input::<T>(1)?, io.threads);
+        let filter = io.room::<f32>(narrow.len())?;
+        let (wide, sums) = (io.room::<f32>(inputs)?, io.room::<f32>(outputs)?);
+        map(narrow, filter, T::wide);
+        channels_last(io, first, from, to, |x: &[T], out| {
+            map(x, wide, T::wide);
+            split(&p, run, wide, filter, sums, threads);
+            map(sums, out, T::narrow);
+        })
+    })
+}
