@@ -1,7 +1,8 @@
 //! Dynamic range: float inputs are quantized on the way in, multiplied with integer weights (int4 one a byte), and
 //! scaled back.
 
-use super::row_scale::{RowScale, quantize_asymmetric, quantize_symmetric};
+use super::row_scale::RowScale;
+use super::row_scale::plain::{quantize_asymmetric, quantize_symmetric};
 use crate::error::Result;
 use crate::kernels::movement::gather::index;
 use crate::kernels::params::{Clamp, Conv2d};

@@ -168,6 +168,19 @@ pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
     asymmetric(cpu::level(), x, Bytes::Signed, cast_slice_mut(q))
 }
 
+/// Both without vectors, for the plain kernels.
+pub mod plain {
+    use super::{Bytes, Level, RowScale, asymmetric, cast_slice_mut, symmetric};
+
+    pub fn quantize_symmetric(x: &[f32], q: &mut [i8]) -> RowScale {
+        symmetric(Level::Portable, x, Bytes::Signed, cast_slice_mut(q))
+    }
+
+    pub fn quantize_asymmetric(x: &[f32], q: &mut [i8]) -> RowScale {
+        asymmetric(Level::Portable, x, Bytes::Signed, cast_slice_mut(q))
+    }
+}
+
 /// Rows of `depth` values by one of both.
 pub fn quantize_rows(
     is_asymmetric: bool,
