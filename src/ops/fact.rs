@@ -57,6 +57,28 @@ impl Fact {
     }
 }
 
+/// f32 values of a constant where they lie, and the factors of its channels, the last axes, if it has some.
+pub struct Floats {
+    source: FloatSource,
+    pub factors: Option<Arc<[f64]>>,
+}
+
+enum FloatSource {
+    /// As the file has them, on a boundary of four bytes.
+    Stored(Bytes),
+    Read(Arc<Tensor>),
+}
+
+impl Floats {
+    /// Without the factors; empty for other types.
+    pub fn bare(&self) -> &[f32] {
+        match &self.source {
+            FloatSource::Stored(bytes) => bytemuck::try_cast_slice(bytes).unwrap_or_default(),
+            FloatSource::Read(tensor) => tensor.values().unwrap_or_default(),
+        }
+    }
+}
+
 /// Where values come from: equal ones are the same values. Holds what is stored, so that no other values take the place.
 #[derive(Clone)]
 pub struct Identity {
@@ -246,19 +268,46 @@ impl Constant {
         }
     }
 
+    /// The values of f32 without copying them where the file holds them as memory does.
+    ///
+    /// # Errors
+    /// Values that can't be read.
+    pub fn floats(&self) -> Result<Floats> {
+        if let Source::Scaled { filter, factors } = &*self.0 {
+            let factors = Some(factors.clone());
+            return filter.floats().map(|floats| Floats { factors, ..floats });
+        }
+        let source = match &*self.0 {
+            Source::Stored {
+                dtype: DType::Float32,
+                data: TensorData::Bytes { bytes, .. },
+                ..
+            } if cfg!(target_endian = "little")
+                && Some(bytes.len()) == self.len().checked_mul(size_of::<f32>())
+                && bytemuck::try_cast_slice::<u8, f32>(bytes).is_ok() =>
+            {
+                FloatSource::Stored(bytes.clone())
+            }
+            _ => FloatSource::Read(self.read()?),
+        };
+        let factors = None;
+        Ok(Floats { source, factors })
+    }
+
     pub fn read(&self) -> Result<Arc<Tensor>> {
         match &*self.0 {
             Source::Ready(tensor) | Source::Told(tensor) => Ok(tensor.clone()),
             Source::Scaled { filter, factors } => {
-                let filter = filter.read()?;
-                let rows = filter
-                    .values::<f32>()
-                    .unwrap_or_default()
-                    .chunks(factors.len().max(1));
-                let products = rows.flat_map(|row| row.iter().zip(&factors[..]));
-                let values = products.map(|(&w, &factor)| (f64::from(w) * factor) as f32);
-                let values: Vec<f32> = values.collect();
-                Ok(Arc::new(Tensor::from_values(filter.shape(), &values)))
+                // As a rule nobody else holds what was read: it is multiplied where it lies.
+                let filter = Arc::try_unwrap(filter.read()?);
+                let mut filter = filter.unwrap_or_else(|shared| (*shared).clone());
+                let values = filter.values_mut::<f32>().unwrap_or_default();
+                for row in values.chunks_mut(factors.len().max(1)) {
+                    for (w, &factor) in row.iter_mut().zip(&factors[..]) {
+                        *w = (f64::from(*w) * factor) as f32;
+                    }
+                }
+                Ok(Arc::new(filter))
             }
             Source::Stored {
                 dtype,

@@ -19,6 +19,7 @@ use crate::kernels::fast::{
 use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::{Clamp, Conv2d, Requant};
+use crate::model::DType;
 
 /// Operands that the packed kernels hold: weights and bias.
 const HELD: &[usize] = &[1, 2];
@@ -89,14 +90,8 @@ pub fn float_conv(
         [p.batch, p.out_h, p.out_w, p.out_c],
     );
     let turning = turning_bytes::<f32>(channels_first, from, to);
-    let filter = || -> Result<Option<Vec<f32>>> {
-        let tensor = cx.constant(1)?;
-        let values = tensor.as_ref().and_then(|t| t.values::<f32>());
-        let sizes = cx.sizes(1)?;
-        Ok(values.map(|values| turned(values, &sizes, order)))
-    };
     if depthwise {
-        let aligned = || Ok(filter()?.map(|filter| Aligned::of(&filter)));
+        let aligned = || with_filter(cx, order, |filter| Ok(Some(Aligned::of(filter))));
         let (Some(weights), Some(bias)) = (
             shared(cx, &[1], layout(cx, &p, order), aligned)?,
             float_bias(cx, p.out_c)?,
@@ -132,10 +127,10 @@ pub fn float_conv(
     let winograd = Winograd::new(&p, clamp).filter(|_| !cx.options.in_order);
     if let Some(kernel) = winograd {
         let weights = shared(cx, HELD, layout(cx, &p, order), || {
-            let (Some(filter), Some(bias)) = (filter()?, float_bias(cx, p.out_c)?) else {
-                return Ok(None);
-            };
-            Ok(Some(WinogradWeights::new(&p, &filter, Some(&bias))))
+            with_filter(cx, order, |filter| {
+                let bias = float_bias(cx, p.out_c)?;
+                Ok(bias.map(|bias| WinogradWeights::new(&p, filter, Some(&bias))))
+            })
         })?;
         let Some(weights) = weights.filter(|weights| weights.is_finite()) else {
             return Ok(None);
@@ -151,10 +146,10 @@ pub fn float_conv(
         .map(Some);
     }
     let weights = shared(cx, HELD, layout(cx, &p, order), || {
-        let (Some(filter), Some(bias)) = (filter()?, float_bias(cx, p.out_c)?) else {
-            return Ok(None);
-        };
-        Ok(Some(float_weights(cx, &p, &filter, Some(&bias))))
+        with_filter(cx, order, |filter| {
+            let bias = float_bias(cx, p.out_c)?;
+            Ok(bias.map(|bias| float_weights(cx, &p, filter, Some(&bias))))
+        })
     })?;
     let Some(weights) = weights.filter(|weights| weights.is_finite()) else {
         return Ok(None);
@@ -213,14 +208,10 @@ pub fn float_fully_connected(
     }
     let p = as_conv(batch, depth, units);
     let weights = shared(cx, HELD, layout(cx, &p, AS_IS), || {
-        let tensor = cx.constant(1)?;
-        let (Some(filter), Some(bias)) = (
-            tensor.as_ref().and_then(|t| t.values::<f32>()),
-            float_bias(cx, units)?,
-        ) else {
-            return Ok(None);
-        };
-        Ok(Some(float_weights(cx, &p, filter, Some(&bias))))
+        with_filter(cx, AS_IS, |filter| {
+            let bias = float_bias(cx, units)?;
+            Ok(bias.map(|bias| float_weights(cx, &p, filter, Some(&bias))))
+        })
     })?;
     float(&p, weights, clamp)
 }
@@ -341,16 +332,14 @@ pub fn matmul(
         let conv = as_conv(rows, p.k, p.n);
         let order = if p.adj_y { AS_IS } else { [1, 0, 2, 3] };
         let weights = shared(cx, HELD, layout(cx, &conv, order), || {
-            let tensor = cx.constant(1)?;
-            let values = tensor.as_ref().and_then(|t| t.values::<f32>());
-            let sizes = if p.adj_y { [p.n, p.k] } else { [p.k, p.n] };
-            let filter = values.map(|y| turned(y, &[sizes[0], sizes[1], 1, 1], order));
-            let bias = if cx.has(2) {
-                float_bias(cx, p.n)?
-            } else {
-                None
-            };
-            Ok(filter.map(|filter| float_weights(cx, &conv, &filter, bias.as_deref())))
+            with_filter(cx, order, |filter| {
+                let bias = if cx.has(2) {
+                    float_bias(cx, p.n)?
+                } else {
+                    None
+                };
+                Ok(Some(float_weights(cx, &conv, filter, bias.as_deref())))
+            })
         })?;
         if weights.is_some() {
             return float(&conv, weights, quantized::activation(cx)?);
@@ -407,14 +396,49 @@ fn layout(cx: &Context, p: &Conv2d, order: [usize; 4]) -> Layout {
     }
 }
 
-/// Values of a filter of these sizes with their axes in another order.
-fn turned(values: &[f32], sizes: &[usize], order: [usize; 4]) -> Vec<f32> {
-    let mut out = values.to_vec();
-    if order != AS_IS {
-        let to = cast_slice_mut(&mut out);
-        transpose(size_of::<f32>(), cast_slice(values), sizes, &order, to);
+/// Calls `pack` with the values of the filter at input 1, its axes in this order; `None` where it is no constant of
+/// floats. Another order begins with the channels, which are the last axes of the filter.
+fn with_filter<W>(
+    cx: &Context,
+    order: [usize; 4],
+    pack: impl FnOnce(&[f32]) -> Result<Option<W>>,
+) -> Result<Option<W>> {
+    let fact = cx.inputs.get(1).and_then(Option::as_ref);
+    let fact = fact.filter(|fact| fact.dtype == DType::Float32);
+    let Some(constant) = fact.and_then(|fact| fact.constant.as_ref()) else {
+        return Ok(None);
+    };
+    let floats = constant.floats()?;
+    let bare = floats.bare();
+    if order == AS_IS && floats.factors.is_none() {
+        return pack(bare);
     }
-    out
+    let mut values = match order {
+        AS_IS => bare.to_vec(),
+        order => {
+            let mut turned = vec![0f32; bare.len()];
+            let mut sizes = cx.sizes(1)?;
+            sizes.resize(order.len(), 1);
+            let to = cast_slice_mut(&mut turned);
+            transpose(size_of::<f32>(), cast_slice(bare), &sizes, &order, to);
+            turned
+        }
+    };
+    let times = |w: &mut f32, factor: f64| *w = (f64::from(*w) * factor) as f32;
+    let factors = floats.factors.as_deref().unwrap_or_default();
+    if order == AS_IS {
+        for row in values.chunks_exact_mut(factors.len().max(1)) {
+            row.iter_mut()
+                .zip(factors)
+                .for_each(|(w, &factor)| times(w, factor));
+        }
+    } else if !factors.is_empty() {
+        let each = values.len() / factors.len();
+        for (row, &factor) in values.chunks_exact_mut(each.max(1)).zip(factors) {
+            row.iter_mut().for_each(|w| times(w, factor));
+        }
+    }
+    pack(&values)
 }
 
 fn float_weights(cx: &Context, p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> ConvWeights {
