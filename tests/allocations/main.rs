@@ -184,8 +184,9 @@ fn check_sharing(name: &str, path: &Path) {
     let (done, batch) = bytes(invoke);
     done.unwrap();
     eprintln!("{name}: planned with {first} bytes, again with {second}, for 3 images with {batch}");
-    assert!(second < first * 2 / 3, "{name}: the second session packs");
-    assert!(batch < first * 2 / 3, "{name}: another batch size packs");
+    // What a session needs besides: a plan, and of a SavedModel the graph with its calls inlined.
+    assert!(second < first * 4 / 5, "{name}: the second session packs");
+    assert!(batch < first * 4 / 5, "{name}: another batch size packs");
 }
 
 /// Kernels that no sample is large enough for.

@@ -1,23 +1,71 @@
 //! Memory for packed weights.
 
+use std::fmt;
+
+use memmap2::MmapMut;
+
 /// One cache line.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
 /// Plain values that begin on a cache line.
-#[derive(Debug, Clone)]
-pub struct Aligned {
-    lines: Vec<Line>,
+#[derive(Clone)]
+pub struct Aligned(Memory);
+
+enum Memory {
+    Lines(Vec<Line>),
+    /// Of the system itself, which is asked for pages of megabytes: a thousandth of the faults when they are filled.
+    Pages(MmapMut),
+}
+
+/// Bytes from which on memory comes in pages: two of the large ones.
+const PAGES: usize = 4 << 20;
+
+impl Memory {
+    /// Zeros. Not in pages where the system has none to give.
+    fn zeroed(lines: usize) -> Self {
+        let len = lines * size_of::<Line>();
+        let pages = (len >= PAGES)
+            .then(|| MmapMut::map_anon(len).ok())
+            .flatten();
+        let Some(pages) = pages else {
+            return Memory::Lines(vec![Line([0; 64]); lines]);
+        };
+        // Where there are no large pages the small ones do.
+        #[cfg(target_os = "linux")]
+        let _ = pages.advise(memmap2::Advice::HugePage);
+        Memory::Pages(pages)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Memory::Lines(lines) => bytemuck::cast_slice(lines),
+            Memory::Pages(pages) => pages,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Memory::Lines(lines) => bytemuck::cast_slice_mut(lines),
+            Memory::Pages(pages) => pages,
+        }
+    }
+}
+
+impl Clone for Memory {
+    fn clone(&self) -> Self {
+        let mut copy = Memory::zeroed(self.bytes().len() / size_of::<Line>());
+        copy.bytes_mut().copy_from_slice(self.bytes());
+        copy
+    }
 }
 
 impl Aligned {
     /// Zeros for `len` values of type `T`.
     pub fn zeroed<T: bytemuck::Pod>(len: usize) -> Self {
         let bytes = len * size_of::<T>();
-        Aligned {
-            lines: vec![Line([0; 64]); bytes.div_ceil(64)],
-        }
+        Aligned(Memory::zeroed(bytes.div_ceil(size_of::<Line>())))
     }
 
     /// A copy of these values.
@@ -29,10 +77,34 @@ impl Aligned {
 
     /// All whole values of type `T`, up to the end of the last cache line.
     pub fn values<T: bytemuck::Pod>(&self) -> &[T] {
-        bytemuck::cast_slice(&self.lines)
+        bytemuck::cast_slice(self.0.bytes())
     }
 
     pub fn values_mut<T: bytemuck::Pod>(&mut self) -> &mut [T] {
-        bytemuck::cast_slice_mut(&mut self.lines)
+        bytemuck::cast_slice_mut(self.0.bytes_mut())
+    }
+}
+
+impl fmt::Debug for Aligned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} aligned bytes", self.0.bytes().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_large_begin_on_a_line_and_are_zero() {
+        for len in [1, 17, PAGES / size_of::<f32>() + 5] {
+            let mut memory = Aligned::zeroed::<f32>(len);
+            assert!(memory.values::<f32>().len() >= len);
+            assert!(memory.values::<f32>().iter().all(|v| *v == 0.0));
+            assert!(memory.values::<u8>().as_ptr().addr().is_multiple_of(64));
+            memory.values_mut::<f32>()[len - 1] = 1.5;
+            let copy = memory.clone();
+            assert_eq!(copy.values::<f32>(), memory.values::<f32>());
+        }
     }
 }
