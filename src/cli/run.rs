@@ -33,7 +33,7 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         outputs.map(|o| (before, o, millis))
     })?;
     if let Some(path) = &args.outputs {
-        npy::write_npz(path, &session.keyed(&outputs))?;
+        npy::write_arrays(path, &session.keyed(&outputs))?;
     }
     let seed = session.seed();
     for line in session.said() {

@@ -42,6 +42,29 @@ pub fn labels_of(model: &Model) -> Option<Vec<String>> {
     (!labels.is_empty()).then_some(labels)
 }
 
+/// The only file beside the model's own whose name says that it holds labels (`labels.txt`, `digits_labels.txt`); of
+/// several the one that begins as the model does.
+pub fn labels_beside(model: &Model) -> Option<Vec<String>> {
+    /// Files of a folder that are looked at.
+    const MOST: usize = 10_000;
+    let path = std::path::absolute(&model.path).ok()?;
+    let entries = std::fs::read_dir(path.parent()?).ok()?.take(MOST).flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_list = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        name.contains("label") && name.ends_with(".txt")
+    };
+    let lists: Vec<String> = names.filter(is_list).collect();
+    let stem = path.file_stem()?.to_str()?;
+    let own = || lists.iter().find(|name| name.starts_with(stem));
+    let list = match &lists[..] {
+        [one] => one,
+        _ => own()?,
+    };
+    let labels = read_labels(&path.with_file_name(list)).ok()?;
+    (!labels.is_empty()).then_some(labels)
+}
+
 fn lines(text: &str) -> Vec<String> {
     text.trim_end()
         .lines()
@@ -52,6 +75,23 @@ fn lines(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_beside_the_model_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let graphs = vec![crate::analysis::testing::main_graph()];
+        let mut model = crate::analysis::testing::model(graphs, &[], &[]);
+        model.path = folder.path().join("net.tflite");
+        assert_eq!(labels_beside(&model), None);
+        write("coco_labels.txt", "cat\ndog\n");
+        assert_eq!(labels_beside(&model).unwrap(), ["cat", "dog"]);
+        write("other_labels.txt", "one\n");
+        assert_eq!(labels_beside(&model), None);
+        write("net_labels.txt", "zero\n");
+        assert_eq!(labels_beside(&model).unwrap(), ["zero"]);
+    }
 
     #[test]
     fn windows_line_ends_and_a_last_empty_line_do_no_harm() {

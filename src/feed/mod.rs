@@ -20,7 +20,7 @@ pub use detections::{Detection, Detections, detections};
 pub use files::{forms, names_a_file, neighbour, with_whole_path};
 pub use fit::{dequantized, fit};
 pub use generate::random;
-pub use labels::{labels_of, read_labels};
+pub use labels::{labels_beside, labels_of, read_labels};
 pub use rank::{Ranked, top_k};
 pub use samples::{SampleSet, samples_for};
 pub use spec::{parse, parse_told};

@@ -253,6 +253,26 @@ pub fn write_npz(path: &Path, arrays: &[(String, impl Borrow<Tensor>)]) -> Resul
     .map_err(|e| e.in_file(path))
 }
 
+/// To a `.npy` where the name ends so, which holds one array; else as [`write_npz`].
+///
+/// # Errors
+/// Several arrays for a `.npy` (usage), and as [`write_npz`].
+pub fn write_arrays(path: &Path, arrays: &[(String, impl Borrow<Tensor>)]) -> Result<()> {
+    let is_npy = path
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("npy"));
+    match arrays {
+        [(_, one)] if is_npy => write_npy(path, one.borrow()),
+        _ if is_npy => Err(Error::usage(format!(
+            "a .npy holds one array, there are {}",
+            arrays.len()
+        ))
+        .hint("write an .npz")
+        .in_file(path)),
+        _ => write_npz(path, arrays),
+    }
+}
+
 /// Writes an `.npz`, one array after another; gives `to` back.
 fn write_archive<W: Write + Seek>(arrays: &[(String, impl Borrow<Tensor>)], to: W) -> Result<W> {
     let mut zip = ZipWriter::new(to);

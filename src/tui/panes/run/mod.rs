@@ -365,7 +365,7 @@ impl Pane for RunPane {
     fn shown(&mut self, cx: &mut Context) {
         self.follow(cx);
         if self.labels.is_none() {
-            self.labels = feed::labels_of(cx.model);
+            self.labels = feed::labels_of(cx.model).or_else(|| feed::labels_beside(cx.model));
         }
         self.look(cx);
         self.preview_large(cx);
@@ -394,7 +394,7 @@ impl Pane for RunPane {
                 let outputs = ran.outputs.clone();
                 let path = std::path::PathBuf::from(words.trim());
                 cx.job("save", "writing", move |_| {
-                    npy::write_npz(&path, &outputs)?;
+                    npy::write_arrays(&path, &outputs)?;
                     Ok(Output::Saved(path))
                 });
             }

@@ -157,10 +157,17 @@ impl RunPane {
                     format!("first {first}"),
                     format!("median {}", q(0.5)),
                     format!("p90 {}", q(0.9)),
+                    format!("min {}", q(0.0)),
                     format!("{} runs", t.runs_ns.len() + 1),
                 ];
                 // On a narrow screen without the least telling.
-                let fewer = [&words[..], &words[1..], &words[1..3], &words[1..2]];
+                let fewer = [
+                    &words[..],
+                    &words[1..],
+                    &words[1..4],
+                    &words[1..3],
+                    &words[1..2],
+                ];
                 let fits = |words: &String| width(words) <= usize::from(inner.width);
                 let lines = fewer.map(|words| words.join(" · "));
                 lines.into_iter().find(fits).unwrap_or_default()
