@@ -5,6 +5,7 @@ mod boxes;
 mod drawn;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::analysis::{self, Statistics};
 use crate::error::Result;
 use crate::feed::{self, ClassMap, Picture, Ranked, Signal};
 use crate::model::{Port, Tensor};
-use crate::tui::term::{Buffer, Line, Rect};
+use crate::tui::term::{Buffer, Line, Rect, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::grid::{self, Corner};
@@ -53,6 +54,8 @@ enum Kind {
     Largest,
     Spread,
     Numbers,
+    /// The integers of a quantized output.
+    Stored,
 }
 
 impl Kind {
@@ -67,6 +70,7 @@ impl Kind {
             Kind::Largest => "largest",
             Kind::Spread => "spread",
             Kind::Numbers => "numbers",
+            Kind::Stored => "stored",
         }
     }
 }
@@ -83,6 +87,7 @@ enum Way {
     Largest(Vec<Ranked>, bool),
     Spread(Box<Statistics>),
     Numbers,
+    Stored,
 }
 
 impl Way {
@@ -97,6 +102,7 @@ impl Way {
             Way::Largest(..) => Kind::Largest,
             Way::Spread(_) => Kind::Spread,
             Way::Numbers => Kind::Numbers,
+            Way::Stored => Kind::Stored,
         }
     }
 }
@@ -107,6 +113,8 @@ pub struct Given {
     title: String,
     /// As real numbers.
     real: Tensor,
+    /// The integers that these are stored as, where they are quantized.
+    stored: Option<Tensor>,
     /// Every way that applies, the likeliest first.
     ways: Vec<Way>,
 }
@@ -123,11 +131,15 @@ impl Given {
             shape.join("×")
         );
         let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()))?;
+        let mut ways = ways(&real);
+        let stored = matches!(real, Cow::Owned(_)).then(|| tensor.clone());
+        ways.extend(stored.as_ref().map(|_| Way::Stored));
         Ok(Given {
             name: name.clone(),
             title: title.trim_end().to_owned(),
-            ways: ways(&real),
+            ways,
             real: real.into_owned(),
+            stored,
         })
     }
 
@@ -146,6 +158,7 @@ impl Given {
                 name: String::new(),
                 title: detector.title(),
                 real: Tensor::from_values::<f32>(&[0], &[]),
+                stored: None,
                 ways: vec![Way::Boxes(detector.clone()), Way::List(detector)],
             };
             given.insert(0, together);
@@ -327,18 +340,25 @@ fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
         Way::Classes(map) => drawn::classes(inner, map, look.labels, buf, theme),
         Way::Line(signal) => drawn::signal(inner, signal, buf, theme),
         Way::Numbers => grid::numbers(inner, real, Corner::default(), buf, theme),
-        Way::Single => put(
-            inner,
-            0,
-            Line::styled(real.element_text(0), theme[Role::Strong]),
-            buf,
-        ),
+        Way::Stored => {
+            let stored = given.stored.as_ref().unwrap_or(real);
+            grid::numbers(inner, stored, Corner::default(), buf, theme);
+        }
+        Way::Single => {
+            let mut line = Line::styled(real.element_text(0), theme[Role::Strong]);
+            if let Some(stored) = &given.stored {
+                let words = format!("   stored {}", stored.element_text(0));
+                line.push_span(Span::styled(words, theme[Role::Dim]));
+            }
+            put(inner, 0, line, buf);
+        }
         Way::Largest(ranked, probabilities) => {
             let rows = (inner.height as usize).saturating_sub(1).max(1);
             let ranked = &ranked[..ranked.len().min(rows)];
             let labels = look.labels.filter(|l| l.len() >= real.len());
             let more = real.len() - ranked.len();
-            values::top(inner, (ranked, more), *probabilities, labels, buf, theme);
+            let told = (*probabilities, given.stored.as_ref());
+            values::top(inner, (ranked, more), told, labels, buf, theme);
         }
         Way::Spread(statistics) => values::many(inner, real, statistics, buf, theme),
     }

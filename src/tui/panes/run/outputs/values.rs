@@ -9,11 +9,12 @@ use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::grid::{self, Corner};
 use crate::tui::widgets::{histogram, put};
 
-/// The largest values with their labels and bars, and how many more there are.
+/// The largest values with their labels and bars, what they are stored as where that is something else, and how many more
+/// there are.
 pub fn top(
     area: Rect,
     (ranked, more): (&[Ranked], usize),
-    probabilities: bool,
+    (probabilities, stored): (bool, Option<&Tensor>),
     labels: Option<&[String]>,
     buf: &mut Buffer,
     theme: &Theme,
@@ -30,7 +31,11 @@ pub fn top(
     let names = names.min(area.width as usize / 3);
     let values = told_apart(ranked, probabilities);
     let wide = values.iter().map(String::len).max().unwrap_or(0).max(10);
-    let bars = (area.width as usize).saturating_sub(names + wide + 3);
+    // Of an int16 with a blank before it.
+    const STORED: usize = 7;
+    let stored = stored.filter(|_| usize::from(area.width) >= names + wide + STORED + 8);
+    let beside = if stored.is_some() { STORED } else { 0 };
+    let bars = (area.width as usize).saturating_sub(names + wide + beside + 3);
     let most = ranked.iter().map(|r| r.value.abs()).fold(0.0, f64::max);
     let scale = most.max(f64::MIN_POSITIVE);
     for (at, (r, value)) in ranked.iter().zip(&values).enumerate() {
@@ -43,6 +48,12 @@ pub fn top(
             ),
             Span::styled(bar, theme[Role::Bar]),
             Span::styled(text::right(value, wide + 1), theme[Role::Number]),
+            Span::styled(
+                stored.map_or_else(String::new, |stored| {
+                    text::right(&stored.element_text(r.index), STORED)
+                }),
+                theme[Role::Dim],
+            ),
         ]);
         put(area, at as u16, line, buf);
     }
@@ -145,9 +156,31 @@ mod tests {
         let area = Rect::new(0, 0, 40, values.len() as u16);
         let mut buf = Buffer::empty(area);
         let theme = Theme::named("dark", None).unwrap();
-        top(area, (&ranked(values), 0), true, None, &mut buf, &theme);
+        top(
+            area,
+            (&ranked(values), 0),
+            (true, None),
+            None,
+            &mut buf,
+            &theme,
+        );
         let row = |y: u16| -> String { (0..40).map(|x| buf[(x, y)].symbol()).collect() };
         (0..area.height).map(row).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_is_stored_stands_beside() {
+        let area = Rect::new(0, 0, 44, 2);
+        let mut buf = Buffer::empty(area);
+        let theme = Theme::named("dark", None).unwrap();
+        let stored = Tensor::from_values(&[2], &[-128i8, 77]);
+        let given = (&ranked(&[0.8, 0.2])[..], 0);
+        top(area, given, (true, Some(&stored)), None, &mut buf, &theme);
+        let row = |y: u16| -> String { (0..44).map(|x| buf[(x, y)].symbol()).collect() };
+        insta::assert_snapshot!([row(0), row(1)].join("\n"), @r"
+        0  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇     0.8000   -128
+        1  ▇▇▇▇▇▊                      0.2000     77
+        ");
     }
 
     #[test]
