@@ -202,7 +202,12 @@ fn prepare_binary(cx: &Context) -> Result<Prepared> {
 /// The operand that a product of TensorFlow's with a single 1 is, as Keras writes a swish whose slope is 1.
 fn same_as(cx: &Context, node: &Node) -> Option<usize> {
     let is_one = |slot: usize| {
-        let value = cx.graph.value(node.input(slot)?);
+        let id = node.input(slot)?;
+        // A signature may give another value for what is stored.
+        if cx.graph.inputs.contains(&Some(id)) {
+            return None;
+        }
+        let value = cx.graph.value(id);
         let float = value.dtype == DType::Float32 && value.stored_shape.elements() == Some(1);
         let other = cx.graph.value(node.input(1 - slot)?).shape.rank()?;
         let narrow = value.stored_shape.rank()? <= other;

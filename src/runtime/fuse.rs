@@ -298,6 +298,24 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_one_that_is_given_otherwise_is_no_one() {
+        let mut net = Net::new(Dialect::Tf);
+        let x = net.input("x", DType::Float32, &[3]);
+        let one = net.constant(&Tensor::from_values(&[], &[1f32]));
+        net.0.value_mut(one).name = "one".into();
+        net.0.inputs.push(Some(one));
+        let out = net.op("Mul", &[x, one], DType::Float32, Attrs::new());
+        let model = net.finish(&[out]);
+        let mut session = session(&model, true);
+        let inputs = [
+            ("x".to_owned(), Tensor::from_values(&[3], &[1f32, 2.0, 3.0])),
+            ("one".to_owned(), Tensor::from_values(&[], &[3f32])),
+        ];
+        let outputs = session.run(&inputs, &Progress::default()).unwrap();
+        assert_eq!(outputs[0].1.numbers(), [3.0, 6.0, 9.0]);
+    }
+
+    #[test]
     fn a_batch_normalization_goes_into_the_filter() {
         for (training, fuses) in [(false, true), (true, false)] {
             let mut net = Net::new(Dialect::Tf);
