@@ -13,8 +13,8 @@ use crate::model::{
 pub struct Options {
     /// Only plain kernels.
     pub reference: bool,
-    /// Sums of float products are the very ones of the plain kernels: what is quantized on its way through the graph would else now
-    /// and then round to the next step, and differ from there on.
+    /// Sums of floats, and logistic functions, are the very ones of the plain kernels: what is quantized on its way through
+    /// the graph would else now and then round to the next step, and differ from there on.
     pub in_order: bool,
     /// Operators may run as part of others, so that what passes between them is never seen.
     pub joins: bool,

@@ -257,14 +257,14 @@ pub(super) fn made_of_other<'g>(cx: &Context<'g>) -> Option<(usize, &'g Node)> {
 /// A number times its own LOGISTIC, in one go.
 fn swish(cx: &Context, clamp: Clamp) -> Option<Result<Prepared>> {
     let (own, gate) = made_of_other(cx)?;
-    let finite = clamp == Clamp::FINITE;
+    let (exact, finite) = (cx.options.in_order, clamp == Clamp::FINITE);
     let known = matches!(&*gate.op, "LOGISTIC" | "Sigmoid") && (finite || clamp == Clamp::NONE);
     if !known || !vectors::has_binary(BinaryOp::Mul) {
         return None;
     }
     let unread: &[usize] = if own == 0 { &[1] } else { &[0] };
     Some(in_place::elements_of(own, unread, move |x, out| {
-        vectors::swish(finite, x, out);
+        vectors::swish(exact, finite, x, out);
     }))
 }
 

@@ -345,7 +345,10 @@ pub fn matmul(
             return float(&conv, weights, quantized::activation(cx)?);
         }
     }
-    let fast = FastMatMul::new(p);
+    let mut fast = FastMatMul::new(p);
+    if cx.options.in_order {
+        fast = fast.in_order();
+    }
     let room = fast.scratch_len();
     let [x_batch, y_batch, out_batch] = [x_batch, y_batch, out_batch].map(<[usize]>::to_vec);
     Prepared::with_room(room_bytes::<f32>(room), move |io| {

@@ -109,9 +109,9 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
         .map_or(DType::Invalid, |f| f.dtype);
     match (cx.dtype(0)?, to) {
         (DType::Float32, DType::Float32) => {
-            let plain = cx.options.reference;
+            let (plain, in_order) = (cx.options.reference, cx.options.in_order);
             by_rows(depth, move |x, out| {
-                if plain || !vectors::softmax(depth, beta, x, out) {
+                if plain || !vectors::softmax(depth, beta, in_order, x, out) {
                     softmax_f32(depth, beta, x, out);
                 }
             })

@@ -1,6 +1,6 @@
 //! Reductions, softmax, arg extremes, running sums.
 
-use bytemuck::cast_slice;
+use bytemuck::{Pod, cast_slice};
 
 use super::elementwise::rules;
 use super::types::with_number;
@@ -125,46 +125,50 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     if dtype == DType::Float32 && matches!(op, Reduction::Sum | Reduction::Mean) {
         let mean = op == Reduction::Mean;
         // TensorFlow Lite adds up in f32, which shows behind hybrid operators: a last place may be another step of theirs.
-        // Sums of columns are no slower that way.
-        let columns = reduced.last() == Some(&false);
-        if cx.tflite() && (cx.options.reference || cx.options.in_order && columns) {
-            return Prepared::function(move |io| {
-                let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);
-                let x: &[Narrow] = cast_slice(x);
-                vectors::sums(x, &sizes, &reduced, true, out, |sum, count| match mean {
-                    true => sum / count as f32,
-                    false => sum,
-                });
-                Ok(())
-            });
+        if cx.tflite() && (cx.options.reference || cx.options.in_order) {
+            let finish = move |sum, count| match mean {
+                true => sum / count as f32,
+                false => sum,
+            };
+            return sums_of::<Narrow>(sizes, reduced, true, finish);
         }
-        let in_order = cx.options.reference;
         let finish = move |sum, count| match mean {
             true => f32::mean(sum, count),
             false => f32::total(sum),
         };
-        // Sums of rows are shared out.
-        let kept = reduced.iter().position(|&gone| gone);
-        let kept = kept.filter(|&kept| reduced[kept..].iter().all(|&gone| gone));
-        let depth = kept.map(|kept| sizes[kept..].iter().product::<usize>());
-        return Prepared::function(move |io| {
-            let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);
-            let Some(depth) = depth.filter(|&depth| depth > 0) else {
-                vectors::sums(x, &sizes, &reduced, in_order, out, finish);
-                return Ok(());
-            };
-            io.threads.lines(out, 4 * depth, |first, out| {
-                let x = &x[first * depth..][..out.len() * depth];
-                let sizes = [out.len(), depth];
-                vectors::sums(x, &sizes, &[false, true], in_order, out, finish);
-            });
-            Ok(())
-        });
+        return sums_of::<f32>(sizes, reduced, cx.options.reference, finish);
     }
     with_number!(dtype, T => Prepared::function(move |io| {
         reduce_numbers(op, rules, io.input::<T>(0)?, &sizes, &reduced, io.output(0)?);
         Ok(())
     }), else Err(cx.no_kernel(dtype)))
+}
+
+/// Sums of f32 as [`vectors::sums`] has them.
+fn sums_of<T: Addend + Pod + Sync>(
+    sizes: Vec<usize>,
+    reduced: Vec<bool>,
+    in_order: bool,
+    finish: impl Fn(T::Sum, usize) -> f32 + Copy + Send + Sync + 'static,
+) -> Result<Prepared> {
+    // Sums of rows are shared out.
+    let kept = reduced.iter().position(|&gone| gone);
+    let kept = kept.filter(|&kept| reduced[kept..].iter().all(|&gone| gone));
+    let depth = kept.map(|kept| sizes[kept..].iter().product::<usize>());
+    Prepared::function(move |io| {
+        let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);
+        let x: &[T] = cast_slice(x);
+        let Some(depth) = depth.filter(|&depth| depth > 0) else {
+            vectors::sums(x, &sizes, &reduced, in_order, out, finish);
+            return Ok(());
+        };
+        io.threads.lines(out, 4 * depth, |first, out| {
+            let x = &x[first * depth..][..out.len() * depth];
+            let sizes = [out.len(), depth];
+            vectors::sums(x, &sizes, &[false, true], in_order, out, finish);
+        });
+        Ok(())
+    })
 }
 
 fn prepare_quantized<T: Quantized + Element + Ord + Addend<Sum = i32>>(

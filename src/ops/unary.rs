@@ -197,8 +197,9 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         return in_place::unary(move |x, out| unary::gelu_f16(op == UnaryOp::GeluTanh, x, out));
     }
     if dtype == DType::Float32 && !cx.options.reference {
+        let exact = cx.options.in_order;
         return in_place::elements(move |x, out| {
-            if !vectors::unary(op, x, out) {
+            if !vectors::unary(op, exact, x, out) {
                 in_place::apart(x, out, &|x, out| unary::unary(op, x, out));
             }
         });

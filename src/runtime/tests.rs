@@ -418,3 +418,47 @@ fn quantiles_lie_between_the_runs() {
         7
     );
 }
+
+/// What is quantized on its way through a graph is another step where the last place of a float is another, so fast
+/// kernels are the plain ones there: gated rows, means and products of floats between two hybrid operators.
+#[test]
+fn floats_beside_hybrid_operators_are_those_of_the_plain_kernels() {
+    let mut net = Net::new(Dialect::Tflite);
+    let float = DType::Float32;
+    let attrs = || Attrs::new().with("keep_dims", Attr::Bool(true));
+    let x = net.input("x", float, &[40, 48]);
+    let weights = |net: &mut Net, rows: usize, columns: usize| {
+        let bytes: Vec<i8> = (0..rows * columns)
+            .map(|i| (i * 37 % 251) as u8 as i8)
+            .collect();
+        let w = net.constant(&Tensor::from_values(&[rows, columns], &bytes));
+        net.0.value_mut(w).quantization = Some(Quantization::per_tensor(0.003, 0).into());
+        w
+    };
+    let first = weights(&mut net, 70, 48);
+    let product = net.op("FULLY_CONNECTED", &[x, first], float, Attrs::new());
+    let gate = net.op("LOGISTIC", &[product], float, Attrs::new());
+    let gated = net.op("MUL", &[product, gate], float, Attrs::new());
+    let adjoint = Attrs::new().with("adj_y", Attr::Bool(true));
+    let scores = net.op("BATCH_MATMUL", &[gated, gated], float, adjoint);
+    let axis = net.constant(&Tensor::from_values(&[1], &[1i32]));
+    let mean = net.op("MEAN", &[scores, axis], float, attrs());
+    let centred = net.op("SUB", &[scores, mean], float, Attrs::new());
+    let second = weights(&mut net, 24, 40);
+    let out = net.op("FULLY_CONNECTED", &[centred, second], float, Attrs::new());
+    let model = net.finish(&[out]);
+    let values: Vec<f32> = (0..40 * 48).map(|i| (i as f32 * 0.7).sin()).collect();
+    let run = |kernels: KernelChoice| {
+        let options = RunOptions {
+            threads: 2,
+            kernels,
+            ..RunOptions::default()
+        };
+        let given = [("#0".to_owned(), Tensor::from_values(&[40, 48], &values))];
+        let mut session = open_with(&model, &options).unwrap();
+        session.run(&given, &Progress::new()).unwrap()[0]
+            .1
+            .numbers()
+    };
+    assert_eq!(run(KernelChoice::Auto), run(KernelChoice::Reference));
+}

@@ -4,6 +4,7 @@ pub mod binary;
 pub mod cast;
 pub mod compare;
 pub mod complex;
+pub mod expf;
 pub mod gamma;
 pub mod number;
 pub mod select;

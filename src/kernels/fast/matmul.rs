@@ -22,6 +22,7 @@ pub struct FastMatMul {
     level: Level,
     /// Threads that have a panel each; asking for the cores takes longer than a small product.
     slots: usize,
+    in_order: bool,
 }
 
 /// Matrices of a batch that threads share at once.
@@ -39,12 +40,27 @@ impl FastMatMul {
     pub fn with_level(level: Level, p: MatMul) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         let slots = cores();
-        FastMatMul { p, level, slots }
+        FastMatMul {
+            p,
+            level,
+            slots,
+            in_order: false,
+        }
+    }
+
+    /// With sums in the order of the plain kernel, rounded as there.
+    pub fn in_order(mut self) -> Self {
+        self.in_order = true;
+        self
+    }
+
+    fn tiles(&self) -> Tiles {
+        choose(self.level, self.in_order)
     }
 
     /// Elements of a packed panel.
     fn panel_len(&self) -> usize {
-        (1 + self.p.k) * choose(self.level, false).width
+        (1 + self.p.k) * self.tiles().width
     }
 
     fn turned_len(&self) -> usize {
@@ -111,7 +127,7 @@ impl FastMatMul {
         threads: &Threads,
     ) {
         let MatMul { m, k, n, .. } = self.p;
-        let tiles = choose(self.level, false);
+        let tiles = self.tiles();
         let across = n.div_ceil(tiles.width);
         let slots = match places.len() * m * n * k < SMALL {
             true => 1,
@@ -144,7 +160,7 @@ impl FastMatMul {
 
     /// Columns of a panel: half of a tile's if that is enough.
     fn width(&self, columns: usize) -> usize {
-        let width = choose(self.level, false).width;
+        let width = self.tiles().width;
         if columns <= width / 2 {
             width / 2
         } else {
@@ -184,7 +200,7 @@ impl FastMatMul {
             narrow,
             width,
             ..
-        } = choose(self.level, false);
+        } = self.tiles();
         let work = if self.width(columns.len()) == width {
             wide
         } else {
@@ -258,10 +274,16 @@ mod tests {
             let threads = Threads::new(threads);
             for level in cpu::levels() {
                 let fast = FastMatMul::with_level(level, p);
-                let mut scratch = vec![f32::NAN; fast.scratch_len()];
-                let mut got = vec![f32::NAN; 2 * m * n];
-                fast.run((&x, &[2]), (&y, &[]), &mut scratch, (&mut got, &[2]), &threads);
-                close(&got, &want)?;
+                let ordered = fast.clone().in_order();
+                for fast in [&fast, &ordered] {
+                    let mut scratch = vec![f32::NAN; fast.scratch_len()];
+                    let mut got = vec![f32::NAN; 2 * m * n];
+                    fast.run((&x, &[2]), (&y, &[]), &mut scratch, (&mut got, &[2]), &threads);
+                    match fast.in_order {
+                        true => prop_assert_eq!(&got, &want),
+                        false => close(&got, &want)?,
+                    }
+                }
             }
         }
     }

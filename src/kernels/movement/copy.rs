@@ -1,10 +1,10 @@
 //! Copies along strides, and the operators that are nothing but one.
 
 #[cfg(target_arch = "x86_64")]
+use super::turn::{self, turn_block};
+#[cfg(target_arch = "x86_64")]
 use crate::kernels::cpu::Level;
 use crate::kernels::cpu::{self, by_level};
-#[cfg(target_arch = "x86_64")]
-use crate::kernels::fast::pack::{self, turn_block};
 use crate::kernels::strides::{MAX_RANK, Walk, broadcast_strides, row_major};
 
 /// One side of a copy: where it begins and how far apart neighbours are, in elements.
@@ -53,6 +53,13 @@ fn copy<const N: usize>(
     if N > 0 && turned::<N>(&walk, (src, from.start), (dst, to.start)) {
         return;
     }
+    let lines = walk.axes().last().map(|(len, step)| (len * size, step));
+    if let Some((bytes, [1, 1])) = lines
+        && bytes % LINE == 0
+        && bytes <= SHORT
+    {
+        return copy_lines(cpu::level(), &walk, [from.start, to.start], size, src, dst);
+    }
     for run in walk.runs([from.start, to.start]) {
         let [mut s, mut d] = run.at;
         if run.step == [1, 1] || run.len == 1 {
@@ -68,10 +75,33 @@ fn copy<const N: usize>(
     }
 }
 
+/// Bytes that are copied at once, and of runs that are not worth a call each.
+const LINE: usize = 64;
+const SHORT: usize = 1024;
+
+by_level! {
+    /// Runs of whole lines, each beside each other on both sides.
+    fn copy_lines(walk: &Walk<2>, at: [usize; 2], size: usize, src: &[u8], dst: &mut [u8]) = lines
+}
+
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#[allow(clippy::needless_range_loop, clippy::manual_memcpy)]
+#[inline(always)]
+fn lines(walk: &Walk<2>, at: [usize; 2], size: usize, src: &[u8], dst: &mut [u8]) {
+    for run in walk.runs(at) {
+        let bytes = run.len * size;
+        let from = src[run.at[0] * size..][..bytes].as_chunks::<LINE>().0;
+        let to = dst[run.at[1] * size..][..bytes].as_chunks_mut::<LINE>().0;
+        for line in 0..to.len() {
+            to[line] = from[line];
+        }
+    }
+}
+
 /// Rows and columns that are turned at once: whole lines of the cache are read and written.
 const TILE: usize = 16;
 #[cfg(target_arch = "x86_64")]
-const _: () = assert!(TILE == pack::BLOCK);
+const _: () = assert!(TILE == turn::BLOCK);
 
 /// Copies where neighbours on one side are far apart on the other and the other way round, a square at a time. False
 /// where this is not so.

@@ -11,6 +11,7 @@ pub mod pad;
 pub mod region;
 pub mod slice;
 pub mod spread;
+pub mod turn;
 
 pub use blocks::{batch_to_space, depth_to_space, space_to_batch, space_to_depth};
 pub use concat::Joint;

@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::{__m256, __m512};
 
+use super::as_c::AsC;
 use super::lanes::{Lanes, SHIFT};
 use crate::kernels::cpu::Level;
 use crate::kernels::elementwise::unary::UnaryOp;
@@ -10,7 +11,7 @@ use crate::kernels::elementwise::unary::UnaryOp;
 trait Function {
     /// # Safety
     /// As [`Lanes::splat`].
-    unsafe fn of<V: Lanes>(x: V) -> V;
+    unsafe fn of<V: AsC>(x: V) -> V;
 }
 
 /// `q` in `e^r = 1 + r + r^2 q(r)`, from the constant on: the polynomial for [-ln 2 / 2, ln 2 / 2] whose largest error
@@ -110,6 +111,16 @@ unsafe fn logistic<V: Lanes>(x: V) -> V {
         let exp = total(V::splat(1.0), r, rest).raise(shifted);
         exp.add(V::splat(1.0)).reciprocal()
     }
+}
+
+/// As the plain kernel to the bit, where [`AsC`] is.
+///
+/// # Safety
+/// As [`Lanes::splat`].
+#[inline(always)]
+unsafe fn exact_logistic<V: AsC>(x: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe { V::splat(1.0).div(V::splat(1.0).add(minus(x).exp_as_c())) }
 }
 
 /// By `e^±2|x| - 1`, as C libraries compute it.
@@ -231,7 +242,7 @@ macro_rules! functions {
         struct $name;
         impl Function for $name {
             #[inline(always)]
-            unsafe fn of<$v: Lanes>($x: $v) -> $v {
+            unsafe fn of<$v: AsC>($x: $v) -> $v {
                 // SAFETY: promised by the caller.
                 unsafe { $value }
             }
@@ -241,7 +252,9 @@ macro_rules! functions {
 
 functions! {
     Exp = |x: V| exp(x);
+    ExactExp = |x: V| x.exp_as_c();
     Logistic = |x: V| logistic(x);
+    ExactLogistic = |x: V| exact_logistic(x);
     Tanh = |x: V| tanh(x);
     Erf = |x: V| erf(x);
     Erfc = |x: V| {
@@ -260,7 +273,9 @@ functions! {
     };
     /// As the product of the two.
     Swish = |x: V| x.mul(logistic(x));
+    ExactSwish = |x: V| x.mul(exact_logistic(x));
     FiniteSwish = |x: V| x.mul(logistic(x)).clamp(V::splat(f32::MIN), V::splat(f32::MAX));
+    ExactFiniteSwish = |x: V| x.mul(exact_logistic(x)).clamp(V::splat(f32::MIN), V::splat(f32::MAX));
     HardSwish = |x: V| {
         let gate = x.add(V::splat(3.0)).clamp(V::splat(0.0), V::splat(6.0));
         x.mul(gate).div(V::splat(6.0))
@@ -278,8 +293,10 @@ functions! {
     Reciprocal = |x: V| V::splat(1.0).div(x);
 }
 
-pub fn run(level: Level, op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+pub fn run(level: Level, op: UnaryOp, exact: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     let run = match op {
+        UnaryOp::Exp if exact => all::<ExactExp>,
+        UnaryOp::Logistic if exact => all::<ExactLogistic>,
         UnaryOp::Exp => all::<Exp>,
         UnaryOp::Logistic => all::<Logistic>,
         UnaryOp::Tanh => all::<Tanh>,
@@ -305,10 +322,17 @@ pub fn run(level: Level, op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> boo
 }
 
 /// See [`super::swish`].
-pub fn swish(level: Level, finite: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
-    match finite {
-        true => all::<FiniteSwish>(level, x, out),
-        false => all::<Swish>(level, x, out),
+pub fn swish(
+    level: Level,
+    (exact, finite): (bool, bool),
+    x: Option<&[f32]>,
+    out: &mut [f32],
+) -> bool {
+    match (exact, finite) {
+        (true, true) => all::<ExactFiniteSwish>(level, x, out),
+        (true, false) => all::<ExactSwish>(level, x, out),
+        (false, true) => all::<FiniteSwish>(level, x, out),
+        (false, false) => all::<Swish>(level, x, out),
     }
 }
 
@@ -344,7 +368,7 @@ const TOGETHER: usize = 4;
 /// # Safety
 /// As [`Lanes::splat`]; `len` values must be readable at `x` and writable at `out`, which may be the same place.
 #[inline(always)]
-unsafe fn each<V: Lanes, F: Function>(x: *const f32, out: *mut f32, len: usize) {
+unsafe fn each<V: AsC, F: Function>(x: *const f32, out: *mut f32, len: usize) {
     // SAFETY: promised by the caller; each vector is read before it is written.
     unsafe {
         let mut at = 0;
@@ -402,14 +426,15 @@ mod tests {
     fn check(op: UnaryOp, x: &[f32], units: Option<(f32, bool)>) -> Result<(), TestCaseError> {
         let mut want = vec![0f32; x.len()];
         unary(op, x, &mut want);
+        let exact = units.is_none();
         for level in cpu::levels() {
             let (mut out, mut over) = (vec![7f32; x.len()], x.to_vec());
-            let ran = run(level, op, Some(x), &mut out);
+            let ran = run(level, op, exact, Some(x), &mut out);
             prop_assert_eq!(ran, level > Level::Portable);
             if !ran {
                 continue;
             }
-            run(level, op, None, &mut over);
+            run(level, op, exact, None, &mut over);
             for (i, (&got, &want)) in out.iter().zip(&want).enumerate() {
                 prop_assert!(got.to_bits() == over[i].to_bits());
                 let allowed = match units {
@@ -450,22 +475,32 @@ mod tests {
     }
 
     #[test]
+    fn exact_powers_are_those_of_the_plain_kernel() {
+        let x: Vec<f32> = (0..=u32::MAX).step_by(5003).map(f32::from_bits).collect();
+        for op in [UnaryOp::Exp, UnaryOp::Logistic] {
+            check(op, &x, None).unwrap();
+        }
+    }
+
+    #[test]
     fn a_swish_is_the_product_of_its_parts() {
         use crate::kernels::params::Clamp;
         let ends = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN, -0.0, f32::MAX];
         let x: Vec<f32> = (-3000..3000).map(|i| i as f32 / 30.0).chain(ends).collect();
         for level in cpu::levels() {
-            for (finite, bounds) in [(true, Clamp::FINITE), (false, Clamp::NONE)] {
-                let (mut gate, mut got) = (vec![0f32; x.len()], x.clone());
-                let there = run(level, UnaryOp::Logistic, Some(&x), &mut gate);
-                assert_eq!(swish(level, finite, None, &mut got), there);
-                if !there {
-                    continue;
-                }
-                for ((got, x), gate) in got.iter().zip(&x).zip(gate) {
-                    let want = bounds.apply(x * gate);
-                    let same = got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
-                    assert!(same, "{x}: {got}, not {want}");
+            for exact in [false, true] {
+                for (finite, bounds) in [(true, Clamp::FINITE), (false, Clamp::NONE)] {
+                    let (mut gate, mut got) = (vec![0f32; x.len()], x.clone());
+                    let there = run(level, UnaryOp::Logistic, exact, Some(&x), &mut gate);
+                    assert_eq!(swish(level, (exact, finite), None, &mut got), there);
+                    if !there {
+                        continue;
+                    }
+                    for ((got, x), gate) in got.iter().zip(&x).zip(gate) {
+                        let want = bounds.apply(x * gate);
+                        let same = got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
+                        assert!(same, "{x}: {got}, not {want}");
+                    }
                 }
             }
         }

@@ -3,6 +3,8 @@
 //! Each entry says whether there is a vector form of the work for this processor, and leaves the output alone where there
 //! is none: the plain kernels do it then. Where the answer may lie over an operand, the operand is `None`.
 
+#[cfg(target_arch = "x86_64")]
+mod as_c;
 pub mod bytes;
 #[cfg(target_arch = "x86_64")]
 mod functions;
@@ -10,6 +12,7 @@ mod functions;
 mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
+mod rows;
 #[cfg(target_arch = "x86_64")]
 mod softmax;
 mod spread;
@@ -23,25 +26,22 @@ use super::elementwise::binary::BinaryOp;
 use super::elementwise::unary::UnaryOp;
 use super::params::Clamp;
 
-/// A function of each number, within 5 * 2^-24 of its value (of the argument where it multiplies one, as GELU does).
-pub fn unary(op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> bool {
-    unary_at(cpu::level(), op, x, out)
-}
-
-/// [`unary`] with these instructions, which must be there.
-pub fn unary_at(level: Level, op: UnaryOp, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+/// A function of each number, within 5 * 2^-24 of its value (of the argument where it multiplies one, as GELU does); if
+/// it is to be `exact`, EXP and LOGISTIC are those of the plain kernel to the bit.
+pub fn unary(op: UnaryOp, exact: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     assert!(x.is_none_or(|x| x.len() == out.len()));
     #[cfg(target_arch = "x86_64")]
-    return functions::run(level, op, x, out);
+    return functions::run(cpu::level(), op, exact, x, out);
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
 
-/// `x` times LOGISTIC of `x`, as the two would compute it one after the other; only `finite` numbers where it says so.
-pub fn swish(finite: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+/// `x` times LOGISTIC of `x`, as the two would compute it one after the other, see [`unary`]; only `finite` numbers where
+/// it says so.
+pub fn swish(exact: bool, finite: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     assert!(x.is_none_or(|x| x.len() == out.len()));
     #[cfg(target_arch = "x86_64")]
-    return functions::swish(cpu::level(), finite, x, out);
+    return functions::swish(cpu::level(), (exact, finite), x, out);
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
@@ -63,35 +63,18 @@ pub fn binary(
     operands: [Option<&[f32]>; 2],
     out: &mut [f32],
 ) -> bool {
-    binary_at(cpu::level(), op, bounds, spread, first, operands, out)
-}
-
-/// [`binary`] with these instructions, which must be there.
-pub fn binary_at(
-    level: Level,
-    op: BinaryOp,
-    bounds: Clamp,
-    spread: &Spread,
-    first: usize,
-    operands: [Option<&[f32]>; 2],
-    out: &mut [f32],
-) -> bool {
     #[cfg(target_arch = "x86_64")]
-    return pairs::run(level, op, bounds, spread, first, operands, out);
+    return pairs::run(cpu::level(), op, bounds, spread, first, operands, out);
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
 
-/// SOFTMAX along rows of `depth`, see [`crate::kernels::reference::softmax::softmax_f32`].
-pub fn softmax(depth: usize, beta: f32, x: &[f32], out: &mut [f32]) -> bool {
-    softmax_at(cpu::level(), depth, beta, x, out)
-}
-
-/// [`softmax`] with these instructions, which must be there.
-pub fn softmax_at(level: Level, depth: usize, beta: f32, x: &[f32], out: &mut [f32]) -> bool {
+/// SOFTMAX along rows of `depth`, see [`crate::kernels::reference::softmax::softmax_f32`]. Each row is added up `in_order`, as
+/// there, if it is to be: of the results 1 in 50 then differs in the last place, as the powers do.
+pub fn softmax(depth: usize, beta: f32, in_order: bool, x: &[f32], out: &mut [f32]) -> bool {
     assert_eq!(x.len(), out.len());
     #[cfg(target_arch = "x86_64")]
-    return softmax::run(level, depth, beta, x, out);
+    return softmax::run(cpu::level(), depth, (beta, in_order), x, out);
     #[cfg(not(target_arch = "x86_64"))]
     false
 }

@@ -5,6 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::rows;
 use crate::kernels::cpu::{self, Level, by_level};
 use crate::kernels::reference::reduce::{Lines, fold_lines};
 
@@ -16,6 +17,11 @@ pub trait Addend: Copy + 'static {
     const ORDERED: bool;
     fn add(sum: Self::Sum, x: Self) -> Self::Sum;
     fn join(a: Self::Sum, b: Self::Sum) -> Self::Sum;
+
+    /// Adds rows of `depth` that lie behind each other, every term after the one before, where there is a quick way.
+    fn rows(_: Level, _depth: usize, _: &[Self], _: &mut [Self::Sum]) -> bool {
+        false
+    }
 
     /// The sum of terms beside each other, in any order, where there is a quick way with these instructions, which must
     /// be there.
@@ -59,6 +65,10 @@ impl Addend for Narrow {
     #[inline(always)]
     fn join(a: f32, b: f32) -> f32 {
         a + b
+    }
+    fn rows(level: Level, depth: usize, x: &[Self], sums: &mut [f32]) -> bool {
+        rows::in_order(level, depth, bytemuck::cast_slice(x), sums);
+        true
     }
 }
 
@@ -136,6 +146,14 @@ pub fn sums<T: Addend, O>(
                 }
             }
         }
+        _ if lines.across == 1
+            && lines.step == lines.count
+            && T::rows(
+                level,
+                lines.count,
+                &input[lines.at..][..sums.len() * lines.count],
+                sums,
+            ) => {}
         _ => {
             let mut at = lines.at;
             for _ in 0..lines.count {
