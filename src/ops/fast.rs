@@ -3,20 +3,18 @@
 
 use std::sync::Arc;
 
-use bytemuck::{cast_slice, cast_slice_mut};
-
+use super::fact::Floats;
 use super::packed::{Layout, Shared, shared};
 use super::quantized::{self, Bias, Product};
 use super::windows::{channels_last, turning_bytes};
-use super::{Context, Io, Kernel, Prepared, room_bytes};
+use super::{Constant, Context, Io, Kernel, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::fast::{
-    Aligned, ConvWeights, DepthwiseInt8Weights, DepthwiseOver, FastMatMul, HybridDepthwise,
-    HybridEpilogue, HybridRoom, Int8Weights, MatMulInt8, PackedConv2d, PackedConv2dInt8,
-    PackedDepthwise, PackedDepthwiseInt8, PackedHybrid, Scaling, Winograd, WinogradWeights,
-    as_conv,
+    Aligned, ConvWeights, DepthwiseInt8Weights, DepthwiseOver, FastMatMul, FilterView,
+    HybridDepthwise, HybridEpilogue, HybridRoom, Int8Weights, MatMulInt8, PackedConv2d,
+    PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8, PackedHybrid, Scaling, Winograd,
+    WinogradWeights, as_conv,
 };
-use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::{Clamp, Conv2d, Requant};
 use crate::model::DType;
@@ -91,7 +89,7 @@ pub fn float_conv(
     );
     let turning = turning_bytes::<f32>(channels_first, from, to);
     if depthwise {
-        let aligned = || with_filter(cx, order, |filter| Ok(Some(Aligned::of(filter))));
+        let aligned = || depthwise_filter(cx);
         let (Some(weights), Some(bias)) = (
             shared(cx, &[1], layout(cx, &p, order), aligned)?,
             float_bias(cx, p.out_c)?,
@@ -399,52 +397,55 @@ fn layout(cx: &Context, p: &Conv2d, order: [usize; 4]) -> Layout {
     }
 }
 
-/// Calls `pack` with the values of the filter at input 1, its axes in this order; `None` where it is no constant of
-/// floats. Another order begins with the channels, which are the last axes of the filter.
+/// Calls `pack` with the filter at input 1, whose axes are to be read in this order; `None` where it is no constant of
+/// floats. Another order than its own begins with the channels, which are then its last axes.
 fn with_filter<W>(
     cx: &Context,
     order: [usize; 4],
-    pack: impl FnOnce(&[f32]) -> Result<Option<W>>,
+    pack: impl FnOnce(FilterView) -> Result<Option<W>>,
 ) -> Result<Option<W>> {
-    let fact = cx.inputs.get(1).and_then(Option::as_ref);
-    let fact = fact.filter(|fact| fact.dtype == DType::Float32);
-    let Some(constant) = fact.and_then(|fact| fact.constant.as_ref()) else {
+    let Some(floats) = filter_floats(cx)? else {
         return Ok(None);
     };
-    let floats = constant.floats()?;
-    let bare = floats.bare();
-    if order == AS_IS && floats.factors.is_none() {
-        return pack(bare);
+    let factors = floats.factors.as_deref();
+    match (order, factors) {
+        (AS_IS, None) => pack(floats.bare().into()),
+        // Factors are of the last axes.
+        (AS_IS, Some(_)) => Ok(None),
+        _ => pack(FilterView::channels_last(floats.bare(), factors)),
     }
-    let mut values = match order {
-        AS_IS => bare.to_vec(),
-        order => {
-            let mut turned = vec![0f32; bare.len()];
-            let mut sizes = cx.sizes(1)?;
-            sizes.resize(order.len(), 1);
-            let to = cast_slice_mut(&mut turned);
-            transpose(size_of::<f32>(), cast_slice(bare), &sizes, &order, to);
-            turned
-        }
-    };
-    let times = |w: &mut f32, factor: f64| *w = (f64::from(*w) * factor) as f32;
-    let factors = floats.factors.as_deref().unwrap_or_default();
-    if order == AS_IS {
-        for row in values.chunks_exact_mut(factors.len().max(1)) {
-            row.iter_mut()
-                .zip(factors)
-                .for_each(|(w, &factor)| times(w, factor));
-        }
-    } else if !factors.is_empty() {
-        let each = values.len() / factors.len();
-        for (row, &factor) in values.chunks_exact_mut(each.max(1)).zip(factors) {
-            row.iter_mut().for_each(|w| times(w, factor));
-        }
-    }
-    pack(&values)
 }
 
-fn float_weights(cx: &Context, p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> ConvWeights {
+/// The filter of a depthwise convolution, its channels last; as [`with_filter`].
+fn depthwise_filter(cx: &Context) -> Result<Option<Aligned>> {
+    let Some(floats) = filter_floats(cx)? else {
+        return Ok(None);
+    };
+    let mut values = Aligned::of(floats.bare());
+    if let Some(factors) = &floats.factors {
+        let rows = &mut values.values_mut()[..floats.bare().len()];
+        for row in rows.chunks_exact_mut(factors.len().max(1)) {
+            for (w, factor) in row.iter_mut().zip(&**factors) {
+                *w = (f64::from(*w) * factor) as f32;
+            }
+        }
+    }
+    Ok(Some(values))
+}
+
+fn filter_floats(cx: &Context) -> Result<Option<Floats>> {
+    let fact = cx.inputs.get(1).and_then(Option::as_ref);
+    let fact = fact.filter(|fact| fact.dtype == DType::Float32);
+    let constant = fact.and_then(|fact| fact.constant.as_ref());
+    constant.map(Constant::floats).transpose()
+}
+
+fn float_weights(
+    cx: &Context,
+    p: &Conv2d,
+    filter: FilterView,
+    bias: Option<&[f32]>,
+) -> ConvWeights {
     let weights = ConvWeights::new(p, filter, bias);
     match cx.options.in_order {
         true => weights.in_order(),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::grid::{Grid, SharedOut};
-use super::pack::pack_turned;
+use super::pack::FilterView;
 use super::panels::Aligned;
 use super::tile::{Job, TOGETHER, Tiles, choose};
 use super::window::Window;
@@ -43,13 +43,13 @@ struct Panel {
 }
 
 impl ConvWeights {
-    /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` and bias `[out_c]`.
-    pub fn new(p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> Self {
+    /// Packs a filter of `k_h * k_w * in_c / groups` weights for each of `out_c` channels, and a bias `[out_c]`.
+    pub fn new(p: &Conv2d, filter: FilterView, bias: Option<&[f32]>) -> Self {
         Self::with_level(cpu::level(), p, filter, bias)
     }
 
     /// For one instruction set, which must be there.
-    pub fn with_level(level: Level, p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> Self {
+    pub fn with_level(level: Level, p: &Conv2d, filter: FilterView, bias: Option<&[f32]>) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
         assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
@@ -62,7 +62,7 @@ impl ConvWeights {
             groups: p.groups,
             out_c: p.out_c,
             depth,
-            finite: filter.iter().all(|w| w.is_finite()),
+            finite: true,
             panels: Aligned::zeroed::<f32>(p.groups * group_len),
             per_group: group_out.div_ceil(tiles.width),
             group_len,
@@ -78,8 +78,7 @@ impl ConvWeights {
             if let Some(bias) = bias {
                 biases[..panel.columns].copy_from_slice(&bias[channels.clone()]);
             }
-            let filter = &filter[channels.start * depth..channels.end * depth];
-            pack_turned(level, filter, depth, values, panel.width);
+            weights.finite &= filter.pack(level, (channels, p.out_c), values, panel.width);
         }
         weights
     }
@@ -321,7 +320,7 @@ mod tests {
             conv2d_f32(&p, &input, &filter, Some(&bias), clamp, &mut want);
             let threads = Threads::new(threads);
             for level in cpu::levels() {
-                let weights = ConvWeights::with_level(level, &p, &filter, Some(&bias));
+                let weights = ConvWeights::with_level(level, &p, (&*filter).into(), Some(&bias));
                 let packed = PackedConv2d::new(&p, clamp);
                 let mut got = vec![f32::NAN; p.output_len()];
                 let mut scratch = vec![f32::NAN; packed.scratch_len()];
@@ -338,7 +337,7 @@ mod tests {
         let (depth, units) = (700, 1000);
         let (x, w) = (values(1, depth), values(2, depth * units));
         let p = as_conv(1, depth, units);
-        let weights = ConvWeights::new(&p, &w, None);
+        let weights = ConvWeights::new(&p, (&*w).into(), None);
         let packed = PackedConv2d::new(&p, Clamp::NONE);
         let (mut one, mut four) = (vec![0.0; units], vec![0.0; units]);
         packed.run(&weights, &x, &mut one, &mut [], &Threads::single());
@@ -351,7 +350,7 @@ mod tests {
         let (depth, units) = (8192, 3);
         let (x, w) = (values(1, depth), values(2, depth * units));
         let p = as_conv(1, depth, units);
-        let weights = ConvWeights::new(&p, &w, None);
+        let weights = ConvWeights::new(&p, (&*w).into(), None);
         let packed = PackedConv2d::new(&p, Clamp::NONE);
         let mut got = vec![0.0; units];
         packed.run(&weights, &x, &mut got, &mut [], &Threads::single());

@@ -40,5 +40,6 @@ pub use hybrid::{HybridDepthwise, HybridEpilogue, HybridRoom, PackedHybrid, Scal
 pub use int8::{Int8Weights, PackedConv2dInt8};
 pub use matmul::FastMatMul;
 pub use matmul_int8::MatMulInt8;
+pub use pack::FilterView;
 pub use panels::Aligned;
 pub use winograd::{Winograd, WinogradWeights};

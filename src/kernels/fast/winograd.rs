@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::grid::SharedOut;
-use super::pack::pack_turned;
+use super::pack::FilterView;
 use super::panels::Aligned;
 use super::tile::{Job, Tiles, choose};
 use super::winograd_tiles::{Products, transforms};
@@ -45,14 +45,14 @@ pub struct WinogradWeights {
 }
 
 impl WinogradWeights {
-    /// Transforms a filter `[out_c, 3, 3, in_c]` and takes a bias `[out_c]`, for a geometry that [`Winograd::new`]
-    /// takes.
-    pub fn new(p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> Self {
+    /// Transforms a filter of `9 * in_c` weights for each of `out_c` channels and takes a bias `[out_c]`, for a geometry
+    /// that [`Winograd::new`] takes.
+    pub fn new(p: &Conv2d, filter: FilterView, bias: Option<&[f32]>) -> Self {
         Self::with_level(cpu::level(), p, filter, bias)
     }
 
     /// For one instruction set, which must be there.
-    pub fn with_level(level: Level, p: &Conv2d, filter: &[f32], bias: Option<&[f32]>) -> Self {
+    pub fn with_level(level: Level, p: &Conv2d, filter: FilterView, bias: Option<&[f32]>) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert!(
             suits(p) && filter.len() == p.filter_len(),
@@ -66,15 +66,16 @@ impl WinogradWeights {
         let mut panels = Aligned::zeroed::<f32>(count * matrix);
         let values = panels.values_mut::<f32>();
         let mut turned = vec![0.0; 9 * in_c * width];
-        let outputs = filter.chunks(9 * in_c * width);
-        for (windows, panel) in outputs.zip(values.chunks_exact_mut(CELLS * matrix)) {
-            pack_turned(level, windows, 9 * in_c, &mut turned, width);
+        let mut finite = true;
+        for (at, panel) in values.chunks_exact_mut(CELLS * matrix).enumerate() {
+            let channels = at * width..p.out_c.min((at + 1) * width);
+            finite &= filter.pack(level, (channels, p.out_c), &mut turned, width);
             transform_windows(level, &turned, in_c, width, panel);
         }
         WinogradWeights {
             in_c,
             out_c: p.out_c,
-            finite: filter.iter().all(|w| w.is_finite()),
+            finite,
             panels,
             bias: bias.map_or_else(|| vec![0.0; p.out_c], <[f32]>::to_vec),
             level,
@@ -327,7 +328,7 @@ mod tests {
             let mut want = vec![0.0; p.output_len()];
             conv2d_f32(&p, &input, &filter, Some(&bias), clamp, &mut want);
             for level in cpu::levels() {
-                let weights = WinogradWeights::with_level(level, &p, &filter, Some(&bias));
+                let weights = WinogradWeights::with_level(level, &p, (&*filter).into(), Some(&bias));
                 let mut conv = Winograd::of(&p, clamp);
                 conv.slots = slots;
                 conv.block = 1 + seed as usize % 40;
