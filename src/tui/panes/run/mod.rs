@@ -1,6 +1,7 @@
 //! Run: choose inputs, run the signature here, see what comes out and how long it takes.
 
 mod choice;
+mod form;
 mod inputs;
 mod kept;
 mod layers;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::choice::Entry;
-use self::inputs::{Input, Source};
+use self::form::Form;
 use self::kept::{Access, Kept};
 pub use self::layers::Watched;
 use self::layers::{Layers, Replay};
@@ -25,7 +26,7 @@ pub use self::state::Changes;
 use super::work::Work;
 use super::{Context, Handled, Pane, View};
 use crate::error::{Error, Result};
-use crate::feed::{self, SampleSet};
+use crate::feed;
 use crate::format::npy;
 use crate::model::{Model, Port, Tensor};
 use crate::progress::Progress;
@@ -35,10 +36,10 @@ use crate::tui::focus::Focus;
 use crate::tui::jobs::{Output, discard};
 use crate::tui::measured;
 use crate::tui::place::Inputs;
-use crate::tui::term::{Buffer, Line, MouseButton, MouseEvent, MouseEventKind, Rect, Span, width};
+use crate::tui::term::{Buffer, MouseButton, MouseEvent, MouseEventKind, Rect};
 use crate::tui::text;
-use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::{self, Rows, Split, panel, panel_note, put};
+use crate::tui::theme::Role;
+use crate::tui::widgets::{Split, panel, panel_note};
 
 /// Values by the names of inputs.
 type Values = Vec<(String, Tensor)>;
@@ -65,15 +66,7 @@ pub struct RunPane {
     /// What can be run, and which of it is.
     entries: Vec<Entry>,
     at: usize,
-    /// Its key.
-    key: String,
-    inputs: Vec<Input>,
-    rows: Rows,
-    preview: Option<Result<Preview>>,
-    /// What the person chose for the signatures, this one when it was left.
-    recalled: Inputs,
-    /// The value of the chosen input is still to be made, by a job.
-    unseen: bool,
+    form: Form,
     labels: Option<Vec<String>>,
     looked: bool,
     session: Kept,
@@ -133,12 +126,7 @@ impl RunPane {
             meta: Focus::start(model).meta,
             entries: Vec::new(),
             at: 0,
-            key: String::new(),
-            inputs: Vec::new(),
-            rows: Rows::default(),
-            preview: None,
-            recalled: Inputs::new(),
-            unseen: false,
+            form: Form::default(),
             labels: None,
             looked: false,
             session: Kept::default(),
@@ -161,53 +149,17 @@ impl RunPane {
 
     /// Stands on another signature or function.
     fn take(&mut self, at: usize) {
-        self.recalled = self.inputs();
         self.at = at;
-        let entry = self.entries.get(at);
-        let ports = entry.map_or(&[][..], |entry| &entry.inputs);
-        self.inputs = ports.iter().cloned().map(Input::new).collect();
-        self.key = entry.map(|entry| entry.key.clone()).unwrap_or_default();
-        self.recall();
-        self.rows = Rows::default();
+        match self.entries.get(at) {
+            Some(entry) => self.form.take(entry.key.clone(), &entry.inputs),
+            None => self.form.take(String::new(), &[]),
+        }
         discard(std::mem::take(&mut self.session));
         discard(std::mem::take(&mut self.layers));
         self.ran = None;
         self.timings = None;
         self.work.begin();
         self.looked = false;
-        self.preview();
-    }
-
-    /// Gives the inputs what the person chose for this signature before.
-    fn recall(&mut self) {
-        let Some(specs) = self.recalled.get(&self.key) else {
-            return;
-        };
-        for input in &mut self.inputs {
-            if let Some(spec) = specs.get(&*input.port.name) {
-                input.recall(spec);
-            }
-        }
-    }
-
-    fn preview(&mut self) {
-        let input = self.inputs.get(self.rows.at);
-        self.unseen = input.is_some_and(Input::is_large);
-        let small = input.filter(|_| !self.unseen).map(Input::told);
-        let small = small.map(|told| told.map(Preview::of));
-        discard(std::mem::replace(&mut self.preview, small));
-    }
-
-    /// Makes the value of a large input.
-    fn preview_large(&mut self, cx: &mut Context) {
-        if !std::mem::take(&mut self.unseen) {
-            return;
-        }
-        if let Some(input) = self.inputs.get(self.rows.at).cloned() {
-            cx.job("preview", "making a value", move |_| {
-                Ok(Output::Preview(Box::new(input.told().map(Preview::of))))
-            });
-        }
     }
 
     /// Looks once for what the inputs are indices of, for sample sets and for labels.
@@ -217,7 +169,7 @@ impl RunPane {
         }
         self.looked = true;
         let (model, options) = (cx.model.clone(), self.options(cx));
-        let ports: Vec<Port> = self.inputs.iter().map(|i| i.port.clone()).collect();
+        let ports = self.form.ports();
         cx.job("samples", "looking for samples", move |_| {
             // A graph that can't be put together says so when it is to run.
             let ports = runtime::inputs_of(&model, &options).unwrap_or(ports);
@@ -227,28 +179,6 @@ impl RunPane {
             };
             Ok(Output::Inputs(ports.into_iter().map(with_sets).collect()))
         });
-    }
-
-    /// The values of all inputs, made in the thread of the job; small ones that can't be made are refused at once.
-    fn values(&mut self) -> Option<impl FnOnce(&Session) -> Result<Values> + Send + use<>> {
-        let mut small = self.inputs.iter().filter(|input| !input.is_large());
-        if let Some(error) = small.find_map(|input| input.value().err()) {
-            self.work.refuse(error);
-            return None;
-        }
-        let mut inputs = self.inputs.clone();
-        Some(move |session: &Session| {
-            // The session knows what they are indices of, even where nobody has looked yet.
-            for input in &mut inputs {
-                let mut ports = session.inputs().iter();
-                if let Some(port) = ports.find(|port| port.name == input.port.name) {
-                    input.port.index_bound = port.index_bound;
-                    input.port.content = port.content.clone();
-                }
-            }
-            let named = |input: &Input| Ok((input.port.name.to_string(), input.value()?));
-            inputs.iter().map(named).collect()
-        })
     }
 
     /// Which signature is meant.
@@ -271,7 +201,10 @@ impl RunPane {
 
     fn run(&mut self, cx: &mut Context) {
         self.work.begin();
-        let Some(inputs) = self.values() else { return };
+        let inputs = match self.form.values() {
+            Ok(inputs) => inputs,
+            Err(error) => return self.work.refuse(error),
+        };
         let session = self.session(cx);
         let (model, meta) = (cx.model.clone(), cx.focus.meta);
         let chosen = self.layers.chosen.clone();
@@ -306,7 +239,10 @@ impl RunPane {
 
     fn bench(&mut self, cx: &mut Context) {
         self.work.begin();
-        let Some(inputs) = self.values() else { return };
+        let inputs = match self.form.values() {
+            Ok(inputs) => inputs,
+            Err(error) => return self.work.refuse(error),
+        };
         let runs = match &self.ran {
             Some(ran) => {
                 (BENCH_NANOS / ran.nanos.max(1)).clamp(*BENCH_RUNS.start(), *BENCH_RUNS.end())
@@ -329,7 +265,6 @@ impl RunPane {
     }
 
     fn after_input(&mut self, cx: &mut Context) {
-        self.preview();
         // One that has run once runs again at once: the digits turn over as one presses `i`.
         if self.ran.is_some() {
             self.run(cx);
@@ -368,23 +303,21 @@ impl Pane for RunPane {
             self.labels = feed::labels_of(cx.model).or_else(|| feed::labels_beside(cx.model));
         }
         self.look(cx);
-        self.preview_large(cx);
+        self.form.preview_large(cx);
     }
 
     fn handle(&mut self, command: Command, cx: &mut Context) -> Handled {
         let handled = self.command(command, cx);
-        self.preview_large(cx);
+        self.form.preview_large(cx);
         handled
     }
 
     fn text(&mut self, tag: &'static str, words: &str, cx: &mut Context) {
         match tag {
             "input" if !words.trim().is_empty() => {
-                if let Some(input) = self.inputs.get_mut(self.rows.at) {
-                    input.type_in(words.trim());
-                }
+                self.form.type_in(words.trim());
                 self.after_input(cx);
-                self.preview_large(cx);
+                self.form.preview_large(cx);
             }
             "signature" => self.take_signature(words, cx),
             "layer" => self.take_layer(words, cx),
@@ -406,10 +339,10 @@ impl Pane for RunPane {
         self.layers.busy &= !BUSY.contains(&what);
         match output {
             Output::Inputs(found) => {
-                self.found(found);
-                self.preview_large(cx);
+                self.form.found(found);
+                self.form.preview_large(cx);
             }
-            Output::Preview(value) => self.preview = Some(*value),
+            Output::Preview(value) => self.form.previewed(*value),
             Output::Ran(ran) => {
                 let ran = *ran;
                 self.layers.ran(ran.replay, ran.told);
@@ -447,18 +380,11 @@ impl Pane for RunPane {
     }
 
     fn inputs(&self) -> Inputs {
-        let mut all = self.recalled.clone();
-        let chosen = self.inputs.iter().filter(|input| input.chosen);
-        let specs = chosen.map(|i| (i.port.name.to_string(), feed::with_whole_path(&i.spec())));
-        all.insert(self.key.clone(), specs.collect());
-        all.retain(|_, specs| !specs.is_empty());
-        all
+        self.form.choices()
     }
 
     fn take_inputs(&mut self, inputs: Inputs) {
-        self.recalled = inputs;
-        self.recall();
-        self.preview();
+        self.form.take_choices(inputs);
     }
 
     fn split(&mut self) -> Option<&mut Split> {
@@ -467,11 +393,9 @@ impl Pane for RunPane {
 
     fn mouse(&mut self, mouse: MouseEvent, cx: &mut Context) -> Handled {
         if mouse.kind == MouseEventKind::Down(MouseButton::Left)
-            && let Some(at) = self.rows.row_at(mouse.column, mouse.row, self.inputs.len())
+            && self.form.click(mouse.column, mouse.row)
         {
-            self.rows.at = at;
-            self.preview();
-            self.preview_large(cx);
+            self.form.preview_large(cx);
             return Handled::Yes;
         }
         Handled::No
@@ -494,8 +418,7 @@ impl Pane for RunPane {
         if let Some(seed) = self.seed {
             words.extend(["--seed".to_owned(), seed.to_string()]);
         }
-        for input in &self.inputs {
-            let named = format!("{}={}", input.port.name, input.spec());
+        for named in self.form.specs() {
             words.extend(["--input".to_owned(), named]);
         }
         Some(text::command_line(words.iter().map(String::as_str)))
@@ -521,24 +444,16 @@ impl RunPane {
             Command::RunOnce => self.run(cx),
             Command::Bench => self.bench(cx),
             Command::NextInput | Command::PrevInput => {
-                for input in &mut self.inputs {
-                    input.step(command == Command::NextInput);
-                }
+                self.form.step(command == Command::NextInput);
                 self.after_input(cx);
             }
             Command::Left | Command::Right => {
-                if let Some(input) = self.inputs.get_mut(self.rows.at) {
-                    input.choose(command == Command::Right);
-                }
+                self.form.choose(command == Command::Right);
                 self.after_input(cx);
             }
             Command::EditInput => {
-                if let Some(input) = self.inputs.get(self.rows.at) {
-                    let initial = match &input.source {
-                        Source::Typed(text) => text.clone(),
-                        _ => String::new(),
-                    };
-                    cx.ask("input", input.prompt(), initial);
+                if let Some((prompt, initial)) = self.form.asked() {
+                    cx.ask("input", prompt, initial);
                 }
             }
             Command::NextSignature => self.choose_signature(cx),
@@ -576,13 +491,7 @@ impl RunPane {
             },
             Command::Up if self.split.detail => self.scroll = self.scroll.saturating_sub(1),
             Command::Down if self.split.detail => self.scroll += 1,
-            _ => {
-                let handled = self.rows.handle(command, self.inputs.len());
-                if handled == Handled::Yes {
-                    self.preview();
-                }
-                return handled;
-            }
+            _ => return self.form.handle(command),
         }
         Handled::Yes
     }
@@ -607,21 +516,6 @@ impl RunPane {
         }
     }
 
-    fn found(&mut self, found: Vec<(Port, Vec<Arc<SampleSet>>)>) {
-        for (port, sets) in &found {
-            let mut inputs = self.inputs.iter_mut();
-            let Some(input) = inputs.find(|input| input.port.name == port.name) else {
-                continue;
-            };
-            input.port.index_bound = port.index_bound;
-            input.port.content = port.content.clone();
-            input.found(sets.clone());
-        }
-        // Who frees the last of what the job made gives back all that lay below it, a whole graph.
-        discard(found);
-        self.preview();
-    }
-
     fn render_inputs(&self, area: Rect, buf: &mut Buffer, view: &View) {
         let theme = view.theme;
         let title = match self.entries.get(self.at) {
@@ -634,142 +528,6 @@ impl RunPane {
             let note = format!("S  {} of {}", self.at + 1, self.entries.len());
             panel_note(&note, area, buf, theme[Role::Dim]);
         }
-        if self.inputs.is_empty() {
-            put(inner, 0, Line::styled("no inputs", theme[Role::Dim]), buf);
-            return;
-        }
-        let names = self
-            .inputs
-            .iter()
-            .map(|i| width(&text::clean(&i.port.name)));
-        let names = names.max().unwrap_or(0);
-        let kinds = self.inputs.iter().map(|i| kind(&i.port, theme).width());
-        let kinds = kinds.max().unwrap_or(0);
-        // What does not fit beside the names stands below, of the chosen input.
-        let beside = names + 2 + kinds <= inner.width.into();
-        let names = names.min(inner.width.into());
-        let list = Rect {
-            height: (self.inputs.len() as u16)
-                .min(inner.height / 2)
-                .max(1)
-                .min(inner.height),
-            ..inner
-        };
-        for (row, at) in self.rows.window(self.inputs.len(), list).enumerate() {
-            let port = &self.inputs[at].port;
-            let name = text::left(&text::fit_end(&text::clean(&port.name), names), names);
-            let mut line = Line::styled(name + "  ", theme[Role::Strong]);
-            if beside {
-                line.extend(kind(port, theme));
-            }
-            put(list, row as u16, line, buf);
-            if at == self.rows.at && self.inputs.len() > 1 {
-                widgets::mark_row(list, row as u16, buf, theme);
-            }
-        }
-        let mut used = list.height;
-        if let Some(input) = self.inputs.get(self.rows.at).filter(|_| !beside) {
-            let mut line = Line::raw("  ");
-            line.extend(kind(&input.port, theme));
-            widgets::put_cut(inner, used, line, buf);
-            used = (used + 1).min(inner.height);
-        }
-        let below = Rect {
-            y: inner.y + used,
-            height: inner.height - used,
-            ..inner
-        };
-        self.render_choice(below, buf, theme);
-    }
-
-    /// The chosen input's value and the other choices.
-    fn render_choice(&self, area: Rect, buf: &mut Buffer, theme: &Theme) {
-        let Some(input) = self.inputs.get(self.rows.at) else {
-            return;
-        };
-        let room = area.width.saturating_sub(2) as usize;
-        let says = text::clean(&input.says(room));
-        // Of a file the end tells more.
-        let says = match &input.source {
-            Source::Typed(spec) if feed::names_a_file(spec) => text::fit_end(&says, room),
-            _ => text::fit(&says, room),
-        };
-        let chosen = Line::from(vec![
-            Span::styled("▸ ", theme[Role::Accent]),
-            Span::styled(says, theme[Role::Text]),
-        ]);
-        put(area, 0, chosen, buf);
-        let mut words: Vec<String> = input.sets.iter().map(|s| s.name.clone()).collect();
-        words.extend(["random", "zeros", "ones", "range"].map(str::to_owned));
-        let hint = format!("  ←→ {}", words.join(" · "));
-        let typed = "   t value, file…";
-        let wordings = [
-            format!("{hint}{typed}"),
-            format!("  ←→ another{typed}"),
-            hint,
-        ];
-        let room = area.width as usize;
-        let hint = text::fit(&text::fitting(wordings, room), room);
-        put(area, 1, Line::styled(hint, theme[Role::Dim]), buf);
-        let said = match &self.preview {
-            Some(Ok(preview)) => preview.said(room.saturating_sub(2)),
-            _ => Vec::new(),
-        };
-        for (row, line) in said.iter().enumerate() {
-            let line = Line::styled(format!("  {line}"), theme[Role::Text]);
-            put(area, row as u16 + 2, line, buf);
-        }
-        let above = (said.len() as u16 + 3).min(area.height);
-        let rest = Rect {
-            y: area.y + above,
-            height: area.height - above,
-            ..area
-        };
-        match &self.preview {
-            Some(Ok(preview)) => preview.render(rest, buf, theme),
-            Some(Err(error)) => widgets::card(error, buf, rest, theme),
-            None => {}
-        }
-    }
-}
-
-/// Type and shape of an input.
-fn kind(port: &Port, theme: &Theme) -> Line<'static> {
-    Line::from(vec![
-        Span::styled(format!("{} ", port.dtype), theme[Role::Dim]),
-        Span::styled(port.shape.to_string(), theme[Role::Number]),
-    ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::testing::{add, argument, constant, model, subgraph};
-    use crate::model::DType;
-
-    #[test]
-    fn random_indices_reach_the_whole_table() {
-        let mut main = subgraph("main");
-        let ids = argument(&mut main, "ids", DType::Float32, &[1000]);
-        let cast = add(&mut main, "cast", "CAST", &[ids], &[1000]);
-        main.value_mut(cast).dtype = DType::Int32;
-        let table = Tensor::zeros(DType::Float32, &[700, 2]).unwrap();
-        let table = constant(&mut main, "table", &table);
-        let out = add(&mut main, "rows", "GATHER", &[table, cast], &[1000, 2]);
-        let model = Arc::new(model(vec![main], &[ids], &[out]));
-        let mut pane = RunPane::new(&model);
-        let most = |input: &Input| {
-            let numbers = input.value().unwrap().numbers();
-            numbers.into_iter().fold(0.0, f64::max)
-        };
-        assert!(most(&pane.inputs[0]) < 1.0);
-        let ports = runtime::inputs_of(&model, &RunOptions::default()).unwrap();
-        pane.found(ports.into_iter().map(|port| (port, Vec::new())).collect());
-        assert!(most(&pane.inputs[0]) > 650.0);
-        // A run that comes before anybody has looked gives the same values.
-        let hasty = RunPane::new(&model).values().unwrap();
-        let session = Session::new(&model, &RunOptions::default()).unwrap();
-        let hasty = hasty(&session).unwrap();
-        assert_eq!(hasty[0].1, pane.inputs[0].value().unwrap());
+        self.form.render(inner, buf, theme);
     }
 }
