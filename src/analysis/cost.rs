@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::kernels::Clamp;
 use crate::model::{Dialect, Graph, MetaGraph, Model, Name, Node, NodeId, Port, ValueId};
 use crate::ops::{self, Block, Constant, Context, Control, Fact, Options};
 use crate::progress::Progress;
@@ -232,6 +233,7 @@ impl<'m> Walk<'m> {
             inputs,
             variables: &self.model.variables,
             written: &[],
+            bounds: Clamp::NONE,
             options: Options::default(),
         }
     }

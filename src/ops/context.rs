@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::fact::{Constant, Fact};
 use crate::error::{Error, Result};
+use crate::kernels::Clamp;
 use crate::model::{
     Attr, DType, Dialect, Graph, Node, Quantization, Shape, Tensor, Variable, VariableId,
 };
@@ -29,6 +30,8 @@ pub struct Context<'g> {
     pub variables: &'g [Variable],
     /// Those that the run changes, in order: their stored values say nothing.
     pub written: &'g [VariableId],
+    /// Bounds of a product of TensorFlow's that does the work of an activation behind it, see [`Tail`](super::Tail).
+    pub bounds: Clamp,
     pub options: Options,
 }
 

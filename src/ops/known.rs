@@ -153,6 +153,7 @@ mod tests {
             inputs: &inputs,
             variables: &[],
             written: &[],
+            bounds: crate::kernels::Clamp::NONE,
             options: Options::default(),
         };
         facts(&context)[0].shape.to_string()

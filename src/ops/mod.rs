@@ -102,7 +102,7 @@ pub use known::{declared, facts};
 pub use matmul::{adds_a_bias, takes_a_bias};
 pub use picks::{HandsOn, Picks};
 pub use state::{Change, Changed, State};
-pub use tail::Tail;
+pub use tail::{Joined, Tail};
 
 use crate::error::{Error, Result};
 use crate::model::{Dialect, Graph, Node, Variable};
@@ -310,6 +310,7 @@ pub fn infer(
         inputs,
         variables,
         written: &[],
+        bounds: crate::kernels::Clamp::NONE,
         options: Options::default(),
     };
     infer_in(&context)

@@ -161,6 +161,7 @@ mod tests {
             inputs: &inputs,
             variables: &[],
             written: &[],
+            bounds: crate::kernels::Clamp::NONE,
             options: Options::default(),
         };
         let mut called = false;

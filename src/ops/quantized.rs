@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Io, room_bytes, tail};
+use super::{Context, Io, room_bytes};
 use crate::error::Result;
 use crate::kernels::quantized::hybrid::MatrixScales;
 use crate::kernels::reference::conv::ZeroPoints;
@@ -10,17 +10,11 @@ use crate::kernels::requant::quantized_range;
 use crate::kernels::{Clamp, Quantized, Requant};
 use crate::model::{DType, Quantization, QuantizationDetails, Tensor};
 
-/// The bounds of `fused_activation_function`; in TFLite no activation still means finite numbers.
+/// The bounds of `fused_activation_function`, or of the [tail](super::Tail) of a product; in TFLite no activation still
+/// means finite numbers.
 pub fn activation(cx: &Context) -> Result<Clamp> {
     if !cx.tflite() {
-        return Ok(match tail::activation(cx) {
-            Some("Relu") => Clamp {
-                lo: 0.0,
-                ..Clamp::NONE
-            },
-            Some("Relu6") => Clamp::RELU6,
-            _ => Clamp::NONE,
-        });
+        return Ok(cx.bounds);
     }
     match cx.attr_int("fused_activation_function", 0) {
         0 => Ok(Clamp::FINITE),

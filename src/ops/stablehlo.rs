@@ -314,6 +314,7 @@ mod tests {
             inputs: &inputs,
             variables: &[],
             written: &[],
+            bounds: crate::kernels::Clamp::NONE,
             options: Options::default(),
         };
         let operator = super::super::find(Dialect::Tflite, op).unwrap();

@@ -5,10 +5,8 @@
 //! last place of its largest term (2^-24 each).
 
 use super::{Constant, Context, Fact};
-use crate::model::{Attr, DType, Name, Node, Tensor};
-
-/// Attribute of the fused activation: TensorFlow's name of it.
-const ACTIVATION: &str = "fused_activation_function";
+use crate::kernels::Clamp;
+use crate::model::{DType, Node, Tensor};
 
 /// Factors of channels between which a product may take them.
 const SMALLEST: f64 = 1e-20;
@@ -19,9 +17,17 @@ const LARGEST: f64 = 1e20;
 pub struct Tail {
     scale: Vec<f64>,
     shift: Vec<f64>,
-    activation: Option<Name>,
+    activation: Option<Clamp>,
     /// Axes of the product.
     rank: usize,
+}
+
+/// A product and what comes behind it.
+pub struct Joined {
+    pub node: Node,
+    /// What is known of its inputs, of which the filter and the bias are new.
+    pub inputs: Vec<Option<Fact>>,
+    pub bounds: Clamp,
 }
 
 impl Tail {
@@ -88,7 +94,13 @@ impl Tail {
                     self.shift[at] = (self.shift[at] - mean[at]) * factor + beta[at];
                 }
             }
-            ("Relu" | "Relu6", 0) => self.activation = Some(cx.node.op.clone()),
+            ("Relu", 0) => {
+                self.activation = Some(Clamp {
+                    lo: 0.0,
+                    ..Clamp::NONE
+                });
+            }
+            ("Relu6", 0) => self.activation = Some(Clamp::RELU6),
             _ => return None,
         }
         Some(())
@@ -119,9 +131,8 @@ impl Tail {
         })
     }
 
-    /// The product with this tail: its node, and what is known of its inputs, of which the filter and the bias are new.
-    /// `None` where a factor is so small or large that weights would lose digits.
-    pub fn join(&self, cx: &Context) -> Option<(Node, Vec<Option<Fact>>)> {
+    /// The product with this tail. `None` where a factor is so small or large that weights would lose digits.
+    pub fn join(&self, cx: &Context) -> Option<Joined> {
         let count = self.scale.len();
         let filter = match self.scale.iter().all(|&scale| scale == 1.0) {
             true => cx.inputs[1].clone()?,
@@ -142,19 +153,13 @@ impl Tail {
         let mut node = cx.node.clone();
         // Nobody reads it: its values are those below.
         node.inputs.push(node.inputs[1]);
-        if let Some(activation) = &self.activation {
-            node.attrs.set(
-                ACTIVATION,
-                Attr::Bytes(activation.as_bytes().to_vec().into()),
-            );
-        }
-        Some((node, vec![cx.inputs[0].clone(), Some(filter), Some(bias)]))
+        let inputs = vec![cx.inputs[0].clone(), Some(filter), Some(bias)];
+        Some(Joined {
+            node,
+            inputs,
+            bounds: self.activation.unwrap_or(Clamp::NONE),
+        })
     }
-}
-
-/// The activation that [`Tail::join`] gave a node of TensorFlow's.
-pub(super) fn activation<'g>(cx: &Context<'g>) -> Option<&'g str> {
-    cx.node.attrs.text(ACTIVATION)
 }
 
 fn channels_last(cx: &Context) -> bool {

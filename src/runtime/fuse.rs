@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::plan::{Builder, Step, Work};
 use crate::error::{Kind, Result};
 use crate::model::{NodeId, ValueId};
-use crate::ops::{self, Context, Fact, Prepared, Tail};
+use crate::ops::{self, Context, Fact, Joined, Prepared, Tail};
 use crate::progress::Progress;
 
 /// By the value whose bytes are read: the only step that does and the slot; `None` for several, or an output of the graph.
@@ -148,12 +148,18 @@ impl Builder<'_> {
         if fused.is_empty() {
             return Ok(None);
         }
-        let Some((node, inputs)) = tail.join(context) else {
+        let Some(Joined {
+            node,
+            inputs,
+            bounds,
+        }) = tail.join(context)
+        else {
             return Ok(None);
         };
         let joined = Context {
             node: &node,
             inputs: &inputs,
+            bounds,
             ..self.setup.context(steps[at].node, &inputs)
         };
         let Some(operator) = ops::find_for(graph, &node) else {

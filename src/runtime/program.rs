@@ -13,7 +13,7 @@ use super::regions;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::kernels::Threads;
+use crate::kernels::{Clamp, Threads};
 use crate::model::{
     Attr, DType, Dialect, Graph, MetaGraph, Model, Name, NodeId, Shape, Tensor, TensorData,
     ValueId, Variable, VariableId, inline, opdef,
@@ -382,6 +382,7 @@ impl<'p> Setup<'p> {
             inputs,
             variables: &self.program.variables,
             written: &self.program.written,
+            bounds: Clamp::NONE,
             options: self.program.options,
         }
     }
