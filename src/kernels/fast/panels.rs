@@ -19,8 +19,8 @@ enum Memory {
     Pages(MmapMut),
 }
 
-/// Bytes from which on memory comes in pages: two of the large ones.
-const PAGES: usize = 4 << 20;
+/// Bytes from which on memory comes in pages: one of the large ones.
+const PAGES: usize = 2 << 20;
 
 impl Memory {
     /// Zeros. Not in pages where the system has none to give.
@@ -30,7 +30,7 @@ impl Memory {
             .then(|| MmapMut::map_anon(len).ok())
             .flatten();
         let Some(pages) = pages else {
-            return Memory::Lines(vec![Line([0; 64]); lines]);
+            return Memory::Lines(bytemuck::zeroed_vec(lines));
         };
         // Where there are no large pages the small ones do.
         #[cfg(target_os = "linux")]
