@@ -48,14 +48,13 @@ pub fn check_sorted(ids: &[i64], gaps: bool) -> Result<()> {
 ///
 /// # Errors
 /// An id past the last segment.
-pub fn fold<T: Number>(
+pub fn fold<T: Copy>(
     rows: &[(i64, usize)],
     (input, width): (&[T], usize),
     out: &mut [T],
-    fold: Fold,
+    fold: impl Fn(T, T) -> T,
 ) -> Result<()> {
     let segments = out.len().checked_div(width).unwrap_or(0);
-    let fold = fold.of();
     let mut begun = vec![false; segments];
     for &(id, row) in rows {
         let Ok(segment) = usize::try_from(id) else {
@@ -91,9 +90,9 @@ mod tests {
         let input = [1f32, 2.0, 3.0, 4.0, 5.0, 6.0];
         let mut out = [-1f32; 6];
         let rows = [(2, 0), (-1, 1), (2, 2)];
-        fold(&rows, (&input, 2), &mut out, Fold::Max).unwrap();
+        fold(&rows, (&input, 2), &mut out, Fold::Max.of()).unwrap();
         assert_eq!(out, [-1.0, -1.0, -1.0, -1.0, 5.0, 6.0]);
-        let past = fold(&[(3, 0)], (&input, 2), &mut out, Fold::Sum);
+        let past = fold(&[(3, 0)], (&input, 2), &mut out, Fold::Sum.of());
         assert!(past.is_err());
     }
 

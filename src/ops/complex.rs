@@ -2,7 +2,10 @@
 
 use super::{Context, Fact, Operator, Prepared, broadcast};
 use crate::error::Result;
+use crate::kernels::elementwise::complex::{Complex, Stored};
 use crate::kernels::elementwise::{complex, map, number::Number};
+use crate::kernels::reference::order::{Axis, cumulate};
+use crate::kernels::reference::reduce::{Reduction, reduce};
 use crate::model::{DType, Element};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -69,6 +72,56 @@ pub(super) fn function(cx: &Context) -> Result<Prepared> {
             Ok(())
         }),
     }
+}
+
+/// Sum, mean or product over axes.
+pub(super) fn reduced<T: Stored + Element>(
+    cx: &Context,
+    op: Reduction,
+    sizes: Vec<usize>,
+    gone: Vec<bool>,
+) -> Result<Prepared> {
+    let (start, fold): (Complex, Fold) = match op {
+        Reduction::Sum | Reduction::Mean => ([0.0; 2], complex::plus),
+        Reduction::Prod => ([1.0, 0.0], complex::times),
+        Reduction::Max | Reduction::Min => return Err(cx.no_kernel(cx.dtype(0)?)),
+    };
+    let mean = op == Reduction::Mean;
+    Prepared::function(move |io| {
+        let (x, out) = (io.input::<T>(0)?, io.output::<T>(0)?);
+        let next = |sum, z: T| fold(sum, z.wide());
+        reduce(x, &sizes, &gone, out, start, next, |sum, count| {
+            let share = if mean { count as f64 } else { 1.0 };
+            T::narrow(sum.map(|part| part / share))
+        });
+        Ok(())
+    })
+}
+
+type Fold = fn(Complex, Complex) -> Complex;
+
+/// Sums or products of what came before along an axis.
+pub(super) fn running<T: Stored + Element>(
+    sum: bool,
+    axis: Axis,
+    exclusive: bool,
+    reverse: bool,
+) -> Result<Prepared> {
+    let (start, fold): (Complex, Fold) = match sum {
+        true => ([0.0; 2], complex::plus),
+        false => ([1.0, 0.0], complex::times),
+    };
+    Prepared::function(move |io| {
+        let (x, out) = (io.input::<T>(0)?, io.output::<T>(0)?);
+        let next = |a: T, b: T| T::narrow(fold(a.wide(), b.wide()));
+        cumulate(axis, exclusive, reverse, T::narrow(start), next, x, out);
+        Ok(())
+    })
+}
+
+/// A function of two complex numbers as they lie in memory.
+pub(super) fn stored<T: Stored>(f: Fold) -> impl Fn(T, T) -> T {
+    move |a, b| T::narrow(f(a.wide(), b.wide()))
 }
 
 fn infer_conj(cx: &Context) -> Result<Vec<Fact>> {

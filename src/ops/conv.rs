@@ -443,8 +443,14 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
     if told.as_deref() != Some(&windows.shaped(out)[..]) {
         return Err(cx.wrong(format!("output sizes {told:?}, the operands give {out:?}")));
     }
+    let types = (cx.dtype(roles.input)?, cx.dtype(roles.filter)?);
+    if !cx.tflite() && types.0 == types.1 && types.0 != DType::Float32 && !windows.channels_first {
+        let inputs = [roles.input, roles.filter];
+        let prepared = super::conv_types::transposed(types.0, inputs, p)?;
+        return prepared.ok_or_else(|| cx.no_kernel(types.0));
+    }
     let clamp = quantized::activation(cx)?;
-    match (cx.dtype(roles.input)?, cx.dtype(roles.filter)?) {
+    match types {
         (DType::Float32, DType::Float32) => float_transposed(cx, roles, windows, p, clamp),
         (DType::Float32, DType::Int8) => hybrid_transposed(cx, roles, p, clamp),
         (DType::Int8, DType::Int8) => integer::<i8, i8>(cx, roles, p, clamp),

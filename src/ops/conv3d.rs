@@ -4,10 +4,12 @@
 //! `[kd, kh, kw, out, in]`, input. TensorFlow's may lie channels first (`NCDHW`), which is refused.
 
 use super::quantized::activation;
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, Operator, Prepared, conv_types};
 use crate::error::Result;
 use crate::kernels::params::{padding, same_output, valid_output};
-use crate::kernels::reference::conv3d::{Conv3d, conv3d_f32, conv3d_transpose_f32};
+use crate::kernels::reference::conv3d::{
+    Conv3d, conv3d, conv3d_f32, conv3d_transpose, conv3d_transpose_f32,
+};
 use crate::model::{DType, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -147,6 +149,11 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         dilation: windows.dilation,
         before: along.map(|(_, before)| before),
     };
+    let own = move |x: &[f64], filter: &[f64], out: &mut [f64]| conv3d(&p, x, filter, out);
+    let narrow = move |x: &[f32], filter: &[f32], out: &mut [f32]| conv3d(&p, x, filter, out);
+    if let Some(prepared) = other_types(cx, [0, 1], &p, narrow, own)? {
+        return Ok(prepared);
+    }
     check_operands(cx, [0, 1, 2], out_c)?;
     let clamp = activation(cx)?;
     Prepared::function(move |io| {
@@ -154,6 +161,21 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         conv3d_f32(&p, x, filter, bias, clamp, io.output(0)?);
         Ok(())
     })
+}
+
+/// TensorFlow's in half types and float64; `None` in others.
+fn other_types(
+    cx: &Context,
+    [x, filter]: [usize; 2],
+    p: &Conv3d,
+    narrow: impl Fn(&[f32], &[f32], &mut [f32]) + Send + Sync + 'static,
+    own: impl Fn(&[f64], &[f64], &mut [f64]) + Send + Sync + 'static,
+) -> Result<Option<Prepared>> {
+    if cx.tflite() || cx.dtype(x)? != cx.dtype(filter)? {
+        return Ok(None);
+    }
+    let lengths = [p.input_len(), p.filter_len(), p.output_len()];
+    conv_types::whole(cx.dtype(x)?, [x, filter], lengths, narrow, own)
 }
 
 fn check_operands(cx: &Context, [x, filter, bias]: [usize; 3], channels: usize) -> Result<()> {
@@ -221,6 +243,13 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
         dilation: windows.dilation,
         before,
     };
+    let own =
+        move |x: &[f64], filter: &[f64], out: &mut [f64]| conv3d_transpose(&p, x, filter, out);
+    let narrow =
+        move |x: &[f32], filter: &[f32], out: &mut [f32]| conv3d_transpose(&p, x, filter, out);
+    if let Some(prepared) = other_types(cx, [2, 1], &p, narrow, own)? {
+        return Ok(prepared);
+    }
     check_operands(cx, [2, 1, 3], out_c)?;
     let clamp = activation(cx)?;
     Prepared::function(move |io| {

@@ -9,7 +9,7 @@ use super::{Context, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::elementwise::map;
 use crate::kernels::reference::matmul::MulAdd;
-use crate::kernels::reference::wide::{Half, conv2d_rows, depthwise_rows};
+use crate::kernels::reference::wide::{Half, conv2d_rows, depthwise_rows, transpose_conv};
 use crate::kernels::{Conv2d, Threads};
 use crate::model::{DType, Element};
 
@@ -35,6 +35,59 @@ pub fn prepare(
         (DType::Int32, false) => exact::<i32>(p, conv2d_rows, first)?,
         _ => return Ok(None),
     }))
+}
+
+/// Operand and filter of a convolution in their own type or in float32: `x` and `filter` are inputs, the lengths those
+/// of the operand, the filter and the output.
+///
+/// `None` for types that have no kernel here.
+pub fn whole(
+    dtype: DType,
+    [x, filter]: [usize; 2],
+    lengths: [usize; 3],
+    narrow: impl Fn(&[f32], &[f32], &mut [f32]) + Send + Sync + 'static,
+    wide: impl Fn(&[f64], &[f64], &mut [f64]) + Send + Sync + 'static,
+) -> Result<Option<Prepared>> {
+    Ok(Some(match dtype {
+        DType::Float16 => halves::<f16>([x, filter], lengths, narrow)?,
+        DType::BFloat16 => halves::<bf16>([x, filter], lengths, narrow)?,
+        DType::Float64 => Prepared::function(move |io| {
+            wide(io.input(x)?, io.input(filter)?, io.output(0)?);
+            Ok(())
+        })?,
+        _ => return Ok(None),
+    }))
+}
+
+/// A transposed convolution; `None` for types that have no kernel here.
+pub fn transposed(dtype: DType, inputs: [usize; 2], p: Conv2d) -> Result<Option<Prepared>> {
+    let filter = p.k_h * p.k_w * p.out_c * p.in_c;
+    let lengths = [p.input_len(), filter, p.output_len()];
+    whole(
+        dtype,
+        inputs,
+        lengths,
+        move |x, filter, out| transpose_conv(&p, x, filter, out),
+        move |x, filter, out| transpose_conv(&p, x, filter, out),
+    )
+}
+
+fn halves<T: Element + Half>(
+    [x, filter]: [usize; 2],
+    lengths: [usize; 3],
+    run: impl Fn(&[f32], &[f32], &mut [f32]) + Send + Sync + 'static,
+) -> Result<Prepared> {
+    let room = lengths.map(room_bytes::<f32>).into_iter();
+    Prepared::with_room(room.fold(0, usize::saturating_add), move |io| {
+        let [x_len, filter_len, sum_len] = lengths;
+        let (wide, weights) = (io.room::<f32>(x_len)?, io.room::<f32>(filter_len)?);
+        let sums = io.room::<f32>(sum_len)?;
+        map(io.input::<T>(x)?, wide, T::wide);
+        map(io.input::<T>(filter)?, weights, T::wide);
+        run(wide, weights, sums);
+        map(sums, io.output::<T>(0)?, T::narrow);
+        Ok(())
+    })
 }
 
 type Rows<T> = fn(&Conv2d, &[T], &[T], usize, &mut [T]);

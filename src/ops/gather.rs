@@ -1,13 +1,16 @@
 //! Elements picked by index.
 
+use super::complex::stored;
 use super::movement::{element_size, told_shape};
 use super::quantized::{self, TableScales};
+use super::segment::view;
 use super::types::{check_number, with_number, with_type};
-use super::{Context, Fact, HandsOn, Io, Operator, Picks, Prepared};
+use super::{Context, Fact, HandsOn, Io, Operator, Picks, Prepared, View};
 use crate::error::Result;
+use crate::kernels::elementwise::complex::{self, Stored};
 use crate::kernels::movement::{self, Places};
 use crate::kernels::quantized::hybrid;
-use crate::model::{DType, Shape};
+use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["GatherV2"], &[], infer_gather, prepare_gather)
@@ -40,7 +43,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_scatter_nd,
         prepare_scatter_nd,
     ),
-    Operator::new(&["OneHot"], &["ONE_HOT"], infer_one_hot, prepare_one_hot),
+    Operator::new(&["OneHot"], &["ONE_HOT"], infer_one_hot, prepare_one_hot).moving(),
 ];
 
 /// Which input is the table, which the indices; axis and leading axes that go together.
@@ -146,7 +149,10 @@ fn prepare_gather(cx: &Context) -> Result<Prepared> {
 
 /// An input of indices, of the types that their operators take.
 pub(super) fn places<'a>(io: &Io<'_, 'a>, input: usize) -> Result<Places<'a>> {
-    let view = io.view(input)?;
+    places_of(&io.view(input)?)
+}
+
+fn places_of<'a>(view: &View<'a>) -> Result<Places<'a>> {
     Ok(match view.dtype {
         DType::UInt8 => Places::UInt8(view.values()?),
         DType::Int16 => Places::Int16(view.values()?),
@@ -262,12 +268,44 @@ fn prepare_scatter_nd(cx: &Context) -> Result<Prepared> {
             movement::scatter_nd_with((out, &shape), (at, depth), values, &or)
         });
     }
+    match dtype {
+        DType::Complex64 => return scatter_complex::<[f32; 2]>(shape, depth),
+        DType::Complex128 => return scatter_complex::<[f64; 2]>(shape, depth),
+        DType::String => return scatter_strings(shape, depth),
+        _ => {}
+    }
     with_number!(dtype, T => Prepared::function(move |io| {
         let (at, values) = (places(io, 0)?, io.input::<T>(1)?);
         let out = io.output::<T>(0)?;
         out.fill(T::default());
         movement::scatter_nd_add((out, &shape), (at, depth), values)
     }), else Err(cx.no_kernel(dtype)))
+}
+
+fn scatter_complex<T: Stored + Element>(shape: Vec<usize>, depth: usize) -> Result<Prepared> {
+    Prepared::function(move |io| {
+        let (at, values) = (places(io, 0)?, io.input::<T>(1)?);
+        let out = io.output::<T>(0)?;
+        out.fill(T::default());
+        let plus = movement::by_element(stored::<T>(complex::plus));
+        movement::scatter_nd_with((out, &shape), (at, depth), values, &plus)
+    })
+}
+
+/// Strings that come to one place are joined.
+fn scatter_strings(shape: Vec<usize>, depth: usize) -> Result<Prepared> {
+    Prepared::compute(move |inputs| {
+        let (indices, updates) = (view(inputs, 0)?, view(inputs, 1)?.strings()?);
+        let mut out = vec![Vec::new(); shape.iter().product()];
+        let join = |old: &mut [Vec<u8>], new: &[Vec<u8>]| {
+            for (old, new) in old.iter_mut().zip(new) {
+                old.extend_from_slice(new);
+            }
+        };
+        let at = places_of(&indices)?;
+        movement::scatter_nd_with((&mut out, &shape), (at, depth), updates, &join)?;
+        Ok(vec![Tensor::from_strings(&shape, out)])
+    })
 }
 
 /// Where the new axis goes, and how long it is.
@@ -304,7 +342,7 @@ fn prepare_one_hot(cx: &Context) -> Result<Prepared> {
     };
     let inner: usize = cx.sizes(0)?[axis..].iter().product();
     let (dtype, index) = (cx.dtype(2)?, cx.dtype(0)?);
-    if dtype != DType::Bool {
+    if !matches!(dtype, DType::Bool | DType::Complex64 | DType::Complex128) {
         check_number(cx, dtype)?;
     }
     if !matches!(index, DType::Int32 | DType::Int64 | DType::UInt8) {
@@ -316,6 +354,7 @@ fn prepare_one_hot(cx: &Context) -> Result<Prepared> {
         1 => one_hot_of::<u8>,
         2 => one_hot_of::<u16>,
         4 => one_hot_of::<u32>,
+        16 => one_hot_of::<u128>,
         _ => one_hot_of::<u64>,
     };
     Prepared::function(move |io| hot(io, depth as usize, inner))

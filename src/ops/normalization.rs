@@ -248,7 +248,7 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
     let training = cx.node.attrs.bool("is_training").unwrap_or(true);
     let dtype = cx.dtype(0)?;
     let half = matches!(dtype, DType::Float16 | DType::BFloat16);
-    if dtype != DType::Float32 && (training || !half) {
+    if dtype != DType::Float32 && !half {
         return Err(cx.no_kernel(dtype));
     }
     let epsilon = cx.attr_float("epsilon", 1e-4) as f32;
@@ -274,7 +274,11 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
         return Err(cx.wrong(format!("statistics that don't have {} elements", sizes[3])));
     }
     if training {
-        return prepare_training(cx, first, sizes, epsilon);
+        return match dtype {
+            DType::Float16 => prepare_training::<f16>(cx, first, sizes, epsilon),
+            DType::BFloat16 => prepare_training::<bf16>(cx, first, sizes, epsilon),
+            _ => prepare_training::<f32>(cx, first, sizes, epsilon),
+        };
     }
     let outputs = cx.node.outputs.len();
     let turning = match half {
@@ -324,7 +328,7 @@ fn norm_of_halves<T: Half + Element + bytemuck::Pod>(
 
 /// By the mean and the variance of the batch itself; both come out, the variance as an unbiased estimate, averaged with
 /// what came in where the factor says so. Outputs 3 and 4 are what a gradient would reuse.
-fn prepare_training(
+fn prepare_training<T: Half + Element + bytemuck::Pod>(
     cx: &Context,
     first: bool,
     sizes: [usize; 4],
@@ -332,14 +336,20 @@ fn prepare_training(
 ) -> Result<Prepared> {
     let factor = cx.attr_float("exponential_avg_factor", 1.0) as f32;
     let outputs = cx.node.outputs.len();
-    Prepared::with_room(turning_bytes::<f32>(first, sizes, sizes), move |io| {
+    let length = sizes.iter().product();
+    let turning = turning_bytes::<T>(first, sizes, sizes);
+    let room = turning.saturating_add(room_bytes::<f32>(length).saturating_mul(2));
+    Prepared::with_room(room, move |io| {
+        let (wide, results) = (io.room::<f32>(length)?, io.room::<f32>(length)?);
         let (scale, offset): (&[f32], &[f32]) = (io.input(1)?, io.input(2)?);
         let running: [&[f32]; 2] = [io.input(3)?, io.input(4)?];
         let [batch, height, width, channels] = sizes;
         let (mut mean, mut variance) = (Vec::new(), Vec::new());
-        channels_last(io, first, sizes, sizes, |x, out| {
-            (mean, variance) = moments(x, channels);
-            batch_norm_f32(x, scale, offset, &mean, &variance, epsilon, out);
+        channels_last(io, first, sizes, sizes, |x: &[T], out| {
+            map(x, wide, T::wide);
+            (mean, variance) = moments(wide, channels);
+            batch_norm_f32(wide, scale, offset, &mean, &variance, epsilon, results);
+            map(results, out, T::narrow);
         })?;
         let count = (batch * height * width) as f32;
         let unbiased = count / (count - 1.0).max(1.0);

@@ -4,7 +4,7 @@ use bytemuck::{Pod, cast_slice};
 
 use super::elementwise::rules;
 use super::types::with_number;
-use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
+use super::{Context, Fact, Io, Operator, Prepared, complex, room_bytes};
 use crate::error::Result;
 use crate::kernels::Quantized;
 use crate::kernels::quantized::arithmetic::Affine;
@@ -138,6 +138,11 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         };
         return sums_of::<f32>(sizes, reduced, cx.options.reference, finish);
     }
+    match dtype {
+        DType::Complex64 => return complex::reduced::<[f32; 2]>(cx, op, sizes, reduced),
+        DType::Complex128 => return complex::reduced::<[f64; 2]>(cx, op, sizes, reduced),
+        _ => {}
+    }
     with_number!(dtype, T => Prepared::function(move |io| {
         reduce_numbers(op, rules, io.input::<T>(0)?, &sizes, &reduced, io.output(0)?);
         Ok(())
@@ -247,9 +252,6 @@ fn prepare_arg(cx: &Context) -> Result<Prepared> {
     let greatest = matches!(&*cx.node.op, "ArgMax" | "ARG_MAX");
     let (dtype, rules) = (cx.dtype(0)?, rules(cx));
     let to = infer_arg(cx)?.first().map_or(DType::Int64, |f| f.dtype);
-    if !matches!(to, DType::Int32 | DType::Int64) {
-        return Err(cx.no_kernel(to));
-    }
     let plain = if dtype == DType::Bool {
         DType::UInt8
     } else {
@@ -315,6 +317,11 @@ fn prepare_running(cx: &Context) -> Result<Prepared> {
     let axis = Axis::of(&sizes, cx.axis(axis, sizes.len())?);
     let (exclusive, reverse) = (cx.attr_bool("exclusive"), cx.attr_bool("reverse"));
     let (dtype, sum) = (cx.dtype(0)?, &*cx.node.op != "Cumprod");
+    match dtype {
+        DType::Complex64 => return complex::running::<[f32; 2]>(sum, axis, exclusive, reverse),
+        DType::Complex128 => return complex::running::<[f64; 2]>(sum, axis, exclusive, reverse),
+        _ => {}
+    }
     with_number!(dtype, T => Prepared::function(move |io| {
         let (x, out) = (io.input::<T>(0)?, io.output::<T>(0)?);
         let run = if sum { order::cumsum::<T> } else { order::cumprod::<T> };

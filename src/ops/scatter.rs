@@ -1,14 +1,16 @@
 //! Elements put where indices say: into a copy of a tensor, apart by number, together by number, round in a ring.
 
+use super::complex::stored;
 use super::gather::places;
 use super::movement::element_size;
 use super::segment::{view, whole_numbers};
-use super::types::{check_number, with_number, with_type};
+use super::types::{with_number, with_type};
 use super::{Content, Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::complex::{self, Stored};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::movement;
-use crate::model::{DType, Shape, Tensor};
+use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -74,9 +76,13 @@ fn prepare_scatter(cx: &Context) -> Result<Prepared> {
             movement::scatter_nd_update(size, (out, &shape), (at, depth), new)
         });
     }
-    check_number(cx, dtype)?;
     if !matches!(index, DType::Int32 | DType::Int64) {
         return Err(cx.no_kernel(index));
+    }
+    match dtype {
+        DType::Complex64 => return combine_complex::<[f32; 2]>(cx, shape, depth, count),
+        DType::Complex128 => return combine_complex::<[f64; 2]>(cx, shape, depth, count),
+        _ => {}
     }
     with_number!(dtype, T => {
         let f: fn(T, T) -> T = match &*op {
@@ -95,6 +101,32 @@ fn prepare_scatter(cx: &Context) -> Result<Prepared> {
             movement::scatter_nd_with((out, &shape), (at, depth), new, &combine)
         })
     }, else Err(cx.no_kernel(dtype)))
+}
+
+/// Complex updates, one for each of `count` or one for all.
+fn combine_complex<T: Stored + Element>(
+    cx: &Context,
+    shape: Vec<usize>,
+    depth: usize,
+    count: usize,
+) -> Result<Prepared> {
+    let f = match &*cx.node.op {
+        "TensorScatterAdd" => complex::plus,
+        "TensorScatterSub" => complex::minus,
+        _ => return Err(cx.no_kernel(cx.dtype(0)?)),
+    };
+    Prepared::function(move |io| {
+        let (x, at, new) = (io.input::<T>(0)?, places(io, 1)?, io.input::<T>(2)?);
+        let out = io.output::<T>(0)?;
+        out.copy_from_slice(x);
+        let spread = if new.is_empty() {
+            Vec::new()
+        } else {
+            new.repeat(count / new.len())
+        };
+        let combine = movement::by_element(stored::<T>(f));
+        movement::scatter_nd_with((out, &shape), (at, depth), &spread, &combine)
+    })
 }
 
 /// Elements move on by so many places along each axis, those that fall out come in again.

@@ -52,6 +52,16 @@ fn prepare_places(cx: &Context) -> Result<Prepared> {
             places(x.shape, nonzero(x.values::<u8>()?))
         });
     }
+    if matches!(dtype, DType::Complex64 | DType::Complex128) {
+        return Prepared::compute(move |inputs| {
+            let x = view(inputs, 0)?;
+            let found = match dtype {
+                DType::Complex64 => other_than(x.values()?, [0f32; 2]),
+                _ => other_than(x.values()?, [0f64; 2]),
+            };
+            places(x.shape, found)
+        });
+    }
     check_number(cx, dtype)?;
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
@@ -63,9 +73,13 @@ fn prepare_places(cx: &Context) -> Result<Prepared> {
 }
 
 fn nonzero<T: Number>(x: &[T]) -> Vec<usize> {
+    other_than(x, T::ZERO)
+}
+
+fn other_than<T: PartialEq>(x: &[T], zero: T) -> Vec<usize> {
     let mut found = Vec::new();
-    for (at, &v) in x.iter().enumerate() {
-        if v != T::ZERO {
+    for (at, v) in x.iter().enumerate() {
+        if *v != zero {
             found.push(at);
         }
     }

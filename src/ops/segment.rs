@@ -1,8 +1,10 @@
 //! Rows folded by segment, sorted or not, with weights picked by index.
 
+use super::complex::stored;
 use super::types::{check_number, with_float, with_number};
 use super::{Context, Fact, Operator, Picks, Prepared, View};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::complex::{self, Complex, Stored};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::segment::{self, Fold};
 use crate::model::{DType, Element, Shape, Tensor};
@@ -99,7 +101,13 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     // TensorFlow Lite refuses gaps between segments, TensorFlow fills them.
     let gaps = !cx.tflite();
     let (fold, mean) = (fold(&op), op.ends_with("mean"));
-    check_number(cx, dtype)?;
+    if matches!(dtype, DType::Complex64 | DType::Complex128) {
+        if !matches!(fold, Fold::Sum | Fold::Product) {
+            return Err(cx.no_kernel(dtype));
+        }
+    } else {
+        check_number(cx, dtype)?;
+    }
     Prepared::compute(move |inputs| {
         let data = view(inputs, 0)?;
         let ids = whole_numbers(&view(inputs, 1)?)?;
@@ -120,18 +128,26 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         };
         let mut out = segments(dtype, count, &data.shape[depth..])?;
         let rows: Vec<(i64, usize)> = ids.iter().copied().zip(0..).collect();
-        with_number!(dtype, T => {
-            let empty = if unsorted { nothing_of::<T>(fold) } else { T::ZERO };
-            folded::<T>(&rows, (&data, depth), (&mut out, empty), fold)?;
-            if mean {
-                shared_out::<T>(&mut out, &ids, |count| count);
+        let share: Option<Share> = mean.then_some(|count| count);
+        match dtype {
+            DType::Complex64 => {
+                folded_complex::<[f32; 2]>(&rows, (&data, depth), &mut out, fold, share)?;
             }
-        }, else {});
+            DType::Complex128 => {
+                folded_complex::<[f64; 2]>(&rows, (&data, depth), &mut out, fold, share)?;
+            }
+            _ => with_number!(dtype, T => {
+                let sorted = !unsorted && fold != Fold::Product;
+                let empty = if sorted { T::ZERO } else { nothing_of::<T>(fold) };
+                folded::<T>(&rows, (&data, depth), (&mut out, empty), fold.of())?;
+                shared_numbers::<T>(&mut out, &ids, share);
+            }, else {}),
+        }
         Ok(vec![out])
     })
 }
 
-/// What TensorFlow and TensorFlow Lite give for a segment without rows.
+/// What TensorFlow and TensorFlow Lite give for a segment without rows; among sorted ones, it is 0 but of products.
 fn nothing_of<T: Number>(fold: Fold) -> T {
     let (lowest, highest) = (T::lowest(), T::highest());
     match fold {
@@ -148,11 +164,11 @@ fn segments(dtype: DType, count: i64, row: &[usize]) -> Result<Tensor> {
 }
 
 /// Rows of `data`, behind its first `depth` axes, by segment; `empty` stands in those without rows.
-fn folded<T: Number + Element>(
+fn folded<T: Element>(
     rows: &[(i64, usize)],
     (data, depth): (&View<'_>, usize),
     (out, empty): (&mut Tensor, T),
-    fold: Fold,
+    fold: impl Fn(T, T) -> T,
 ) -> Result<()> {
     let width = data.shape[depth..].iter().product();
     let input = data.values::<T>()?;
@@ -165,8 +181,40 @@ fn folded<T: Number + Element>(
     }
 }
 
-/// Divides each segment by `share` of the number of its rows.
-fn shared_out<T: Number + Element>(out: &mut Tensor, ids: &[i64], share: fn(f64) -> f64) {
+/// Complex rows, added or multiplied.
+fn folded_complex<T: Stored + Element>(
+    rows: &[(i64, usize)],
+    data: (&View<'_>, usize),
+    out: &mut Tensor,
+    fold: Fold,
+    share: Option<Share>,
+) -> Result<()> {
+    let (one, fold): (_, fn(Complex, Complex) -> Complex) = match fold {
+        Fold::Product => ([1.0, 0.0], complex::times),
+        _ => ([0.0; 2], complex::plus),
+    };
+    let empty = T::narrow(one);
+    folded::<T>(rows, data, (out, empty), stored(fold))?;
+    let ids: Vec<i64> = rows.iter().map(|&(id, _)| id).collect();
+    if let Some(share) = share {
+        shared_out::<T>(out, &ids, |sum, count| {
+            T::narrow(sum.wide().map(|part| part / share(count)))
+        });
+    }
+    Ok(())
+}
+
+/// Of the number of rows in a segment, what their sum is divided by.
+type Share = fn(f64) -> f64;
+
+fn shared_numbers<T: Number + Element>(out: &mut Tensor, ids: &[i64], share: Option<Share>) {
+    if let Some(share) = share {
+        shared_out::<T>(out, ids, |sum, count| sum.div(T::from_f64(share(count))));
+    }
+}
+
+/// Divides each segment by the number of its rows, by `over`.
+fn shared_out<T: Element>(out: &mut Tensor, ids: &[i64], over: impl Fn(T, f64) -> T) {
     let segments = out.shape().first().copied().unwrap_or(0);
     let width = out.len().checked_div(segments).unwrap_or(0);
     let mut counts = vec![0usize; segments];
@@ -179,8 +227,9 @@ fn shared_out<T: Number + Element>(out: &mut Tensor, ids: &[i64], share: fn(f64)
         return;
     };
     for (row, &count) in values.chunks_exact_mut(width.max(1)).zip(&counts) {
-        let by = T::from_f64(share(count.max(1) as f64));
-        row.iter_mut().for_each(|value| *value = value.div(by));
+        let count = count.max(1) as f64;
+        row.iter_mut()
+            .for_each(|value| *value = over(*value, count));
     }
 }
 
@@ -237,12 +286,13 @@ fn prepare_picked(cx: &Context) -> Result<Prepared> {
         let mut out = segments(dtype, count, row)?;
         with_float!(dtype, T => {
             let into = (&mut out, <T as Number>::ZERO);
-            folded::<T>(&picked, (&data, 1), into, Fold::Sum)?;
-            if op.contains("Mean") {
-                shared_out::<T>(&mut out, &ids, |count| count);
-            } else if op.contains("SqrtN") {
-                shared_out::<T>(&mut out, &ids, f64::sqrt);
-            }
+            folded::<T>(&picked, (&data, 1), into, Fold::Sum.of())?;
+            let share: Option<Share> = match () {
+                () if op.contains("Mean") => Some(|count| count),
+                () if op.contains("SqrtN") => Some(f64::sqrt),
+                () => None,
+            };
+            shared_numbers::<T>(&mut out, &ids, share);
         }, else {});
         Ok(vec![out])
     })

@@ -11,6 +11,7 @@ use crate::model::DType;
 pub(super) const OPERATORS: &[Operator] =
     &[
         Operator::new(&["ReverseSequence"], &["REVERSE_SEQUENCE"], infer, prepare)
+            .moving()
             .handing_on(HandsOn::Inputs(&[0])),
     ];
 

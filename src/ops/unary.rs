@@ -5,6 +5,7 @@ use super::{Context, Fact, HandsOn, Operator, Prepared, View, elementwise::rules
 use crate::error::Result;
 use crate::kernels::Rules;
 use crate::kernels::elementwise::cast::{self, Bool, CastTarget, Castable};
+use crate::kernels::elementwise::halves::{self, Steps};
 use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::unary::{self, IntegerOp, UnaryOp};
@@ -196,6 +197,11 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     if dtype == DType::Float16 && matches!(op, UnaryOp::Gelu | UnaryOp::GeluTanh) {
         return in_place::unary(move |x, out| unary::gelu_f16(op == UnaryOp::GeluTanh, x, out));
     }
+    match dtype {
+        DType::Float16 if !cx.tflite() => return halves::<half::f16>(op),
+        DType::BFloat16 if !cx.tflite() => return halves::<half::bf16>(op),
+        _ => {}
+    }
     if dtype == DType::Float32 && !cx.options.reference {
         let exact = cx.options.in_order;
         return in_place::elements(move |x, out| {
@@ -205,6 +211,15 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         });
     }
     with_float!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary(op, x, out)), else Err(cx.no_kernel(dtype)))
+}
+
+/// TensorFlow's functions of half types.
+fn halves<T: Steps + Element + unary::Real>(op: UnaryOp) -> Result<Prepared> {
+    in_place::unary::<T>(move |x, out| {
+        if !halves::unary(op, x, out) {
+            unary::unary(op, x, out);
+        }
+    })
 }
 
 fn infer_test(cx: &Context) -> Result<Vec<Fact>> {
@@ -435,8 +450,24 @@ fn prepare_like(cx: &Context) -> Result<Prepared> {
             Ok(())
         });
     }
-    super::types::with_number!(dtype, T => Prepared::function(move |io| {
-        io.output::<T>(0)?.fill(T::from_f64(1.0));
-        Ok(())
-    }), else Err(cx.no_kernel(dtype)))
+    match dtype {
+        DType::Bool => Prepared::function(|io| {
+            io.output::<u8>(0)?.fill(1);
+            Ok(())
+        }),
+        DType::Complex64 => Prepared::function(|io| {
+            io.output::<[f32; 2]>(0)?.fill([1.0, 0.0]);
+            Ok(())
+        }),
+        DType::Complex128 => Prepared::function(|io| {
+            io.output::<[f64; 2]>(0)?.fill([1.0, 0.0]);
+            Ok(())
+        }),
+        _ => {
+            super::types::with_number!(dtype, T => Prepared::function(move |io| {
+                io.output::<T>(0)?.fill(T::from_f64(1.0));
+                Ok(())
+            }), else Err(cx.no_kernel(dtype)))
+        }
+    }
 }

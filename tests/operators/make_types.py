@@ -75,6 +75,101 @@ def norms(t):
         x=tf.cast(x, t), scale=a, offset=b, mean=c, variance=d, is_training=False)[0], tf.float32), x, *statistics)
 
 
+def volumes(t):
+    def conv(**options):
+        return lambda x, w: R.Conv3D(**{"input": x, "filter": w, "strides": [1] * 5, "padding": "SAME", **options})
+
+    def back(size, **options):
+        return lambda x, w: R.Conv3DBackpropInputV2(**{
+            "input_sizes": size, "filter": w, "out_backprop": x, "strides": [1] * 5, "padding": "SAME", **options})
+
+    def flat(size, **options):
+        return lambda x, w: R.Conv2DBackpropInput(**{
+            "input_sizes": size, "filter": w, "out_backprop": x, "strides": [1] * 4, "padding": "SAME", **options})
+
+    typed("volume", t, conv(), (1, 3, 4, 3, 2), (2, 2, 3, 2, 3))
+    typed("volume_strided", t, conv(strides=[1, 2, 2, 1, 1], padding="VALID"), (1, 5, 4, 3, 2), (2, 2, 3, 2, 3))
+    typed("volume_back", t, back([1, 4, 5, 3, 2], strides=[1, 2, 2, 1, 1]), (1, 2, 3, 3, 3), (2, 3, 2, 2, 3))
+    typed("back", t, flat([2, 7, 6, 3], strides=[1, 2, 2, 1]), (2, 4, 3, 5), (3, 2, 3, 5))
+    typed("back_valid", t, flat([2, 7, 6, 3], padding="VALID"), (2, 5, 5, 5), (3, 2, 3, 5))
+
+
+def activations(t):
+    x = (3, 16)
+    for name in ("Elu", "Selu", "LeakyRelu", "Softplus", "Softsign"):
+        typed(name.lower(), t, lambda x, f=getattr(R, name): f(features=x), x)
+    typed("sigmoid", t, lambda x: R.Sigmoid(x=x), x)
+    typed("xlogy", t, lambda x, y: R.Xlogy(x=x, y=tf.abs(y) + 1), x, x)
+    typed("xlog1py", t, lambda x, y: R.Xlog1py(x=x, y=tf.abs(y)), x, x)
+
+
+def colours(t):
+    for name in ("RGBToHSV", "HSVToRGB"):
+        typed(name.lower(), t, lambda x, f=getattr(R, name): f(images=x), (4, 5, 3))
+    if t == tf.float32:
+        for by in (0.3, -0.6):
+            typed(f"hue_{by}", t, lambda x, by=by: R.AdjustHue(images=x, delta=by), (2, 3, 4, 3))
+            typed(f"saturation_{by}", t, lambda x, by=by: R.AdjustSaturation(images=x, scale=by), (2, 3, 4, 3))
+
+
+def dilated(t):
+    typed("dilated", t, lambda x, w: R.Dilation2D(
+        input=x / 3, filter=w / 7, strides=[1] * 4, rates=[1] * 4, padding="SAME"), (1, 4, 5, 3), (2, 2, 3))
+
+
+def training(t):
+    x = tf.constant(random.normal(size=(2, 3, 3, 4)).astype("f4"))
+    scale, offset = [tf.constant(random.uniform(0.5, 2, size=4).astype("f4")) for _ in range(2)]
+    def norm(x, a, b):
+        none = tf.zeros([0])
+        found = R.FusedBatchNormV3(x=tf.cast(x, t), scale=a, offset=b, mean=none, variance=none, is_training=True)
+        return [tf.cast(found[0], tf.float32), found[1], found[2]]
+    cases.add(f"training_{t.name}", norm, x, scale, offset)
+
+
+def complexes(t):
+    real = tf.float64 if t == tf.complex128 else tf.float32
+    def case(name, run, *shapes):
+        """Parts come in one behind the other, and leave so. A few cases stand for the wider type."""
+        if t == tf.complex128 and name not in ("sum", "cumprod", "acosh", "pow", "scattered", "added", "segmentmean", "hot"):
+            return
+        def parts(*values):
+            values = [tf.cast(value, real) for value in values]
+            found = run(*[tf.complex(value[0], value[1]) for value in values])
+            return [f(z) for z in (found if isinstance(found, (list, tuple)) else [found]) for f in (tf.math.real, tf.math.imag)]
+        values = [tf.constant(random.normal(size=(2, *shape)).astype("f4")) for shape in shapes]
+        cases.add(f"{name}_{t.name}", parts, *values)
+
+    x = (3, 4)
+    for name in ("Sum", "Mean", "Prod"):
+        case(name.lower(), lambda x, f=getattr(R, name): f(input=x, axis=[1]), x)
+    for name in ("Cumsum", "Cumprod"):
+        case(name.lower(), lambda x, f=getattr(R, name): f(x=x, axis=0, exclusive=True, reverse=True), x)
+    for name in ("Asin", "Acos", "Atan", "Asinh", "Acosh", "Atanh"):
+        case(name.lower(), lambda x, f=getattr(R, name): f(x=x), x)
+    for name in ("Pow", "Xlogy", "Xdivy", "Xlog1py"):
+        case(name.lower(), lambda x, y, f=getattr(R, name): f(x=x, y=y), x, x)
+    case("zero_over", lambda x: R.Xdivy(x=tf.zeros_like(x), y=tf.zeros_like(x)), x)
+    case("scattered", lambda x: R.ScatterNd(indices=[[0], [2], [0]], updates=x, shape=[4, 4]), x)
+    case("added", lambda x, u: R.TensorScatterAdd(tensor=x, indices=[[0], [0]], updates=u), x, (2, 4))
+    case("taken", lambda x, u: R.TensorScatterSub(tensor=x, indices=[[0], [0]], updates=u), x, (2, 4))
+    for name in ("SegmentSum", "SegmentProd", "SegmentMean"):
+        case(name.lower(), lambda x, f=getattr(R, name): f(data=x, segment_ids=[0, 0, 2]), x)
+    for name in ("UnsortedSegmentSum", "UnsortedSegmentProd"):
+        case(name.lower(), lambda x, f=getattr(R, name): f(data=x, segment_ids=[0, 0, 2], num_segments=4), x)
+    case("hot", lambda x: R.OneHot(indices=[1, -1, 0], depth=3, on_value=x[0, 0], off_value=x[0, 1]), x)
+    case("ones", lambda x: R.OnesLike(x=x), x)
+    cases.add(f"where_{t.name}", lambda x: R.Where(condition=tf.cast(tf.nn.relu(x), t)), tf.constant(random.normal(size=x).astype("f4")))
+
+
+def strings():
+    words = tf.constant(random.integers(0, 99, size=(3, 4)).astype("S"))
+    cases.add("hot_string", lambda x: R.OneHot(indices=[1, -1, 0], depth=3, on_value=x[0, 0], off_value=x[0, 1]), words)
+    cases.add("scattered_string", lambda x: R.ScatterNd(indices=[[0], [2], [0]], updates=x, shape=[4, 4]), words)
+    cases.add("turned_string", lambda x: R.ReverseSequence(input=x, seq_lengths=[1, 3, 2], seq_dim=1), words)
+    cases.add("most_int16", lambda x: R.ArgMax(input=x, dimension=1, output_type=tf.int16), tf.constant(random.normal(size=(3, 7)).astype("f4")))
+
+
 def turned():
     for dtype in ("c8", "c16", "f4", "i4"):
         x = random.normal(size=(2, 3, 4)) * 9
@@ -98,4 +193,16 @@ for t in (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.int32, tf.int64):
     pools(t)
 norms(tf.bfloat16)
 turned()
+# In half precision TensorFlow rounds the sums of these convolutions in an order of its own.
+for t in (tf.bfloat16, tf.float64):
+    volumes(t)
+for t in (tf.float16, tf.bfloat16):
+    activations(t)
+    training(t)
+for t in (tf.float16, tf.bfloat16, tf.float32, tf.float64):
+    colours(t)
+dilated(tf.float64)
+for t in (tf.complex64, tf.complex128):
+    complexes(t)
+strings()
 cases.write(folder)

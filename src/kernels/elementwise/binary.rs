@@ -1,5 +1,6 @@
 //! Arithmetic of two operands.
 
+use super::complex::{self, Complex};
 use super::number::Number;
 use super::{by_rows, zip, zip_rows};
 use crate::error::{Error, Result};
@@ -84,11 +85,9 @@ pub fn binary<T: Number>(
         FloorMod => called(T::floor_mod),
         TruncateMod => called(T::truncate_mod),
         Atan2 => called(T::atan2),
-        Xlogy => called(|x, y| unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln()))),
+        Xlogy => called(|x, y| unless_zero(x, x, || x.mul(T::from_f64(y.to_f64().ln())))),
         Xdivy => called(|x, y| unless_zero(x, x, || x.div(y))),
-        Xlog1py => {
-            called(|x, y| unless_zero(x, x, || T::from_f64(x.to_f64() * y.to_f64().ln_1p())))
-        }
+        Xlog1py => called(|x, y| unless_zero(x, x, || x.mul(T::from_f64(y.to_f64().ln_1p())))),
     }
     Ok(())
 }
@@ -185,6 +184,26 @@ where
             };
             zip_rows(a, b, out, &by_rows(f));
         }
+        Pow | Xlogy | Xdivy | Xlog1py => {
+            let f: fn(Complex, Complex) -> Complex = match op {
+                Pow => complex::pow,
+                Xlogy => |x, y| complex::times(x, complex::ln(y)),
+                Xdivy => complex::over,
+                _ => |x, [re, im]| complex::times(x, complex::ln([1.0 + re, im])),
+            };
+            let zero = op != Pow;
+            zip_rows(
+                a,
+                b,
+                out,
+                &by_rows(|x: [F; 2], y: [F; 2]| {
+                    or_zero(
+                        zero && is_zero(x),
+                        f(x.map(F::wide), y.map(F::wide)).map(F::narrow),
+                    )
+                }),
+            );
+        }
         _ => {
             return Err(Error::unsupported(format!(
                 "{op:?} has no kernel for complex numbers"
@@ -207,14 +226,28 @@ mod num {
         + Div<Output = Self>
     {
         const ZERO: Self;
+        fn wide(self) -> f64;
+        fn narrow(v: f64) -> Self;
     }
 
     impl Float for f32 {
         const ZERO: f32 = 0.0;
+        fn wide(self) -> f64 {
+            self.into()
+        }
+        fn narrow(v: f64) -> f32 {
+            v as f32
+        }
     }
 
     impl Float for f64 {
         const ZERO: f64 = 0.0;
+        fn wide(self) -> f64 {
+            self
+        }
+        fn narrow(v: f64) -> f64 {
+            v
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod complex;
 pub mod expf;
 pub mod gamma;
+pub mod halves;
 pub mod number;
 pub mod select;
 pub mod special;

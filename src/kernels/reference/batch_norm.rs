@@ -24,7 +24,7 @@ pub fn batch_norm_f32(
         .zip(output.chunks_exact_mut(channels))
     {
         for c in 0..channels {
-            let factor = scale[c] / (variance[c] + epsilon).sqrt();
+            let factor = scale[c] * (1.0 / (variance[c] + epsilon).sqrt());
             out[c] = (x[c] - mean[c]) * factor + offset[c];
         }
     }

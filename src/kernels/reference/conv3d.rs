@@ -1,5 +1,9 @@
 //! Convolutions over depth, height and width.
 
+use std::iter::Sum;
+use std::ops::AddAssign;
+
+use super::matmul::MulAdd;
 use crate::kernels::params::Clamp;
 
 /// Geometry over `[batch, depth, height, width, channels]`, filter `[kd, kh, kw, in_c, out_c]`; transposed: filter
@@ -63,13 +67,21 @@ pub fn conv3d_f32(
     clamp: Clamp,
     output: &mut [f32],
 ) {
+    conv3d(p, input, filter, output);
+    for out in output.chunks_exact_mut(p.out_c.max(1)) {
+        finish(out, bias, clamp);
+    }
+}
+
+/// The sums alone.
+pub fn conv3d<T: MulAdd>(p: &Conv3d, input: &[T], filter: &[T], output: &mut [T]) {
     assert_eq!((input.len(), filter.len()), (p.input_len(), p.filter_len()));
     assert_eq!(output.len(), p.output_len());
     for batch in 0..p.batch {
         for at in cells(p.output) {
             let to = flat(batch, at, p.output, p.out_c);
             let out = &mut output[to..to + p.out_c];
-            out.fill(0.0);
+            out.fill(T::default());
             for (number, tap) in cells(p.window).enumerate() {
                 let Some(cell) = p.meets(at, tap, p.input) else {
                     continue;
@@ -79,11 +91,10 @@ pub fn conv3d_f32(
                 let rows = weights.chunks_exact(p.out_c);
                 for (&x, row) in input[from..from + p.in_c].iter().zip(rows) {
                     for (out, weight) in out.iter_mut().zip(row) {
-                        *out += x * weight;
+                        *out = out.mul_add(x, *weight);
                     }
                 }
             }
-            finish(out, bias, clamp);
         }
     }
 }
@@ -97,9 +108,22 @@ pub fn conv3d_transpose_f32(
     clamp: Clamp,
     output: &mut [f32],
 ) {
+    conv3d_transpose(p, input, filter, output);
+    for out in output.chunks_exact_mut(p.out_c.max(1)) {
+        finish(out, bias, clamp);
+    }
+}
+
+/// The sums alone.
+pub fn conv3d_transpose<T: MulAdd + Sum + AddAssign>(
+    p: &Conv3d,
+    input: &[T],
+    filter: &[T],
+    output: &mut [T],
+) {
     assert_eq!((input.len(), filter.len()), (p.input_len(), p.filter_len()));
     assert_eq!(output.len(), p.output_len());
-    output.fill(0.0);
+    output.fill(T::default());
     for batch in 0..p.batch {
         for at in cells(p.input) {
             let from = flat(batch, at, p.input, p.in_c);
@@ -112,13 +136,14 @@ pub fn conv3d_transpose_f32(
                 let weights = &filter[number * p.in_c * p.out_c..][..p.in_c * p.out_c];
                 let rows = weights.chunks_exact(p.in_c);
                 for (out, row) in output[to..to + p.out_c].iter_mut().zip(rows) {
-                    *out += x.iter().zip(row).map(|(x, weight)| x * weight).sum::<f32>();
+                    *out += x
+                        .iter()
+                        .zip(row)
+                        .map(|(&x, &weight)| T::default().mul_add(x, weight))
+                        .sum();
                 }
             }
         }
-    }
-    for out in output.chunks_exact_mut(p.out_c.max(1)) {
-        finish(out, bias, clamp);
     }
 }
 

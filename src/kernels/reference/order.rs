@@ -119,7 +119,8 @@ pub fn cumprod<T: Number>(
     );
 }
 
-fn cumulate<T: Number>(
+/// What [`cumsum`] is of any function: `f` of what came before and the next element.
+pub fn cumulate<T: Copy>(
     axis: Axis,
     exclusive: bool,
     reverse: bool,

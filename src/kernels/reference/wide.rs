@@ -3,6 +3,7 @@
 
 use half::{bf16, f16};
 
+use super::conv::for_each_scatter;
 use super::matmul::MulAdd;
 use crate::kernels::params::{Conv2d, Pool2d};
 
@@ -10,6 +11,16 @@ use crate::kernels::params::{Conv2d, Pool2d};
 pub trait Half: Copy + Send + Sync {
     fn wide(self) -> f32;
     fn narrow(v: f32) -> Self;
+}
+
+/// The plain type counts as its own half, so that what is made for halves serves it too.
+impl Half for f32 {
+    fn wide(self) -> f32 {
+        self
+    }
+    fn narrow(v: f32) -> Self {
+        v
+    }
 }
 
 impl Half for f16 {
@@ -71,6 +82,28 @@ pub fn depthwise_rows<T: MulAdd>(
         let weights = &filter[tap * p.out_c..][..p.out_c];
         for (c, (sum, &weight)) in out.iter_mut().zip(weights).enumerate() {
             *sum = sum.mul_add(input[cell + c / multiplier.max(1)], weight);
+        }
+    });
+}
+
+/// Transposed convolution with the filter `[k_h, k_w, out_c, in_c]`.
+pub fn transpose_conv<T: MulAdd>(p: &Conv2d, input: &[T], filter: &[T], output: &mut [T]) {
+    assert_eq!(input.len(), p.input_len(), "input of {p:?}");
+    assert_eq!(
+        filter.len(),
+        p.k_h * p.k_w * p.out_c * p.in_c,
+        "filter of {p:?}"
+    );
+    assert_eq!(output.len(), p.output_len(), "output of {p:?}");
+    output.fill(T::default());
+    for_each_scatter(p, |to, from, tap| {
+        let x = &input[from..from + p.in_c];
+        let rows = filter[tap * p.out_c * p.in_c..].chunks_exact(p.in_c);
+        for (out, row) in output[to..to + p.out_c].iter_mut().zip(rows) {
+            *out = x
+                .iter()
+                .zip(row)
+                .fold(*out, |sum, (&x, &w)| sum.mul_add(x, w));
         }
     });
 }

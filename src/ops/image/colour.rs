@@ -2,10 +2,13 @@
 
 use super::sizes;
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::picture::colour;
+use crate::model::Element;
 use crate::ops::reals::{floats, made};
 use crate::ops::segment::view;
-use crate::ops::{Context, Fact, Operator, Prepared};
+use crate::ops::types::with_float;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
 pub const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -22,22 +25,21 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    if !cx.has(1) {
+        return with_float!(dtype, T => match &*cx.node.op {
+            "RGBToHSV" => pixels::<T>(colour::to_hsv),
+            _ => pixels::<T>(colour::from_hsv),
+        }, else Err(cx.no_kernel(dtype)));
+    }
     let change: fn([f32; 3], f32) -> [f32; 3] = match &*cx.node.op {
-        "RGBToHSV" => |rgb, _| colour::to_hsv(rgb),
-        "HSVToRGB" => |hsv, _| colour::from_hsv(hsv),
         "AdjustHue" => colour::turned,
         _ => colour::saturated,
     };
-    let (dtype, by) = (cx.dtype(0)?, cx.has(1));
     Prepared::compute(move |inputs| {
         let images = view(inputs, 0)?;
-        if images.shape.last() != Some(&3) {
-            return Err(Error::usage(format!("colours of {:?}", images.shape)));
-        }
-        let by = match by {
-            true => floats(&view(inputs, 1)?)?.first().copied().unwrap_or(0.0),
-            false => 0.0,
-        };
+        check_colours(&images)?;
+        let by = floats(&view(inputs, 1)?)?.first().copied().unwrap_or(0.0);
         let values = floats(&images)?;
         let tensor = made(dtype, images.shape, |out| {
             for (to, from) in out.chunks_exact_mut(3).zip(values.chunks_exact(3)) {
@@ -46,6 +48,26 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         })?;
         Ok(vec![tensor])
     })
+}
+
+/// Each pixel made another in its own type.
+fn pixels<T: Number + Element>(change: fn([T; 3]) -> [T; 3]) -> Result<Prepared> {
+    Prepared::function(move |io| {
+        check_colours(&io.view(0)?)?;
+        let (pixels, _) = io.input::<T>(0)?.as_chunks::<3>();
+        let out = io.output::<T>(0)?;
+        for (to, &from) in out.chunks_exact_mut(3).zip(pixels) {
+            to.copy_from_slice(&change(from));
+        }
+        Ok(())
+    })
+}
+
+fn check_colours(images: &View<'_>) -> Result<()> {
+    match images.shape.last() {
+        Some(3) => Ok(()),
+        _ => Err(Error::usage(format!("colours of {:?}", images.shape))),
+    }
 }
 
 /// Away from the mean of each channel of each picture.

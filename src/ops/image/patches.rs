@@ -2,10 +2,11 @@
 
 use super::sizes;
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::params::{padding, same_output, valid_output};
 use crate::model::{Shape, Tensor};
-use crate::ops::reals::{floats, made};
 use crate::ops::segment::view;
+use crate::ops::types::with_number;
 use crate::ops::{Context, Fact, Operator, Prepared};
 
 pub const OPERATORS: &[Operator] = &[
@@ -152,12 +153,15 @@ fn prepare_dilated(cx: &Context) -> Result<Prepared> {
         }
         let (out_h, pad_h) = windows.along(0, height, k_h);
         let (out_w, pad_w) = windows.along(1, width, k_w);
-        let (values, filter) = (floats(&images)?, floats(&filter)?);
+        // Sums of floats are rounded to their type, those of integers wrap.
         let shape = [batch, out_h, out_w, channels];
-        let tensor = made(dtype, &shape, |out| {
+        let mut tensor = Tensor::zeros(dtype, &shape)?;
+        with_number!(dtype, T => {
+            let (values, filter) = (images.values::<T>()?, filter.values::<T>()?);
+            let out = tensor.values_mut::<T>().unwrap_or_default();
             for (at, pixel) in out.chunks_exact_mut(channels.max(1)).enumerate() {
                 let (n, y, x) = (at / (out_h * out_w), at / out_w % out_h, at % out_w);
-                pixel.fill(f32::MIN);
+                pixel.fill(T::lowest());
                 for tap in 0..k_h * k_w {
                     let row = windows.source(0, y, tap / k_w, pad_h, height);
                     let column = windows.source(1, x, tap % k_w, pad_w, width);
@@ -167,11 +171,12 @@ fn prepare_dilated(cx: &Context) -> Result<Prepared> {
                     let from = &values[((n * height + row) * width + column) * channels..];
                     let sums = from.iter().zip(&filter[tap * channels..]);
                     for (most, (value, add)) in pixel.iter_mut().zip(sums) {
-                        *most = most.max(value + add);
+                        let sum = Number::add(*value, *add);
+                        *most = if sum > *most { sum } else { *most };
                     }
                 }
             }
-        })?;
+        }, else {});
         Ok(vec![tensor])
     })
 }
