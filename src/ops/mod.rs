@@ -34,6 +34,7 @@ mod in_place;
 mod joins;
 mod kernel;
 mod known;
+mod layer_slopes;
 mod linalg;
 mod lists;
 mod lookup;
@@ -232,6 +233,7 @@ const FAMILIES: &[&[Operator]] = &[
     segment::OPERATORS,
     slice::OPERATORS,
     slopes::OPERATORS,
+    layer_slopes::OPERATORS,
     sparse::OPERATORS,
     sparse::ARITHMETIC,
     sparse::SETS,

@@ -54,6 +54,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         .moving()
         .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["Range"], &["RANGE"], infer_range, prepare_range),
+    Operator::new(&["LinSpace"], &[], infer_even, prepare_even),
     Operator::new(
         &["DepthToSpace", "SpaceToDepth"],
         &["DEPTH_TO_SPACE", "SPACE_TO_DEPTH"],
@@ -433,6 +434,39 @@ fn prepare_range(cx: &Context) -> Result<Prepared> {
         for out in io.output::<T>(0)? {
             *out = next;
             next = next.add(step);
+        }
+        Ok(())
+    }), else Err(cx.no_kernel(dtype)))
+}
+
+fn infer_even(cx: &Context) -> Result<Vec<Fact>> {
+    let count = cx.ints(2)?.and_then(|count| count.first().copied());
+    if count.is_some_and(|count| count < 1) {
+        return Err(cx.wrong("fewer than one number"));
+    }
+    cx.one(cx.dtype(0)?, Shape(Some(vec![count.unwrap_or(-1)])))
+}
+
+/// Numbers as far from each other, the first and the last as given; each step is rounded to the type, as TensorFlow's are.
+fn prepare_even(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    if cx.ints(2)?.is_none() {
+        return super::later();
+    }
+    with_float!(dtype, T => Prepared::function(move |io| {
+        let (start, stop) = (io.input::<T>(0)?, io.input::<T>(1)?);
+        let (Some(&start), Some(&stop)) = (start.first(), stop.first()) else { return Ok(()) };
+        let out = io.output::<T>(0)?;
+        let Some(steps) = out.len().checked_sub(1).filter(|&steps| steps > 0) else {
+            out.fill(start);
+            return Ok(());
+        };
+        let step = stop.sub(start).div(T::from_f64(steps as f64));
+        for (at, out) in out.iter_mut().enumerate() {
+            *out = match at == steps {
+                true => stop,
+                false => start.add(step.mul(T::from_f64(at as f64))),
+            };
         }
         Ok(())
     }), else Err(cx.no_kernel(dtype)))

@@ -14,14 +14,45 @@ use crate::kernels::reference::pool::{
 };
 use crate::kernels::reference::wide;
 use crate::kernels::{Clamp, Pool2d, Quantized};
-use crate::model::{DType, Element, Shape};
+use crate::model::{Attr, DType, Element, Node, Shape};
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(
-    &["MaxPool", "AvgPool"],
-    &["MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D"],
-    infer,
-    prepare,
-)];
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["MaxPool", "AvgPool"],
+        &["MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D"],
+        infer,
+        prepare,
+    ),
+    Operator::new(&["MaxPoolV2"], &[], infer_told, prepare_told),
+];
+
+/// MaxPool whose window and strides are inputs, as if they were its attributes; `None` while they are not known.
+fn told(cx: &Context) -> Result<Option<Node>> {
+    let (Some(window), Some(strides)) = (cx.ints(1)?, cx.ints(2)?) else {
+        return Ok(None);
+    };
+    let mut node = cx.node.clone();
+    node.op = "MaxPool".into();
+    for (name, list) in [("ksize", window), ("strides", strides)] {
+        let list = list.into_iter().map(Attr::Int).collect();
+        node.attrs.set(name, Attr::List(list));
+    }
+    Ok(Some(node))
+}
+
+fn infer_told(cx: &Context) -> Result<Vec<Fact>> {
+    match told(cx)? {
+        Some(node) => infer(&Context { node: &node, ..*cx }),
+        None => cx.one(cx.dtype(0)?, Shape(Some(vec![-1; 4]))),
+    }
+}
+
+fn prepare_told(cx: &Context) -> Result<Prepared> {
+    match told(cx)? {
+        Some(node) => prepare(&Context { node: &node, ..*cx }),
+        None => super::later(),
+    }
+}
 
 fn window(cx: &Context, windows: &Windows) -> Result<[usize; 2]> {
     let k: Vec<i64> = if cx.tflite() {

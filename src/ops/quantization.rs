@@ -4,7 +4,7 @@ use super::reals::{doubles, floats, of_doubles, of_floats};
 use super::segment::view;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
-use crate::kernels::quantized::convert::fake_quant;
+use crate::kernels::quantized::convert::{Nudged, fake_quant};
 use crate::model::{DType, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -25,6 +25,16 @@ pub(super) const OPERATORS: &[Operator] = &[
         &[],
         infer_same,
         prepare_channels,
+    ),
+    Operator::new(
+        &[
+            "FakeQuantWithMinMaxArgsGradient",
+            "FakeQuantWithMinMaxVarsGradient",
+            "FakeQuantWithMinMaxVarsPerChannelGradient",
+        ],
+        &[],
+        infer_slopes,
+        prepare_slopes,
     ),
 ];
 
@@ -307,12 +317,69 @@ fn prepare_real(cx: &Context) -> Result<Prepared> {
 }
 
 /// Each channel of the last axis in a range of its own.
+fn bits(cx: &Context) -> Result<u32> {
+    let bits = u32::try_from(cx.attr_int("num_bits", 8)).ok();
+    let bits = bits.filter(|bits| (2..=16).contains(bits));
+    bits.ok_or_else(|| cx.wrong("a number of bits outside 2 to 16"))
+}
+
+/// Of slopes and values, by the values; then, where the range is an input, by its ends.
+fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
+    let (slopes, dtype) = (cx.input(0)?, cx.dtype(0)?);
+    let mut out = vec![Fact::new(dtype, slopes.shape.clone())];
+    for end in 2..cx.inputs.len().min(4) {
+        out.push(Fact::new(dtype, cx.shape(end)?.clone()));
+    }
+    Ok(out)
+}
+
+/// A slope passes where the value is within the range, and moves that end of it which the value is beyond. Channels are the
+/// last axis.
+fn prepare_slopes(cx: &Context) -> Result<Prepared> {
+    let (bits, narrow) = (bits(cx)?, cx.attr_bool("narrow_range"));
+    let told = [cx.attr_float("min", -6.0), cx.attr_float("max", 6.0)].map(|end| end as f32);
+    let live = cx.inputs.len() > 2;
+    Prepared::compute(move |inputs| {
+        let (slopes, x) = (view(inputs, 0)?, view(inputs, 1)?);
+        let (lows, highs) = match live {
+            true => (floats(&view(inputs, 2)?)?, floats(&view(inputs, 3)?)?),
+            false => (vec![told[0]], vec![told[1]]),
+        };
+        let channels = lows.len();
+        let fits = channels == 1 || x.shape.last() == Some(&channels);
+        if slopes.shape != x.shape || highs.len() != channels || !fits {
+            return Err(Error::usage(format!(
+                "slopes of {:?} for {:?} with {channels} ranges",
+                slopes.shape, x.shape
+            )));
+        }
+        let ends = lows.iter().zip(&highs);
+        let ranges: Vec<Nudged> = ends
+            .map(|(&low, &high)| Nudged::new((low, high), bits, narrow))
+            .collect();
+        let (mut below, mut above) = (vec![0f64; channels], vec![0f64; channels]);
+        let (mut by_x, x_values) = (floats(&slopes)?, floats(&x)?);
+        for (at, (slope, x)) in by_x.iter_mut().zip(x_values).enumerate() {
+            let (channel, Nudged { lo, hi, .. }) = (at % channels, ranges[at % channels]);
+            match (x < lo, x > hi) {
+                (true, _) => below[channel] += f64::from(std::mem::take(slope)),
+                (_, true) => above[channel] += f64::from(std::mem::take(slope)),
+                _ => {}
+            }
+        }
+        let mut out = vec![Tensor::from_values(x.shape, &by_x)];
+        if live {
+            for (sums, end) in [(below, 2), (above, 3)] {
+                let sums: Vec<f32> = sums.iter().map(|&sum| sum as f32).collect();
+                out.push(Tensor::from_values(view(inputs, end)?.shape, &sums));
+            }
+        }
+        Ok(out)
+    })
+}
+
 fn prepare_channels(cx: &Context) -> Result<Prepared> {
-    let bits = cx.attr_int("num_bits", 8);
-    let bits = u32::try_from(bits)
-        .ok()
-        .filter(|bits| (2..=16).contains(bits));
-    let bits = bits.ok_or_else(|| cx.wrong("a number of bits outside 2 to 16"))?;
+    let bits = bits(cx)?;
     let narrow = cx.attr_bool("narrow_range");
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;

@@ -206,3 +206,8 @@ fn operators_that_stand_alone_give_tensorflows_answers() {
 fn types_that_few_models_have_give_tensorflows_answers() {
     assert_right("types");
 }
+
+#[test]
+fn slopes_of_layers_are_tensorflows() {
+    assert_right("slopes");
+}

@@ -146,24 +146,39 @@ pub fn requantize_to_i32<T: Quantized>(
 }
 
 /// FAKE_QUANT: to `2^bits` steps between the nudged ends and back. `narrow` leaves the lowest step out.
-pub fn fake_quant(x: &[f32], (min, max): (f32, f32), bits: u32, narrow: bool, out: &mut [f32]) {
-    let quant_min = if narrow { 1.0 } else { 0.0f32 };
-    let quant_max = ((1u64 << bits) - 1) as f32;
-    let scale = (max - min) / (quant_max - quant_min);
-    let from_min = quant_min - min / scale;
-    let zero = if from_min < quant_min {
-        quant_min
-    } else if from_min > quant_max {
-        quant_max
-    } else {
-        from_min.round()
-    };
-    let (lo, hi) = ((quant_min - zero) * scale, (quant_max - zero) * scale);
+pub fn fake_quant(x: &[f32], range: (f32, f32), bits: u32, narrow: bool, out: &mut [f32]) {
+    let Nudged { lo, hi, scale } = Nudged::new(range, bits, narrow);
     let inverse = 1.0 / scale;
     map(x, out, |x| {
         let shifted = x.clamp(lo, hi) - lo;
         (shifted * inverse + 0.5).floor() * scale + lo
     });
+}
+
+/// A range moved so that 0 is a step of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Nudged {
+    pub lo: f32,
+    pub hi: f32,
+    pub scale: f32,
+}
+
+impl Nudged {
+    pub fn new((min, max): (f32, f32), bits: u32, narrow: bool) -> Self {
+        let quant_min = if narrow { 1.0 } else { 0.0f32 };
+        let quant_max = ((1u64 << bits) - 1) as f32;
+        let scale = (max - min) / (quant_max - quant_min);
+        let from_min = quant_min - min / scale;
+        let zero = if from_min < quant_min {
+            quant_min
+        } else if from_min > quant_max {
+            quant_max
+        } else {
+            from_min.round()
+        };
+        let (lo, hi) = ((quant_min - zero) * scale, (quant_max - zero) * scale);
+        Nudged { lo, hi, scale }
+    }
 }
 
 #[cfg(test)]
