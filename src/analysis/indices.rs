@@ -82,7 +82,8 @@ fn table_shape<'g>(
             "Cast" | "DEQUANTIZE" | "Enter" | "Identity" | "ReadVariableOp" => {
                 at = node.input(0)?
             }
-            _ => return None,
+            // Of what is computed a few sizes may be known.
+            _ => return Some(&value.shape).filter(|shape| shape.rank().is_some()),
         }
     }
     None
@@ -185,5 +186,21 @@ mod tests {
         add(&mut main, "c", "AddV2", &[other, ids], &[-1, 2]);
         let bounds = index_bounds(&main, &[], &[ids, other]);
         assert_eq!(bounds, [Some(3), None], "the second number is a column");
+    }
+
+    #[test]
+    fn labels_are_classes_of_the_scores() {
+        let mut main = main_graph();
+        let scores = argument(&mut main, "scores", DType::Float32, &[-1, 5]);
+        let labels = argument(&mut main, "labels", DType::Int32, &[-1]);
+        let shifted = add(&mut main, "shifted", "AddV2", &[scores, scores], &[-1, 5]);
+        add(
+            &mut main,
+            "loss",
+            "SparseSoftmaxCrossEntropyWithLogits",
+            &[shifted, labels],
+            &[-1],
+        );
+        assert_eq!(index_bounds(&main, &[], &[labels]), [Some(5)]);
     }
 }

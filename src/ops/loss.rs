@@ -2,7 +2,7 @@
 
 use super::reals::{doubles, of_doubles};
 use super::segment::{view, whole_numbers};
-use super::{Context, Fact, Operator, Prepared, broadcast};
+use super::{Context, Fact, Operator, Picks, Prepared, broadcast};
 use crate::error::{Error, Result};
 use crate::model::Shape;
 
@@ -15,14 +15,18 @@ pub(super) const OPERATORS: &[Operator] = &[
     ),
     Operator::new(&["EuclideanNorm"], &[], infer_norm, prepare_norm),
     Operator::new(
-        &[
-            "SoftmaxCrossEntropyWithLogits",
-            "SparseSoftmaxCrossEntropyWithLogits",
-        ],
+        &["SoftmaxCrossEntropyWithLogits"],
         &[],
         infer_entropy,
         prepare_entropy,
     ),
+    Operator::new(
+        &["SparseSoftmaxCrossEntropyWithLogits"],
+        &[],
+        infer_entropy,
+        prepare_entropy,
+    )
+    .picking(Picks::classes()),
 ];
 
 /// Half the sum of squares.

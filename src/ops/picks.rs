@@ -15,6 +15,7 @@ pub struct Picks {
 #[derive(Debug, Clone, Copy)]
 enum Axis {
     First,
+    Last,
     /// The attribute `axis`, 0 without.
     Told,
     /// The number in this input.
@@ -37,6 +38,11 @@ impl Picks {
         Picks::new(table, indices, Axis::First)
     }
 
+    /// Classes, the last axis of input 0, by input 1.
+    pub(super) const fn classes() -> Self {
+        Picks::new(0, 1, Axis::Last)
+    }
+
     /// Slices of input 0 by input 1, along the axis of the attribute.
     pub(super) const fn slices() -> Self {
         Picks::new(0, 1, Axis::Told)
@@ -57,6 +63,7 @@ impl Picks {
         let attr = |name: &str| node.attrs.int(name).unwrap_or(0);
         let axis = match self.axis {
             Axis::First => 0,
+            Axis::Last => -1,
             Axis::Told => attr("axis"),
             Axis::Input(at) => graph.value(node.input(at)?).read()?.ok()?.number(0)? as i64,
             Axis::Leading => {
