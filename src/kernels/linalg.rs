@@ -1,23 +1,24 @@
-//! Linear algebra on row-major square or tall matrices of `f64`; Golub and Van Loan, Matrix Computations.
+//! Linear algebra on row-major square or tall matrices of real or complex numbers in `f64`; Golub and Van Loan, Matrix Computations.
 
+use super::scalar::Scalar;
 use crate::error::{Error, Result};
 
-/// The lower triangle `L` with `L L^T = a`; only the lower triangle of `a` is read.
+/// The lower triangle `L` with `L L^H = a`; only the lower triangle of `a` is read.
 ///
 /// # Errors
 /// `a` is not positive definite.
-pub fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>> {
-    let mut l = vec![0.0; n * n];
+pub fn cholesky<S: Scalar>(a: &[S], n: usize) -> Result<Vec<S>> {
+    let mut l = vec![S::default(); n * n];
     for row in 0..n {
         for column in 0..=row {
-            let dot: f64 = (0..column)
-                .map(|k| l[row * n + k] * l[column * n + k])
+            let dot: S = (0..column)
+                .map(|k| l[row * n + k] * l[column * n + k].conj())
                 .sum();
             let rest = a[row * n + column] - dot;
             if row > column {
                 l[row * n + column] = rest / l[column * n + column];
-            } else if rest > 0.0 {
-                l[row * n + row] = rest.sqrt();
+            } else if rest.part() > 0.0 {
+                l[row * n + row] = S::real(rest.part().sqrt());
             } else {
                 return Err(Error::usage("the matrix is not positive definite"));
             }
@@ -27,21 +28,21 @@ pub fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>> {
 }
 
 /// `P a = L U` by partial pivoting.
-pub struct Lu {
+pub struct Lu<S> {
     n: usize,
-    lu: Vec<f64>,
+    lu: Vec<S>,
     rows: Vec<usize>,
     /// An odd number of rows changed places.
     odd: bool,
 }
 
-impl Lu {
-    pub fn new(a: &[f64], n: usize) -> Self {
+impl<S: Scalar> Lu<S> {
+    pub fn new(a: &[S], n: usize) -> Self {
         let mut lu = a.to_vec();
         let mut rows: Vec<usize> = (0..n).collect();
         let mut odd = false;
         for k in 0..n {
-            let size = |row: &usize| lu[row * n + k].abs();
+            let size = |row: &usize| lu[row * n + k].size();
             let pivot = (k..n)
                 .max_by(|a, b| size(a).total_cmp(&size(b)))
                 .unwrap_or(k);
@@ -50,14 +51,15 @@ impl Lu {
                 rows.swap(pivot, k);
                 odd = !odd;
             }
-            if lu[k * n + k] == 0.0 {
+            if lu[k * n + k].is_zero() {
                 continue;
             }
             for row in k + 1..n {
                 let factor = lu[row * n + k] / lu[k * n + k];
                 lu[row * n + k] = factor;
                 for column in k + 1..n {
-                    lu[row * n + column] -= factor * lu[k * n + column];
+                    let above = lu[k * n + column];
+                    lu[row * n + column] -= factor * above;
                 }
             }
         }
@@ -65,41 +67,42 @@ impl Lu {
     }
 
     /// `L` without its ones below the diagonal, `U` from there on, and `P`: which row of `a` each row was.
-    pub fn parts(&self) -> (&[f64], &[usize]) {
+    pub fn parts(&self) -> (&[S], &[usize]) {
         (&self.lu, &self.rows)
     }
 
     /// Sign and logarithm of the size of the determinant.
-    pub fn log_determinant(&self) -> (f64, f64) {
-        let start = (if self.odd { -1.0 } else { 1.0 }, 0.0);
+    pub fn log_determinant(&self) -> (S, f64) {
+        let start = (self.start(), 0.0);
         (0..self.n).fold(start, |(sign, log), k| {
             let pivot = self.lu[k * self.n + k];
-            (
-                if pivot == 0.0 {
-                    0.0
-                } else {
-                    sign * pivot.signum()
-                },
-                log + pivot.abs().ln(),
-            )
+            let size = pivot.size();
+            let turn = match size {
+                0.0 => S::default(),
+                _ => pivot / S::real(size),
+            };
+            (sign * turn, log + size.ln())
         })
     }
 
-    pub fn determinant(&self) -> f64 {
-        let start = if self.odd { -1.0 } else { 1.0 };
-        (0..self.n).fold(start, |product, k| product * self.lu[k * self.n + k])
+    pub fn determinant(&self) -> S {
+        (0..self.n).fold(self.start(), |product, k| product * self.lu[k * self.n + k])
+    }
+
+    fn start(&self) -> S {
+        S::real(if self.odd { -1.0 } else { 1.0 })
     }
 
     /// `x` with `a x = b`, both `[n, columns]`.
     ///
     /// # Errors
     /// `a` has no inverse.
-    pub fn solve(&self, b: &[f64], columns: usize) -> Result<Vec<f64>> {
+    pub fn solve(&self, b: &[S], columns: usize) -> Result<Vec<S>> {
         let n = self.n;
-        if (0..n).any(|k| self.lu[k * n + k] == 0.0) {
+        if (0..n).any(|k| self.lu[k * n + k].is_zero()) {
             return Err(Error::usage("the matrix has no inverse"));
         }
-        let mut x: Vec<f64> = (self.rows.iter())
+        let mut x: Vec<S> = (self.rows.iter())
             .flat_map(|row| &b[row * columns..][..columns])
             .copied()
             .collect();
@@ -117,14 +120,21 @@ pub enum Half {
 }
 
 /// Solves `a x = b` in place for a triangle of `a`, whose diagonal counts as ones where `unit`.
-pub fn triangular(a: &[f64], n: usize, half: Half, unit: bool, x: &mut [f64], columns: usize) {
+pub fn triangular<S: Scalar>(
+    a: &[S],
+    n: usize,
+    half: Half,
+    unit: bool,
+    x: &mut [S],
+    columns: usize,
+) {
     for step in 0..n {
         let (row, known) = match half {
             Half::Lower => (step, 0..step),
             Half::Upper => (n - 1 - step, n - step..n),
         };
         for column in 0..columns {
-            let dot: f64 = (known.clone())
+            let dot: S = (known.clone())
                 .map(|k| a[row * n + k] * x[k * columns + column])
                 .sum();
             let rest = x[row * columns + column] - dot;
@@ -141,40 +151,46 @@ pub fn triangular(a: &[f64], n: usize, half: Half, unit: bool, x: &mut [f64], co
 ///
 /// # Errors
 /// The matrix has no inverse.
-pub fn tridiagonal([above, main, below]: [&[f64]; 3], x: &mut [f64], columns: usize) -> Result<()> {
+pub fn tridiagonal<S: Scalar>(
+    [above, main, below]: [&[S]; 3],
+    x: &mut [S],
+    columns: usize,
+) -> Result<()> {
+    let none = S::default();
     let n = main.len();
     // Each row from its diagonal on: a change of rows fills a second diagonal above.
-    let mut rows: Vec<[f64; 3]> = (0..n)
-        .map(|at| [main[at], if at + 1 < n { above[at] } else { 0.0 }, 0.0])
+    let mut rows: Vec<[S; 3]> = (0..n)
+        .map(|at| [main[at], if at + 1 < n { above[at] } else { none }, none])
         .collect();
     for k in 0..n.saturating_sub(1) {
         let mut next = [below[k + 1], rows[k + 1][0], rows[k + 1][1]];
-        if next[0].abs() > rows[k][0].abs() {
+        if next[0].size() > rows[k][0].size() {
             std::mem::swap(&mut next, &mut rows[k]);
             for column in 0..columns {
                 x.swap(k * columns + column, (k + 1) * columns + column);
             }
         }
-        if rows[k][0] == 0.0 {
+        if rows[k][0].is_zero() {
             return Err(Error::usage("the matrix has no inverse"));
         }
         let factor = next[0] / rows[k][0];
         rows[k + 1] = [
             next[1] - factor * rows[k][1],
             next[2] - factor * rows[k][2],
-            0.0,
+            none,
         ];
         for column in 0..columns {
-            x[(k + 1) * columns + column] -= factor * x[k * columns + column];
+            let above = x[k * columns + column];
+            x[(k + 1) * columns + column] -= factor * above;
         }
     }
     for k in (0..n).rev() {
-        if rows[k][0] == 0.0 {
+        if rows[k][0].is_zero() {
             return Err(Error::usage("the matrix has no inverse"));
         }
         for column in 0..columns {
             let known = (1..3).filter(|step| k + step < n);
-            let dot: f64 = known
+            let dot: S = known
                 .map(|step| rows[k][step] * x[(k + step) * columns + column])
                 .sum();
             x[k * columns + column] = (x[k * columns + column] - dot) / rows[k][0];
@@ -183,12 +199,19 @@ pub fn tridiagonal([above, main, below]: [&[f64]; 3], x: &mut [f64], columns: us
     Ok(())
 }
 
-/// The matrix turned over its diagonal, `[rows, columns]` to `[columns, rows]`.
-pub fn transposed(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
-    let mut out = vec![0.0; a.len()];
+/// The identity.
+pub fn one<S: Scalar>(n: usize) -> Vec<S> {
+    (0..n * n)
+        .map(|at| S::real(f64::from(u8::from(at % (n + 1) == 0))))
+        .collect()
+}
+
+/// The matrix turned over its diagonal and conjugated, `[rows, columns]` to `[columns, rows]`.
+pub fn adjoint<S: Scalar>(a: &[S], rows: usize, columns: usize) -> Vec<S> {
+    let mut out = vec![S::default(); a.len()];
     for row in 0..rows {
         for column in 0..columns {
-            out[column * rows + row] = a[row * columns + column];
+            out[column * rows + row] = a[row * columns + column].conj();
         }
     }
     out
@@ -210,34 +233,33 @@ pub fn product(a: &[f64], b: &[f64], [rows, inner, columns]: [usize; 3]) -> Vec<
 
 /// `q` of `[m, m]` and `r` of `[m, n]` by Householder's reflections, each of which makes the diagonal's sign the
 /// opposite of what stood there.
-pub fn qr(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>) {
+pub fn qr<S: Scalar>(a: &[S], m: usize, n: usize) -> (Vec<S>, Vec<S>) {
     let mut r = a.to_vec();
-    let mut q: Vec<f64> = (0..m * m)
-        .map(|at| f64::from(u8::from(at % (m + 1) == 0)))
-        .collect();
+    let mut q: Vec<S> = one(m);
     for k in 0..m.min(n) {
-        let tail: f64 = (k + 1..m).map(|row| r[row * n + k].powi(2)).sum();
-        if tail == 0.0 {
+        let tail: f64 = (k + 1..m).map(|row| r[row * n + k].size().powi(2)).sum();
+        let head = r[k * n + k];
+        if tail == 0.0 && head == head.conj() {
             continue;
         }
-        let head = r[k * n + k];
-        let norm = (head * head + tail).sqrt();
-        let beta = if head >= 0.0 { -norm } else { norm };
-        let mut v = vec![0.0; m];
-        v[k] = 1.0;
+        let norm = (head.size().powi(2) + tail).sqrt();
+        let beta = S::real(if head.part() >= 0.0 { -norm } else { norm });
+        let mut v = vec![S::default(); m];
+        v[k] = S::real(1.0);
         for row in k + 1..m {
             v[row] = r[row * n + k] / (head - beta);
         }
-        let tau = (beta - head) / beta;
+        let turn = (beta - head) / beta;
+        let tau = turn.conj();
         for column in 0..n {
-            let dot: f64 = (k..m).map(|row| v[row] * r[row * n + column]).sum();
+            let dot: S = (k..m).map(|row| v[row].conj() * r[row * n + column]).sum();
             (k..m).for_each(|row| r[row * n + column] -= tau * v[row] * dot);
         }
         for row in 0..m {
-            let dot: f64 = (k..m).map(|column| q[row * m + column] * v[column]).sum();
-            (k..m).for_each(|column| q[row * m + column] -= tau * v[column] * dot);
+            let dot: S = (k..m).map(|column| q[row * m + column] * v[column]).sum();
+            (k..m).for_each(|column| q[row * m + column] -= turn * v[column].conj() * dot);
         }
-        (k + 1..m).for_each(|row| r[row * n + k] = 0.0);
+        (k + 1..m).for_each(|row| r[row * n + k] = S::default());
     }
     (q, r)
 }
@@ -306,21 +328,20 @@ fn rotate(m: &mut [f64], v: &mut [f64], n: usize, p: usize, q: usize) {
 ///
 /// # Errors
 /// It does not settle: `a` has no root, or an eigenvalue that is not positive.
-pub fn square_root(a: &[f64], n: usize) -> Result<Vec<f64>> {
+pub fn square_root<S: Scalar>(a: &[S], n: usize) -> Result<Vec<S>> {
     const TURNS: usize = 100;
-    let one: Vec<f64> = (0..n * n)
-        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
-        .collect();
+    let one = one(n);
     let (mut y, mut z) = (a.to_vec(), one.clone());
     for _ in 0..TURNS {
         let y_inverse = Lu::new(&y, n).solve(&one, n)?;
         let z_inverse = Lu::new(&z, n).solve(&one, n)?;
-        let mean = |a: &[f64], b: &[f64]| -> Vec<f64> {
-            a.iter().zip(b).map(|(a, b)| (a + b) / 2.0).collect()
+        let mean = |a: &[S], b: &[S]| -> Vec<S> {
+            let halves = a.iter().zip(b).map(|(&a, &b)| (a + b) / S::real(2.0));
+            halves.collect()
         };
         let (next_y, next_z) = (mean(&y, &z_inverse), mean(&z, &y_inverse));
-        let change: f64 = next_y.iter().zip(&y).map(|(a, b)| (a - b).abs()).sum();
-        let size: f64 = next_y.iter().map(|v| v.abs()).sum();
+        let change: f64 = next_y.iter().zip(&y).map(|(&a, &b)| (a - b).size()).sum();
+        let size: f64 = next_y.iter().map(|v| v.size()).sum();
         (y, z) = (next_y, next_z);
         if change <= size * 1e-14 {
             return Ok(y);
@@ -332,7 +353,7 @@ pub fn square_root(a: &[f64], n: usize) -> Result<Vec<f64>> {
 /// Singular values, falling, with `u` of `[m, k]` and `v` of `[n, k]`, `k = min(m, n)`, by one-sided Jacobi rotations.
 pub fn svd(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     if m < n {
-        let (s, u, v) = svd(&transposed(a, m, n), n, m);
+        let (s, u, v) = svd(&adjoint(a, m, n), n, m);
         return (s, v, u);
     }
     const SWEEPS: usize = 60;
@@ -390,6 +411,7 @@ pub fn svd(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scalar::Z;
     use super::*;
     use proptest::prelude::*;
 
@@ -404,12 +426,12 @@ mod tests {
             let one = [n, n, n];
             let (q, r) = qr(&a, n, n);
             prop_assert!(near(&product(&q, &r, one), &a));
-            let symmetric = product(&a, &transposed(&a, n, n), one);
+            let symmetric = product(&a, &adjoint(&a, n, n), one);
             let l = cholesky(&symmetric, n).unwrap();
-            prop_assert!(near(&product(&l, &transposed(&l, n, n), one), &symmetric));
+            prop_assert!(near(&product(&l, &adjoint(&l, n, n), one), &symmetric));
             let (values, vectors) = symmetric_eigen(&symmetric, n);
             let scaled: Vec<f64> = vectors.iter().enumerate().map(|(at, v)| v * values[at % n]).collect();
-            prop_assert!(near(&product(&scaled, &transposed(&vectors, n, n), one), &symmetric));
+            prop_assert!(near(&product(&scaled, &adjoint(&vectors, n, n), one), &symmetric));
             let root = square_root(&symmetric, n).unwrap();
             prop_assert!(near(&product(&root, &root, one), &symmetric));
             let x = Lu::new(&a, n).solve(&symmetric, n).unwrap();
@@ -418,7 +440,30 @@ mod tests {
             prop_assert!((sign * log.exp() / Lu::new(&a, n).determinant() - 1.0).abs() < 1e-9);
             let (s, u, v) = svd(&a, n, n);
             let scaled: Vec<f64> = u.iter().enumerate().map(|(at, u)| u * s[at % n]).collect();
-            prop_assert!(near(&product(&scaled, &transposed(&v, n, n), one), &a));
+            prop_assert!(near(&product(&scaled, &adjoint(&v, n, n), one), &a));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn complex_factors_give_the_matrix_back(n in 1usize..5, seed in proptest::collection::vec(-1f64..1.0, 50)) {
+            let a: Vec<Z> = (0..n * n)
+                .map(|at| Z([seed[2 * at] + if at % (n + 1) == 0 { 6.0 } else { 0.0 }, seed[2 * at + 1]]))
+                .collect();
+            let product = |a: &[Z], b: &[Z]| -> Vec<Z> {
+                let cell = |row: usize, column: usize| (0..n).map(|k| a[row * n + k] * b[k * n + column]).sum();
+                (0..n * n).map(|at| cell(at / n, at % n)).collect()
+            };
+            let near = |a: &[Z], b: &[Z]| a.iter().zip(b).all(|(&a, &b)| (a - b).size() < 1e-8);
+            let (q, r) = qr(&a, n, n);
+            prop_assert!(near(&product(&q, &r), &a) && near(&product(&q, &adjoint(&q, n, n)), &one(n)));
+            let symmetric = product(&a, &adjoint(&a, n, n));
+            let l = cholesky(&symmetric, n).unwrap();
+            prop_assert!(near(&product(&l, &adjoint(&l, n, n)), &symmetric));
+            let x = Lu::new(&a, n).solve(&symmetric, n).unwrap();
+            prop_assert!(near(&product(&a, &x), &symmetric));
+            let root = square_root(&symmetric, n).unwrap();
+            prop_assert!(near(&product(&root, &root), &symmetric));
         }
     }
 

@@ -37,6 +37,7 @@ pub mod quantized;
 pub mod recurrent;
 pub mod reference;
 pub mod requant;
+pub mod scalar;
 pub mod segment;
 pub mod strides;
 pub mod text;

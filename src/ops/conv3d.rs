@@ -3,6 +3,8 @@
 //! Input `[batch, depth, height, width, in]`, filter `[kd, kh, kw, in, out]`; transposed: output sizes, filter
 //! `[kd, kh, kw, out, in]`, input. TensorFlow's may lie channels first (`NCDHW`), which is refused.
 
+use std::ops::{AddAssign, Mul};
+
 use super::quantized::activation;
 use super::{Context, Fact, Operator, Prepared, conv_types};
 use crate::error::Result;
@@ -10,6 +12,7 @@ use crate::kernels::params::{padding, same_output, valid_output};
 use crate::kernels::reference::conv3d::{
     Conv3d, conv3d, conv3d_f32, conv3d_transpose, conv3d_transpose_f32,
 };
+use crate::kernels::reference::matmul::MulAdd;
 use crate::model::{DType, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -149,9 +152,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         dilation: windows.dilation,
         before: along.map(|(_, before)| before),
     };
-    let own = move |x: &[f64], filter: &[f64], out: &mut [f64]| conv3d(&p, x, filter, out);
-    let narrow = move |x: &[f32], filter: &[f32], out: &mut [f32]| conv3d(&p, x, filter, out);
-    if let Some(prepared) = other_types(cx, [0, 1], &p, narrow, own)? {
+    if let Some(prepared) = other_types(cx, [0, 1], p, false)? {
         return Ok(prepared);
     }
     check_operands(cx, [0, 1, 2], out_c)?;
@@ -167,15 +168,32 @@ fn prepare(cx: &Context) -> Result<Prepared> {
 fn other_types(
     cx: &Context,
     [x, filter]: [usize; 2],
-    p: &Conv3d,
-    narrow: impl Fn(&[f32], &[f32], &mut [f32]) + Send + Sync + 'static,
-    own: impl Fn(&[f64], &[f64], &mut [f64]) + Send + Sync + 'static,
+    p: Conv3d,
+    transposed: bool,
 ) -> Result<Option<Prepared>> {
     if cx.tflite() || cx.dtype(x)? != cx.dtype(filter)? {
         return Ok(None);
     }
-    let lengths = [p.input_len(), p.filter_len(), p.output_len()];
-    conv_types::whole(cx.dtype(x)?, [x, filter], lengths, narrow, own)
+    fn run<T: MulAdd + Mul<Output = T> + AddAssign>(
+        transposed: bool,
+        p: &Conv3d,
+        x: &[T],
+        w: &[T],
+        out: &mut [T],
+    ) {
+        match transposed {
+            true => conv3d_transpose(p, x, w, out),
+            false => conv3d(p, x, w, out),
+        }
+    }
+    conv_types::whole(
+        cx.dtype(x)?,
+        [x, filter],
+        [p.input_len(), p.filter_len(), p.output_len()],
+        move |x, filter, out| run(transposed, &p, x, filter, out),
+        move |x, filter, out| run(transposed, &p, x, filter, out),
+        move |x, filter, out| run(transposed, &p, x, filter, out),
+    )
 }
 
 fn check_operands(cx: &Context, [x, filter, bias]: [usize; 3], channels: usize) -> Result<()> {
@@ -243,11 +261,7 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
         dilation: windows.dilation,
         before,
     };
-    let own =
-        move |x: &[f64], filter: &[f64], out: &mut [f64]| conv3d_transpose(&p, x, filter, out);
-    let narrow =
-        move |x: &[f32], filter: &[f32], out: &mut [f32]| conv3d_transpose(&p, x, filter, out);
-    if let Some(prepared) = other_types(cx, [2, 1], &p, narrow, own)? {
+    if let Some(prepared) = other_types(cx, [2, 1], p, true)? {
         return Ok(prepared);
     }
     check_operands(cx, [2, 1, 3], out_c)?;

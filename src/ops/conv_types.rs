@@ -37,7 +37,7 @@ pub fn prepare(
     }))
 }
 
-/// Operand and filter of a convolution in their own type or in float32: `x` and `filter` are inputs, the lengths those
+/// Operand and filter of a convolution in their own type or in float32, those of float16 with every step rounded: `x` and `filter` are inputs, the lengths those
 /// of the operand, the filter and the output.
 ///
 /// `None` for types that have no kernel here.
@@ -45,11 +45,15 @@ pub fn whole(
     dtype: DType,
     [x, filter]: [usize; 2],
     lengths: [usize; 3],
+    steps: impl Fn(&[f16], &[f16], &mut [f16]) + Send + Sync + 'static,
     narrow: impl Fn(&[f32], &[f32], &mut [f32]) + Send + Sync + 'static,
     wide: impl Fn(&[f64], &[f64], &mut [f64]) + Send + Sync + 'static,
 ) -> Result<Option<Prepared>> {
     Ok(Some(match dtype {
-        DType::Float16 => halves::<f16>([x, filter], lengths, narrow)?,
+        DType::Float16 => Prepared::function(move |io| {
+            steps(io.input(x)?, io.input(filter)?, io.output(0)?);
+            Ok(())
+        })?,
         DType::BFloat16 => halves::<bf16>([x, filter], lengths, narrow)?,
         DType::Float64 => Prepared::function(move |io| {
             wide(io.input(x)?, io.input(filter)?, io.output(0)?);
@@ -67,6 +71,7 @@ pub fn transposed(dtype: DType, inputs: [usize; 2], p: Conv2d) -> Result<Option<
         dtype,
         inputs,
         lengths,
+        move |x, filter, out| transpose_conv(&p, x, filter, out),
         move |x, filter, out| transpose_conv(&p, x, filter, out),
         move |x, filter, out| transpose_conv(&p, x, filter, out),
     )

@@ -1,10 +1,13 @@
 //! Sums of products over named axes.
 
+use half::bf16;
+
 use super::cost::{Label, einsum_labels, equation, labels};
 use super::types::with_type;
 use super::{Context, Fact, Io, Operator, Prepared, View, room_bytes};
 use crate::error::{Error, Result};
 use crate::kernels::einsum::{Operand, Pair, Single};
+use crate::kernels::elementwise::map;
 use crate::kernels::fast::FastMatMul;
 use crate::kernels::reference::matmul::{MulAdd, batch_matmul};
 use crate::model::{DType, Element, Shape, Tensor};
@@ -89,6 +92,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             let pair = Pair::new([a, b], &equation.result);
             match dtype {
                 DType::Float32 if !cx.options.reference => fast(pair),
+                DType::BFloat16 => rounded_once(pair),
                 _ => plain(cx, dtype, pair),
             }
         }
@@ -97,6 +101,19 @@ fn prepare(cx: &Context) -> Result<Prepared> {
 }
 
 fn single(cx: &Context, dtype: DType, single: Single) -> Result<Prepared> {
+    if dtype == DType::BFloat16 {
+        let length = cx.sizes(0)?.iter().product();
+        let sums = infer(cx)?.pop().and_then(|fact| fact.shape.elements());
+        let sums = sums.ok_or_else(|| cx.wrong("an input of unknown shape"))?;
+        let room = room_bytes::<f32>(length).saturating_add(room_bytes::<f32>(sums));
+        return Prepared::with_room(room, move |io| {
+            let (x, out) = (io.room::<f32>(length)?, io.room::<f32>(sums)?);
+            map(io.input(0)?, x, bf16::to_f32);
+            single.run(1.0, x, out);
+            map(out, io.output(0)?, bf16::from_f32);
+            Ok(())
+        });
+    }
     with_type!(dtype, T in [
         Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16, Int32: i32, Int64: i64,
         Complex64: [f32; 2], Complex128: [f64; 2],
@@ -138,6 +155,25 @@ fn plain(cx: &Context, dtype: DType, pair: Pair) -> Result<Prepared> {
             })
         })
     }, else Err(cx.no_kernel(dtype)))
+}
+
+/// Products of bfloat16, with sums in float32.
+fn rounded_once(pair: Pair) -> Result<Prepared> {
+    let room = |size: fn(usize) -> usize| pair.lens().map(size).into_iter();
+    let rooms = room(room_bytes::<bf16>).chain(room(room_bytes::<f32>));
+    let room = rooms.fold(0, usize::saturating_add);
+    Prepared::with_room(room, move |io| {
+        laid(&pair, io, |a, b, out: &mut [bf16], io| {
+            let (x, y) = (io.room::<f32>(a.len())?, io.room::<f32>(b.len())?);
+            let sums = io.room::<f32>(out.len())?;
+            map(a, x, bf16::to_f32);
+            map(b, y, bf16::to_f32);
+            let batch = &*pair.batch;
+            batch_matmul(&pair.product, (x, batch), (y, batch), (sums, batch));
+            map(sums, out, bf16::from_f32);
+            Ok(())
+        })
+    })
 }
 
 fn fast(pair: Pair) -> Result<Prepared> {

@@ -4,9 +4,11 @@ use super::segment::view;
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::complex::Stored;
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::linalg::{self, Half, Lu};
-use crate::model::{DType, Element, Shape, Tensor};
+use crate::kernels::scalar::{Scalar, Z};
+use crate::model::{Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -78,20 +80,53 @@ fn infer_solve(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, shape)
 }
 
+/// An element of a matrix, as it is stored.
+trait Entry: Element {
+    /// What it is computed in.
+    type Wide: Scalar;
+    fn wide(self) -> Self::Wide;
+    fn rounded(v: Self::Wide) -> Self;
+}
+
+macro_rules! entries {
+    (real { $($t:ty)* } complex { $($z:ty)* }) => {
+        $(impl Entry for $t {
+            type Wide = f64;
+            fn wide(self) -> f64 {
+                Number::to_f64(self)
+            }
+            fn rounded(v: f64) -> Self {
+                <$t as Number>::from_f64(v)
+            }
+        })*
+        $(impl Entry for $z {
+            type Wide = Z;
+            fn wide(self) -> Z {
+                Z(Stored::wide(self))
+            }
+            fn rounded(v: Z) -> Self {
+                Stored::narrow(v.0)
+            }
+        })*
+    };
+}
+
+entries! { real { f32 f64 half::f16 } complex { [f32; 2] [f64; 2] } }
+
 /// Matrices one behind the other.
-struct Matrices {
+struct Matrices<S> {
     batch: Vec<usize>,
     rows: usize,
     columns: usize,
-    values: Vec<f64>,
+    values: Vec<S>,
 }
 
-impl Matrices {
-    fn of<T: Number + Element>(view: &View<'_>) -> Result<Self> {
+impl<S: Scalar> Matrices<S> {
+    fn of<T: Entry<Wide = S>>(view: &View<'_>) -> Result<Self> {
         let &[ref batch @ .., rows, columns] = view.shape else {
             return Err(Error::usage(format!("a matrix of {:?}", view.shape)));
         };
-        let values = view.values::<T>()?.iter().map(|v| v.to_f64()).collect();
+        let values = view.values::<T>()?.iter().map(|v| v.wide()).collect();
         Ok(Matrices {
             batch: batch.to_vec(),
             rows,
@@ -100,7 +135,7 @@ impl Matrices {
         })
     }
 
-    fn square<T: Number + Element>(view: &View<'_>) -> Result<Self> {
+    fn square<T: Entry<Wide = S>>(view: &View<'_>) -> Result<Self> {
         let matrices = Self::of::<T>(view)?;
         match matrices.rows == matrices.columns {
             true => Ok(matrices),
@@ -112,22 +147,31 @@ impl Matrices {
         self.batch.iter().product()
     }
 
-    fn get(&self, at: usize) -> &[f64] {
+    fn get(&self, at: usize) -> &[S] {
         let size = self.rows * self.columns;
         &self.values[at * size..][..size]
     }
 }
 
-fn tensor<T: Number + Element>(batch: &[usize], matrix: &[usize], values: &[f64]) -> Tensor {
-    let values: Vec<T> = values.iter().map(|&v| T::from_f64(v)).collect();
+fn tensor<T: Entry>(batch: &[usize], matrix: &[usize], values: &[T::Wide]) -> Tensor {
+    let values: Vec<T> = values.iter().map(|&v| T::rounded(v)).collect();
     Tensor::from_values(&[batch, matrix].concat(), &values)
+}
+
+macro_rules! with_reals {
+    ($cx:expr, $T:ident => $body:expr) => {{
+        let dtype = $cx.dtype(0)?;
+        with_type!(dtype, $T in [Float32: f32, Float64: f64, Float16: half::f16] => $body,
+            else Err($cx.no_kernel(dtype)))
+    }};
 }
 
 macro_rules! with_matrices {
     ($cx:expr, $T:ident => $body:expr) => {{
         let dtype = $cx.dtype(0)?;
-        with_type!(dtype, $T in [Float32: f32, Float64: f64, Float16: half::f16] => $body,
-            else Err($cx.no_kernel(dtype)))
+        with_type!(dtype, $T in [
+            Float32: f32, Float64: f64, Float16: half::f16, Complex64: [f32; 2], Complex128: [f64; 2],
+        ] => $body, else Err($cx.no_kernel(dtype)))
     }};
 }
 
@@ -142,12 +186,9 @@ fn prepare_one(cx: &Context) -> Result<Prepared> {
                 "Cholesky" => linalg::cholesky(a.get(at), n)?,
                 "MatrixSquareRoot" => linalg::square_root(a.get(at), n)?,
                 _ => {
-                    let one: Vec<f64> = (0..n * n)
-                        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
-                        .collect();
-                    let inverse = Lu::new(a.get(at), n).solve(&one, n)?;
+                    let inverse = Lu::new(a.get(at), n).solve(&linalg::one(n), n)?;
                     match adjoint {
-                        true => linalg::transposed(&inverse, n, n),
+                        true => linalg::adjoint(&inverse, n, n),
                         false => inverse,
                     }
                 }
@@ -163,10 +204,12 @@ fn prepare_determinant(cx: &Context) -> Result<Prepared> {
         let a = Matrices::square::<T>(&view(inputs, 0)?)?;
         let each = (0..a.count()).map(|at| Lu::new(a.get(at), a.rows));
         if !log {
-            let values: Vec<f64> = each.map(|lu| lu.determinant()).collect();
+            let values: Vec<_> = each.map(|lu| lu.determinant()).collect();
             return Ok(vec![tensor::<T>(&a.batch, &[], &values)]);
         }
-        let (signs, logs): (Vec<f64>, Vec<f64>) = each.map(|lu| lu.log_determinant()).unzip();
+        let each = each.map(|lu| lu.log_determinant());
+        let whole = |(sign, log): (<T as Entry>::Wide, f64)| (sign, <<T as Entry>::Wide as Scalar>::real(log));
+        let (signs, logs): (Vec<<T as Entry>::Wide>, Vec<<T as Entry>::Wide>) = each.map(whole).unzip();
         Ok(vec![tensor::<T>(&a.batch, &[], &signs), tensor::<T>(&a.batch, &[], &logs)])
     }))
 }
@@ -186,12 +229,12 @@ fn prepare_solve(cx: &Context) -> Result<Prepared> {
         let mut out = Vec::new();
         for [at, right] in places {
             let matrix = match adjoint {
-                true => linalg::transposed(a.get(at), n, n),
+                true => linalg::adjoint(a.get(at), n, n),
                 false => a.get(at).to_vec(),
             };
             if triangle {
                 let half = if lower != adjoint { Half::Lower } else { Half::Upper };
-                if (0..n).any(|k| matrix[k * n + k] == 0.0) {
+                if (0..n).any(|k| matrix[k * n + k].is_zero()) {
                     return Err(Error::usage("the matrix has no inverse"));
                 }
                 let mut x = b.get(right).to_vec();
@@ -224,7 +267,7 @@ fn prepare_qr(cx: &Context) -> Result<Prepared> {
 fn prepare_svd(cx: &Context) -> Result<Prepared> {
     let vectors = cx.node.attrs.bool("compute_uv").unwrap_or(true);
     let full = cx.attr_bool("full_matrices");
-    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+    with_reals!(cx, T => Prepared::compute(move |inputs| {
         let a = Matrices::of::<T>(&view(inputs, 0)?)?;
         let (m, n) = (a.rows, a.columns);
         if vectors && full && m != n {
@@ -248,10 +291,7 @@ fn prepare_svd(cx: &Context) -> Result<Prepared> {
 
 fn prepare_eigen(cx: &Context) -> Result<Prepared> {
     let vectors = cx.node.attrs.bool("compute_v").unwrap_or(true);
-    if cx.dtype(0)? == DType::Complex64 {
-        return Err(cx.no_kernel(DType::Complex64));
-    }
-    with_matrices!(cx, T => Prepared::compute(move |inputs| {
+    with_reals!(cx, T => Prepared::compute(move |inputs| {
         let a = Matrices::square::<T>(&view(inputs, 0)?)?;
         let n = a.rows;
         let (mut e, mut v) = (Vec::new(), Vec::new());
@@ -287,7 +327,7 @@ fn prepare_factors(cx: &Context) -> Result<Prepared> {
         for at in 0..a.count() {
             let lu = Lu::new(a.get(at), n);
             let (own, from) = lu.parts();
-            if (0..n).any(|k| own[k * n + k] == 0.0) {
+            if (0..n).any(|k| own[k * n + k].is_zero()) {
                 return Err(Error::usage("the matrix has no inverse"));
             }
             factors.extend_from_slice(own);
@@ -305,7 +345,7 @@ fn infer_banded(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(right)?, cx.shape(right)?.clone())
 }
 
-fn unfit(a: &Matrices, b: &Matrices) -> Error {
+fn unfit<S>(a: &Matrices<S>, b: &Matrices<S>) -> Error {
     let (rows, columns) = (a.rows, a.columns);
     Error::usage(format!("{rows}×{columns} diagonals for {} rows", b.rows))
 }
@@ -345,8 +385,8 @@ fn prepare_three(cx: &Context) -> Result<Prepared> {
             for row in 0..n {
                 out.extend((0..columns).map(|column| {
                     let value = |row: usize| right[row * columns + column];
-                    let up = if row + 1 < n { above[row] * value(row + 1) } else { 0.0 };
-                    let down = if row > 0 { below[row] * value(row - 1) } else { 0.0 };
+                    let up = if row + 1 < n { above[row] * value(row + 1) } else { Default::default() };
+                    let down = if row > 0 { below[row] * value(row - 1) } else { Default::default() };
                     up + main[row] * value(row) + down
                 }));
             }
@@ -373,7 +413,7 @@ fn prepare_banded(cx: &Context) -> Result<Prepared> {
         let mut out = Vec::new();
         for [at, right] in places {
             let bands = a.get(at);
-            let mut matrix = vec![0.0; n * n];
+            let mut matrix = vec![Default::default(); n * n];
             for row in 0..n {
                 for band in 0..a.rows {
                     let column = match lower {
@@ -385,11 +425,11 @@ fn prepare_banded(cx: &Context) -> Result<Prepared> {
                     }
                 }
             }
-            if (0..n).any(|k| matrix[k * n + k] == 0.0) {
+            if (0..n).any(|k| matrix[k * n + k].is_zero()) {
                 return Err(Error::usage("the matrix has no inverse"));
             }
             if adjoint {
-                matrix = linalg::transposed(&matrix, n, n);
+                matrix = linalg::adjoint(&matrix, n, n);
             }
             let half = if lower != adjoint { Half::Lower } else { Half::Upper };
             let mut x = b.get(right).to_vec();

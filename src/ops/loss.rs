@@ -4,7 +4,7 @@ use super::reals::{doubles, of_doubles};
 use super::segment::{view, whole_numbers};
 use super::{Context, Fact, Operator, Picks, Prepared, broadcast};
 use crate::error::{Error, Result};
-use crate::model::Shape;
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -72,15 +72,49 @@ fn prepare_norm(cx: &Context) -> Result<Prepared> {
         let mut sums = vec![0.0; single.iter().product()];
         // The result stands still along the axes that go.
         let (_, places) = broadcast::places([x.shape, &single])?;
-        for ([_, to], value) in places.into_iter().zip(doubles(&x)?) {
-            sums[to] += value * value;
+        let complex = matches!(dtype, DType::Complex64 | DType::Complex128);
+        let squares: Vec<f64> = match dtype {
+            DType::Complex64 => (x.values::<[f32; 2]>()?.iter())
+                .map(|z| z.iter().map(|&part| f64::from(part).powi(2)).sum())
+                .collect(),
+            DType::Complex128 => (x.values::<[f64; 2]>()?.iter())
+                .map(|z| z.iter().map(|part| part.powi(2)).sum())
+                .collect(),
+            _ => doubles(&x)?.iter().map(|v| v * v).collect(),
+        };
+        for ([_, to], square) in places.into_iter().zip(squares) {
+            sums[to] += square;
         }
-        let norms: Vec<f64> = sums.iter().map(|sum| sum.sqrt()).collect();
+        let norms: Vec<f64> = sums.iter().map(|&sum| wrapped(dtype, sum).sqrt()).collect();
         let shape: Vec<usize> = (single.iter().zip(&gone))
             .filter_map(|(&n, &gone)| (keep || !gone).then_some(n))
             .collect();
+        if complex {
+            return Ok(vec![match dtype {
+                DType::Complex64 => {
+                    let norms: Vec<[f32; 2]> =
+                        norms.iter().map(|&norm| [norm as f32, 0.0]).collect();
+                    Tensor::from_values(&shape, &norms)
+                }
+                _ => {
+                    let norms: Vec<[f64; 2]> = norms.iter().map(|&norm| [norm, 0.0]).collect();
+                    Tensor::from_values(&shape, &norms)
+                }
+            }]);
+        }
         Ok(vec![of_doubles(dtype, &shape, &norms)?])
     })
+}
+
+/// Sums of narrow integers wrap before the root is taken; that of a negative one is 0.
+fn wrapped(dtype: DType, sum: f64) -> f64 {
+    match dtype {
+        DType::Int8 => f64::from(sum as i64 as i8),
+        DType::UInt8 => f64::from(sum as i64 as u8),
+        DType::Int16 => f64::from(sum as i64 as i16),
+        DType::UInt16 => f64::from(sum as i64 as u16),
+        _ => sum,
+    }
 }
 
 fn infer_entropy(cx: &Context) -> Result<Vec<Fact>> {

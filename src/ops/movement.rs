@@ -21,7 +21,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         &[],
         infer_transpose,
         prepare_conjugate_transpose,
-    ),
+    )
+    .moving(),
     Operator::new(
         &["Pad", "PadV2", "MirrorPad"],
         &["PAD", "PADV2", "MIRROR_PAD"],
@@ -60,7 +61,8 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["DEPTH_TO_SPACE", "SPACE_TO_DEPTH"],
         infer_depth,
         prepare_depth,
-    ),
+    )
+    .moving(),
 ];
 
 pub(super) fn element_size(cx: &Context, input: usize) -> Result<usize> {

@@ -7,10 +7,12 @@ use super::types::with_number;
 use super::{Context, Fact, Io, Operator, Prepared, complex, room_bytes};
 use crate::error::Result;
 use crate::kernels::Quantized;
+use crate::kernels::elementwise::halves::Steps;
 use crate::kernels::quantized::arithmetic::Affine;
 use crate::kernels::quantized::reduce as integers;
 use crate::kernels::reference::order::{self, Axis};
 use crate::kernels::reference::reduce::{Reducible, Reduction, reduce_bools, reduce_numbers};
+use crate::kernels::reference::reduce_halves::reduce_steps;
 use crate::kernels::vectors::{self, Addend, Narrow};
 use crate::model::{DType, Element, Shape};
 
@@ -138,7 +140,15 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         };
         return sums_of::<f32>(sizes, reduced, cx.options.reference, finish);
     }
+    let adds = matches!(op, Reduction::Sum | Reduction::Mean);
     match dtype {
+        DType::Float16 if !cx.tflite() && (adds || op == Reduction::Prod) => {
+            return steps::<half::f16>(op, sizes, reduced);
+        }
+        // Sums are kept in float32 and rounded once.
+        DType::BFloat16 if !cx.tflite() && op == Reduction::Prod => {
+            return steps::<half::bf16>(op, sizes, reduced);
+        }
         DType::Complex64 => return complex::reduced::<[f32; 2]>(cx, op, sizes, reduced),
         DType::Complex128 => return complex::reduced::<[f64; 2]>(cx, op, sizes, reduced),
         _ => {}
@@ -172,6 +182,18 @@ fn sums_of<T: Addend + Pod + Sync>(
             let sizes = [out.len(), depth];
             vectors::sums(x, &sizes, &[false, true], in_order, out, finish);
         });
+        Ok(())
+    })
+}
+
+/// As TensorFlow reduces half types, every step rounded.
+fn steps<T: Steps + Element>(
+    op: Reduction,
+    sizes: Vec<usize>,
+    reduced: Vec<bool>,
+) -> Result<Prepared> {
+    Prepared::function(move |io| {
+        reduce_steps(op, io.input::<T>(0)?, &sizes, &reduced, io.output(0)?);
         Ok(())
     })
 }

@@ -245,11 +245,12 @@ fn infer_picked(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_picked(cx: &Context) -> Result<Prepared> {
     let (dtype, op) = (cx.dtype(0)?, cx.node.op.clone());
     let told = cx.has(3);
-    if !matches!(
-        dtype,
-        DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16
-    ) {
-        return Err(cx.no_kernel(dtype));
+    // Shares of whole numbers are no business of these operators.
+    match op.starts_with("SparseSegmentSum") {
+        true => check_number(cx, dtype)?,
+        false => {
+            with_float!(dtype, T => { let _: Option<T> = None; }, else return Err(cx.no_kernel(dtype)))
+        }
     }
     Prepared::compute(move |inputs| {
         let data = view(inputs, 0)?;
@@ -284,7 +285,7 @@ fn prepare_picked(cx: &Context) -> Result<Prepared> {
         });
         let picked = picked.collect::<Result<Vec<_>>>()?;
         let mut out = segments(dtype, count, row)?;
-        with_float!(dtype, T => {
+        with_number!(dtype, T => {
             let into = (&mut out, <T as Number>::ZERO);
             folded::<T>(&picked, (&data, 1), into, Fold::Sum.of())?;
             let share: Option<Share> = match () {

@@ -10,7 +10,7 @@ use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::unary::{self, IntegerOp, UnaryOp};
 use crate::kernels::vectors;
-use crate::model::{DType, Element};
+use crate::model::{DType, Element, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -169,8 +169,6 @@ fn integer_function(cx: &Context) -> Option<IntegerOp> {
         "Invert" => IntegerOp::Invert,
         "Relu" => IntegerOp::Relu,
         "Relu6" => IntegerOp::Relu6,
-        // Rounding a whole number.
-        "Round" | "Rint" | "Floor" | "Ceil" => return None,
         _ => return None,
     })
 }
@@ -444,6 +442,13 @@ fn infer_bitcast(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_like(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     let ones = &*cx.node.op == "OnesLike";
+    if !ones && dtype == DType::String {
+        return Prepared::compute(|inputs| {
+            let x = super::segment::view(inputs, 0)?;
+            let empty = vec![Vec::new(); x.strings()?.len()];
+            Ok(vec![Tensor::from_strings(x.shape, empty)])
+        });
+    }
     if !ones {
         return Prepared::function(|io| {
             io.output_bytes(0)?.fill(0);

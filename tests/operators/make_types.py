@@ -94,6 +94,24 @@ def volumes(t):
     typed("back_valid", t, flat([2, 7, 6, 3], padding="VALID"), (2, 5, 5, 5), (3, 2, 3, 5))
 
 
+def sums(t):
+    """Long enough for lanes that take turns, for halves of long rows, for what is left over."""
+    for name in ("Sum", "Mean", "Prod"):
+        run = getattr(R, name)
+        def of(axes, run=run, name=name):
+            return lambda x: run(input=x / 64 + 1 if name == "Prod" else x, axis=axes)
+        typed(f"{name.lower()}_rows", t, of([1]), (3, 93))
+        typed(f"{name.lower()}_columns", t, of([0]), (37, 11))
+        typed(f"{name.lower()}_middle", t, of([1]), (3, 21, 12))
+        typed(f"{name.lower()}_around", t, of([0, 2]), (3, 5, 7))
+        typed(f"{name.lower()}_apart", t, of([1, 3]), (3, 5, 2, 7))
+        typed(f"{name.lower()}_whole", t, of([0, 1, 2]), (3, 5, 7))
+    typed("sum_long", t, lambda x: R.Sum(input=tf.tile(x, [1, 9]), axis=[1]), (2, 300))
+    if t == tf.bfloat16:
+        typed("einsum", t, lambda a, b: R.Einsum(inputs=[a, b], equation="bij,bkj->bik"), (2, 5, 33), (2, 7, 33))
+        typed("einsum_sum", t, lambda a: R.Einsum(inputs=[a], equation="ij->i"), (5, 33))
+
+
 def activations(t):
     x = (3, 16)
     for name in ("Elu", "Selu", "LeakyRelu", "Softplus", "Softsign"):
@@ -162,11 +180,46 @@ def complexes(t):
     cases.add(f"where_{t.name}", lambda x: R.Where(condition=tf.cast(tf.nn.relu(x), t)), tf.constant(random.normal(size=x).astype("f4")))
 
 
+def matrices(t):
+    real = tf.float64 if t == tf.complex128 else tf.float32
+    def case(name, run, *shapes):
+        def parts(*values):
+            values = [tf.cast(value, real) for value in values]
+            found = run(*[tf.complex(value[0], value[1]) for value in values])
+            found = [found] if isinstance(found, tf.Tensor) else list(found)
+            return [f(z) if z.dtype.is_complex else z for z in found for f in (tf.math.real, tf.math.imag)]
+        values = [tf.constant(random.normal(size=(2, *shape)).astype("f4")) for shape in shapes]
+        cases.add(f"{name}_{t.name}", parts, *values)
+
+    x, y = (2, 4, 4), (2, 4, 2)
+    case("inverse", lambda x: R.MatrixInverse(input=x, adjoint=True), x)
+    case("determinant", lambda x: R.MatrixDeterminant(input=x), x)
+    case("log_determinant", lambda x: R.LogMatrixDeterminant(input=x), x)
+    case("solve", lambda x, y: R.MatrixSolve(matrix=x, rhs=y, adjoint=True), x, y)
+    case("triangle", lambda x, y: R.MatrixTriangularSolve(matrix=x, rhs=y, lower=False, adjoint=True), x, y)
+    case("cholesky", lambda x: R.Cholesky(input=tf.matmul(x, x, adjoint_b=True)), x)
+    case("root", lambda x: R.MatrixSquareRoot(input=tf.matmul(x, x, adjoint_b=True)), x)
+    case("lu", lambda x: R.Lu(input=x), x)
+    case("qr", lambda x: R.Qr(input=x, full_matrices=True), (5, 3))
+    case("qr_square", lambda x: R.Qr(input=x), (4, 4))
+    case("banded", lambda x, y: R.BandedTriangularSolve(matrix=x, rhs=y, lower=True, adjoint=True), (2, 4), (4, 2))
+    case("tridiagonal", lambda x, y: R.TridiagonalSolve(diagonals=x, rhs=y), (3, 4), (4, 2))
+
+
 def strings():
     words = tf.constant(random.integers(0, 99, size=(3, 4)).astype("S"))
     cases.add("hot_string", lambda x: R.OneHot(indices=[1, -1, 0], depth=3, on_value=x[0, 0], off_value=x[0, 1]), words)
     cases.add("scattered_string", lambda x: R.ScatterNd(indices=[[0], [2], [0]], updates=x, shape=[4, 4]), words)
     cases.add("turned_string", lambda x: R.ReverseSequence(input=x, seq_lengths=[1, 3, 2], seq_dim=1), words)
+    cases.add("zeros_string", lambda x: R.ZerosLike(x=x), words)
+    cases.add("blocks_string", lambda x: R.SpaceToDepth(input=tf.reshape(x[:2], [1, 2, 4, 1]), block_size=2), words)
+    cases.add("conjugate_string", lambda x: R.ConjugateTranspose(x=x, perm=[1, 0]), words)
+    numbers = tf.constant(random.integers(0, 100, size=(3, 7)).astype("f4"))
+    for t in (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.int32):
+        cases.add(f"norm_{t.name}", lambda x, t=t: tf.cast(R.EuclideanNorm(input=tf.cast(x, t), axis=[1]), tf.int32), numbers)
+        cases.add(f"picked_{t.name}", lambda x, t=t: tf.cast(
+            R.SparseSegmentSum(data=tf.cast(x, t), indices=[0, 2, 1], segment_ids=[0, 0, 1]), tf.int32), numbers)
+    cases.add("norm_complex", lambda x: tf.math.real(R.EuclideanNorm(input=tf.complex(x, x / 3), axis=[1])), numbers)
     cases.add("most_int16", lambda x: R.ArgMax(input=x, dimension=1, output_type=tf.int16), tf.constant(random.normal(size=(3, 7)).astype("f4")))
 
 
@@ -193,9 +246,10 @@ for t in (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.int32, tf.int64):
     pools(t)
 norms(tf.bfloat16)
 turned()
-# In half precision TensorFlow rounds the sums of these convolutions in an order of its own.
-for t in (tf.bfloat16, tf.float64):
+for t in (tf.float16, tf.bfloat16, tf.float64):
     volumes(t)
+for t in (tf.float16, tf.bfloat16):
+    sums(t)
 for t in (tf.float16, tf.bfloat16):
     activations(t)
     training(t)
@@ -204,5 +258,6 @@ for t in (tf.float16, tf.bfloat16, tf.float32, tf.float64):
 dilated(tf.float64)
 for t in (tf.complex64, tf.complex128):
     complexes(t)
+matrices(tf.complex64)
 strings()
 cases.write(folder)

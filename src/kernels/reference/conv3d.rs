@@ -1,7 +1,6 @@
 //! Convolutions over depth, height and width.
 
-use std::iter::Sum;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Mul};
 
 use super::matmul::MulAdd;
 use crate::kernels::params::Clamp;
@@ -115,7 +114,7 @@ pub fn conv3d_transpose_f32(
 }
 
 /// The sums alone.
-pub fn conv3d_transpose<T: MulAdd + Sum + AddAssign>(
+pub fn conv3d_transpose<T: Copy + Default + Mul<Output = T> + AddAssign>(
     p: &Conv3d,
     input: &[T],
     filter: &[T],
@@ -136,11 +135,9 @@ pub fn conv3d_transpose<T: MulAdd + Sum + AddAssign>(
                 let weights = &filter[number * p.in_c * p.out_c..][..p.in_c * p.out_c];
                 let rows = weights.chunks_exact(p.in_c);
                 for (out, row) in output[to..to + p.out_c].iter_mut().zip(rows) {
-                    *out += x
-                        .iter()
-                        .zip(row)
-                        .map(|(&x, &weight)| T::default().mul_add(x, weight))
-                        .sum();
+                    let mut dot = T::default();
+                    x.iter().zip(row).for_each(|(&x, &w)| dot += x * w);
+                    *out += dot;
                 }
             }
         }

@@ -10,6 +10,7 @@ pub mod matmul;
 pub mod order;
 pub mod pool;
 pub mod reduce;
+pub mod reduce_halves;
 pub mod reduce_window;
 pub mod resize;
 pub mod softmax;

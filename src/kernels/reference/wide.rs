@@ -1,6 +1,8 @@
 //! Convolutions, pooling and softmax of the types that TensorFlow has and TensorFlow Lite has not: half types, `f64`,
 //! integers that are not quantized. The order of roundings is that of TensorFlow's kernels for processors.
 
+use std::ops::{AddAssign, Mul};
+
 use half::{bf16, f16};
 
 use super::conv::for_each_scatter;
@@ -87,7 +89,12 @@ pub fn depthwise_rows<T: MulAdd>(
 }
 
 /// Transposed convolution with the filter `[k_h, k_w, out_c, in_c]`.
-pub fn transpose_conv<T: MulAdd>(p: &Conv2d, input: &[T], filter: &[T], output: &mut [T]) {
+pub fn transpose_conv<T: Copy + Default + Mul<Output = T> + AddAssign>(
+    p: &Conv2d,
+    input: &[T],
+    filter: &[T],
+    output: &mut [T],
+) {
     assert_eq!(input.len(), p.input_len(), "input of {p:?}");
     assert_eq!(
         filter.len(),
@@ -100,10 +107,9 @@ pub fn transpose_conv<T: MulAdd>(p: &Conv2d, input: &[T], filter: &[T], output: 
         let x = &input[from..from + p.in_c];
         let rows = filter[tap * p.out_c * p.in_c..].chunks_exact(p.in_c);
         for (out, row) in output[to..to + p.out_c].iter_mut().zip(rows) {
-            *out = x
-                .iter()
-                .zip(row)
-                .fold(*out, |sum, (&x, &w)| sum.mul_add(x, w));
+            let mut dot = T::default();
+            x.iter().zip(row).for_each(|(&x, &w)| dot += x * w);
+            *out += dot;
         }
     });
 }
