@@ -27,10 +27,12 @@ mod fact;
 mod family;
 mod fast;
 mod folds;
+mod fractional;
 mod gather;
 mod host;
 mod image;
 mod in_place;
+mod isotonic;
 mod joins;
 mod kernel;
 mod known;
@@ -70,6 +72,7 @@ mod sequence;
 mod serialized;
 mod shape;
 mod slice;
+mod slice_update;
 mod slopes;
 mod sparse;
 mod special;
@@ -197,6 +200,7 @@ const FAMILIES: &[&[Operator]] = &[
     einsum::OPERATORS,
     elementwise::OPERATORS,
     examples::OPERATORS,
+    fractional::OPERATORS,
     gather::OPERATORS,
     host::OPERATORS,
     image::COLOUR,
@@ -205,6 +209,7 @@ const FAMILIES: &[&[Operator]] = &[
     image::PATCHES,
     image::SCALE,
     image::WARP,
+    isotonic::OPERATORS,
     linalg::OPERATORS,
     lists::OPERATORS,
     loss::OPERATORS,
@@ -232,6 +237,7 @@ const FAMILIES: &[&[Operator]] = &[
     search::OPERATORS,
     segment::OPERATORS,
     slice::OPERATORS,
+    slice_update::OPERATORS,
     slopes::OPERATORS,
     layer_slopes::OPERATORS,
     sparse::OPERATORS,

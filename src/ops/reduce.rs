@@ -42,7 +42,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_running,
     ),
     Operator::new(
-        &["TopKV2", "TopK"],
+        &["TopKV2", "TopK", "ApproxTopK"],
         &["TOPK_V2"],
         infer_top_k,
         prepare_top_k,
@@ -352,7 +352,15 @@ fn prepare_running(cx: &Context) -> Result<Prepared> {
     }), else Err(cx.no_kernel(dtype)))
 }
 
+/// On a processor TensorFlow's ApproxTopK is exact, and knows only the largest along the last axis.
 fn infer_top_k(cx: &Context) -> Result<Vec<Fact>> {
+    if cx.attr_int("reduction_dimension", -1) != -1
+        || cx
+            .attr("is_max_k")
+            .is_some_and(|attr| attr.as_bool() == Some(false))
+    {
+        return Err(cx.unsupported("the smallest, or the largest along another axis than the last"));
+    }
     let index = match cx.node.attrs.dtype("index_type") {
         Some(dtype) => dtype,
         None if cx.tflite() => cx.out_dtype(1)?,

@@ -3,7 +3,7 @@
 use super::movement::element_size;
 use super::sequence::live_ints;
 use super::{Context, Fact, HandsOn, Operator, Prepared};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::movement::{self, StridedSlice};
 use crate::kernels::strides::MAX_RANK;
 use crate::model::{DType, Shape};
@@ -32,23 +32,22 @@ pub(super) const OPERATORS: &[Operator] = &[
 ];
 
 /// A strided slice resolved against the sizes of its input; sizes are -1 where the input's are unknown.
-struct Resolved {
-    begin: Vec<i64>,
-    strides: Vec<i64>,
-    sizes: Vec<i64>,
+pub(super) struct Resolved {
+    pub begin: Vec<i64>,
+    pub strides: Vec<i64>,
+    pub sizes: Vec<i64>,
     /// The output's shape: shrunk axes dropped, new ones put in.
-    shape: Vec<i64>,
+    pub shape: Vec<i64>,
 }
 
 /// One axis of the input: first element, step, count; -1 for an unknown count.
 fn resolve_axis(
-    cx: &Context,
     size: i64,
     (begin, end): (Option<i64>, Option<i64>),
     stride: i64,
 ) -> Result<(i64, i64, i64)> {
     if stride == 0 {
-        return Err(cx.wrong("a stride of 0"));
+        return Err(Error::usage("a stride of 0"));
     }
     if size < 0 {
         return Ok((0, stride, -1));
@@ -84,16 +83,30 @@ struct Spec {
 }
 
 /// One bit per entry of begin, end and strides.
-struct Masks {
-    begin: i64,
-    end: i64,
-    ellipsis: i64,
-    new_axis: i64,
-    shrink_axis: i64,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Masks {
+    pub begin: i64,
+    pub end: i64,
+    pub ellipsis: i64,
+    pub new_axis: i64,
+    pub shrink_axis: i64,
 }
 
 fn has(mask: i64, index: usize) -> bool {
     mask >> index & 1 == 1
+}
+
+impl Masks {
+    pub(super) fn of(cx: &Context) -> Self {
+        let mask = |name: &str| cx.attr_int(name, 0);
+        Masks {
+            begin: mask("begin_mask"),
+            end: mask("end_mask"),
+            ellipsis: mask("ellipsis_mask"),
+            new_axis: mask("new_axis_mask"),
+            shrink_axis: mask("shrink_axis_mask"),
+        }
+    }
 }
 
 impl Spec {
@@ -103,23 +116,21 @@ impl Spec {
         else {
             return Ok(None);
         };
+        let offset = cx.tflite() && cx.attr_bool("offset");
+        Self::new([begin, end, strides], Masks::of(cx), offset).map(Some)
+    }
+
+    fn new([begin, end, strides]: [Vec<i64>; 3], masks: Masks, offset: bool) -> Result<Self> {
         if begin.len() != end.len() || begin.len() != strides.len() || begin.len() > 32 {
-            return Err(cx.wrong("begin, end and strides differ in length"));
+            return Err(Error::usage("begin, end and strides differ in length"));
         }
-        let mask = |name: &str| cx.attr_int(name, 0);
-        Ok(Some(Spec {
+        Ok(Spec {
             begin,
             end,
             strides,
-            masks: Masks {
-                begin: mask("begin_mask"),
-                end: mask("end_mask"),
-                ellipsis: mask("ellipsis_mask"),
-                new_axis: mask("new_axis_mask"),
-                shrink_axis: mask("shrink_axis_mask"),
-            },
-            offset: cx.tflite() && cx.attr_bool("offset"),
-        }))
+            masks,
+            offset,
+        })
     }
 
     /// Begin and end of entry `i`; `None` where a mask leaves it open.
@@ -146,14 +157,16 @@ impl Resolved {
     }
 
     /// One element of the next axis, which the output does not have.
-    fn shrunk(&mut self, cx: &Context, size: i64, index: i64) -> Result<()> {
+    fn shrunk(&mut self, size: i64, index: i64) -> Result<()> {
         let at = if index < 0 {
             index.saturating_add(size)
         } else {
             index
         };
         if size >= 0 && !(0..size).contains(&at) {
-            return Err(cx.wrong(format!("index {index} of an axis with {size} elements")));
+            return Err(Error::usage(format!(
+                "index {index} of an axis with {size} elements"
+            )));
         }
         self.begin.push(at.max(0));
         self.strides.push(1);
@@ -174,45 +187,57 @@ fn resolve_in(cx: &Context, shape: &Shape) -> Result<Option<Resolved>> {
     let Some(dims) = shape.dims() else {
         return Ok(None);
     };
-    let masks = &spec.masks;
-    let named = (0..spec.begin.len())
-        .filter(|&i| !has(masks.new_axis, i) && !has(masks.ellipsis, i))
-        .count();
-    let open = dims
-        .len()
-        .checked_sub(named)
-        .ok_or_else(|| cx.wrong(format!("a slice over {named} axes of {shape}")))?;
-    let mut out = Resolved {
-        begin: Vec::new(),
-        strides: Vec::new(),
-        sizes: Vec::new(),
-        shape: Vec::new(),
-    };
-    let mut left = dims.iter().copied();
-    let mut seen_ellipsis = false;
-    for i in 0..spec.begin.len() {
-        if has(masks.ellipsis, i) && !seen_ellipsis {
-            seen_ellipsis = true;
-            left.by_ref().take(open).for_each(|size| out.whole(size));
-        } else if has(masks.new_axis, i) {
-            out.shape.push(1);
-        } else {
-            let size = left
-                .next()
-                .ok_or_else(|| cx.wrong("a slice over more axes than there are"))?;
-            if has(masks.shrink_axis, i) {
-                out.shrunk(cx, size, spec.begin[i])?;
+    spec.within(dims).map(Some)
+}
+
+/// The slice that begin, end and strides tell in a tensor of sizes `dims`.
+pub(super) fn told(bounds: [Vec<i64>; 3], masks: Masks, dims: &[usize]) -> Result<Resolved> {
+    let dims: Vec<i64> = dims.iter().map(|&size| size as i64).collect();
+    Spec::new(bounds, masks, false)?.within(&dims)
+}
+
+impl Spec {
+    fn within(&self, dims: &[i64]) -> Result<Resolved> {
+        let masks = &self.masks;
+        let named = (0..self.begin.len())
+            .filter(|&i| !has(masks.new_axis, i) && !has(masks.ellipsis, i))
+            .count();
+        let open = dims
+            .len()
+            .checked_sub(named)
+            .ok_or_else(|| Error::usage(format!("a slice over {named} axes of {dims:?}")))?;
+        let mut out = Resolved {
+            begin: Vec::new(),
+            strides: Vec::new(),
+            sizes: Vec::new(),
+            shape: Vec::new(),
+        };
+        let mut left = dims.iter().copied();
+        let mut seen_ellipsis = false;
+        for i in 0..self.begin.len() {
+            if has(masks.ellipsis, i) && !seen_ellipsis {
+                seen_ellipsis = true;
+                left.by_ref().take(open).for_each(|size| out.whole(size));
+            } else if has(masks.new_axis, i) {
+                out.shape.push(1);
             } else {
-                let (first, stride, count) = resolve_axis(cx, size, spec.ends(i), spec.strides[i])?;
-                out.begin.push(first);
-                out.strides.push(stride);
-                out.sizes.push(count);
-                out.shape.push(count);
+                let size = left
+                    .next()
+                    .ok_or_else(|| Error::usage("a slice over more axes than there are"))?;
+                if has(masks.shrink_axis, i) {
+                    out.shrunk(size, self.begin[i])?;
+                } else {
+                    let (first, stride, count) = resolve_axis(size, self.ends(i), self.strides[i])?;
+                    out.begin.push(first);
+                    out.strides.push(stride);
+                    out.sizes.push(count);
+                    out.shape.push(count);
+                }
             }
         }
+        left.for_each(|size| out.whole(size));
+        Ok(out)
     }
-    left.for_each(|size| out.whole(size));
-    Ok(Some(out))
 }
 
 fn infer_strided(cx: &Context) -> Result<Vec<Fact>> {

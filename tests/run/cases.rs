@@ -211,3 +211,8 @@ fn types_that_few_models_have_give_tensorflows_answers() {
 fn slopes_of_layers_are_tensorflows() {
     assert_right("slopes");
 }
+
+#[test]
+fn operators_that_are_seldom_in_inference_give_tensorflows_answers() {
+    assert_right("seldom");
+}

@@ -147,10 +147,17 @@ pub fn requantize_to_i32<T: Quantized>(
 
 /// FAKE_QUANT: to `2^bits` steps between the nudged ends and back. `narrow` leaves the lowest step out.
 pub fn fake_quant(x: &[f32], range: (f32, f32), bits: u32, narrow: bool, out: &mut [f32]) {
+    // As TensorFlow does it; the nudged ends would be no numbers.
+    if range == (0.0, 0.0) {
+        out.fill(0.0);
+        return;
+    }
     let Nudged { lo, hi, scale } = Nudged::new(range, bits, narrow);
     let inverse = 1.0 / scale;
     map(x, out, |x| {
-        let shifted = x.clamp(lo, hi) - lo;
+        // Not `clamp`, which panics at ends that are the wrong way round or no numbers.
+        let below = if x > hi { hi } else { x };
+        let shifted = if below < lo { lo } else { below } - lo;
         (shifted * inverse + 0.5).floor() * scale + lo
     });
 }
@@ -238,6 +245,16 @@ mod tests {
         let mut out = [0; 2];
         requantize_to_i32(&[-32768i16, 3], (0.5, 0), (0.25, 7), &mut out);
         assert_eq!(out, [-65529, 13]);
+    }
+
+    #[test]
+    fn ranges_that_hold_nothing_make_no_panic() {
+        let mut out = [9.0; 2];
+        fake_quant(&[-2.0, 0.3], (0.0, 0.0), 8, false, &mut out);
+        assert_eq!(out, [0.0; 2]);
+        for range in [(3.0, 1.0), (2.0, 2.0), (f32::NAN, 1.0)] {
+            fake_quant(&[-1.0, f32::NAN], range, 8, false, &mut out);
+        }
     }
 
     #[test]
