@@ -109,6 +109,43 @@ pub fn decode(bytes: &[u8]) -> Result<Sound> {
     Err(cut())
 }
 
+/// A file of PCM samples of 16 bits: those from -1 to 1 in 32768 steps, others at the ends, NaN as 0.
+///
+/// # Errors
+/// No channels, or more of anything than the fields of such a file hold.
+pub fn encode(channels: usize, rate: u32, samples: &[f32]) -> Result<Vec<u8>> {
+    let unfit = || {
+        Error::usage(format!(
+            "{} samples in {channels} channels at {rate} Hz don't fit a .wav file",
+            samples.len()
+        ))
+    };
+    const HEADER: u32 = 36;
+    let wide = u16::try_from(channels).ok().filter(|&n| n > 0 && rate > 0);
+    let wide = wide.ok_or_else(unfit)?;
+    let block = wide.checked_mul(2).ok_or_else(unfit)?;
+    let size = samples
+        .len()
+        .checked_mul(2)
+        .and_then(|n| u32::try_from(n).ok());
+    let whole = size.and_then(|size| size.checked_add(HEADER));
+    let second = rate.checked_mul(block.into());
+    let (Some(size), Some(whole), Some(second)) = (size, whole, second) else {
+        return Err(unfit());
+    };
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend(whole.to_le_bytes());
+    bytes.extend(b"WAVEfmt \x10\0\0\0");
+    bytes.extend([1, wide].map(u16::to_le_bytes).concat());
+    bytes.extend([rate, second].map(u32::to_le_bytes).concat());
+    bytes.extend([block, 16].map(u16::to_le_bytes).concat());
+    bytes.extend(b"data");
+    bytes.extend(size.to_le_bytes());
+    let code = |&sample: &f32| ((sample * 32768.0).round() as i16).to_le_bytes();
+    bytes.extend(samples.iter().flat_map(code));
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +161,27 @@ mod tests {
         bytes.extend((data.len() as u32).to_le_bytes());
         bytes.extend(data);
         bytes
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let samples = [0.0, 1.0, -1.0, 0.5, 2.0, -2.0];
+        let sound = decode(&encode(2, 16_000, &samples).unwrap()).unwrap();
+        let most = 32767.0 / 32768.0;
+        assert_eq!(sound.samples, [0.0, most, -1.0, 0.5, most, -1.0]);
+        assert_eq!(
+            (sound.channels, sound.rate, sound.coding),
+            (2, 16_000, Coding::Pcm(16))
+        );
+        for (channels, rate) in [
+            (0, 8000),
+            (1, 0),
+            (70_000, 8000),
+            (40_000, 8000),
+            (2, u32::MAX),
+        ] {
+            assert!(encode(channels, rate, &samples).is_err());
+        }
     }
 
     #[test]

@@ -12,6 +12,12 @@ use crate::model::{DType, Shape, Tensor};
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["DecodeWav"], &[], infer_wav, prepare_wav),
     Operator::new(
+        &["EncodeWav"],
+        &[],
+        |cx| cx.one(DType::String, Shape::scalar()),
+        prepare_written,
+    ),
+    Operator::new(
         &["AudioSpectrogram"],
         &["AudioSpectrogram"],
         infer_spectrogram,
@@ -54,6 +60,19 @@ fn prepare_wav(cx: &Context) -> Result<Prepared> {
         }
         let rate = Tensor::from_values(&[], &[sound.rate as i32]);
         Ok(vec![out, rate])
+    })
+}
+
+fn prepare_written(_: &Context) -> Result<Prepared> {
+    Prepared::compute(|inputs| {
+        let sound = view(inputs, 0)?;
+        let &[_, channels] = sound.shape else {
+            return Err(Error::usage(format!("sound of {:?}", sound.shape)));
+        };
+        let rate = view(inputs, 1)?.values::<i32>()?.first().copied();
+        let rate = rate.and_then(|rate| u32::try_from(rate).ok()).unwrap_or(0);
+        let file = wav::encode(channels, rate, sound.values::<f32>()?)?;
+        Ok(vec![Tensor::from_strings(&[], vec![file])])
     })
 }
 

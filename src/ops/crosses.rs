@@ -1,17 +1,21 @@
 //! Crossed features: every combination of one feature of each column, row by row.
 
 use super::segment::{view, whole_numbers};
+use super::tokens::numbers;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::text::hash;
 use crate::model::{DType, Shape, Tensor};
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(
-    &["SparseCross", "SparseCrossV2", "SparseCrossHashed"],
-    &[],
-    infer,
-    prepare,
-)];
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new(
+        &["SparseCross", "SparseCrossV2", "SparseCrossHashed"],
+        &[],
+        infer,
+        prepare,
+    ),
+    Operator::new(&["RaggedCross"], &[], infer_ragged, prepare_ragged),
+];
 
 fn infer(cx: &Context) -> Result<Vec<Fact>> {
     let list = |dims: &[i64]| Shape(Some(dims.to_vec()));
@@ -93,44 +97,180 @@ fn columns(inputs: &[Option<View<'_>>], sparse: usize, dense_end: usize) -> Resu
             rows.unwrap_or(0)
         }
     };
-    // Rows without any feature cost a list each.
-    let total: usize = inputs
-        .iter()
-        .flatten()
-        .map(|v| v.shape.iter().product::<usize>())
-        .sum();
-    if rows > total.saturating_mul(64).saturating_add(1 << 20) {
-        return Err(Error::usage(format!("{rows} rows of {total} features")));
-    }
+    check_room(inputs, rows)?;
     let mut columns = Vec::new();
     for at in 0..sparse {
         let (indices, values) = (view(inputs, at)?, view(inputs, sparse + at)?);
-        let places = whole_numbers(&indices)?;
-        let rank = indices.shape.get(1).copied().unwrap_or(1).max(1);
-        let mut column: Column = (0..rows).map(|_| Vec::new()).collect();
-        let features = features(&values)?;
-        for (place, feature) in places.chunks_exact(rank).zip(features) {
-            let row = usize::try_from(place[0])
-                .ok()
-                .and_then(|row| column.get_mut(row));
-            row.ok_or_else(|| Error::usage(format!("row {} of {rows}", place[0])))?
-                .push(feature);
-        }
-        columns.push(column);
+        columns.push(of_sparse(&indices, &values, rows)?);
     }
     for at in 3 * sparse..dense_end {
-        let values = view(inputs, at)?;
-        let &[count, width] = values.shape else {
-            return Err(Error::usage(format!("features of {:?}", values.shape)));
-        };
-        if count != rows {
-            return Err(Error::usage(format!("{count} rows beside {rows}")));
-        }
-        let mut features = features(&values)?.into_iter();
-        let row = |_| features.by_ref().take(width).collect();
-        columns.push((0..rows).map(row).collect());
+        columns.push(of_dense(&view(inputs, at)?, rows)?);
     }
     Ok(columns)
+}
+
+/// Rows without any feature cost a list each.
+fn check_room(inputs: &[Option<View<'_>>], rows: usize) -> Result<()> {
+    let sizes = inputs.iter().flatten();
+    let total: usize = sizes.map(|v| v.shape.iter().product::<usize>()).sum();
+    match rows > total.saturating_mul(64).saturating_add(1 << 20) {
+        true => Err(Error::usage(format!("{rows} rows of {total} features"))),
+        false => Ok(()),
+    }
+}
+
+fn of_sparse(indices: &View<'_>, values: &View<'_>, rows: usize) -> Result<Column> {
+    let places = whole_numbers(indices)?;
+    let rank = indices.shape.get(1).copied().unwrap_or(1).max(1);
+    let mut column: Column = (0..rows).map(|_| Vec::new()).collect();
+    for (place, feature) in places.chunks_exact(rank).zip(features(values)?) {
+        let row = usize::try_from(place[0])
+            .ok()
+            .and_then(|row| column.get_mut(row));
+        row.ok_or_else(|| Error::usage(format!("row {} of {rows}", place[0])))?
+            .push(feature);
+    }
+    Ok(column)
+}
+
+fn of_dense(values: &View<'_>, rows: usize) -> Result<Column> {
+    let &[count, width] = values.shape else {
+        return Err(Error::usage(format!("features of {:?}", values.shape)));
+    };
+    check_rows(count, rows)?;
+    let mut features = features(values)?.into_iter();
+    let row = |_| features.by_ref().take(width).collect();
+    Ok((0..rows).map(row).collect())
+}
+
+fn check_rows(count: usize, rows: usize) -> Result<()> {
+    match count == rows {
+        true => Ok(()),
+        false => Err(Error::usage(format!("{count} rows beside {rows}"))),
+    }
+}
+
+/// Crosses of rows, and where each row of them ends.
+fn infer_ragged(cx: &Context) -> Result<Vec<Fact>> {
+    let list = || Shape(Some(vec![-1]));
+    let values = Fact::new(cx.out_dtype(0)?, list());
+    Ok(vec![values, Fact::new(cx.out_dtype(1)?, list())])
+}
+
+/// # Errors
+/// Values of another type than such crosses have.
+fn ragged_rule(cx: &Context) -> Result<Rule> {
+    let (rule, dtype) = match cx.attr_bool("hashed_output") {
+        true => {
+            let rule = Rule::Hashed {
+                key: Some(cx.attr_int("hash_key", 0) as u64),
+                buckets: cx.attr_int("num_buckets", 0).max(0) as u64,
+            };
+            (rule, DType::Int64)
+        }
+        false => (Rule::Joined, DType::String),
+    };
+    match cx.out_dtype(0)? {
+        own if own == dtype => Ok(rule),
+        other => Err(cx.no_kernel(other)),
+    }
+}
+
+fn prepare_ragged(cx: &Context) -> Result<Prepared> {
+    let order = cx.node.attrs.text("input_order").unwrap_or_default();
+    let order = order.as_bytes().to_vec();
+    let count = |kind: u8| order.iter().filter(|&&k| k == kind).count();
+    let (ragged, sparse, dense) = (count(b'R'), count(b'S'), count(b'D'));
+    if ragged + sparse + dense != order.len()
+        || 2 * ragged + 3 * sparse + dense != cx.node.inputs.len()
+        || order.is_empty()
+    {
+        return Err(cx.wrong(format!(
+            "{} inputs in the order {:?}",
+            cx.node.inputs.len(),
+            String::from_utf8_lossy(&order)
+        )));
+    }
+    let (rule, ends) = (ragged_rule(cx)?, cx.out_dtype(1)?);
+    Prepared::compute(move |inputs| {
+        let first_sparse = 2 * ragged;
+        let first_dense = first_sparse + 3 * sparse;
+        let rows = match (ragged, dense) {
+            (1.., _) => view(inputs, ragged)?
+                .shape
+                .iter()
+                .product::<usize>()
+                .saturating_sub(1),
+            (0, 1..) => view(inputs, first_dense)?
+                .shape
+                .first()
+                .copied()
+                .unwrap_or(0),
+            _ => sparse_rows(inputs, first_sparse + 2 * sparse)?,
+        };
+        check_room(inputs, rows)?;
+        let (mut next_ragged, mut next_sparse, mut next_dense) = (0, 0, 0);
+        let mut columns = Vec::new();
+        for kind in &order {
+            columns.push(match kind {
+                b'R' => {
+                    let at = next_ragged;
+                    next_ragged += 1;
+                    of_ragged(&view(inputs, at)?, &view(inputs, ragged + at)?, rows)?
+                }
+                b'S' => {
+                    let at = first_sparse + next_sparse;
+                    next_sparse += 1;
+                    check_rows(sparse_rows(inputs, at + 2 * sparse)?, rows)?;
+                    of_sparse(&view(inputs, at)?, &view(inputs, at + sparse)?, rows)?
+                }
+                _ => {
+                    next_dense += 1;
+                    of_dense(&view(inputs, first_dense + next_dense - 1)?, rows)?
+                }
+            });
+        }
+        let mut found = crossed(&columns, rule, b"_X_")?.into_iter();
+        let (Some(places), Some(values)) = (found.next(), found.next()) else {
+            return Err(Error::unsupported("crosses without values"));
+        };
+        let mut splits = vec![0i64; rows + 1];
+        for place in places.values::<i64>().unwrap_or_default().chunks_exact(2) {
+            splits[place[0] as usize + 1] += 1;
+        }
+        for row in 0..rows {
+            splits[row + 1] += splits[row];
+        }
+        Ok(vec![values, numbers(ends, &[rows + 1], &splits)])
+    })
+}
+
+/// The rows that the shape in this input tells.
+fn sparse_rows(inputs: &[Option<View<'_>>], shape: usize) -> Result<usize> {
+    let shape = whole_numbers(&view(inputs, shape)?)?;
+    let rows = shape.first().and_then(|&rows| usize::try_from(rows).ok());
+    rows.ok_or_else(|| Error::usage(format!("sparse features of {shape:?}")))
+}
+
+fn of_ragged(values: &View<'_>, splits: &View<'_>, rows: usize) -> Result<Column> {
+    let splits = whole_numbers(splits)?;
+    check_rows(splits.len().saturating_sub(1), rows)?;
+    let features = features(values)?;
+    let rises = splits.windows(2).all(|pair| pair[0] <= pair[1]);
+    if splits.first() != Some(&0) || !rises || splits.last() != Some(&(features.len() as i64)) {
+        return Err(Error::usage(format!(
+            "ends of rows that don't rise from 0 to {}",
+            features.len()
+        )));
+    }
+    let mut features = features.into_iter();
+    let row = |pair: &[i64]| {
+        features
+            .by_ref()
+            .take((pair[1] - pair[0]) as usize)
+            .collect()
+    };
+    Ok(splits.windows(2).map(row).collect())
 }
 
 fn features(values: &View<'_>) -> Result<Vec<Feature>> {
@@ -151,7 +291,7 @@ fn features(values: &View<'_>) -> Result<Vec<Feature>> {
 /// All combinations of each row, the last column's features changing first.
 fn crossed(columns: &[Column], rule: Rule, separator: &[u8]) -> Result<Vec<Tensor>> {
     let rows = columns.first().map_or(0, Vec::len);
-    let (mut indices, mut numbers, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut indices, mut hashes, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     let mut longest = 0;
     for row in 0..rows {
         let lists: Vec<&[Feature]> = columns.iter().map(|column| &column[row][..]).collect();
@@ -178,13 +318,13 @@ fn crossed(columns: &[Column], rule: Rule, separator: &[u8]) -> Result<Vec<Tenso
                     let parts: Vec<&[u8]> = picked.iter().map(|f| &f.text[..]).collect();
                     texts.push(parts.join(separator));
                 }
-                Rule::Hashed { key, buckets } => numbers.push(hashed(&picked, key, buckets)),
+                Rule::Hashed { key, buckets } => hashes.push(hashed(&picked, key, buckets)),
             }
         }
     }
     let values = match rule {
         Rule::Joined => Tensor::from_strings(&[texts.len()], texts),
-        Rule::Hashed { .. } => Tensor::from_values(&[numbers.len()], &numbers),
+        Rule::Hashed { .. } => Tensor::from_values(&[hashes.len()], &hashes),
     };
     Ok(vec![
         Tensor::from_values(&[indices.len() / 2, 2], &indices),

@@ -206,6 +206,7 @@ const FAMILIES: &[&[Operator]] = &[
     image::COLOUR,
     image::DECODE,
     image::DRAW,
+    image::ENCODE,
     image::PATCHES,
     image::SCALE,
     image::WARP,

@@ -216,3 +216,8 @@ fn slopes_of_layers_are_tensorflows() {
 fn operators_that_are_seldom_in_inference_give_tensorflows_answers() {
     assert_right("seldom");
 }
+
+#[test]
+fn files_that_graphs_write_are_tensorflows() {
+    assert_right("files");
+}

@@ -7,7 +7,7 @@ mod png;
 
 pub use bmp::decode as decode_bmp;
 pub use gif::decode as decode_gif;
-pub use png::decode as decode_png;
+pub use png::{decode as decode_png, encode as encode_png};
 
 /// Samples row by row, the channels of a pixel side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]

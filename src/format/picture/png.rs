@@ -73,6 +73,53 @@ pub fn decode(bytes: &[u8], channels: usize, wide: bool) -> Result<Picture> {
     })
 }
 
+/// A picture as a PNG file, its samples without loss. How hard to press, 0 to 9, -1 for the usual.
+///
+/// # Errors
+/// A picture without pixels, or with more than 4 channels.
+pub fn encode(picture: &Picture, effort: i64) -> Result<Vec<u8>> {
+    let fault = |e: png::EncodingError| Error::usage(format!("no PNG file can be made: {e}"));
+    let sizes = [picture.width, picture.height].map(|n| u32::try_from(n).ok().filter(|&n| n > 0));
+    let colours = match picture.channels {
+        1 => Some(ColorType::Grayscale),
+        2 => Some(ColorType::GrayscaleAlpha),
+        3 => Some(ColorType::Rgb),
+        4 => Some(ColorType::Rgba),
+        _ => None,
+    };
+    let ([Some(width), Some(height)], Some(colours)) = (sizes, colours) else {
+        return Err(Error::usage(format!(
+            "a picture of {}×{} with {} channels, expected some pixels and 1 to 4 channels",
+            picture.height, picture.width, picture.channels
+        )));
+    };
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(colours);
+    encoder.set_compression(match effort {
+        0 => png::Compression::NoCompression,
+        1..=3 => png::Compression::Fast,
+        7.. => png::Compression::High,
+        _ => png::Compression::Balanced,
+    });
+    let deep: Vec<u8>;
+    let samples = match &picture.samples {
+        Samples::Bytes(samples) => {
+            encoder.set_depth(BitDepth::Eight);
+            samples
+        }
+        Samples::Words(samples) => {
+            encoder.set_depth(BitDepth::Sixteen);
+            deep = samples.iter().flat_map(|v| v.to_be_bytes()).collect();
+            &deep
+        }
+    };
+    let mut writer = encoder.write_header().map_err(fault)?;
+    writer.write_image_data(samples).map_err(fault)?;
+    writer.finish().map_err(fault)?;
+    Ok(file)
+}
+
 fn convert(pixel: &[u16], wanted: usize, opaque: u16, out: &mut Vec<u16>) {
     let (colours, opacity) = match *pixel {
         [v] => ([v; 3], opaque),
@@ -98,4 +145,43 @@ fn grey([r, g, b]: [u16; 3], deep: bool) -> u16 {
     }
     let sum = 9797 * u32::from(r) + 19234 * u32::from(g) + 3737 * u32::from(b);
     ((sum + if deep { 16384 } else { 0 }) >> 15) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for channels in 1..=4 {
+            let count = 5 * 3 * channels;
+            let bytes = Samples::Bytes((0..count).map(|v| (v * 37) as u8).collect());
+            let words = Samples::Words((0..count).map(|v| (v * 9973) as u16).collect());
+            for (samples, wide) in [(bytes, false), (words, true)] {
+                let picture = Picture {
+                    width: 5,
+                    height: 3,
+                    channels,
+                    samples,
+                };
+                for effort in -1..=9 {
+                    let file = encode(&picture, effort).unwrap();
+                    assert_eq!(decode(&file, channels, wide).unwrap(), picture);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_told() {
+        for (width, height, channels) in [(0, 3, 1), (3, 0, 1), (1, 1, 5), (1, 1, 0)] {
+            let picture = Picture {
+                width,
+                height,
+                channels,
+                samples: Samples::Bytes(vec![0; width * height * channels]),
+            };
+            assert!(encode(&picture, -1).is_err());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod colour;
 mod decode;
 mod draw;
+mod encode;
 mod patches;
 mod scale;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod warp;
 pub(super) use colour::OPERATORS as COLOUR;
 pub(super) use decode::OPERATORS as DECODE;
 pub(super) use draw::OPERATORS as DRAW;
+pub(super) use encode::OPERATORS as ENCODE;
 pub(super) use patches::OPERATORS as PATCHES;
 pub(super) use scale::OPERATORS as SCALE;
 pub(super) use warp::OPERATORS as WARP;
