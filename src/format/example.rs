@@ -196,13 +196,13 @@ pub fn serialize(features: &[(&str, Feature)]) -> Vec<u8> {
 }
 
 /// A field of bytes.
-fn put(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
+pub(super) fn put(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
     varint(out, number << 3 | 2);
     varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;

@@ -3,6 +3,7 @@
 mod archive;
 mod detect;
 pub mod example;
+pub mod example_json;
 pub mod mapped;
 mod names;
 pub mod npy;

@@ -9,6 +9,7 @@ use super::types::with_number;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::format::example::{self, Feature};
+use crate::format::example_json;
 use crate::model::shape::element_count;
 use crate::model::{Attr, DType, Element, Shape, Tensor, memory};
 
@@ -18,6 +19,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         &[],
         infer_declared,
         prepare,
+    ),
+    Operator::new(
+        &["DecodeJSONExample"],
+        &[],
+        |cx| cx.one(DType::String, cx.shape(0)?.clone()),
+        prepare_json,
     ),
     Operator::new(&["DecodeRaw"], &[], infer_declared, prepare_raw),
     Operator::new(&["DecodeCSV"], &[], infer_declared, prepare_csv),
@@ -330,6 +337,16 @@ impl Values {
             Feature::Ints(values) => Tensor::from_values(shape, &values),
         }
     }
+}
+
+fn prepare_json(_: &Context) -> Result<Prepared> {
+    Prepared::compute(|inputs| {
+        let x = view(inputs, 0)?;
+        let records = x.strings()?.iter();
+        let records = records.map(|text| example_json::serialized(text));
+        let records = records.collect::<Result<Vec<_>>>()?;
+        Ok(vec![Tensor::from_strings(x.shape, records)])
+    })
 }
 
 /// The bytes of strings of one length as numbers.

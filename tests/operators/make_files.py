@@ -1,4 +1,5 @@
-"""Makes files/: what graphs write as files and read from pressed bytes, and crosses of ragged features."""
+"""Makes files/: what graphs write as files and read from pressed bytes, crosses of ragged features, and records out
+of JSON."""
 
 import gzip
 import os
@@ -68,8 +69,18 @@ def crosses():
                     case(f"cross_{order}_{hashed}_{buckets}_{dtype.name}", run, *ragged, ends, *dense, indices, words)
 
 
+def records():
+    def feature(text):
+        return '{"features":{"feature":{"a":%s}}}' % text
+    texts = [feature('{"int64List":{"value":[5,"-6",1e3]}}'), feature('{"float_list":{"value":[0.1,"NaN",-2]}}'),
+             feature('{"bytesList":{"value":["aGk","+/8="]}}') + " ", feature("{}"), '{"features":{}}']
+    for at, text in enumerate(texts):
+        case(f"record_{at}", lambda x: tf.io.decode_raw(R.DecodeJSONExample(json_examples=x), tf.uint8), tf.constant([text]))
+
+
 sound()
 pictures()
 pressed()
 crosses()
+records()
 cases.write(folder)
