@@ -5,9 +5,11 @@ use super::segment::{view, whole_numbers};
 use super::types::{check_number, with_float, with_integer, with_number, with_type};
 use super::{Context, Fact, Operator, Prepared, broadcast};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::halves::Steps;
 use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
-use crate::model::{Attr, DType, Shape, Tensor};
+use crate::kernels::reference::order::{Axis, cumulate};
+use crate::model::{Attr, DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -321,6 +323,12 @@ fn prepare_running(cx: &Context) -> Result<Prepared> {
     let (length, inner) = (sizes[axis], sizes[axis + 1..].iter().product::<usize>());
     let (exclusive, reverse) = (cx.attr_bool("exclusive"), cx.attr_bool("reverse"));
     let dtype = cx.dtype(0)?;
+    let along = Axis::of(&sizes, axis);
+    match dtype {
+        DType::Float16 => return running_steps::<half::f16>(along, exclusive, reverse),
+        DType::BFloat16 => return running_steps::<half::bf16>(along, exclusive, reverse),
+        _ => {}
+    }
     with_float!(dtype, T => Prepared::function(move |io| {
         let (x, out) = (io.input::<T>(0)?, io.output::<T>(0)?);
         if x.is_empty() {
@@ -344,6 +352,28 @@ fn prepare_running(cx: &Context) -> Result<Prepared> {
         }
         Ok(())
     }), else Err(cx.no_kernel(dtype)))
+}
+
+/// As TensorFlow does it with half types, every step rounded.
+fn running_steps<T: Steps + Element>(
+    axis: Axis,
+    exclusive: bool,
+    reverse: bool,
+) -> Result<Prepared> {
+    let none = T::narrow(f32::NEG_INFINITY);
+    let both = move |a: T, b: T| {
+        let (low, high) = if a < b { (a, b) } else { (b, a) };
+        if high == none {
+            return high;
+        }
+        let part = T::narrow(low.sub(high).wide().exp());
+        T::narrow(part.wide().ln_1p()).add(high)
+    };
+    Prepared::function(move |io| {
+        let (x, out) = (io.input::<T>(0)?, io.output::<T>(0)?);
+        cumulate(axis, exclusive, reverse, none, both, x, out);
+        Ok(())
+    })
 }
 
 fn infer_axes(cx: &Context) -> Result<Vec<Fact>> {

@@ -1,10 +1,17 @@
 //! Losses and norms of whole tensors. Computed in `f64` and rounded once.
 
+use half::{bf16, f16};
+
 use super::reals::{doubles, of_doubles};
 use super::segment::{view, whole_numbers};
-use super::{Context, Fact, Operator, Picks, Prepared, broadcast};
+use super::{Context, Fact, Operator, Picks, Prepared, View, broadcast};
 use crate::error::{Error, Result};
-use crate::model::{DType, Shape, Tensor};
+use crate::kernels::elementwise::halves::Steps;
+use crate::kernels::elementwise::number::Number;
+use crate::kernels::reference::reduce::Reduction;
+use crate::kernels::reference::reduce_halves::{reduce_steps, sum};
+use crate::kernels::reference::wide::entropy_steps;
+use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -33,9 +40,22 @@ pub(super) const OPERATORS: &[Operator] = &[
 fn prepare_half(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     Prepared::compute(move |inputs| {
+        if dtype == DType::Float16 {
+            let squares: Vec<f16> = squares(&view(inputs, 0)?)?;
+            let half = sum(&squares).to_f32() / 2.0;
+            return Ok(vec![Tensor::from_values(&[], &[f16::from_f32(half)])]);
+        }
         let sum: f64 = doubles(&view(inputs, 0)?)?.iter().map(|v| v * v).sum();
         Ok(vec![of_doubles(dtype, &[], &[sum / 2.0])?])
     })
+}
+
+/// Each rounded.
+fn squares(x: &View<'_>) -> Result<Vec<f16>> {
+    Ok(x.values::<f16>()?
+        .iter()
+        .map(|v| Number::mul(*v, *v))
+        .collect())
 }
 
 fn infer_norm(cx: &Context) -> Result<Vec<Fact>> {
@@ -72,6 +92,17 @@ fn prepare_norm(cx: &Context) -> Result<Prepared> {
         let mut sums = vec![0.0; single.iter().product()];
         // The result stands still along the axes that go.
         let (_, places) = broadcast::places([x.shape, &single])?;
+        if dtype == DType::Float16 {
+            let mut sums = vec![f16::ZERO; single.iter().product()];
+            reduce_steps(Reduction::Sum, &squares(&x)?, x.shape, &gone, &mut sums);
+            let roots: Vec<f16> = sums
+                .iter()
+                .map(|sum| f16::from_f32(sum.to_f32().sqrt()))
+                .collect();
+            let axes = single.iter().zip(&gone);
+            let axes = axes.filter_map(|(&n, &gone)| (keep || !gone).then_some(n));
+            return Ok(vec![Tensor::from_values(&axes.collect::<Vec<_>>(), &roots)]);
+        }
         let complex = matches!(dtype, DType::Complex64 | DType::Complex128);
         let squares: Vec<f64> = match dtype {
             DType::Complex64 => (x.values::<[f32; 2]>()?.iter())
@@ -129,6 +160,22 @@ fn infer_entropy(cx: &Context) -> Result<Vec<Fact>> {
     Ok(vec![Fact::new(dtype, losses), Fact::new(dtype, both)])
 }
 
+/// The same of half types, every step rounded.
+fn stepwise<T: Steps + Element>(
+    sizes: [usize; 2],
+    scores: &[f64],
+    labels: &[f64],
+) -> Result<Vec<Tensor>> {
+    let narrow = |values: &[f64]| -> Vec<T> { values.iter().map(|&v| T::from_f64(v)).collect() };
+    let (scores, labels) = (narrow(scores), narrow(labels));
+    let (mut losses, mut slopes) = (vec![T::ZERO; sizes[0]], vec![T::ZERO; scores.len()]);
+    entropy_steps(sizes[1], [&scores, &labels], &mut losses, &mut slopes);
+    Ok(vec![
+        Tensor::from_values(&sizes[..1], &losses),
+        Tensor::from_values(&sizes, &slopes),
+    ])
+}
+
 /// Losses of rows of scores, and their slopes: the softmax less the label.
 fn prepare_entropy(cx: &Context) -> Result<Prepared> {
     let (dtype, sparse) = (cx.dtype(0)?, cx.node.op.starts_with("Sparse"));
@@ -150,6 +197,11 @@ fn prepare_entropy(cx: &Context) -> Result<Prepared> {
             }
         };
         let scores: Vec<f64> = places.iter().map(|&[at, _]| scores[at]).collect();
+        match dtype {
+            DType::Float16 => return stepwise::<f16>([rows, classes], &scores, &wanted),
+            DType::BFloat16 => return stepwise::<bf16>([rows, classes], &scores, &wanted),
+            _ => {}
+        }
         let (mut losses, mut slopes) = (Vec::new(), Vec::new());
         let width = classes.max(1);
         for (scores, wanted) in scores.chunks_exact(width).zip(wanted.chunks_exact(width)) {

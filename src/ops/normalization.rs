@@ -17,9 +17,7 @@ use crate::kernels::reference::softmax::{
     LogSoftmaxScale, SoftmaxScale, log_softmax_f32, log_softmax_quantized, softmax_f16,
     softmax_f32, softmax_f64, softmax_quantized,
 };
-use crate::kernels::reference::wide::{
-    Half, log_softmax_bf16, log_softmax_f16, log_softmax_f64, softmax_steps_f16,
-};
+use crate::kernels::reference::wide::{Half, log_softmax_f64, log_softmax_steps, softmax_steps};
 use crate::kernels::vectors;
 use crate::model::{DType, Element, Shape};
 
@@ -117,7 +115,7 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
             })
         }
         (DType::Float16, DType::Float16) if !cx.tflite() => {
-            by_rows(depth, move |x, out| softmax_steps_f16(depth, x, out))
+            by_rows(depth, move |x, out| softmax_steps::<f16>(depth, x, out))
         }
         (DType::BFloat16, DType::BFloat16) => {
             by_rows(depth, move |x: &[bf16], out: &mut [bf16]| {
@@ -165,8 +163,10 @@ fn prepare_log_softmax(cx: &Context) -> Result<Prepared> {
             log_softmax_f32(depth, io.input(0)?, io.output(0)?);
             Ok(())
         }),
-        DType::Float16 => by_rows(depth, move |x, out| log_softmax_f16(depth, x, out)),
-        DType::BFloat16 => by_rows(depth, move |x, out| log_softmax_bf16(depth, x, out)),
+        DType::Float16 => by_rows(depth, move |x, out| log_softmax_steps::<f16>(depth, x, out)),
+        DType::BFloat16 => by_rows(depth, move |x, out| {
+            log_softmax_steps::<bf16>(depth, x, out)
+        }),
         DType::Float64 => by_rows(depth, move |x, out| log_softmax_f64(depth, x, out)),
         DType::Int8 => {
             let scale = LogSoftmaxScale::new(cx.scale(0)?.0);

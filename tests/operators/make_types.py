@@ -106,6 +106,18 @@ def sums(t):
         typed(f"{name.lower()}_around", t, of([0, 2]), (3, 5, 7))
         typed(f"{name.lower()}_apart", t, of([1, 3]), (3, 5, 2, 7))
         typed(f"{name.lower()}_whole", t, of([0, 1, 2]), (3, 5, 7))
+    labels = tf.random.stateless_uniform((5, 37), [1, 2])
+    def losses(x, of):
+        return R.SoftmaxCrossEntropyWithLogits(features=x, labels=tf.cast(labels, t))[of]
+    def picked(x, of):
+        return R.SparseSoftmaxCrossEntropyWithLogits(features=x, labels=[3, 1, 4, 1, 5])[of]
+    for of in (0, 1):
+        typed(f"entropy_{of}", t, lambda x, of=of: losses(x, of), (5, 37))
+        typed(f"entropy_sparse_{of}", t, lambda x, of=of: picked(x, of), (5, 37))
+    typed("running_logs", t, lambda x: R.CumulativeLogsumexp(x=x, axis=1, reverse=True), (5, 13))
+    if t == tf.float16:
+        typed("norms", t, lambda x: R.EuclideanNorm(input=x, axis=[1]), (5, 37))
+        typed("half_squares", t, lambda x: R.L2Loss(t=x), (5, 37))
     typed("sum_long", t, lambda x: R.Sum(input=tf.tile(x, [1, 9]), axis=[1]), (2, 300))
     if t == tf.bfloat16:
         typed("einsum", t, lambda a, b: R.Einsum(inputs=[a, b], equation="bij,bkj->bik"), (2, 5, 33), (2, 7, 33))

@@ -10,6 +10,8 @@ use super::unary::UnaryOp;
 pub trait Steps: Number {
     /// What TensorFlow takes for the distance from 1 to the next number.
     const EPSILON: f32;
+    /// Rows of more packets than this are summed in halves.
+    const LEAF: usize;
     fn wide(self) -> f32;
     fn narrow(v: f32) -> Self;
 }
@@ -17,6 +19,7 @@ pub trait Steps: Number {
 impl Steps for f16 {
     // Eigen's, which is an eighth of the true one.
     const EPSILON: f32 = 1.0 / 8192.0;
+    const LEAF: usize = 200;
     fn wide(self) -> f32 {
         self.to_f32()
     }
@@ -27,6 +30,7 @@ impl Steps for f16 {
 
 impl Steps for bf16 {
     const EPSILON: f32 = 1.0 / 128.0;
+    const LEAF: usize = 128;
     fn wide(self) -> f32 {
         self.to_f32()
     }

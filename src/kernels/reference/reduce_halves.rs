@@ -7,8 +7,15 @@ use super::reduce::Reduction;
 
 const LANES: usize = 8;
 
-/// Rows of more packets than this are summed in halves.
-const LEAF: usize = 200;
+/// The sum of one row.
+pub fn sum<T: Steps>(row: &[T]) -> T {
+    let fold = Fold {
+        one: T::ZERO,
+        f: T::add,
+        tree: true,
+    };
+    fold.row(row)
+}
 
 /// Sum, mean or product of `input` over the axes where `reduced` is true.
 pub fn reduce_steps<T: Steps>(
@@ -81,7 +88,7 @@ struct Fold<T> {
 impl<T: Steps> Fold<T> {
     /// Four packets take turns while there are four; what is left of the lanes comes last.
     fn row(&self, row: &[T]) -> T {
-        if self.tree && row.len() > LANES * LEAF {
+        if self.tree && row.len() > LANES * T::LEAF {
             let (left, right) = row.split_at(row.len().div_ceil(2).next_multiple_of(LANES));
             let left = (self.f)(self.one, self.row(left));
             return (self.f)(left, self.row(right));

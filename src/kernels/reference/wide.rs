@@ -7,6 +7,8 @@ use half::{bf16, f16};
 
 use super::conv::for_each_scatter;
 use super::matmul::MulAdd;
+use super::reduce_halves::sum;
+use crate::kernels::elementwise::halves::Steps;
 use crate::kernels::params::{Conv2d, Pool2d};
 
 /// A half type, whose sums are kept in `f32`.
@@ -173,77 +175,66 @@ pub fn pool<T: Copy, S: Copy>(
     }
 }
 
-/// The sum of half-precision numbers, each step rounded: eight lanes, two of which take turns, as Eigen adds them.
-fn sum_f16(values: &[f16]) -> f16 {
-    let add = |a: f16, b: f16| f16::from_f32(a.to_f32() + b.to_f32());
-    let mut lanes = [[f16::ZERO; 8]; 2];
-    let (blocks, rest) = values.as_chunks::<8>();
-    let turns = blocks.len() / 2 * 2;
-    for (at, block) in blocks.iter().enumerate() {
-        let lanes = &mut lanes[if at < turns { at % 2 } else { 0 }];
-        for (lane, &v) in lanes.iter_mut().zip(block) {
-            *lane = add(*lane, v);
-        }
-    }
-    let both: [f32; 8] = std::array::from_fn(|at| add(lanes[0][at], lanes[1][at]).to_f32());
-    let half: [f32; 4] = std::array::from_fn(|at| both[at] + both[at + 4]);
-    let whole = f16::from_f32((half[0] + half[2]) + (half[1] + half[3]));
-    add(rest.iter().fold(f16::ZERO, |sum, &v| add(sum, v)), whole)
-}
-
 /// Of `x - max` and its exponentials, both rounded, what TensorFlow divides by or takes the logarithm of.
-fn shifted_f16(x: &[f16], shifted: &mut [f16], exponentials: &mut Vec<f16>) -> f16 {
-    let max = x.iter().map(|v| v.to_f32()).fold(f32::MIN, f32::max);
+fn shifted<T: Steps>(x: &[T], shifted: &mut [T], exponentials: &mut Vec<T>) -> T {
+    let max = x.iter().map(|v| Steps::wide(*v)).fold(f32::MIN, f32::max);
     for (out, v) in shifted.iter_mut().zip(x) {
-        *out = f16::from_f32(v.to_f32() - max);
+        *out = T::narrow(v.wide() - max);
     }
     exponentials.clear();
-    exponentials.extend(shifted.iter().map(|v| f16::from_f32(v.to_f32().exp())));
-    sum_f16(exponentials)
+    exponentials.extend(shifted.iter().map(|v| T::narrow(v.wide().exp())));
+    sum(exponentials)
 }
 
 /// Softmax over the last axis, every step rounded: the exponentials times the reciprocal of their sum.
-pub fn softmax_steps_f16(depth: usize, input: &[f16], output: &mut [f16]) {
+pub fn softmax_steps<T: Steps>(depth: usize, input: &[T], output: &mut [T]) {
     let depth = depth.max(1);
     let mut exponentials = Vec::new();
     let rows = input.chunks_exact(depth);
     for (x, out) in rows.zip(output.chunks_exact_mut(depth)) {
-        let sum = shifted_f16(x, out, &mut exponentials);
-        let share = f16::from_f32(1.0 / sum.to_f32()).to_f32();
+        let sum = shifted(x, out, &mut exponentials);
+        let share = T::narrow(1.0).div(sum);
         for (out, e) in out.iter_mut().zip(&exponentials) {
-            *out = f16::from_f32(e.to_f32() * share);
+            *out = e.mul(share);
         }
     }
 }
 
 /// `x - max - ln(sum of exp(x - max))` over the last axis, every step rounded.
-pub fn log_softmax_f16(depth: usize, input: &[f16], output: &mut [f16]) {
+pub fn log_softmax_steps<T: Steps>(depth: usize, input: &[T], output: &mut [T]) {
     let depth = depth.max(1);
     let mut exponentials = Vec::new();
     let rows = input.chunks_exact(depth);
     for (x, out) in rows.zip(output.chunks_exact_mut(depth)) {
-        let sum = shifted_f16(x, out, &mut exponentials);
-        let log = f16::from_f32(sum.to_f32().ln()).to_f32();
-        for out in out {
-            *out = f16::from_f32(out.to_f32() - log);
-        }
+        let sum = shifted(x, out, &mut exponentials);
+        let log = T::narrow(sum.wide().ln());
+        out.iter_mut().for_each(|out| *out = out.sub(log));
     }
 }
 
-/// The same, with the sum in `f32`.
-pub fn log_softmax_bf16(depth: usize, input: &[bf16], output: &mut [bf16]) {
+/// Losses of rows of scores by their labels, and their slopes (the softmax less the label), every step rounded.
+pub fn entropy_steps<T: Steps>(
+    depth: usize,
+    [scores, labels]: [&[T]; 2],
+    losses: &mut [T],
+    slopes: &mut [T],
+) {
     let depth = depth.max(1);
-    let rows = input.chunks_exact(depth);
-    for (x, out) in rows.zip(output.chunks_exact_mut(depth)) {
-        let max = x.iter().map(|v| v.to_f32()).fold(f32::MIN, f32::max);
-        let mut sum = 0f32;
-        for (out, v) in out.iter_mut().zip(x) {
-            *out = bf16::from_f32(v.to_f32() - max);
-            sum += out.to_f32().exp();
-        }
-        let log = bf16::from_f32(bf16::from_f32(sum).to_f32().ln()).to_f32();
-        for out in out {
-            *out = bf16::from_f32(out.to_f32() - log);
+    let mut exponentials = Vec::new();
+    let rows = scores.chunks_exact(depth).zip(labels.chunks_exact(depth));
+    let outputs = losses.iter_mut().zip(slopes.chunks_exact_mut(depth));
+    for ((x, labels), (loss, slopes)) in rows.zip(outputs) {
+        let all = shifted(x, slopes, &mut exponentials);
+        let log = T::narrow(all.wide().ln());
+        let terms: Vec<T> = (slopes.iter().zip(labels))
+            .map(|(&x, &label)| match label == T::ZERO {
+                true => T::ZERO,
+                false => label.mul(log.sub(x)),
+            })
+            .collect();
+        *loss = sum(&terms);
+        for ((slope, e), &label) in slopes.iter_mut().zip(&exponentials).zip(labels) {
+            *slope = e.div(all).sub(label);
         }
     }
 }
