@@ -36,7 +36,8 @@ fn ratios(cx: &Context) -> Result<[f32; 2]> {
 /// Rows or columns that come out.
 fn output(input: i64, ratio: f32) -> i64 {
     match input {
-        0.. => (input as f32 / ratio).floor() as i64,
+        // A large number of them may be rounded up.
+        0.. => ((input as f32 / ratio).floor() as i64).min(input),
         _ => -1,
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::kernels::Conv2d;
 use crate::kernels::reference::conv_slopes::{by_filter, depthwise_by_filter, depthwise_by_input};
 use crate::model::shape::element_count;
-use crate::model::{DType, Shape, Tensor};
+use crate::model::{DType, Shape, Tensor, memory};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -101,6 +101,7 @@ fn prepare_conv(cx: &Context) -> Result<Prepared> {
         let Some(count) = count.filter(|_| fits) else {
             return Err(Error::usage(format!("slopes of {sizes:?}")));
         };
+        memory::ask("the slopes", count.saturating_mul(size_of::<f64>()))?;
         sums.resize(count, 0.0);
         let slopes = channels_last(&windows, &slopes)?;
         match by {

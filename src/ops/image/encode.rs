@@ -32,7 +32,9 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let &[ref files @ .., height, width, channels] = x.shape else {
             return Err(Error::usage(format!("pictures of {:?}", x.shape)));
         };
-        let (count, each) = (files.iter().product::<usize>(), height * width * channels);
+        let count = files.iter().product::<usize>();
+        // Without files the sizes of each may be any.
+        let each = height.saturating_mul(width).saturating_mul(channels);
         let written = (0..count).map(|at| {
             let samples = at * each..(at + 1) * each;
             let samples = match dtype {
