@@ -8,13 +8,14 @@
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
 //! - [`vectors`]: functions, broadcasting arithmetic, sums, softmax and tables with vector instructions;
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
-//! - [`recurrent`]: cells that remember; [`philox`] and [`draws`]: random numbers; [`boxes`]: detectors;
+//! - [`recurrent`]: cells that remember; [`philox`], [`draws`] and [`bounded`]: random numbers; [`boxes`]: detectors;
 //! - [`mod@peak`]: what the processor can do at most;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
 
 // Vector forms are given more than the plain ones that stand for them on other processors.
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 
+pub mod bounded;
 pub mod boxes;
 pub mod cpu;
 pub mod ctc;

@@ -1,4 +1,4 @@
-//! TensorFlow's lists of tensors, which loops read and fill.
+//! TensorFlow's variants: lists of tensors, which loops read and fill, and ragged tensors as one value.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use super::tensor::Tensor;
 /// What a `variant` value holds. Copies share the elements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorList {
+    pub kind: VariantKind,
+    /// Of the elements, or of the values of a ragged tensor.
     pub dtype: DType,
     /// What all elements fit.
     pub shape: Shape,
@@ -16,4 +18,37 @@ pub struct TensorList {
     pub items: Vec<Option<Arc<Tensor>>>,
     /// It takes no more elements than this.
     pub limit: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VariantKind {
+    /// What was never set.
+    Nothing,
+    /// Elements of one type.
+    List,
+    /// Row splits of a ragged tensor, outermost first, then its values.
+    Ragged,
+}
+
+impl TensorList {
+    pub fn nothing() -> Self {
+        Self::of(VariantKind::Nothing, DType::Invalid, Vec::new())
+    }
+
+    /// A ragged tensor of these row splits.
+    pub fn ragged(splits: impl IntoIterator<Item = Arc<Tensor>>, values: Arc<Tensor>) -> Self {
+        let dtype = values.dtype();
+        let items = splits.into_iter().chain([values]).map(Some).collect();
+        Self::of(VariantKind::Ragged, dtype, items)
+    }
+
+    fn of(kind: VariantKind, dtype: DType, items: Vec<Option<Arc<Tensor>>>) -> Self {
+        TensorList {
+            kind,
+            dtype,
+            shape: Shape::UNKNOWN,
+            items,
+            limit: None,
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub use content::{Content, Normalization};
 pub use data::{PackedStrings, Part, TensorData};
 pub use dtype::DType;
 pub use graph::{Dialect, Graph, GraphKind, Node, NodeId, SubType, Value, ValueId};
-pub use list::TensorList;
+pub use list::{TensorList, VariantKind};
 pub use objects::{Argument, Callable, ConcreteFunction, Given, Object, ObjectGraph, ObjectKind};
 pub use quantization::{Quantization, QuantizationDetails};
 pub use resource::Resource;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::dtype::DType;
-use super::list::TensorList;
+use super::list::{TensorList, VariantKind};
 use super::memory::{self, AlignedBytes};
 use super::resource::Resource;
 use super::shape::element_count;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// Row-major values with a type and sizes. Sub-byte integers take one byte each; bool is one byte, 0 or 1;
 /// float16 and bfloat16 are their bits; complex numbers are (re, im) pairs; strings are bytes; resources are handles, variants are
-/// lists of tensors.
+/// lists of tensors or ragged tensors.
 #[derive(Clone, PartialEq)]
 pub struct Tensor {
     dtype: DType,
@@ -58,7 +58,7 @@ elements! {
 }
 
 impl Tensor {
-    /// All zeros (empty strings), in memory that the system gives when it is written.
+    /// All zeros (empty strings, unset variants), in memory that the system gives when it is written.
     ///
     /// # Errors
     /// The type has no values, the size overflows, or there is no memory for it.
@@ -69,7 +69,11 @@ impl Tensor {
         let wanted = count.saturating_mul(each);
         let no_room = || memory::shortage(&format!("a tensor of {dtype} {shape:?}"), wanted);
         let data = match dtype {
-            DType::String => Data::Strings(empty_strings(count).ok_or_else(no_room)?),
+            DType::String => Data::Strings(copies(count, Vec::new()).ok_or_else(no_room)?),
+            DType::Variant => {
+                let nothing = Arc::new(TensorList::nothing());
+                Data::Lists(copies(count, nothing).ok_or_else(no_room)?)
+            }
             _ => {
                 let size = dtype
                     .size()
@@ -321,6 +325,9 @@ impl Tensor {
             (Data::Strings(out), Data::Strings(strings)) => {
                 out[to..to + count].clone_from_slice(&strings[from..from + count]);
             }
+            (Data::Lists(out), Data::Lists(lists)) => {
+                out[to..to + count].clone_from_slice(&lists[from..from + count]);
+            }
             // Tensors of one type have one sort of storage.
             _ => {}
         }
@@ -364,7 +371,12 @@ impl Tensor {
         }
         if let Some(lists) = self.lists() {
             let text = |list: &Arc<TensorList>| {
-                format!("{} × {} {}", list.items.len(), list.dtype, list.shape)
+                let (count, dtype) = (list.items.len(), list.dtype);
+                match list.kind {
+                    VariantKind::Nothing => "nothing".to_owned(),
+                    VariantKind::List => format!("{count} × {dtype} {}", list.shape),
+                    VariantKind::Ragged => format!("ragged {dtype}, {} row splits", count - 1),
+                }
             };
             return lists.get(index).map(text).unwrap_or_default();
         }
@@ -409,11 +421,11 @@ pub(super) fn expect_bytes(dtype: DType, shape: &[usize], found: usize) -> Resul
     )))
 }
 
-/// As many empty strings, where there is memory for them.
-fn empty_strings(count: usize) -> Option<Vec<Vec<u8>>> {
-    let mut strings = memory::list_for(count)?;
-    strings.resize(count, Vec::new());
-    Some(strings)
+/// As many times the same, where there is memory for them.
+fn copies<T: Clone>(count: usize, one: T) -> Option<Vec<T>> {
+    let mut all = memory::list_for(count)?;
+    all.resize(count, one);
+    Some(all)
 }
 
 /// The flat index in a tensor of `shape` of each innermost row of the block of `sizes` at `start`, in row-major order.

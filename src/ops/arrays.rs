@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lists::{self, Form, concat, numbers, put, shared, slices, stacked};
 use super::{Context, Fact, Operator, Prepared, state};
 use crate::error::{Error, Result};
-use crate::model::{DType, Shape, Tensor, TensorList};
+use crate::model::{DType, Shape, Tensor, TensorList, VariantKind};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["TensorArrayV3"], &[], infer_made, make).effect(),
@@ -65,6 +65,7 @@ fn make(cx: &Context) -> Result<Prepared> {
     Prepared::effect(move |inputs, state| {
         let count = lists::count(&inputs, 0)?;
         let handle = state.add_array(TensorList {
+            kind: VariantKind::List,
             dtype,
             shape: shape.clone().unwrap_or(Shape::UNKNOWN),
             items: vec![None; count],

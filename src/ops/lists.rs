@@ -7,7 +7,7 @@ use super::movement::told_shape;
 use super::segment::whole_numbers;
 use super::{Context, Fact, Operator, Prepared, View, state};
 use crate::error::{Error, Result};
-use crate::model::{DType, Shape, Tensor, TensorList};
+use crate::model::{DType, Shape, Tensor, TensorList, VariantKind, memory};
 
 type Inputs = Vec<Option<Arc<Tensor>>>;
 type Outputs = Result<Vec<Tensor>>;
@@ -161,9 +161,13 @@ fn infer_element_shape(cx: &Context) -> Result<Vec<Fact>> {
 /// The list, alone where nothing else holds it.
 fn take_list(inputs: &mut Inputs, index: usize) -> Result<TensorList> {
     let tensor = Arc::unwrap_or_clone(state::take(inputs, index)?);
-    let list = tensor.into_list();
+    let list = tensor.into_list().filter(|list| is_list(list));
     let list = list.ok_or_else(|| Error::unsupported(format!("input {index} is no list")))?;
     Ok(Arc::unwrap_or_clone(list))
+}
+
+fn is_list(variant: &TensorList) -> bool {
+    variant.kind == VariantKind::List
 }
 
 fn list(inputs: &Inputs, index: usize) -> Result<&TensorList> {
@@ -171,6 +175,7 @@ fn list(inputs: &Inputs, index: usize) -> Result<&TensorList> {
     lists
         .and_then(|lists| lists.first())
         .map(|list| &**list)
+        .filter(|list| is_list(list))
         .ok_or_else(|| Error::unsupported(format!("input {index} is no list")))
 }
 
@@ -203,6 +208,7 @@ fn shape_operand(inputs: &Inputs, index: usize) -> Result<Shape> {
 
 fn listed(dtype: DType, shape: Shape, items: Vec<Option<Arc<Tensor>>>) -> Outputs {
     Ok(vec![Tensor::list(TensorList {
+        kind: VariantKind::List,
         dtype,
         shape,
         items,
@@ -213,6 +219,7 @@ fn listed(dtype: DType, shape: Shape, items: Vec<Option<Arc<Tensor>>>) -> Output
 fn empty(form: &Form, inputs: Inputs) -> Outputs {
     let limit = usize::try_from(number(&inputs, 1)?).ok();
     Ok(vec![Tensor::list(TensorList {
+        kind: VariantKind::List,
         dtype: form.dtype,
         shape: shape_operand(&inputs, 0)?,
         items: Vec::new(),
@@ -230,6 +237,10 @@ pub(super) fn slices(tensor: &Tensor) -> Result<Vec<Tensor>> {
     let Some((&rows, row)) = tensor.shape().split_first() else {
         return Err(Error::usage("a list is made of the rows of a scalar"));
     };
+    memory::ask(
+        "the rows of a list",
+        rows.saturating_mul(size_of::<Tensor>()),
+    )?;
     (0..rows)
         .map(|at| {
             let mut extents: Vec<_> = tensor.shape().iter().map(|&size| (0, size)).collect();
@@ -282,6 +293,7 @@ fn scatter(_: &Form, inputs: Inputs) -> Outputs {
     let needed = indices.iter().max().map_or(0, |&last| last + 1);
     let length = if told < 0 { needed } else { told.max(needed) };
     let mut list = TensorList {
+        kind: VariantKind::List,
         dtype: tensor.dtype(),
         shape: shape_operand(&inputs, 2)?,
         items: Vec::new(),

@@ -58,6 +58,7 @@ mod quantized;
 mod quantized_math;
 mod quantizers;
 mod ragged;
+mod ragged_variant;
 mod random;
 mod reals;
 mod recurrent;
@@ -226,6 +227,7 @@ const FAMILIES: &[&[Operator]] = &[
     quantization::OPERATORS,
     quantizers::OPERATORS,
     ragged::OPERATORS,
+    ragged_variant::OPERATORS,
     random::OPERATORS,
     recurrent::OPERATORS,
     reduce::OPERATORS,

@@ -56,7 +56,7 @@ fn splits_of_ids(ids: &[i64], rows: usize) -> Result<Vec<i64>> {
 }
 
 /// Splits that begin at 0, rise, and end at `count` if that is known.
-fn checked(splits: Vec<i64>, count: Option<usize>) -> Result<Vec<usize>> {
+pub(super) fn checked(splits: Vec<i64>, count: Option<usize>) -> Result<Vec<usize>> {
     let rises = splits.windows(2).all(|pair| pair[0] <= pair[1]);
     let ends = count.is_none_or(|count| splits.last() == Some(&(count as i64)));
     if splits.first() != Some(&0) || !rises || !ends {

@@ -1,15 +1,18 @@
-//! Strings moved by the kernels that move numbers: their places are moved, then the strings are put there.
+//! Strings and variants moved by the kernels that move numbers: their places are moved, then they are put there.
 
-use super::kernel::{Compute, Io, Kernel, Prepared, View};
+use std::sync::Arc;
+
+use super::kernel::{Compute, Content, Io, Kernel, Prepared, View};
 use super::{Context, Fact, Operator};
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
-use crate::model::{DType, Tensor};
+use crate::model::{DType, Tensor, TensorList};
 
-/// As `operator.prepare` where no input is of strings, or strings are nothing to it.
+/// As `operator.prepare` where no input is of strings or variants, or they are nothing to it.
 pub(super) fn prepare(operator: &Operator, cx: &Context) -> Result<Prepared> {
-    let is_string = |fact: &Fact| fact.dtype == DType::String;
-    if !operator.moves || !cx.inputs.iter().flatten().any(is_string) {
+    let has = |dtype| cx.inputs.iter().flatten().any(|fact| fact.dtype == dtype);
+    let variants = has(DType::Variant);
+    if !operator.moves || !variants && !has(DType::String) {
         return (operator.prepare)(cx);
     }
     let inputs: Vec<Option<Fact>> = (cx.inputs.iter())
@@ -22,14 +25,18 @@ pub(super) fn prepare(operator: &Operator, cx: &Context) -> Result<Prepared> {
     match (operator.prepare)(&places)? {
         Prepared::Kernel(kernel) => {
             let outputs = (operator.infer)(&places)?;
-            Ok(Prepared::Compute(Box::new(Moved { kernel, outputs })))
+            Ok(Prepared::Compute(Box::new(Moved {
+                kernel,
+                outputs,
+                variants,
+            })))
         }
         other => Ok(other),
     }
 }
 
 fn as_places(mut fact: Fact) -> Fact {
-    if fact.dtype == DType::String {
+    if matches!(fact.dtype, DType::String | DType::Variant) {
         fact.dtype = DType::Int32;
         fact.constant = None;
     }
@@ -38,25 +45,35 @@ fn as_places(mut fact: Fact) -> Fact {
 
 struct Moved {
     kernel: Box<dyn Kernel>,
-    /// With places for strings.
+    /// With places for what is moved.
     outputs: Vec<Fact>,
+    /// Variants are moved, not strings.
+    variants: bool,
 }
 
 impl Compute for Moved {
     fn compute(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Tensor>> {
-        // The place 0, which is what kernels fill with, is the empty string.
+        // The place 0, which is what kernels fill with, is the empty string, or no variant.
         let mut strings: Vec<&[u8]> = vec![&[]];
+        let mut variants = vec![Arc::new(TensorList::nothing())];
         let mut places: Vec<Option<Tensor>> = Vec::with_capacity(inputs.len());
         for input in inputs {
-            places.push(match input {
-                Some(view) if view.dtype == DType::String => {
-                    let first = strings.len() as i32;
-                    strings.extend(view.strings()?.iter().map(Vec::as_slice));
-                    let all: Vec<i32> = (first..strings.len() as i32).collect();
-                    Some(Tensor::from_values(view.shape, &all))
+            let (first, end) = match input.map(|view| view.data) {
+                Some(Content::Strings(all)) if !self.variants => {
+                    strings.extend(all.iter().map(Vec::as_slice));
+                    (strings.len() - all.len(), strings.len())
                 }
-                _ => None,
-            });
+                Some(Content::Lists(all)) if self.variants => {
+                    variants.extend_from_slice(all);
+                    (variants.len() - all.len(), variants.len())
+                }
+                _ => {
+                    places.push(None);
+                    continue;
+                }
+            };
+            let all: Vec<i32> = (first as i32..end as i32).collect();
+            places.push(input.map(|view| Tensor::from_values(view.shape, &all)));
         }
         let views: Vec<Option<View>> = (inputs.iter().zip(&places))
             .map(|(input, places)| places.as_ref().map(View::of).or(*input))
@@ -77,13 +94,17 @@ impl Compute for Moved {
             threads: &Threads::single(),
             scratch: bytemuck::cast_slice_mut(&mut scratch),
         })?;
-        let strings = |places: Tensor| match places.values::<i32>() {
+        let put = |places: Tensor| match places.values::<i32>() {
+            Some(at) if self.variants => {
+                let moved = at.iter().map(|&at| variants[at as usize].clone());
+                Tensor::from_lists(places.shape(), moved.collect())
+            }
             Some(at) => {
                 let strings = at.iter().map(|&at| strings[at as usize].to_vec());
-                Tensor::from_strings(places.shape(), strings.collect())
+                Ok(Tensor::from_strings(places.shape(), strings.collect()))
             }
-            None => places,
+            None => Ok(places),
         };
-        Ok(outputs.into_iter().map(strings).collect())
+        outputs.into_iter().map(put).collect()
     }
 }

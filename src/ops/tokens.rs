@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::segment::{view, whole_numbers};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
+use crate::kernels::text::scripts::script;
 use crate::model::{Attr, DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -22,6 +23,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     ),
     Operator::new(&["UnicodeEncode"], &[], infer_row, prepare_encode),
     Operator::new(&["UnicodeTranscode"], &[], infer_same, prepare_transcode),
+    Operator::new(
+        &["UnicodeScript"],
+        &[],
+        |cx| cx.one(DType::Int32, cx.shape(0)?.clone()),
+        prepare_scripts,
+    ),
     Operator::new(&["StringNGrams"], &[], infer_runs, prepare_runs),
     Operator::new(&["ReduceJoin"], &[], infer_joined, prepare_joined),
     Operator::new(
@@ -306,6 +313,17 @@ pub(super) fn numbers(dtype: DType, shape: &[usize], values: &[i64]) -> Tensor {
         }
         _ => Tensor::from_values(shape, values),
     }
+}
+
+/// ICU's numbers of scripts; -1 for what is no code point.
+fn prepare_scripts(_: &Context) -> Result<Prepared> {
+    Prepared::function(|io| {
+        let (codes, out) = (io.input::<i32>(0)?, io.output::<i32>(0)?);
+        for (out, &code) in out.iter_mut().zip(codes) {
+            *out = script(code).map_or(-1, i32::from);
+        }
+        Ok(())
+    })
 }
 
 fn prepare_decode(cx: &Context) -> Result<Prepared> {

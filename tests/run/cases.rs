@@ -218,6 +218,11 @@ fn operators_that_are_seldom_in_inference_give_tensorflows_answers() {
 }
 
 #[test]
+fn what_few_graphs_have_gives_tensorflows_answers() {
+    assert_right("uncommon");
+}
+
+#[test]
 fn files_that_graphs_write_are_tensorflows() {
     assert_right("files");
 }

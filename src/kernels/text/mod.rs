@@ -1,6 +1,7 @@
-//! Strings of bytes: hashes, numbers written and read, regular expressions.
+//! Strings of bytes: hashes, numbers written and read, regular expressions, scripts of characters.
 
 pub mod hash;
 pub mod pattern;
 pub mod phrases;
 pub mod print;
+pub mod scripts;

@@ -5,6 +5,7 @@ use super::super::reals::{doubles, of_doubles};
 use super::super::segment::whole_numbers;
 use super::super::{Content, View};
 use super::Form;
+use super::bounded::{self, Along};
 use crate::error::{Error, Result};
 use crate::kernels::draws;
 use crate::kernels::philox::{
@@ -21,6 +22,8 @@ pub(super) enum Draw {
     Normal,
     /// The same within 2 of 0.
     Truncated,
+    /// Of the means, deviations and bounds that inputs tell.
+    Bounded(Along),
     /// Whole numbers from one input up to, and without, the next.
     Whole,
     /// Whole numbers of all bits.
@@ -42,6 +45,11 @@ pub(super) fn of(op: &str) -> Option<Draw> {
         ("deterministicints", Draw::AnyWhole),
         ("uniformint", Draw::Whole),
         ("uniform", Draw::Uniform),
+        (
+            "statelessparameterizedtruncatednormal",
+            Draw::Bounded(Along::First),
+        ),
+        ("parameterizedtruncatednormal", Draw::Bounded(Along::Last)),
         ("truncatednormal", Draw::Truncated),
         ("normal", Draw::Normal),
         ("multinomial", Draw::Classes),
@@ -63,6 +71,7 @@ impl Draw {
             Draw::Uniform | Draw::Normal | Draw::Truncated => {
                 matches!(dtype, Float16 | BFloat16 | Float32 | Float64)
             }
+            Draw::Bounded(_) => matches!(dtype, Float16 | Float32 | Float64),
             Draw::Whole | Draw::AnyWhole => matches!(dtype, Int32 | Int64 | UInt32 | UInt64),
             Draw::Classes => matches!(dtype, Int32 | Int64),
             Draw::Order => true,
@@ -131,6 +140,7 @@ impl Draw {
                 self.fill(&mut out, base);
                 Ok(out)
             }
+            Draw::Bounded(along) => bounded::run(dtype, base, rest, places, along),
             Draw::Gamma | Draw::Poisson | Draw::Binomial => {
                 self.with_parameters(dtype, base, rest, places)
             }

@@ -2,6 +2,7 @@
 //! from run to run where the last draw of the session ended. What has none takes the session's seed, see
 //! [`State::seed`].
 
+mod bounded;
 mod draws;
 mod keys;
 mod sources;
@@ -22,6 +23,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             "RandomUniform",
             "RandomStandardNormal",
             "TruncatedNormal",
+            "ParameterizedTruncatedNormal",
             "RandomUniformInt",
             "RandomShuffle",
             "RandomGamma",
@@ -49,6 +51,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             "StatelessRandomNormalV2",
             "StatelessTruncatedNormal",
             "StatelessTruncatedNormalV2",
+            "StatelessParameterizedTruncatedNormal",
             "StatelessRandomUniformInt",
             "StatelessRandomUniformIntV2",
             "StatelessRandomUniformFullInt",

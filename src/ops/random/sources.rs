@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::super::segment::view;
 use super::super::state::{self, State};
 use super::super::{Context, View};
+use super::bounded;
 use super::draws::Draw;
 use crate::error::{Error, Result};
+use crate::kernels::bounded::MOST;
 use crate::kernels::philox::Philox;
 use crate::kernels::strides::broadcast_shape;
 use crate::model::{DType, Name, Tensor};
@@ -117,6 +119,10 @@ impl Lasting {
                 let each = count / parameters;
                 let words = parameters.saturating_mul(2 * 100).saturating_mul(each + 3);
                 (words / 4).saturating_mul(256)
+            }
+            (Draw::Bounded(_), ..) => {
+                let [each, sets] = bounded::groups(places, rest);
+                product(&[sets, 2 * MOST, each.saturating_add(3)]) / 4
             }
             _ if self.tflite => count.div_ceil(4),
             _ => count.saturating_mul(256),

@@ -1,0 +1,135 @@
+"""Makes uncommon/: ragged tensors as variants, and what else few graphs have."""
+
+import os
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from harness import Cases
+
+R = tf.raw_ops
+folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "uncommon")
+random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 11)
+many = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+cases = Cases()
+case = cases.add
+
+
+def some(dtype, shape):
+    """Values of any type."""
+    if dtype == tf.string:
+        return tf.constant(random.choice([b"", b"a", b"long words", b"\xc3\xa9"], size=shape).astype(object), dtype)
+    if dtype.is_complex:
+        return tf.constant(random.normal(size=shape) + 1j * random.normal(size=shape), dtype)
+    return tf.cast(tf.constant(random.integers(-9, 99, size=shape)), dtype)
+
+
+def ragged(levels, dtype, splits, inner=(), rows=None):
+    """Row splits and values; some rows have nothing."""
+    all_splits, count = [], random.integers(0, 4) if rows is None else rows
+    for _ in range(levels):
+        ends = np.concatenate([[0], np.cumsum(random.integers(0, 4, size=count))])
+        all_splits.append(tf.constant(ends, splits))
+        count = ends[-1]
+    return all_splits, some(dtype, (count, *inner))
+
+
+def parts(encoded, dtype, splits, own, levels):
+    found = R.RaggedTensorFromVariant(encoded_ragged=encoded, input_ragged_rank=own, output_ragged_rank=levels, Tvalues=dtype, Tsplits=splits)
+    return [*found[0], found[1]]
+
+
+def variants():
+    dtypes = [tf.float32, tf.int64, tf.string, tf.bool, tf.float16, tf.uint8, tf.complex64, tf.float64, tf.int8]
+    for at, dtype in enumerate(dtypes):
+        for splits in (tf.int32, tf.int64):
+            for levels in range(4):
+                if many == 1 and (levels != at % 4 or splits == (tf.int32, tf.int64)[at // 4 % 2]):
+                    continue
+                own, values = ragged(levels, dtype, splits, [(), (2,), (2, 3)][(at + levels) % 3], rows=3)
+
+                def there_and_back(*x, d=dtype, s=splits, n=levels):
+                    whole = R.RaggedTensorToVariant(rt_nested_splits=x[:-1], rt_dense_values=x[-1], batched_input=False)
+                    rows = R.RaggedTensorToVariant(rt_nested_splits=x[:-1], rt_dense_values=x[-1], batched_input=True)
+                    below = max(n - 1, 0)
+                    again = parts(whole, d, s, n, n)
+                    if x[-1].shape.rank == 1 and n == 0:
+                        return again + parts(rows[0], d, s, 0, 0)
+                    again += parts(rows, d, s, -1, below + 1) + parts(rows[1], d, s, below, below)
+                    again += parts(tf.gather(rows, [2, 0, 0]), d, s, below, below + 1)
+                    if n == 0:  # TensorFlow infers a row too few
+                        return again
+                    again += parts(tf.reshape(tf.tile(rows, [2]), [2, 3]), d, s, below, below + 2)
+                    again += parts(tf.stack([rows, rows[::-1]]), d, s, below, below + 2)
+                    again += parts(rows[1:], d, s, below, below + 1)
+                    return again + parts(tf.reshape(tf.tile(rows, [4]), [2, 3, 2]), d, s, below, below + 3)
+                case(f"variant_{dtype.name}_{splits.name}_{levels}", there_and_back, *own, values)
+    own, values = ragged(2, tf.int32, tf.int64, rows=0)
+    case("variant_of_nothing", lambda a, b, x: parts(
+        R.RaggedTensorToVariant(rt_nested_splits=[a, b], rt_dense_values=x, batched_input=True), tf.int32, tf.int64, 1, 2), *own, values)
+
+
+def loops():
+    """What the rows of ragged tensors go through in `map_fn`."""
+    for at in range(2 * many):
+        own, values = ragged(2, tf.float32, tf.int64, (), rows=4)
+
+        def mapped(a, b, x):
+            rows = tf.RaggedTensor.from_nested_row_splits(x, [a, b], validate=False)
+            ends = tf.map_fn(lambda row: tf.reduce_sum(row), rows, fn_output_signature=tf.float32)
+            twice = tf.map_fn(lambda row: tf.concat([row, row * 2], 1), rows,
+                              fn_output_signature=tf.RaggedTensorSpec([None, None], tf.float32, 1))
+            lengths = tf.map_fn(lambda row: tf.range(row.nrows()), rows, fn_output_signature=tf.RaggedTensorSpec([None], tf.int64, 0))
+            return [ends, *twice.nested_row_splits, twice.flat_values, lengths.row_splits, lengths.values]
+        case(f"loop_{at}", mapped, *own, values)
+
+    def slopes(a, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            rows = R.RaggedTensorToVariant(rt_nested_splits=[a], rt_dense_values=x, batched_input=True)
+            both = R.RaggedTensorFromVariant(encoded_ragged=rows, input_ragged_rank=0, output_ragged_rank=1, Tvalues=tf.float32, Tsplits=tf.int64)
+            total = tf.reduce_sum(both[1] ** 2)
+        return tape.gradient(total, x)
+    own, values = ragged(1, tf.float32, tf.int64, (2,), rows=4)
+    case("slopes", slopes, *own, values)
+
+
+def bounded():
+    """Normal numbers of each way to propose: around the mean, within narrow bounds, in a tail."""
+    for at in range(many):
+        for dtype in (tf.half, tf.float32, tf.float64):
+            for name, means, deviations, lows, highs in (
+                ("around", 0.5, 2.0, -4.0, 5.0), ("half", 0.0, 1.0, -np.inf, 0.5), ("narrow", 1.0, 2.0, 0.5, 1.0),
+                ("tail", 0.0, 1.0, 2.0, np.inf), ("low_tail", 3.0, 1.0, -np.inf, 1.0), ("far", 0.0, 1.0, 2.5, 4.0),
+                ("each", random.normal(size=(3, 1)), [0.5, 2.0], [[-1.0]], random.normal(size=(1, 3, 1)) ** 2 + 0.2),
+            ):
+                given = [tf.constant(v, dtype) for v in (means, deviations, lows, highs)]
+                sizes = [int(random.integers(1, 9)), 3 if name == "each" else 1, *((3, 2) if name == "each" else (5,))]
+                if name == "each":
+                    sizes[1] = 1
+                seed = tf.constant(random.integers(-2**63, 2**63, size=2), tf.int64)
+                case(f"bounded_{name}_{dtype.name}_{at}", lambda seed, *v, n=sizes: R.StatelessParameterizedTruncatedNormal(
+                    shape=n, seed=seed, means=v[0], stddevs=v[1], minvals=v[2], maxvals=v[3]), seed, *given)
+                if name != "each":
+                    case(f"lasting_{name}_{dtype.name}_{at}", lambda *v: R.ParameterizedTruncatedNormal(
+                        shape=[7, 5, 5], means=v[0], stdevs=v[1], minvals=v[2], maxvals=v[3], seed=7, seed2=9), *given)
+            rows = [tf.constant(v, dtype) for v in ([0.0, 1.0, 2.0], [1.0], [-1.0, 0.5, 3.0], 4.0)]
+            case(f"lasting_rows_{dtype.name}_{at}", lambda *v: R.ParameterizedTruncatedNormal(
+                shape=[3, 4], means=v[0], stdevs=v[1], minvals=v[2], maxvals=v[3], seed=7, seed2=9), *rows)
+
+
+def scripts():
+    codes = np.arange(-5, 0x110000 + 5, dtype=np.int32)
+    found = R.UnicodeScript(input=codes).numpy()
+    changes = np.nonzero(np.diff(found))[0]
+    ends = codes[np.unique(np.concatenate([changes, changes + 1]))]
+    case("scripts", lambda x: R.UnicodeScript(input=x), tf.constant(np.concatenate([[-2**31, 2**31 - 1], ends]).astype(np.int32)))
+    case("scripts_of_a_box", lambda x: R.UnicodeScript(input=x), tf.constant(random.integers(0, 9999, size=(2, 1, 3)), tf.int32))
+
+
+variants()
+loops()
+bounded()
+scripts()
+cases.write(folder)
