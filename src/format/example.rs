@@ -1,4 +1,4 @@
-//! `tf.Example`: one record of training data, features by name. Read from the wire as it is, since only a few fields
+//! `tf.Example` and `tf.SequenceExample`: one record of training data, features by name. Read from the wire as it is, since only a few fields
 //! count and records come by the thousand.
 
 use std::collections::HashMap;
@@ -97,21 +97,8 @@ pub fn features(record: &[u8]) -> Result<HashMap<&[u8], Feature>> {
         let (1, Field::Bytes(features)) = (number, field) else {
             continue;
         };
-        let mut features = Reader(features);
-        while let Some((number, field)) = features.field()? {
-            let (1, Field::Bytes(entry)) = (number, field) else {
-                continue;
-            };
-            let (mut key, mut feature): (&[u8], Option<Feature>) = (&[], None);
-            let mut entry = Reader(entry);
-            while let Some(field) = entry.field()? {
-                match field {
-                    (1, Field::Bytes(name)) => key = name,
-                    (2, Field::Bytes(list)) => feature = values(list)?,
-                    _ => {}
-                }
-            }
-            if let Some(feature) = feature {
+        for (key, value) in entries(features)? {
+            if let Some(feature) = feature(value)? {
                 found.insert(key, feature);
             }
         }
@@ -119,7 +106,70 @@ pub fn features(record: &[u8]) -> Result<HashMap<&[u8], Feature>> {
     Ok(found)
 }
 
-fn values(feature: &[u8]) -> Result<Option<Feature>> {
+/// A serialized `tf.SequenceExample`: what each feature of the record and each list of features is serialized as.
+#[derive(Debug, Default)]
+pub struct Sequence<'b> {
+    pub context: HashMap<&'b [u8], &'b [u8]>,
+    pub lists: HashMap<&'b [u8], &'b [u8]>,
+}
+
+/// # Errors
+/// Bytes that are no such message.
+pub fn sequence(record: &[u8]) -> Result<Sequence<'_>> {
+    let mut found = Sequence::default();
+    let mut record = Reader(record);
+    while let Some(field) = record.field()? {
+        match field {
+            (1, Field::Bytes(features)) => found.context.extend(entries(features)?),
+            (2, Field::Bytes(lists)) => found.lists.extend(entries(lists)?),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The features of a serialized `tf.FeatureList`, see [`feature`].
+///
+/// # Errors
+/// Bytes that are no such message.
+pub fn feature_list(list: &[u8]) -> Result<Vec<Option<Feature>>> {
+    let mut found = Vec::new();
+    let mut list = Reader(list);
+    while let Some(field) = list.field()? {
+        if let (1, Field::Bytes(bytes)) = field {
+            found.push(feature(bytes)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Keys and values of a map.
+fn entries(map: &[u8]) -> Result<Vec<(&[u8], &[u8])>> {
+    let mut found = Vec::new();
+    let mut map = Reader(map);
+    while let Some((number, field)) = map.field()? {
+        let (1, Field::Bytes(entry)) = (number, field) else {
+            continue;
+        };
+        let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
+        let mut entry = Reader(entry);
+        while let Some(field) = entry.field()? {
+            match field {
+                (1, Field::Bytes(name)) => key = name,
+                (2, Field::Bytes(bytes)) => value = bytes,
+                _ => {}
+            }
+        }
+        found.push((key, value));
+    }
+    Ok(found)
+}
+
+/// A serialized `tf.Feature`; `None` where it has values of no type.
+///
+/// # Errors
+/// Bytes that are no such message.
+pub fn feature(feature: &[u8]) -> Result<Option<Feature>> {
     let mut reader = Reader(feature);
     let mut found = None;
     while let Some((number, field)) = reader.field()? {

@@ -51,6 +51,7 @@ pub const PARSERS: &[Parser] = &[
     Parser::new("bmp", |b| picture::decode_bmp(&b, 0).map(drop)),
     Parser::new("wav", |b| wav::decode(&b).map(drop)),
     Parser::new("tf_example", |b| example::features(&b).map(drop)),
+    Parser::new("tf_sequence_example", |b| sequence(&b)),
 ];
 
 /// Reads what a model's constants hold, in whichever form; damage to one is no damage to the model.
@@ -84,4 +85,16 @@ fn png_with_each_channels(bytes: &[u8]) -> Result<()> {
         let _ = picture::decode_png(bytes, channels, wide);
     }
     picture::decode_png(bytes, 0, false).map(drop)
+}
+
+/// All features of a record of sequences, and all of its lists.
+fn sequence(bytes: &[u8]) -> Result<()> {
+    let record = example::sequence(bytes)?;
+    for feature in record.context.values() {
+        example::feature(feature)?;
+    }
+    for list in record.lists.values() {
+        example::feature_list(list)?;
+    }
+    Ok(())
 }

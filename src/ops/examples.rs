@@ -39,7 +39,7 @@ fn infer_declared(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 /// Where the names of features come from.
-enum Keys {
+pub(super) enum Keys {
     /// Inputs from this one on, one name each.
     Inputs(usize, usize),
     /// All in one input.
@@ -48,7 +48,7 @@ enum Keys {
 }
 
 impl Keys {
-    fn read(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Vec<u8>>> {
+    pub fn read(&self, inputs: &[Option<View<'_>>]) -> Result<Vec<Vec<u8>>> {
         match self {
             Keys::Inputs(first, count) => (*first..first + count)
                 .map(|at| {
@@ -74,12 +74,12 @@ struct Form {
     defaults: usize,
 }
 
-fn types(cx: &Context, attr: &str) -> Vec<DType> {
+pub(super) fn types(cx: &Context, attr: &str) -> Vec<DType> {
     let list = cx.node.attrs.list(attr).unwrap_or_default();
     list.iter().filter_map(Attr::as_dtype).collect()
 }
 
-fn texts(cx: &Context, attr: &str) -> Vec<Vec<u8>> {
+pub(super) fn texts(cx: &Context, attr: &str) -> Vec<Vec<u8>> {
     let list = cx.node.attrs.list(attr).unwrap_or_default();
     let text = |attr: &Attr| match attr {
         Attr::Bytes(bytes) => bytes.to_vec(),
@@ -262,10 +262,10 @@ fn dense(
 }
 
 /// Values of one of the three types that features have.
-struct Values(Feature);
+pub(super) struct Values(pub Feature);
 
 impl Values {
-    fn new(dtype: DType) -> Result<Self> {
+    pub fn new(dtype: DType) -> Result<Self> {
         match dtype {
             DType::String => Ok(Values(Feature::Bytes(Vec::new()))),
             DType::Float32 => Ok(Values(Feature::Floats(Vec::new()))),
@@ -274,7 +274,18 @@ impl Values {
         }
     }
 
-    fn of(view: &View<'_>) -> Result<Self> {
+    /// One zero, or an empty string.
+    pub fn filler(dtype: DType) -> Result<Self> {
+        let mut one = Self::new(dtype)?;
+        match &mut one.0 {
+            Feature::Bytes(all) => all.push(Vec::new()),
+            Feature::Floats(all) => all.push(0.0),
+            Feature::Ints(all) => all.push(0),
+        }
+        Ok(one)
+    }
+
+    pub fn of(view: &View<'_>) -> Result<Self> {
         Ok(Values(match view.dtype {
             DType::String => Feature::Bytes(view.strings()?.to_vec()),
             DType::Float32 => Feature::Floats(view.values::<f32>()?.to_vec()),
@@ -282,12 +293,12 @@ impl Values {
         }))
     }
 
-    fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Bytes that a copy of one value takes at most.
-    fn bytes_each(&self) -> usize {
+    pub fn bytes_each(&self) -> usize {
         match &self.0 {
             Feature::Bytes(all) => {
                 let longest = all.iter().map(Vec::len).max();
@@ -298,7 +309,7 @@ impl Values {
         }
     }
 
-    fn push(&mut self, feature: &Feature, key: &[u8]) -> Result<()> {
+    pub fn push(&mut self, feature: &Feature, key: &[u8]) -> Result<()> {
         match (&mut self.0, feature) {
             (Feature::Bytes(all), Feature::Bytes(more)) => all.extend_from_slice(more),
             (Feature::Floats(all), Feature::Floats(more)) => all.extend(more),
@@ -313,7 +324,7 @@ impl Values {
         Ok(())
     }
 
-    fn push_one(&mut self, from: &Values, at: usize) -> Result<()> {
+    pub fn push_one(&mut self, from: &Values, at: usize) -> Result<()> {
         let missing = || Error::usage("a default without values");
         match (&mut self.0, &from.0) {
             (Feature::Bytes(all), Feature::Bytes(from)) => {
@@ -330,7 +341,7 @@ impl Values {
         Ok(())
     }
 
-    fn tensor(self, shape: &[usize]) -> Tensor {
+    pub fn tensor(self, shape: &[usize]) -> Tensor {
         match self.0 {
             Feature::Bytes(values) => Tensor::from_strings(shape, values),
             Feature::Floats(values) => Tensor::from_values(shape, &values),

@@ -70,6 +70,7 @@ mod scatter;
 mod search;
 mod segment;
 mod sequence;
+mod sequence_examples;
 mod serialized;
 mod shape;
 mod slice;
@@ -235,6 +236,7 @@ const FAMILIES: &[&[Operator]] = &[
     resize::OPERATORS,
     scatter::OPERATORS,
     sequence::OPERATORS,
+    sequence_examples::OPERATORS,
     serialized::OPERATORS,
     shape::OPERATORS,
     search::OPERATORS,

@@ -60,8 +60,9 @@ pub(super) fn checked(splits: Vec<i64>, count: Option<usize>) -> Result<Vec<usiz
     let rises = splits.windows(2).all(|pair| pair[0] <= pair[1]);
     let ends = count.is_none_or(|count| splits.last() == Some(&(count as i64)));
     if splits.first() != Some(&0) || !rises || !ends {
+        let end = count.map_or("any end".to_owned(), |count| count.to_string());
         return Err(Error::usage(format!(
-            "ends of rows {:?}, expected some that rise from 0 to {count:?}",
+            "ends of rows {:?}, expected some that rise from 0 to {end}",
             &splits[..splits.len().min(8)]
         )));
     }
@@ -340,4 +341,33 @@ fn prepare_range(cx: &Context) -> Result<Prepared> {
             Tensor::from_values(&[values.len()], &values),
         ])
     }), else Err(cx.no_kernel(dtype)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_rows_say_what_was_expected() {
+        assert_eq!(checked(vec![0, 2, 2, 3], Some(3)).unwrap(), [0, 2, 2, 3]);
+        for (splits, count, said) in [
+            (
+                vec![0, 2],
+                Some(3),
+                "ends of rows [0, 2], expected some that rise from 0 to 3",
+            ),
+            (
+                vec![0, 2, 1],
+                None,
+                "ends of rows [0, 2, 1], expected some that rise from 0 to any end",
+            ),
+            (
+                vec![],
+                Some(0),
+                "ends of rows [], expected some that rise from 0 to 0",
+            ),
+        ] {
+            assert_eq!(checked(splits, count).unwrap_err().to_string(), said);
+        }
+    }
 }

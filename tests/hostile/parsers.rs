@@ -159,6 +159,12 @@ fn good(parser: &str) -> Vec<Vec<u8>> {
             b"\x0a\x13\x0a\x11\x0a\x01b\x12\x0c\x12\x0a\x0a\x08\0\0\x80?\0\0\0@".to_vec(),
             b"\x0a\x0f\x0a\x0d\x0a\x01c\x12\x08\x0a\x06\x0a\x01x\x0a\x01y".to_vec(),
         ],
+        // A feature of the whole record, and a list of two, of which the last is empty.
+        "tf_sequence_example" => vec![
+            b"\x0a\x0d\x0a\x0b\x0a\x01a\x12\x06\x1a\x04\x0a\x02\x05\x07\
+              \x12\x11\x0a\x0f\x0a\x01b\x12\x0a\x0a\x06\x1a\x04\x0a\x02\x05\x07\x0a\0"
+                .to_vec(),
+        ],
         "pattern" => texts(&[
             "(\\w+)[[:space:]&&x]*(?i:b|\\d{2,5})\n\\2-\\1\\\\\nab  b12 ab 77",
             "[^]a-f\\x{41}]\\Q.*\\E|\\pL+?\n\\0\\0\n-.*.* words",

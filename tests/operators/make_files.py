@@ -1,5 +1,5 @@
-"""Makes files/: what graphs write as files and read from pressed bytes, crosses of ragged features, and records out
-of JSON."""
+"""Makes files/: what graphs write as files and read from pressed bytes, crosses of ragged features, records out
+of JSON and records of sequences."""
 
 import gzip
 import os
@@ -78,9 +78,91 @@ def records():
         case(f"record_{at}", lambda x: tf.io.decode_raw(R.DecodeJSONExample(json_examples=x), tf.uint8), tf.constant([text]))
 
 
+KINDS = {"i": tf.int64, "f": tf.float32, "s": tf.string}
+
+
+def feature(kind, count):
+    """A feature of so many values; without any, sometimes of no type."""
+    if count == 0 and random.random() < 0.5:
+        return tf.train.Feature()
+    if kind == "i":
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=random.integers(-99, 2**40, size=count)))
+    if kind == "f":
+        return tf.train.Feature(float_list=tf.train.FloatList(value=random.normal(size=count)))
+    values = [bytes(random.integers(97, 123, size=random.integers(1, 9)).astype(np.uint8)) for _ in range(count)]
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def sequence():
+    """A record that may lack what is not needed."""
+    context, lists = {}, {}
+    for kind in KINDS:
+        context[f"dense_{kind}"] = feature(kind, 4)
+        lists[f"dense_{kind}"] = tf.train.FeatureList(feature=[feature(kind, 2) for _ in range(random.integers(0, 4))])
+        for name in ("sparse", "ragged"):
+            context[f"{name}_{kind}"] = feature(kind, random.integers(0, 4))
+            rows = [feature(kind, random.integers(0, 4)) for _ in range(random.integers(0, 4))]
+            lists[f"{name}_{kind}"] = tf.train.FeatureList(feature=rows)
+    for part in (context, lists):
+        for name in list(part):
+            if random.random() < 0.2:
+                del part[name]
+    lists.setdefault("dense_s", tf.train.FeatureList(feature=[feature("s", 2)]))
+    return tf.train.SequenceExample(
+        context=tf.train.Features(feature=context), feature_lists=tf.train.FeatureLists(feature_list=lists)).SerializeToString()
+
+
+def flat(found):
+    """All outputs, of nested lists too."""
+    return [value for part in found for value in (flat(part) if isinstance(part, (list, tuple)) else [part])]
+
+
+def sequences(count):
+    kinds, types = list(KINDS), list(KINDS.values())
+    names = {name: [f"{name}_{kind}" for kind in kinds] for name in ("sparse", "dense", "ragged")}
+    shape, step = tf.TensorShape([2, 2]), tf.TensorShape([2])
+    defaults = [tf.constant([[1, 2], [3, 4]], tf.int64), tf.constant([[0.5, 1], [2, 3]]), tf.constant([["", "a"], ["b", "c"]])]
+    common = dict(context_dense_shapes=[shape] * 3, feature_list_dense_shapes=[step] * 3, feature_list_dense_types=types,
+                  context_sparse_types=types, feature_list_sparse_types=types)
+    for at in range(count):
+        # Archives drop zero bytes at the end of a text.
+        records = tf.io.encode_base64([sequence() for _ in range(random.integers(1, 5))])
+        records = tf.constant(records)
+        splits = [[tf.int32, tf.int64, tf.int32], [tf.int64, tf.int32, tf.int64]][at % 2]
+
+        def second(x, splits=splits):
+            return flat(R.ParseSequenceExampleV2(
+                serialized=tf.io.decode_base64(x), debug_name=tf.constant([], tf.string), context_sparse_keys=names["sparse"],
+                context_dense_keys=names["dense"], context_ragged_keys=names["ragged"], feature_list_sparse_keys=names["sparse"],
+                feature_list_dense_keys=names["dense"], feature_list_ragged_keys=names["ragged"],
+                feature_list_dense_missing_assumed_empty=[True, True, False], context_dense_defaults=defaults, Ncontext_sparse=3,
+                context_ragged_value_types=types, context_ragged_split_types=splits, Nfeature_list_sparse=3, Nfeature_list_dense=3,
+                feature_list_ragged_value_types=types, feature_list_ragged_split_types=splits, **common))
+
+        def first(x):
+            return flat(R.ParseSequenceExample(
+                serialized=tf.io.decode_base64(x), debug_name=tf.constant([], tf.string), context_dense_defaults=defaults,
+                feature_list_dense_missing_assumed_empty=["dense_i", "dense_f"], context_sparse_keys=names["sparse"],
+                context_dense_keys=names["dense"], feature_list_sparse_keys=names["sparse"], feature_list_dense_keys=names["dense"],
+                Ncontext_sparse=3, Ncontext_dense=3, Nfeature_list_sparse=3, Nfeature_list_dense=3, **common))
+
+        def single(x):
+            return flat(R.ParseSingleSequenceExample(
+                serialized=tf.io.decode_base64(x), feature_list_dense_missing_assumed_empty=["dense_i", "dense_f"], context_sparse_keys=names["sparse"],
+                context_dense_keys=names["dense"], feature_list_sparse_keys=names["sparse"], feature_list_dense_keys=names["dense"],
+                context_dense_defaults=defaults, debug_name="", **common))
+        case(f"sequence_{at}", second, records)
+        case(f"sequence_v1_{at}", first, records)
+        # Row splits of one record are what lay in memory.
+        case(f"sequence_one_{at}", lambda x, run=second: [v for i, v in enumerate(run(x[0])) if i not in (15, 16, 17, 36, 37, 38)], records[:1])
+        case(f"sequence_single_{at}", lambda x, run=single: run(x[0]), records[:1])
+    case("sequence_of_none", second, tf.constant([], tf.string))
+
+
 sound()
 pictures()
 pressed()
 crosses()
 records()
+sequences(int(sys.argv[3]) if len(sys.argv) > 3 else 2)
 cases.write(folder)
