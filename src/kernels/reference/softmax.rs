@@ -2,19 +2,20 @@
 
 use half::f16;
 
+use crate::kernels::elementwise::expf::expf;
 use crate::kernels::fixed::{
     Multiplier, exp_on_negative, log_at_least_one, mbqm, one_over_one_plus, rdpot, srdhm,
 };
 use crate::kernels::requant::Quantized;
 
-/// `exp(beta * (x - max))`, divided by its sum.
+/// `exp(beta * (x - max))` as C's `expf`, divided by its sum.
 pub fn softmax_f32(depth: usize, beta: f32, input: &[f32], output: &mut [f32]) {
     assert_eq!(input.len(), output.len());
     for (x, out) in rows(depth, input, output) {
         let max = x.iter().copied().fold(f32::MIN, f32::max);
         let mut sum = 0.0f32;
         for (o, &v) in out.iter_mut().zip(x) {
-            *o = ((v - max) * beta).exp();
+            *o = expf((v - max) * beta);
             sum += *o;
         }
         for o in out {

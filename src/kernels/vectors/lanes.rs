@@ -83,6 +83,10 @@ pub trait Lanes: Copy {
     /// # Safety
     /// As [`Lanes::splat`].
     unsafe fn over(self, o: Self) -> Self;
+    /// The largest whole number that is not above.
+    /// # Safety
+    /// As [`Lanes::splat`].
+    unsafe fn floor(self) -> Self;
     /// The sum of the lanes.
     /// # Safety
     /// As [`Lanes::splat`].
@@ -150,6 +154,7 @@ impl Lanes for __m512 {
         max(o) = _mm512_max_ps, (o);
         min(o) = _mm512_min_ps, (o);
         abs() = _mm512_abs_ps, ();
+        floor() = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF }>, ();
         scale(n) = _mm512_scalef_ps, (n);
     }
     #[inline(always)]
@@ -257,6 +262,7 @@ impl Lanes for __m256 {
         fma(a, b) = _mm256_fmadd_ps, (a, b);
         max(o) = _mm256_max_ps, (o);
         min(o) = _mm256_min_ps, (o);
+        floor() = _mm256_floor_ps, ();
     }
     #[inline(always)]
     unsafe fn abs(self) -> Self {
@@ -412,6 +418,7 @@ impl<V: Lanes, const K: usize> Lanes for [V; K] {
         raise(shifted);
         reciprocal();
         over(o);
+        floor();
     }
     #[inline(always)]
     unsafe fn total(self) -> f32 {

@@ -7,6 +7,10 @@
 mod as_c;
 pub mod bytes;
 #[cfg(target_arch = "x86_64")]
+mod eigen;
+#[cfg(target_arch = "x86_64")]
+mod fdlibm;
+#[cfg(target_arch = "x86_64")]
 mod functions;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
@@ -27,7 +31,7 @@ use super::elementwise::unary::UnaryOp;
 use super::params::Clamp;
 
 /// A function of each number, within 5 * 2^-24 of its value (of the argument where it multiplies one, as GELU does); if
-/// it is to be `exact`, EXP and LOGISTIC are those of the plain kernel to the bit.
+/// it is to be `exact`, EXP, LOGISTIC, TANH, ELU and GELU are those of the plain kernel to the bit.
 pub fn unary(op: UnaryOp, exact: bool, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     assert!(x.is_none_or(|x| x.len() == out.len()));
     #[cfg(target_arch = "x86_64")]
@@ -70,7 +74,7 @@ pub fn binary(
 }
 
 /// SOFTMAX along rows of `depth`, see [`crate::kernels::reference::softmax::softmax_f32`]. Each row is added up `in_order`, as
-/// there, if it is to be: of the results 1 in 50 then differs in the last place, as the powers do.
+/// there, if it is to be, and is equal to it to the bit.
 pub fn softmax(depth: usize, beta: f32, in_order: bool, x: &[f32], out: &mut [f32]) -> bool {
     assert_eq!(x.len(), out.len());
     #[cfg(target_arch = "x86_64")]
