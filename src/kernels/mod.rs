@@ -20,6 +20,7 @@ pub mod boxes;
 pub mod cpu;
 pub mod ctc;
 pub mod draws;
+pub mod eigen;
 pub mod einsum;
 pub mod elementwise;
 pub mod fast;

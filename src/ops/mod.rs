@@ -20,6 +20,7 @@ mod crosses;
 mod ctc;
 mod detection;
 mod diagonal;
+mod eigen;
 mod einsum;
 mod elementwise;
 mod examples;
@@ -199,6 +200,7 @@ const FAMILIES: &[&[Operator]] = &[
     ctc::OPERATORS,
     detection::OPERATORS,
     diagonal::OPERATORS,
+    eigen::OPERATORS,
     einsum::OPERATORS,
     elementwise::OPERATORS,
     examples::OPERATORS,

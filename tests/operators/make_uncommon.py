@@ -128,8 +128,35 @@ def scripts():
     case("scripts_of_a_box", lambda x: R.UnicodeScript(input=x), tf.constant(random.integers(0, 9999, size=(2, 1, 3)), tf.int32))
 
 
+def eigen():
+    """Real ones with pairs, symmetric, whole and defective ones; complex ones; of each size a few."""
+    def matrices(kind, n):
+        x = random.normal(size=(2, n, n))
+        return {"real": x, "symmetric": x + x.transpose(0, 2, 1), "whole": np.round(x * 2), "positive": np.abs(x),
+                "complex": x + 1j * random.normal(size=x.shape)}[kind]
+    for at, kind in enumerate(("real", "symmetric", "whole", "positive", "complex")):
+        for n in [1, 2, 3, 4, 7, 12, 21] + [34] * (many > 1):
+            for double in (False, True):
+                if many == 1 and (at + n) % 2 == double:
+                    continue
+                dtype = [[tf.float32, tf.complex64], [tf.float64, tf.complex128]][double]
+                x = tf.constant(matrices(kind, n), dtype[kind == "complex"])
+                case(f"eig_{kind}_{n}_{dtype[0].name}", lambda x, t=dtype[1]: list(R.Eig(input=x, Tout=t)), x)
+    special = {"defective": [[1, 1], [0, 1]], "turn": [[0, 1], [-1, 0]], "nothing": np.zeros((3, 3)), "one": np.eye(3),
+               "cycle": [[0, 0, 1], [1, 0, 0], [0, 1, 0]], "large": [[1e30, 2e30], [-3e30, 1e30]], "small": [[1e-30, 2e-30], [3e-30, 1e-30]],
+               "nilpotent": np.eye(4, k=1), "upper": np.triu(np.ones((4, 4))), "twice": np.diag([2.0, 3, 2, 3]) + np.eye(4, k=2)}
+    for name, x in special.items():
+        for dtype, out in ((tf.float32, tf.complex64), (tf.complex128, tf.complex128)):
+            value = tf.constant(np.array(x), dtype)
+            case(f"eig_{name}_{dtype.name}", lambda x, t=out: list(R.Eig(input=x, Tout=t)), value)
+    case("eig_values_only", lambda x: R.Eig(input=x, Tout=tf.complex64, compute_v=False)[0], tf.constant(matrices("real", 5), tf.float32))
+    for shape in ((0, 0), (2, 0, 0), (0, 3, 3)):
+        case(f"eig_empty_{len(shape)}_{shape[-1]}", lambda x: list(R.Eig(input=x, Tout=tf.complex64)), tf.zeros(shape))
+
+
 variants()
 loops()
 bounded()
 scripts()
+eigen()
 cases.write(folder)
