@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::kernels::fast::{
     Aligned, ConvWeights, DepthwiseInt8Weights, DepthwiseOver, FastMatMul, FilterView,
     HybridDepthwise, HybridEpilogue, HybridRoom, Int8Weights, MatMulInt8, PackedConv2d,
-    PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8, PackedHybrid, Scaling, Winograd,
-    WinogradWeights, as_conv,
+    PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8, PackedHybrid, Place, Scaling, Steps,
+    Winograd, WinogradWeights, as_conv,
 };
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::{Clamp, Conv2d, Requant};
@@ -357,6 +357,21 @@ pub fn matmul(
         Ok(())
     })
     .map(Some)
+}
+
+/// A product of f32 matrices at these places, the rows of which are apart.
+pub fn matmul_at(cx: &Context, p: MatMul, steps: Steps, places: Vec<Place>) -> Result<Prepared> {
+    let mut fast = FastMatMul::with_steps(p, steps);
+    if cx.options.in_order {
+        fast = fast.in_order();
+    }
+    let room = fast.scratch_len();
+    Prepared::with_room(room_bytes::<f32>(room), move |io| {
+        let (threads, scratch) = (io.threads, io.room(room)?);
+        let sides = (io.input(0)?, io.input(1)?);
+        fast.run_at(sides, &places, scratch, io.output(0)?, threads);
+        Ok(())
+    })
 }
 
 /// A product of int8 matrices with these zero points; the sizes as in [`matmul`].

@@ -40,12 +40,16 @@ fn transposed(cx: &Context) -> (bool, bool) {
     )
 }
 
+pub(super) fn output_type(cx: &Context) -> Result<DType> {
+    match cx.node.attrs.dtype("Tout") {
+        Some(dtype) => Ok(dtype),
+        None if cx.tflite() => cx.out_dtype(0),
+        None => cx.dtype(0),
+    }
+}
+
 fn infer(cx: &Context) -> Result<Vec<Fact>> {
-    let dtype = match cx.node.attrs.dtype("Tout") {
-        Some(dtype) => dtype,
-        None if cx.tflite() => cx.out_dtype(0)?,
-        None => cx.dtype(0)?,
-    };
+    let dtype = output_type(cx)?;
     let (Some(x), Some(y)) = (cx.shape(0)?.dims(), cx.shape(1)?.dims()) else {
         return cx.one(dtype, Shape::UNKNOWN);
     };
@@ -76,14 +80,15 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(dtype, Shape(Some(dims)))
 }
 
-struct Geometry {
-    p: MatMul,
-    x: Vec<usize>,
-    y: Vec<usize>,
-    out: Vec<usize>,
+/// Sizes of a product: of the matrices, and the batch axes of both sides and of the output.
+pub(super) struct Geometry {
+    pub p: MatMul,
+    pub x: Vec<usize>,
+    pub y: Vec<usize>,
+    pub out: Vec<usize>,
 }
 
-fn geometry(cx: &Context) -> Result<Geometry> {
+pub(super) fn geometry(cx: &Context) -> Result<Geometry> {
     let (x, y) = (cx.sizes(0)?, cx.sizes(1)?);
     let out = infer(cx)?.pop().and_then(|f| f.shape.fixed());
     let (Some(out), true) = (out, x.len() >= 2 && y.len() >= 2) else {

@@ -89,6 +89,7 @@ mod tail;
 mod text;
 mod tokens;
 mod training;
+mod turned;
 mod types;
 mod unary;
 mod variables;
@@ -110,6 +111,7 @@ pub use matmul::{adds_a_bias, takes_a_bias};
 pub use picks::{HandsOn, Picks};
 pub use state::{Change, Changed, State};
 pub use tail::{Joined, Tail};
+pub use turned::{may_be_turned, transposes, turned_product};
 
 use crate::error::{Error, Result};
 use crate::model::{Dialect, Graph, Node, Variable};

@@ -86,7 +86,8 @@ fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
 }
 
-fn permutation(cx: &Context, rank: usize) -> Result<Option<Vec<usize>>> {
+/// The order of axes at input 1, where it is known.
+pub(super) fn permutation(cx: &Context, rank: usize) -> Result<Option<Vec<usize>>> {
     let Some(list) = cx.ints(1)? else {
         return Ok(None);
     };

@@ -79,7 +79,7 @@ impl Builder<'_> {
         readers
     }
 
-    fn facts_of(&self, id: NodeId) -> Vec<Option<Fact>> {
+    pub(super) fn facts_of(&self, id: NodeId) -> Vec<Option<Fact>> {
         let inputs = &self.setup.graph().node(id).inputs;
         let fact = |value: &Option<_>| value.and_then(|v: ValueId| self.facts[v.index()].clone());
         inputs.iter().map(fact).collect()

@@ -237,9 +237,14 @@ impl Builder<'_> {
             }
         }
         let context = setup.context(id, &inputs);
-        let planned = ops::infer_in(&context).and_then(|outputs| match self.join(&context)? {
-            Some(input) => Ok((outputs, Choice::Same(vec![input]))),
-            None => self.choose(&context, operator, outputs),
+        let planned = ops::infer_in(&context).and_then(|outputs| {
+            if let Some(input) = self.join(&context)? {
+                return Ok((outputs, Choice::Same(vec![input])));
+            }
+            match self.across(&context)? {
+                Some((work, inputs)) => Ok((outputs, Choice::Across(work, inputs))),
+                None => self.choose(&context, operator, outputs),
+            }
         });
         match planned {
             Ok((outputs, work)) => {
@@ -363,8 +368,13 @@ impl Builder<'_> {
         for (&value, fact) in node.outputs.iter().zip(outputs) {
             self.facts[value.index()] = Some(fact);
         }
+        let mut read = node.inputs.clone();
         let work = match choice {
             Choice::Step(work) => Some(work),
+            Choice::Across(work, inputs) => {
+                read = inputs;
+                Some(work)
+            }
             Choice::Awaiting => {
                 self.awaiting.push(self.steps.len());
                 Some(Work::Dynamic)
@@ -381,7 +391,7 @@ impl Builder<'_> {
             self.steps.push(Step {
                 node: id,
                 work,
-                inputs: node.inputs.clone(),
+                inputs: read,
                 outputs: made,
                 pieces: Vec::new(),
                 releases: Vec::new(),
@@ -473,6 +483,8 @@ enum Choice {
     Step(Work),
     /// A product that may take the work of what comes behind it; see [`Builder::fuse`].
     Awaiting,
+    /// Reads other values than the node does; see [`Builder::across`].
+    Across(Work, Vec<Option<ValueId>>),
     /// Output i is the bytes of this input.
     Same(Vec<usize>),
     /// Known already, or without values.

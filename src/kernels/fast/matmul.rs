@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::grid::{SharedOut, cut};
-use super::pack::{pack_rows, pack_turned};
+use super::pack::{Lines, pack_rows, pack_turned};
 use super::tile::{Job, Tiles, choose};
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::reference::matmul::MatMul;
@@ -19,6 +19,7 @@ const ROWS: usize = 84;
 #[derive(Debug, Clone)]
 pub struct FastMatMul {
     p: MatMul,
+    steps: Steps,
     level: Level,
     /// Threads that have a panel each; asking for the cores takes longer than a small product.
     slots: usize,
@@ -29,7 +30,16 @@ pub struct FastMatMul {
 const PLACES: usize = 64;
 
 /// Where a matrix of a batch begins in `x`, `y` and the output.
-type Place = [usize; 3];
+pub type Place = [usize; 3];
+
+/// From a row to the next, in elements: of `x`, of `y` (from a column to the next where it lies transposed), and of the
+/// output.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps {
+    pub x: usize,
+    pub y: usize,
+    pub out: usize,
+}
 
 impl FastMatMul {
     pub fn new(p: MatMul) -> Self {
@@ -40,11 +50,30 @@ impl FastMatMul {
     pub fn with_level(level: Level, p: MatMul) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         let slots = cores();
+        let steps = Steps {
+            x: p.k,
+            y: if p.adj_y { p.k } else { p.n },
+            out: p.n,
+        };
         FastMatMul {
             p,
+            steps,
             level,
             slots,
             in_order: false,
+        }
+    }
+
+    /// Of matrices whose rows don't follow each other closely, which [`FastMatMul::run_at`] multiplies.
+    pub fn with_steps(p: MatMul, steps: Steps) -> Self {
+        let close = steps.x >= p.k && steps.out >= p.n;
+        assert!(
+            close && !p.adj_x,
+            "rows of the left side and of the output are apart"
+        );
+        FastMatMul {
+            steps,
+            ..Self::new(p)
         }
     }
 
@@ -116,6 +145,21 @@ impl FastMatMul {
         }
     }
 
+    /// Products of the matrices at these places, no two of which share a number of the output; the rows of `x` as they
+    /// are.
+    pub fn run_at(
+        &self,
+        (x, y): (&[f32], &[f32]),
+        places: &[Place],
+        scratch: &mut [f32],
+        output: &mut [f32],
+        threads: &Threads,
+    ) {
+        let panels = &mut scratch[..self.slots * self.panel_len()];
+        let output = SharedOut::new(output);
+        self.products(x, y, places, panels, &output, threads);
+    }
+
     /// Products of matrices at these places, the rows of `x` as they are.
     fn products(
         &self,
@@ -150,10 +194,9 @@ impl FastMatMul {
                 let first = which % across * tiles.width;
                 let columns = first..n.min(first + tiles.width);
                 if packed.replace(which) != Some(which) {
-                    self.pack(&y[y0..y0 + k * n], columns.clone(), panel);
+                    self.pack(&y[y0..], columns.clone(), panel);
                 }
-                let x = &x[x0..x0 + m * k];
-                self.panel(x, panel, rows, columns, o0, output);
+                self.panel(&x[x0..], panel, rows, columns, o0, output);
             }
         });
     }
@@ -172,15 +215,14 @@ impl FastMatMul {
         let width = self.width(columns.len());
         panel[..width].fill(0.0);
         let to = &mut panel[width..];
+        let (MatMul { k, n, .. }, step) = (self.p, self.steps.y);
         match self.p.adj_y {
-            true => pack_turned(
-                self.level,
-                &y[columns.start * self.p.k..columns.end * self.p.k],
-                self.p.k,
-                to,
-                width,
-            ),
-            false => pack_rows(self.level, y, self.p.n, columns, to, width),
+            true => {
+                let first = &y[(columns.start * step).min(y.len())..];
+                let lines = Lines::new(first, columns.len(), k, step);
+                pack_turned(self.level, lines, to, width);
+            }
+            false => pack_rows(self.level, Lines::new(y, k, n, step), columns, to, width),
         }
     }
 
@@ -194,7 +236,7 @@ impl FastMatMul {
         o0: usize,
         output: &SharedOut,
     ) {
-        let MatMul { k, n, .. } = self.p;
+        let (k, step) = (self.p.k, self.steps.out);
         let Tiles {
             wide,
             narrow,
@@ -206,7 +248,9 @@ impl FastMatMul {
         } else {
             narrow
         };
-        assert!(panel.len() >= self.panel_len() && rows.end * k <= x.len());
+        let last = rows.end.saturating_sub(1);
+        let read = last.saturating_mul(self.steps.x).saturating_add(k);
+        assert!(panel.len() >= self.panel_len() && read <= x.len());
         let job = Job {
             a: x.as_ptr(),
             taps: &[0],
@@ -215,7 +259,7 @@ impl FastMatMul {
             bias_last: false,
             lo: f32::NEG_INFINITY,
             hi: f32::INFINITY,
-            out_row: n,
+            out_row: step,
             columns: columns.len(),
             next: std::ptr::null(),
         };
@@ -223,11 +267,11 @@ impl FastMatMul {
         for first in rows.clone().step_by(ROWS) {
             let count = ROWS.min(rows.end - first);
             for (i, base) in bases[..count].iter_mut().enumerate() {
-                *base = (first + i) * k;
+                *base = (first + i) * self.steps.x;
             }
             let to = output.at(
-                o0 + first * n + columns.start,
-                (count - 1) * n + columns.len(),
+                o0 + first * step + columns.start,
+                (count - 1) * step + columns.len(),
             );
             // SAFETY: the level was checked; rows of `x` and the panel's 1 + k rows are asserted, `at` asserts the
             // output, where no other task writes these columns of these rows.

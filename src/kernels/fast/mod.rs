@@ -38,7 +38,7 @@ pub use depthwise_int8::{DepthwiseInt8Weights, PackedDepthwiseInt8};
 pub use depthwise_over::DepthwiseOver;
 pub use hybrid::{HybridDepthwise, HybridEpilogue, HybridRoom, PackedHybrid, Scaling};
 pub use int8::{Int8Weights, PackedConv2dInt8};
-pub use matmul::FastMatMul;
+pub use matmul::{FastMatMul, Place, Steps};
 pub use matmul_int8::MatMulInt8;
 pub use pack::FilterView;
 pub use panels::Aligned;

@@ -10,16 +10,44 @@ use crate::kernels::movement::turn::BLOCK;
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::movement::turn::turn_block;
 
+/// Lines of a matrix as they lie: `count` of `len` numbers, each `step` numbers behind the one before.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines<'a> {
+    values: &'a [f32],
+    count: usize,
+    len: usize,
+    step: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// The lines begin with `values`.
+    pub fn new(values: &'a [f32], count: usize, len: usize, step: usize) -> Self {
+        assert!(count == 0 || (count - 1) * step + len <= values.len());
+        Lines {
+            values,
+            count,
+            len,
+            step,
+        }
+    }
+
+    /// Lines that follow each other closely.
+    pub fn close(values: &'a [f32], len: usize) -> Self {
+        Self::new(values, values.len() / len.max(1), len, len)
+    }
+}
+
 by_level! {
-    /// These columns of rows of `n`; the rest of a panel's row becomes 0.
-    pub fn pack_rows(y: &[f32], n: usize, columns: Range<usize>, panel: &mut [f32], width: usize) = rows
+    /// These columns of lines that are rows; the rest of a panel's row becomes 0.
+    pub fn pack_rows(y: Lines<'_>, columns: Range<usize>, panel: &mut [f32], width: usize) = rows
 }
 
 #[inline(always)]
-fn rows(y: &[f32], n: usize, columns: Range<usize>, panel: &mut [f32], width: usize) {
+fn rows(y: Lines<'_>, columns: Range<usize>, panel: &mut [f32], width: usize) {
     let count = columns.len();
-    for (row, to) in y.chunks_exact(n).zip(panel.chunks_exact_mut(width)) {
-        let from = &row[columns.clone()];
+    assert!(columns.end <= y.len);
+    for (row, to) in panel.chunks_exact_mut(width).take(y.count).enumerate() {
+        let from = &y.values[row * y.step + columns.start..][..count];
         let (to, rest) = to.split_at_mut(count);
         // In pieces of a known size: a call for so few elements takes as long as the copy.
         let (blocks, last) = from.as_chunks::<8>();
@@ -36,9 +64,9 @@ fn rows(y: &[f32], n: usize, columns: Range<usize>, panel: &mut [f32], width: us
     }
 }
 
-/// Columns that lie as rows of `k` elements, `y` being all of them; the rest of a panel's row becomes 0.
-pub fn pack_turned(level: Level, y: &[f32], k: usize, panel: &mut [f32], width: usize) {
-    let columns = y.len() / k.max(1);
+/// Lines that are columns, all of them; the rest of a panel's row becomes 0.
+pub fn pack_turned(level: Level, y: Lines<'_>, panel: &mut [f32], width: usize) {
+    let (k, columns, step) = (y.len, y.count, y.step);
     let panel = &mut panel[..k * width];
     assert!(columns <= width);
     if columns < width {
@@ -48,16 +76,19 @@ pub fn pack_turned(level: Level, y: &[f32], k: usize, panel: &mut [f32], width: 
         let high = BLOCK.min(k - top);
         for left in (0..columns).step_by(BLOCK) {
             let wide = BLOCK.min(columns - left);
-            let (from, to) = (&y[left * k + top..], &mut panel[top * width + left..]);
+            let (from, to) = (
+                &y.values[left * step + top..],
+                &mut panel[top * width + left..],
+            );
             #[cfg(target_arch = "x86_64")]
             if level == Level::Avx512 && (high, wide) == (BLOCK, BLOCK) {
-                assert!(from.len() >= 15 * k + BLOCK && to.len() >= 15 * width + BLOCK);
+                assert!(from.len() >= 15 * step + BLOCK && to.len() >= 15 * width + BLOCK);
                 // SAFETY: the caller says that the level is there; sixteen rows of sixteen are there on both sides.
-                unsafe { turn_block(from.as_ptr(), k, to.as_mut_ptr(), width) };
+                unsafe { turn_block(from.as_ptr(), step, to.as_mut_ptr(), width) };
                 continue;
             }
             for j in 0..wide {
-                for (i, v) in from[j * k..j * k + high].iter().enumerate() {
+                for (i, v) in from[j * step..j * step + high].iter().enumerate() {
                     to[i * width + j] = *v;
                 }
             }
@@ -103,10 +134,13 @@ impl<'a> FilterView<'a> {
         let depth = self.values.len() / count.max(1);
         let panel = &mut panel[..depth * width];
         match self.channels_last {
-            true => pack_rows(level, self.values, count, channels.clone(), panel, width),
+            true => {
+                let rows = Lines::close(self.values, count);
+                pack_rows(level, rows, channels.clone(), panel, width);
+            }
             false => {
                 let own = &self.values[channels.start * depth..channels.end * depth];
-                pack_turned(level, own, depth, panel, width);
+                pack_turned(level, Lines::close(own, depth), panel, width);
             }
         }
         if let Some(factors) = self.factors {
@@ -165,27 +199,30 @@ mod tests {
         #[test]
         fn both_ways_give_the_same_panel(
             (n, k, first, count) in (1usize..60, 1usize..50, 0usize..60, 1usize..33),
-            half in any::<bool>(), seed in any::<u32>(),
+            (half, apart) in (any::<bool>(), 0usize..4), seed in any::<u32>(),
         ) {
             let width = if half { 16 } else { 32 };
             let first = first.min(n - 1);
             let columns = first..n.min(first + count.min(width));
-            let y = values(seed, k * n);
-            let turned: Vec<f32> = (0..n * k).map(|i| y[i % k * n + i / k]).collect();
+            let (row, column) = (n + apart, k + apart);
+            let y = values(seed, (k - 1) * row + n);
+            let turned: Vec<f32> = (0..n * column)
+                .map(|i| if i % column < k { y[i % column * row + i / column] } else { f32::NAN })
+                .collect();
             for level in cpu::levels() {
                 let mut panel = vec![f32::NAN; k * width + 5];
-                pack_rows(level, &y, n, columns.clone(), &mut panel, width);
+                pack_rows(level, Lines::new(&y, k, n, row), columns.clone(), &mut panel, width);
                 for (at, got) in panel[..k * width].iter().enumerate() {
-                    let column = at % width;
-                    let want = match column < columns.len() {
-                        true => y[at / width * n + columns.start + column],
+                    let place = at % width;
+                    let want = match place < columns.len() {
+                        true => y[at / width * row + columns.start + place],
                         false => 0.0,
                     };
                     prop_assert_eq!(*got, want);
                 }
                 let mut other = vec![f32::NAN; k * width + 5];
-                let mine = &turned[columns.start * k..columns.end * k];
-                pack_turned(level, mine, k, &mut other, width);
+                let mine = Lines::new(&turned[columns.start * column..], columns.len(), k, column);
+                pack_turned(level, mine, &mut other, width);
                 prop_assert_eq!(&panel[..k * width], &other[..k * width]);
                 prop_assert!(panel[k * width..].iter().chain(&other[k * width..]).all(|v| v.is_nan()));
             }
