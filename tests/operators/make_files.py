@@ -159,10 +159,43 @@ def sequences(count):
     case("sequence_of_none", second, tf.constant([], tf.string))
 
 
+def jpegs(count):
+    def picture(height, width, channels):
+        """Smooth with some noise, so that all lengths of codes come up."""
+        y, x = np.mgrid[:height, :width]
+        waves = [np.sin(x / random.uniform(2, 30) + y / random.uniform(2, 30)) * random.uniform(20, 127) for _ in range(channels)]
+        noise = random.normal(size=(height, width, channels)) * random.choice([0, 2, 40])
+        return np.clip(np.stack(waves, -1) + 128 + noise, 0, 255).astype(np.uint8)
+
+    def written(name, x, **wishes):
+        case(f"jpeg_{name}", lambda x: tf.io.decode_raw(R.EncodeJpeg(image=x, **wishes), tf.uint8), tf.constant(x))
+
+    small = [dict(), dict(progressive=True), dict(optimize_size=True), dict(chroma_downsampling=False)]
+    for at in range(count):
+        for channels in (1, 3):
+            for number, wishes in enumerate(small):
+                height, width = (int(n) for n in random.integers(1, 60, size=2))
+                written(f"{at}_{channels}_{number}", picture(height, width, channels), quality=int(random.integers(0, 101)), **wishes)
+        x = random.integers(0, 2, size=(int(random.integers(1, 40)), 33, 3)).astype(np.uint8) * 255
+        written(f"{at}_harsh", x, quality=100, chroma_downsampling=bool(at % 2), progressive=bool(at // 2 % 2))
+        quality = tf.constant(int(random.integers(0, 101)))
+        x = tf.constant(picture(19, 21, 3))
+        case(f"jpeg_{at}_variable", lambda x, q: tf.io.decode_raw(R.EncodeJpegVariableQuality(images=x, quality=q), tf.uint8), x, quality)
+    x = picture(9, 8, 1)
+    written("words", x, xmp_metadata="<x/>", density_unit="cm", x_density=7, y_density=70000, format="grayscale")
+    written("flat", np.full((40, 50, 3), 7, np.uint8), progressive=True)
+    if count > 9:
+        for number, wishes in enumerate(small):
+            written(f"large_{number}", picture(700, 1301, 3), **wishes)
+            case(f"jpeg_black_{number}", lambda x, w=wishes: tf.io.decode_raw(R.EncodeJpeg(
+                image=tf.fill([2000, 2100, 3], x), **w), tf.uint8), tf.constant(9, tf.uint8))
+
+
 sound()
 pictures()
 pressed()
 crosses()
 records()
 sequences(int(sys.argv[3]) if len(sys.argv) > 3 else 2)
+jpegs(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
 cases.write(folder)

@@ -1,13 +1,22 @@
-//! Pictures to the bytes of files. A PNG file holds the very samples; its bytes are others than TensorFlow's, which
-//! another library presses.
+//! Pictures to the bytes of files. A JPEG file is TensorFlow's to the byte. A PNG file holds the very samples; its bytes are
+//! others than TensorFlow's, which another library presses.
 
 use crate::error::{Error, Result};
+use crate::format::picture::jpeg::{self, Wishes};
 use crate::format::picture::{self, Picture, Samples};
-use crate::model::{DType, Shape, Tensor};
-use crate::ops::segment::view;
+use crate::model::{Attr, DType, Shape, Tensor};
+use crate::ops::segment::{view, whole_numbers};
 use crate::ops::{Context, Fact, Operator, Prepared};
 
-pub const OPERATORS: &[Operator] = &[Operator::new(&["EncodePng"], &[], infer, prepare)];
+pub const OPERATORS: &[Operator] = &[
+    Operator::new(&["EncodePng"], &[], infer, prepare),
+    Operator::new(
+        &["EncodeJpeg", "EncodeJpegVariableQuality"],
+        &[],
+        |cx| cx.one(DType::String, Shape::scalar()),
+        prepare_jpeg,
+    ),
+];
 
 /// One file per picture.
 fn infer(cx: &Context) -> Result<Vec<Fact>> {
@@ -52,4 +61,72 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let written = written.collect::<Result<Vec<_>>>()?;
         Ok(vec![Tensor::from_strings(files, written)])
     })
+}
+
+/// One picture; its quality is an attribute or an input.
+fn prepare_jpeg(cx: &Context) -> Result<Prepared> {
+    let attrs = &cx.node.attrs;
+    let bool = |name: &str, default| attrs.bool(name).unwrap_or(default);
+    let text = |name: &str| match cx.attr(name) {
+        Some(Attr::Bytes(bytes)) => bytes.to_vec(),
+        Some(other) => other.as_text().unwrap_or_default().as_bytes().to_vec(),
+        None => Vec::new(),
+    };
+    let channels = match &text("format")[..] {
+        b"" => None,
+        b"grayscale" => Some(1),
+        b"rgb" => Some(3),
+        other => {
+            let other = String::from_utf8_lossy(other);
+            return Err(cx.wrong(format!("the format {other:?}, expected grayscale or rgb")));
+        }
+    };
+    let unit = match &text("density_unit")[..] {
+        b"" | b"in" => 1,
+        b"cm" => 2,
+        other => {
+            let other = String::from_utf8_lossy(other);
+            return Err(cx.wrong(format!("the unit {other:?}, expected in or cm")));
+        }
+    };
+    let told = &*cx.node.op == "EncodeJpegVariableQuality";
+    let wishes = Wishes {
+        quality: quality(cx.attr_int("quality", 95))?,
+        progressive: bool("progressive", false),
+        small: bool("optimize_size", false),
+        halved_colour: bool("chroma_downsampling", true),
+        unit,
+        // As libjpeg keeps them.
+        density: ["x_density", "y_density"].map(|name| cx.attr_int(name, 300) as u16),
+        xmp: text("xmp_metadata"),
+    };
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?;
+        let &[height, width, own] = x.shape else {
+            return Err(Error::usage(format!("a picture of {:?}", x.shape)));
+        };
+        if channels.is_some_and(|channels| channels != own) {
+            return Err(Error::usage(format!(
+                "a picture of {own} channels, whose format has others"
+            )));
+        }
+        let mut wishes = wishes.clone();
+        if told {
+            let first = whole_numbers(&view(inputs, 1)?)?.first().copied();
+            wishes.quality = quality(first.unwrap_or(-1))?;
+        }
+        let picture = Picture {
+            width,
+            height,
+            channels: own,
+            samples: Samples::Bytes(x.values::<u8>()?.to_vec()),
+        };
+        let file = jpeg::encode(&picture, &wishes)?;
+        Ok(vec![Tensor::from_strings(&[], vec![file])])
+    })
+}
+
+fn quality(told: i64) -> Result<u8> {
+    let fits = u8::try_from(told).ok().filter(|&quality| quality <= 100);
+    fits.ok_or_else(|| Error::usage(format!("the quality {told}, expected 0 to 100")))
 }

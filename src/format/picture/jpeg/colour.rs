@@ -3,11 +3,11 @@
 use super::Space;
 
 /// A factor with 16 bits behind the point.
-const fn fixed(factor: f64) -> i32 {
+pub(super) const fn fixed(factor: f64) -> i32 {
     (factor * 65536.0 + 0.5) as i32
 }
 
-const HALF: i32 = 1 << 15;
+pub(super) const HALF: i32 = 1 << 15;
 
 fn byte(value: i32) -> u8 {
     value.clamp(0, 255) as u8

@@ -5,11 +5,14 @@ mod colour;
 mod entropy;
 mod planes;
 mod transform;
+mod write;
 
 use self::entropy::{Component, Scan, Tables};
 use super::{Picture, Samples};
 use crate::error::{Error, Result};
 use crate::model::memory;
+
+pub use write::{Wishes, encode};
 
 /// How to decode.
 #[derive(Debug, Clone, Copy)]
