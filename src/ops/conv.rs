@@ -7,6 +7,7 @@ use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
 use crate::error::Result;
 use crate::kernels::movement::transpose;
 use crate::kernels::quantized::hybrid::{self, HybridWeights};
+use crate::kernels::quantized::hybrid_transposed::{HybridTransposed, turned_len};
 use crate::kernels::reference::conv::{
     conv2d_f32, conv2d_quantized, depthwise_f32, depthwise_quantized, transpose_conv_f32,
     transpose_conv_quantized,
@@ -502,17 +503,17 @@ fn float_transposed(
 fn hybrid_transposed(cx: &Context, roles: Roles, p: Conv2d, clamp: Clamp) -> Result<Prepared> {
     check_bias(cx, roles.bias, &p)?;
     let scales = quantized::weight_scales(cx, roles.filter, p.out_c)?;
-    let (image, sums) = (p.in_h * p.in_w * p.in_c, p.out_h * p.out_w * p.out_c);
-    let room = room_bytes::<i8>(image).saturating_add(room_bytes::<i32>(sums));
+    let (image, turned) = (p.in_h * p.in_w * p.in_c, turned_len(&p));
+    let room = room_bytes::<i8>(image).saturating_add(room_bytes::<f32>(turned));
     Prepared::with_room(room, move |io| {
         let weights = HybridWeights {
             values: io.input(roles.filter)?,
             scales: &scales,
             bias: io.optional(roles.bias)?,
         };
-        let scratch = (io.room(image)?, io.room(sums)?);
-        let x = io.input(roles.input)?;
-        hybrid::transpose_conv(&p, x, weights, clamp, scratch, io.output(0)?);
+        let kernel = HybridTransposed { p, weights, clamp };
+        let scratch = (io.room(image)?, io.room(turned)?);
+        kernel.run(io.input(roles.input)?, scratch, io.output(0)?, io.threads);
         Ok(())
     })
 }

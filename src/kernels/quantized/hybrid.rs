@@ -6,7 +6,6 @@ use super::row_scale::plain::{quantize_asymmetric, quantize_symmetric};
 use crate::error::Result;
 use crate::kernels::movement::gather::index;
 use crate::kernels::params::{Clamp, Conv2d};
-use crate::kernels::reference::conv::for_each_scatter;
 use crate::kernels::reference::matmul::MatMul;
 
 #[inline]
@@ -24,12 +23,12 @@ pub struct HybridWeights<'a> {
 }
 
 impl HybridWeights<'_> {
-    fn scale(&self, channel: usize) -> f32 {
+    pub fn scale(&self, channel: usize) -> f32 {
         let index = if self.scales.len() == 1 { 0 } else { channel };
         self.scales[index]
     }
 
-    fn bias(&self, channel: usize) -> f32 {
+    pub fn bias(&self, channel: usize) -> f32 {
         self.bias.map_or(0.0, |b| b[channel])
     }
 }
@@ -212,41 +211,6 @@ pub fn depthwise(
     });
 }
 
-/// TRANSPOSE_CONV, filter `[out_c, k_h, k_w, in_c]`; always asymmetric, one input scale per image. `image` and `sums`
-/// are scratch of one input and one output image's length.
-pub fn transpose_conv(
-    p: &Conv2d,
-    input: &[f32],
-    weights: HybridWeights,
-    clamp: Clamp,
-    (image, sums): (&mut [i8], &mut [i32]),
-    output: &mut [f32],
-) {
-    assert_eq!(weights.values.len(), p.out_c * p.k_h * p.k_w * p.in_c);
-    assert_eq!((input.len(), output.len()), (p.input_len(), p.output_len()));
-    let one = Conv2d { batch: 1, ..*p };
-    for (x, out) in input
-        .chunks_exact(one.input_len().max(1))
-        .zip(output.chunks_exact_mut(one.output_len().max(1)))
-    {
-        let row = quantize_asymmetric(x, image);
-        sums.fill(0);
-        for_each_scatter(&one, |to, from, tap| {
-            for (c, sum) in sums[to..to + p.out_c].iter_mut().enumerate() {
-                let w = (c * p.k_h * p.k_w + tap) * p.in_c;
-                *sum += dot(
-                    &image[from..from + p.in_c],
-                    &weights.values[w..w + p.in_c],
-                    row.zero,
-                );
-            }
-        });
-        for (at, (out, &sum)) in out.iter_mut().zip(sums.iter()).enumerate() {
-            *out = clamp.apply(scaled(sum, row.scale, weights, at % p.out_c));
-        }
-    }
-}
-
 #[inline]
 fn scaled(sum: i32, scale: f32, weights: HybridWeights, channel: usize) -> f32 {
     sum as f32 * weights.scale(channel) * scale + weights.bias(channel)
@@ -322,7 +286,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernels::reference::conv::transpose_conv_f32;
     use crate::kernels::reference::fully_connected::fully_connected_f32;
 
     #[test]
@@ -394,43 +357,6 @@ mod tests {
         )
     }
 
-    fn convolution() -> impl Strategy<Value = (Conv2d, Vec<i8>, Vec<f32>, Vec<f32>)> {
-        (
-            1usize..3,
-            1usize..5,
-            1usize..4,
-            1usize..4,
-            1usize..4,
-            1usize..3,
-        )
-            .prop_flat_map(|(batch, size, channels, k, out_c, stride)| {
-                let p = Conv2d {
-                    batch,
-                    in_h: size,
-                    in_w: size,
-                    in_c: channels,
-                    out_h: (size - 1) * stride + k,
-                    out_w: (size - 1) * stride + k,
-                    out_c,
-                    k_h: k,
-                    k_w: k,
-                    stride_h: stride,
-                    stride_w: stride,
-                    dilation_h: 1,
-                    dilation_w: 1,
-                    pad_top: 0,
-                    pad_left: 0,
-                    groups: 1,
-                };
-                (
-                    Just(p),
-                    vec(-127i8..=127, out_c * k * k * channels),
-                    vec(0.01f32..0.2, out_c),
-                    vec(-3f32..5.0, p.input_len()),
-                )
-            })
-    }
-
     proptest! {
         #[test]
         fn blocks_have_scales_of_their_own(case in case()) {
@@ -459,26 +385,6 @@ mod tests {
             prop_assert_eq!(found, wanted);
             let past = [units as i32];
             prop_assert!(embedding_lookup(depth, matrix, &past, &mut vec![0.0; depth]).is_err());
-        }
-
-        #[test]
-        fn transposed_convolutions_quantize_each_image((p, filter, scales, x) in convolution()) {
-            let per_channel = filter.len() / p.out_c;
-            let weights: Vec<f32> = filter
-                .iter()
-                .enumerate()
-                .map(|(i, &q)| f32::from(q) * scales[i / per_channel])
-                .collect();
-            let images = x.len() / p.batch;
-            let inputs: Vec<f32> = x.chunks(images).flat_map(real).collect();
-            let mut wanted = vec![0.0; p.output_len()];
-            let mut found = wanted.clone();
-            transpose_conv_f32(&p, &inputs, &weights, None, Clamp::NONE, &mut wanted);
-            let (mut image, mut sums) = (vec![0; images], vec![0; found.len() / p.batch]);
-            let hybrid = HybridWeights { values: &filter, scales: &scales, bias: None };
-            let scratch = (&mut image[..], &mut sums[..]);
-            transpose_conv(&p, &x, hybrid, Clamp::NONE, scratch, &mut found);
-            close(&found, &wanted);
         }
     }
 }
