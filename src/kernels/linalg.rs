@@ -264,66 +264,6 @@ pub fn qr<S: Scalar>(a: &[S], m: usize, n: usize) -> (Vec<S>, Vec<S>) {
     (q, r)
 }
 
-/// Eigenvalues of a symmetric matrix, rising, and the eigenvectors as columns, by Jacobi's rotations. Only the lower
-/// triangle is read.
-pub fn symmetric_eigen(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
-    const SWEEPS: usize = 60;
-    let mut m = vec![0.0; n * n];
-    for row in 0..n {
-        for column in 0..=row {
-            m[row * n + column] = a[row * n + column];
-            m[column * n + row] = a[row * n + column];
-        }
-    }
-    let mut v: Vec<f64> = (0..n * n)
-        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
-        .collect();
-    for _ in 0..SWEEPS {
-        let off: f64 = (0..n)
-            .flat_map(|i| (0..i).map(move |j| (i, j)))
-            .map(|(i, j)| m[i * n + j].powi(2))
-            .sum();
-        let all: f64 = m.iter().map(|x| x * x).sum();
-        if off <= all * 1e-32 {
-            break;
-        }
-        for p in 0..n {
-            for q in p + 1..n {
-                rotate(&mut m, &mut v, n, p, q);
-            }
-        }
-    }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| m[a * n + a].total_cmp(&m[b * n + b]));
-    let values = order.iter().map(|&k| m[k * n + k]).collect();
-    let vectors = (0..n).flat_map(|row| order.iter().map(move |&k| (row, k)));
-    let vectors = vectors.map(|(row, k)| v[row * n + k]).collect();
-    (values, vectors)
-}
-
-/// Makes `m[p][q]` zero.
-fn rotate(m: &mut [f64], v: &mut [f64], n: usize, p: usize, q: usize) {
-    let apq = m[p * n + q];
-    if apq == 0.0 {
-        return;
-    }
-    let theta = (m[q * n + q] - m[p * n + p]) / (2.0 * apq);
-    let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-    let t = if theta == 0.0 { 1.0 } else { t };
-    let c = 1.0 / (t * t + 1.0).sqrt();
-    let s = t * c;
-    for k in 0..n {
-        let (a, b) = (m[k * n + p], m[k * n + q]);
-        (m[k * n + p], m[k * n + q]) = (c * a - s * b, s * a + c * b);
-    }
-    for k in 0..n {
-        let (a, b) = (m[p * n + k], m[q * n + k]);
-        (m[p * n + k], m[q * n + k]) = (c * a - s * b, s * a + c * b);
-        let (a, b) = (v[k * n + p], v[k * n + q]);
-        (v[k * n + p], v[k * n + q]) = (c * a - s * b, s * a + c * b);
-    }
-}
-
 /// The root `x` with `x x = a` by the product form of Denman and Beavers' iteration, scaled by determinants.
 ///
 /// # Errors
@@ -350,65 +290,6 @@ pub fn square_root<S: Scalar>(a: &[S], n: usize) -> Result<Vec<S>> {
     Err(Error::usage("the matrix has no root that was found"))
 }
 
-/// Singular values, falling, with `u` of `[m, k]` and `v` of `[n, k]`, `k = min(m, n)`, by one-sided Jacobi rotations.
-pub fn svd(a: &[f64], m: usize, n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
-    if m < n {
-        let (s, u, v) = svd(&adjoint(a, m, n), n, m);
-        return (s, v, u);
-    }
-    const SWEEPS: usize = 60;
-    let mut u = a.to_vec();
-    let mut v: Vec<f64> = (0..n * n)
-        .map(|at| f64::from(u8::from(at % (n + 1) == 0)))
-        .collect();
-    for _ in 0..SWEEPS {
-        let mut settled = true;
-        for p in 0..n {
-            for q in p + 1..n {
-                let dot = |i: usize, j: usize| -> f64 {
-                    (0..m).map(|row| u[row * n + i] * u[row * n + j]).sum()
-                };
-                let (alpha, beta, gamma) = (dot(p, p), dot(q, q), dot(p, q));
-                if gamma.abs() <= 1e-15 * (alpha * beta).sqrt() {
-                    continue;
-                }
-                settled = false;
-                let zeta = (beta - alpha) / (2.0 * gamma);
-                let t = if zeta == 0.0 {
-                    1.0
-                } else {
-                    zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt())
-                };
-                let c = 1.0 / (1.0 + t * t).sqrt();
-                let s = c * t;
-                for (matrix, rows) in [(&mut u, m), (&mut v, n)] {
-                    for row in 0..rows {
-                        let (a, b) = (matrix[row * n + p], matrix[row * n + q]);
-                        (matrix[row * n + p], matrix[row * n + q]) = (c * a - s * b, s * a + c * b);
-                    }
-                }
-            }
-        }
-        if settled {
-            break;
-        }
-    }
-    let norm = |k: usize| (0..m).map(|row| u[row * n + k].powi(2)).sum::<f64>().sqrt();
-    let norms: Vec<f64> = (0..n).map(norm).collect();
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]));
-    let values: Vec<f64> = order.iter().map(|&k| norms[k]).collect();
-    let picked = |matrix: &[f64], rows: usize, scaled: bool| -> Vec<f64> {
-        let places = (0..rows).flat_map(|row| order.iter().map(move |&k| (row, k)));
-        let value = |(row, k): (usize, usize)| match scaled && norms[k] > 0.0 {
-            true => matrix[row * n + k] / norms[k],
-            false => matrix[row * n + k],
-        };
-        places.map(value).collect()
-    };
-    (values, picked(&u, m, true), picked(&v, n, false))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::scalar::Z;
@@ -429,18 +310,12 @@ mod tests {
             let symmetric = product(&a, &adjoint(&a, n, n), one);
             let l = cholesky(&symmetric, n).unwrap();
             prop_assert!(near(&product(&l, &adjoint(&l, n, n), one), &symmetric));
-            let (values, vectors) = symmetric_eigen(&symmetric, n);
-            let scaled: Vec<f64> = vectors.iter().enumerate().map(|(at, v)| v * values[at % n]).collect();
-            prop_assert!(near(&product(&scaled, &adjoint(&vectors, n, n), one), &symmetric));
             let root = square_root(&symmetric, n).unwrap();
             prop_assert!(near(&product(&root, &root, one), &symmetric));
             let x = Lu::new(&a, n).solve(&symmetric, n).unwrap();
             prop_assert!(near(&product(&a, &x, one), &symmetric));
             let (sign, log) = Lu::new(&a, n).log_determinant();
             prop_assert!((sign * log.exp() / Lu::new(&a, n).determinant() - 1.0).abs() < 1e-9);
-            let (s, u, v) = svd(&a, n, n);
-            let scaled: Vec<f64> = u.iter().enumerate().map(|(at, u)| u * s[at % n]).collect();
-            prop_assert!(near(&product(&scaled, &adjoint(&v, n, n), one), &a));
         }
     }
 

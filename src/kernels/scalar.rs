@@ -17,9 +17,12 @@ pub trait Scalar:
     + SubAssign
     + Sum
 {
+    /// Whether there are imaginary parts.
+    const COMPLEX: bool;
     fn real(v: f64) -> Self;
     /// The real part.
     fn part(self) -> f64;
+    fn imaginary(self) -> f64;
     fn conj(self) -> Self;
     /// The absolute value.
     fn size(self) -> f64;
@@ -30,6 +33,10 @@ pub trait Scalar:
 }
 
 impl Scalar for f64 {
+    const COMPLEX: bool = false;
+    fn imaginary(self) -> f64 {
+        0.0
+    }
     fn real(v: f64) -> Self {
         v
     }
@@ -89,6 +96,10 @@ impl Sum for Z {
 }
 
 impl Scalar for Z {
+    const COMPLEX: bool = true;
+    fn imaginary(self) -> f64 {
+        self.0[1]
+    }
     fn real(v: f64) -> Self {
         Z([v, 0.0])
     }

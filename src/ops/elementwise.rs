@@ -186,6 +186,9 @@ fn prepare_binary(cx: &Context) -> Result<Prepared> {
     {
         return Ok(prepared);
     }
+    if dtype == DType::String && &*cx.node.op == "Add" {
+        return super::text::prepare_add();
+    }
     let out = broadcast_sizes(cx)?;
     let clamp = match op {
         _ if stablehlo => Clamp::NONE,

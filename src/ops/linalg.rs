@@ -44,15 +44,13 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_banded,
     ),
     Operator::new(&["Qr"], &[], infer_unknown, prepare_qr),
-    Operator::new(&["Svd"], &[], infer_unknown, prepare_svd),
-    Operator::new(&["SelfAdjointEigV2"], &[], infer_unknown, prepare_eigen),
 ];
 
 fn infer_same(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
 }
 
-fn infer_unknown(cx: &Context) -> Result<Vec<Fact>> {
+pub(super) fn infer_unknown(cx: &Context) -> Result<Vec<Fact>> {
     Ok(vec![
         Fact::new(cx.dtype(0)?, Shape::UNKNOWN);
         cx.node.outputs.len()
@@ -81,17 +79,20 @@ fn infer_solve(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 /// An element of a matrix, as it is stored.
-trait Entry: Element {
+pub(super) trait Entry: Element {
     /// What it is computed in.
     type Wide: Scalar;
+    /// From 1 to the next number.
+    const EPSILON: f64;
     fn wide(self) -> Self::Wide;
     fn rounded(v: Self::Wide) -> Self;
 }
 
 macro_rules! entries {
-    (real { $($t:ty)* } complex { $($z:ty)* }) => {
+    (real { $($t:ty: $te:expr),* } complex { $($z:ty: $ze:expr),* }) => {
         $(impl Entry for $t {
             type Wide = f64;
+            const EPSILON: f64 = $te;
             fn wide(self) -> f64 {
                 Number::to_f64(self)
             }
@@ -101,6 +102,7 @@ macro_rules! entries {
         })*
         $(impl Entry for $z {
             type Wide = Z;
+            const EPSILON: f64 = $ze;
             fn wide(self) -> Z {
                 Z(Stored::wide(self))
             }
@@ -111,18 +113,23 @@ macro_rules! entries {
     };
 }
 
-entries! { real { f32 f64 half::f16 } complex { [f32; 2] [f64; 2] } }
+const SINGLE: f64 = f32::EPSILON as f64;
+
+entries! {
+    real { f32: SINGLE, f64: f64::EPSILON, half::f16: 1.0 / 1024.0 }
+    complex { [f32; 2]: SINGLE, [f64; 2]: f64::EPSILON }
+}
 
 /// Matrices one behind the other.
-struct Matrices<S> {
-    batch: Vec<usize>,
-    rows: usize,
-    columns: usize,
+pub(super) struct Matrices<S> {
+    pub batch: Vec<usize>,
+    pub rows: usize,
+    pub columns: usize,
     values: Vec<S>,
 }
 
 impl<S: Scalar> Matrices<S> {
-    fn of<T: Entry<Wide = S>>(view: &View<'_>) -> Result<Self> {
+    pub fn of<T: Entry<Wide = S>>(view: &View<'_>) -> Result<Self> {
         let &[ref batch @ .., rows, columns] = view.shape else {
             return Err(Error::usage(format!("a matrix of {:?}", view.shape)));
         };
@@ -135,7 +142,7 @@ impl<S: Scalar> Matrices<S> {
         })
     }
 
-    fn square<T: Entry<Wide = S>>(view: &View<'_>) -> Result<Self> {
+    pub fn square<T: Entry<Wide = S>>(view: &View<'_>) -> Result<Self> {
         let matrices = Self::of::<T>(view)?;
         match matrices.rows == matrices.columns {
             true => Ok(matrices),
@@ -143,27 +150,19 @@ impl<S: Scalar> Matrices<S> {
         }
     }
 
-    fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.batch.iter().product()
     }
 
-    fn get(&self, at: usize) -> &[S] {
+    pub fn get(&self, at: usize) -> &[S] {
         let size = self.rows * self.columns;
         &self.values[at * size..][..size]
     }
 }
 
-fn tensor<T: Entry>(batch: &[usize], matrix: &[usize], values: &[T::Wide]) -> Tensor {
+pub(super) fn tensor<T: Entry>(batch: &[usize], matrix: &[usize], values: &[T::Wide]) -> Tensor {
     let values: Vec<T> = values.iter().map(|&v| T::rounded(v)).collect();
     Tensor::from_values(&[batch, matrix].concat(), &values)
-}
-
-macro_rules! with_reals {
-    ($cx:expr, $T:ident => $body:expr) => {{
-        let dtype = $cx.dtype(0)?;
-        with_type!(dtype, $T in [Float32: f32, Float64: f64, Float16: half::f16] => $body,
-            else Err($cx.no_kernel(dtype)))
-    }};
 }
 
 macro_rules! with_matrices {
@@ -174,6 +173,8 @@ macro_rules! with_matrices {
         ] => $body, else Err($cx.no_kernel(dtype)))
     }};
 }
+
+pub(super) use with_matrices;
 
 fn prepare_one(cx: &Context) -> Result<Prepared> {
     let (op, adjoint) = (cx.node.op.clone(), cx.attr_bool("adjoint"));
@@ -261,50 +262,6 @@ fn prepare_qr(cx: &Context) -> Result<Prepared> {
             r.extend_from_slice(&rest[..k * n]);
         }
         Ok(vec![tensor::<T>(&a.batch, &[m, k], &q), tensor::<T>(&a.batch, &[k, n], &r)])
-    }))
-}
-
-fn prepare_svd(cx: &Context) -> Result<Prepared> {
-    let vectors = cx.node.attrs.bool("compute_uv").unwrap_or(true);
-    let full = cx.attr_bool("full_matrices");
-    with_reals!(cx, T => Prepared::compute(move |inputs| {
-        let a = Matrices::of::<T>(&view(inputs, 0)?)?;
-        let (m, n) = (a.rows, a.columns);
-        if vectors && full && m != n {
-            return Err(Error::unsupported("full matrices of a matrix that is not square"));
-        }
-        let k = m.min(n);
-        let (mut s, mut u, mut v) = (Vec::new(), Vec::new(), Vec::new());
-        for at in 0..a.count() {
-            let (values, left, right) = linalg::svd(a.get(at), m, n);
-            s.extend(values);
-            u.extend(left);
-            v.extend(right);
-        }
-        let s = tensor::<T>(&a.batch, &[k], &s);
-        Ok(match vectors {
-            true => vec![s, tensor::<T>(&a.batch, &[m, k], &u), tensor::<T>(&a.batch, &[n, k], &v)],
-            false => vec![s, tensor::<T>(&[], &[0], &[]), tensor::<T>(&[], &[0], &[])],
-        })
-    }))
-}
-
-fn prepare_eigen(cx: &Context) -> Result<Prepared> {
-    let vectors = cx.node.attrs.bool("compute_v").unwrap_or(true);
-    with_reals!(cx, T => Prepared::compute(move |inputs| {
-        let a = Matrices::square::<T>(&view(inputs, 0)?)?;
-        let n = a.rows;
-        let (mut e, mut v) = (Vec::new(), Vec::new());
-        for at in 0..a.count() {
-            let (values, vectors) = linalg::symmetric_eigen(a.get(at), n);
-            e.extend(values);
-            v.extend(vectors);
-        }
-        let e = tensor::<T>(&a.batch, &[n], &e);
-        Ok(match vectors {
-            true => vec![e, tensor::<T>(&a.batch, &[n, n], &v)],
-            false => vec![e, tensor::<T>(&[], &[0], &[])],
-        })
     }))
 }
 

@@ -40,19 +40,24 @@ pub(super) const OPERATORS: &[Operator] = &[
 fn prepare_half(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     Prepared::compute(move |inputs| {
-        if dtype == DType::Float16 {
-            let squares: Vec<f16> = squares(&view(inputs, 0)?)?;
-            let half = sum(&squares).to_f32() / 2.0;
-            return Ok(vec![Tensor::from_values(&[], &[f16::from_f32(half)])]);
+        match dtype {
+            DType::Float16 => return half_in_steps::<f16>(&view(inputs, 0)?),
+            DType::BFloat16 => return half_in_steps::<bf16>(&view(inputs, 0)?),
+            _ => {}
         }
         let sum: f64 = doubles(&view(inputs, 0)?)?.iter().map(|v| v * v).sum();
         Ok(vec![of_doubles(dtype, &[], &[sum / 2.0])?])
     })
 }
 
+fn half_in_steps<T: Steps + Element>(x: &View<'_>) -> Result<Vec<Tensor>> {
+    let half = sum(&squares::<T>(x)?).wide() / 2.0;
+    Ok(vec![Tensor::from_values(&[], &[T::narrow(half)])])
+}
+
 /// Each rounded.
-fn squares(x: &View<'_>) -> Result<Vec<f16>> {
-    Ok(x.values::<f16>()?
+fn squares<T: Steps + Element>(x: &View<'_>) -> Result<Vec<T>> {
+    Ok(x.values::<T>()?
         .iter()
         .map(|v| Number::mul(*v, *v))
         .collect())

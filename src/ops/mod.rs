@@ -79,6 +79,7 @@ mod slice_update;
 mod slopes;
 mod sparse;
 mod special;
+mod spectra;
 mod spectral;
 mod spread;
 mod stablehlo;
@@ -253,6 +254,7 @@ const FAMILIES: &[&[Operator]] = &[
     sparse::ARITHMETIC,
     sparse::SETS,
     special::OPERATORS,
+    spectra::OPERATORS,
     spectral::OPERATORS,
     spread::OPERATORS,
     stablehlo::OPERATORS,

@@ -232,6 +232,10 @@ fn prepare_lrn(cx: &Context) -> Result<Prepared> {
             norm.run(io.input(0)?, io.output(0)?);
             Ok(())
         }),
+        DType::Float16 if !cx.tflite() => Prepared::function(move |io| {
+            norm.run_steps::<f16>(io.input(0)?, io.output(0)?);
+            Ok(())
+        }),
         other => Err(cx.no_kernel(other)),
     }
 }

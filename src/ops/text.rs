@@ -290,6 +290,19 @@ fn prepare_join(cx: &Context) -> Result<Prepared> {
     })
 }
 
+/// Two strings one behind the other, spread as numbers are.
+pub(super) fn prepare_add() -> Result<Prepared> {
+    Prepared::compute(move |inputs| {
+        let (a, b) = (view(inputs, 0)?, view(inputs, 1)?);
+        let (shape, places) = broadcast::places([a.shape, b.shape])?;
+        let (a, b) = (a.strings()?, b.strings()?);
+        let joined = places
+            .iter()
+            .map(|&[at, to]| [&a[at][..], &b[to][..]].concat());
+        Ok(vec![Tensor::from_strings(&shape, joined.collect())])
+    })
+}
+
 fn infer_substr(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(
         DType::String,

@@ -184,6 +184,10 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     {
         return Ok(prepared);
     }
+    if dtype.is_integer() && &*cx.node.op == "Round" {
+        // TensorFlow halves integers with a half that is 0 as an integer, so that nothing is left of any.
+        return with_integer!(dtype, T => in_place::elements::<T>(|_, out| out.fill(<T as Number>::ZERO)), else Err(cx.no_kernel(dtype)));
+    }
     if dtype.is_integer() {
         let op = integer_function(cx).ok_or_else(|| cx.no_kernel(dtype))?;
         return with_integer!(dtype, T => in_place::unary::<T>(move |x, out| unary::unary_integer(op, x, out)), else Err(cx.no_kernel(dtype)));

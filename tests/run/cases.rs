@@ -208,6 +208,11 @@ fn types_that_few_models_have_give_tensorflows_answers() {
 }
 
 #[test]
+fn factors_of_matrices_are_tensorflows() {
+    assert_right("matrices");
+}
+
+#[test]
 fn slopes_of_layers_are_tensorflows() {
     assert_right("slopes");
 }

@@ -35,6 +35,19 @@ pub fn eigen<R: Real>(a: &[Complex<R>], n: usize, vectors: bool) -> Found<R> {
     Ok((values, columns))
 }
 
+/// `t`, a triangle, and `u`, unitary, with `a = u t u^H`.
+///
+/// # Errors
+/// See [`NotFound`].
+pub fn schur<R: Real>(a: &[Complex<R>], n: usize) -> Found<R> {
+    if !a.iter().flat_map(|z| z.0).all(R::is_finite) {
+        return Err(NotFound);
+    }
+    let mut schur = Schur::hessenberg(a, n, true, Sums::of_complex::<R>(n));
+    schur.triangle()?;
+    Ok((schur.t, schur.u))
+}
+
 /// `u t u^H` is the matrix, `u` unitary.
 pub(super) struct Schur<R> {
     n: usize,

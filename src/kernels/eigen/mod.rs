@@ -11,7 +11,7 @@ mod real;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
-pub use complex::eigen;
+pub use complex::{eigen, schur};
 pub use real::eigen as real_eigen;
 
 /// The precision of a part of a complex number.

@@ -89,8 +89,8 @@ integer_targets! {
 }
 
 fn wrap_through_u64(v: f64) -> u64 {
-    if v >= 2f64.powi(63) {
-        (wrap_through_i64(v - 2f64.powi(63)) as u64) ^ (1 << 63)
+    if (2f64.powi(63)..2f64.powi(64)).contains(&v) {
+        v as u64
     } else {
         wrap_through_i64(v) as u64
     }
@@ -171,5 +171,9 @@ mod tests {
             one::<f64, u64>(1.8e19, Rules::TensorFlow),
             18_000_000_000_000_000_000
         );
+        for v in [f64::INFINITY, f64::NAN, 2e19, -1e19] {
+            assert_eq!(one::<f64, u64>(v, Rules::TensorFlow), 1 << 63, "{v}");
+        }
+        assert_eq!(one::<f64, u64>(-2.5, Rules::TensorFlow), u64::MAX - 1);
     }
 }

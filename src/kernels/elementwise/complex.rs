@@ -54,7 +54,7 @@ pub fn ln([a, b]: Complex) -> Complex {
 }
 
 /// With a real part that is not negative.
-fn sqrt([a, b]: Complex) -> Complex {
+pub fn sqrt([a, b]: Complex) -> Complex {
     let size = a.hypot(b);
     if size == 0.0 {
         return [0.0, b];

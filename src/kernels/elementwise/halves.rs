@@ -6,6 +6,9 @@ use super::map;
 use super::number::Number;
 use super::unary::UnaryOp;
 
+/// Elements that TensorFlow takes at a time.
+pub const LANES: usize = 8;
+
 /// A half type whose activations are made of rounded steps.
 pub trait Steps: Number {
     /// What TensorFlow takes for the distance from 1 to the next number.
@@ -39,7 +42,8 @@ impl Steps for bf16 {
     }
 }
 
-/// `out = op(x)` in rounded steps; `false` for functions that are computed in `f32` and rounded once.
+/// `out = op(x)` in rounded steps; `false` for functions that are computed in `f32` and rounded once. `x` begins with
+/// the first element of a packet.
 pub fn unary<T: Steps>(op: UnaryOp, x: &[T], out: &mut [T]) -> bool {
     let one = T::narrow(1.0);
     let exp = |x: T| T::narrow(x.wide().exp());
@@ -79,6 +83,13 @@ pub fn unary<T: Steps>(op: UnaryOp, x: &[T], out: &mut [T]) -> bool {
             exp if exp.wide().is_infinite() => one,
             exp => exp.div(one.add(exp)),
         }),
+        // TensorFlow rounds the root where it takes elements one by one: those that fill no packet of eight.
+        UnaryOp::Rsqrt => {
+            let packets = x.len() / LANES * LANES;
+            let ((x, rest), (out, last)) = (x.split_at(packets), out.split_at_mut(packets));
+            map(x, out, |x| T::narrow(1.0 / x.wide().sqrt()));
+            map(rest, last, |x| one.div(T::narrow(x.wide().sqrt())));
+        }
         _ => return false,
     }
     true
@@ -106,6 +117,10 @@ mod tests {
         check(UnaryOp::Softplus, |x| (1.0 + x.exp()).ln());
         check(UnaryOp::Softsign, |x| x / (1.0 + x.abs()));
         check(UnaryOp::Logistic, |x| 1.0 / (1.0 + (-x).exp()));
+        let x = [f16::from_f32(0.2893); LANES + 1];
+        let mut out = [f16::ZERO; LANES + 1];
+        assert!(unary(UnaryOp::Rsqrt, &x, &mut out));
+        assert_eq!(out[LANES - 1].to_bits() - out[LANES].to_bits(), 1);
         assert!(!unary(UnaryOp::Tanh, &x, &mut out));
     }
 }

@@ -136,15 +136,14 @@ impl Ratio {
 pub fn cubic_taps([input, output]: [usize; 2], ratio: Ratio) -> Taps {
     const STEPS: i64 = 1024;
     let a = if ratio.half_pixel { -0.5f64 } else { -0.75 };
+    // The table's entries are computed in f64 and rounded once.
     let near = |step: i64| {
-        let x = (step as f64 / STEPS as f64) as f32;
-        let a = a as f32;
-        ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+        let x = step as f64 / STEPS as f64;
+        (((a + 2.0) * x - (a + 3.0)) * x * x + 1.0) as f32
     };
     let far = |step: i64| {
-        let x = (step as f64 / STEPS as f64) as f32 + 1.0;
-        let a = a as f32;
-        ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a
+        let x = step as f64 / STEPS as f64 + 1.0;
+        (((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a) as f32
     };
     let line = |at: usize| {
         let place = match ratio.half_pixel {

@@ -1,5 +1,8 @@
 //! Batch normalization at inference, bias, L2 normalization, local response normalization.
 
+use crate::kernels::elementwise::halves::{self, Steps};
+use crate::kernels::elementwise::map;
+use crate::kernels::elementwise::unary::UnaryOp;
 use crate::kernels::requant::Quantized;
 
 /// `(x - mean[c]) * scale[c] / sqrt(variance[c] + epsilon) + offset[c]` over the last axis.
@@ -122,6 +125,34 @@ impl LocalResponseNorm {
                 out[c] = x[c] * (self.bias + self.alpha * sum).powf(-self.beta);
             }
         }
+    }
+
+    /// The same in half types, every step rounded.
+    pub fn run_steps<T: Steps>(&self, input: &[T], output: &mut [T]) {
+        assert_eq!(input.len(), output.len());
+        let depth = self.depth.max(1);
+        let [bias, alpha, beta] = [self.bias, self.alpha, -self.beta].map(T::narrow);
+        let mut sums = Vec::with_capacity(input.len());
+        for x in input.chunks_exact(depth) {
+            for c in 0..depth {
+                let window = &x[c.saturating_sub(self.radius)..(c + self.radius + 1).min(depth)];
+                let sum = window.iter().fold(T::ZERO, |sum, v| sum.add(v.mul(*v)));
+                sums.push(sum.mul(alpha).add(bias));
+            }
+        }
+        if self.beta == 0.5 {
+            halves::unary(UnaryOp::Rsqrt, &sums, output);
+        } else {
+            let step = |f: fn(f32) -> f32, v: T| T::narrow(f(v.wide()));
+            map(&sums, output, |sum| match self.beta {
+                1.0 => T::narrow(1.0).div(sum),
+                _ => step(f32::exp, step(f32::ln, sum).mul(beta)),
+            });
+        }
+        output
+            .iter_mut()
+            .zip(input)
+            .for_each(|(out, &x)| *out = x.mul(*out));
     }
 }
 

@@ -1,11 +1,9 @@
 //! Sums, means and products of half types whose every step is rounded, in the order in which TensorFlow's kernels take
 //! the elements: eight lanes at a time.
 
-use crate::kernels::elementwise::halves::Steps;
+use crate::kernels::elementwise::halves::{LANES, Steps};
 
 use super::reduce::Reduction;
-
-const LANES: usize = 8;
 
 /// The sum of one row.
 pub fn sum<T: Steps>(row: &[T]) -> T {
