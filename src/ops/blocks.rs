@@ -9,14 +9,14 @@ use crate::model::{DType, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
-        &["SpaceToBatchND"],
+        &["SpaceToBatchND", "SpaceToBatch"],
         &["SPACE_TO_BATCH_ND"],
         infer,
         prepare_to_batch,
     )
     .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(
-        &["BatchToSpaceND"],
+        &["BatchToSpaceND", "BatchToSpace"],
         &["BATCH_TO_SPACE_ND"],
         infer,
         prepare_to_space,
@@ -33,7 +33,14 @@ struct Blocks {
 }
 
 fn blocks(cx: &Context) -> Result<Option<Blocks>> {
-    let (Some(sizes), Some(edges)) = (cx.ints(1)?, cx.ints(2)?) else {
+    // The first of them know two axes, and blocks as long as wide.
+    let (sizes, edges) = match &*cx.node.op {
+        "SpaceToBatch" | "BatchToSpace" => {
+            (Some(vec![cx.attr_int("block_size", 0); 2]), cx.ints(1)?)
+        }
+        _ => (cx.ints(1)?, cx.ints(2)?),
+    };
+    let (Some(sizes), Some(edges)) = (sizes, edges) else {
         return Ok(None);
     };
     let fits = edges.len() == 2 * sizes.len()
@@ -46,7 +53,10 @@ fn blocks(cx: &Context) -> Result<Option<Blocks>> {
         before: edges.iter().step_by(2).copied().collect(),
         after: edges.iter().skip(1).step_by(2).copied().collect(),
         sizes,
-        to_batch: matches!(&*cx.node.op, "SpaceToBatchND" | "SPACE_TO_BATCH_ND"),
+        to_batch: matches!(
+            &*cx.node.op,
+            "SpaceToBatchND" | "SpaceToBatch" | "SPACE_TO_BATCH_ND"
+        ),
     }))
 }
 

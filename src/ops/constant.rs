@@ -16,6 +16,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             "PlaceholderWithDefault",
             "EnsureShape",
             "CheckNumerics",
+            "CheckNumericsV2",
             "DeepCopy",
             "RefIdentity",
             "GuaranteeConst",

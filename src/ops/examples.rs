@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use super::segment::view;
+use super::segment::{view, whole_numbers};
 use super::tokens::numbers;
 use super::types::with_number;
 use super::{Context, Fact, Operator, Prepared, View};
@@ -27,6 +27,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_json,
     ),
     Operator::new(&["DecodeRaw"], &[], infer_declared, prepare_raw),
+    Operator::new(&["DecodePaddedRaw"], &[], infer_declared, prepare_padded),
     Operator::new(&["DecodeCSV"], &[], infer_declared, prepare_csv),
 ];
 
@@ -380,6 +381,38 @@ fn prepare_raw(cx: &Context) -> Result<Prepared> {
         }
         let shape = [x.shape, &[length / size]].concat();
         Ok(vec![Tensor::from_bytes(dtype, &shape, &bytes)?])
+    })
+}
+
+/// The same of strings that are cut, or filled up with zeros, to a length that an input tells.
+fn prepare_padded(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.out_dtype(0)?;
+    let little = cx.node.attrs.bool("little_endian").unwrap_or(true);
+    let size = dtype.size().ok_or_else(|| cx.no_kernel(dtype))?;
+    Prepared::compute(move |inputs| {
+        let x = view(inputs, 0)?;
+        let told = whole_numbers(&view(inputs, 1)?)?
+            .first()
+            .copied()
+            .unwrap_or(0);
+        let length = usize::try_from(told).ok();
+        let length = length.filter(|&length| length > 0 && length.is_multiple_of(size));
+        let length = length.ok_or_else(|| {
+            Error::usage(format!(
+                "a length of {told}, expected whole numbers of {size} bytes"
+            ))
+        })?;
+        let shape = [x.shape, &[length / size]].concat();
+        let mut out = Tensor::zeros(dtype, &shape)?;
+        let rows = out.bytes_mut().unwrap_or_default().chunks_exact_mut(length);
+        for (row, text) in rows.zip(x.strings()?) {
+            let count = text.len().min(length);
+            row[..count].copy_from_slice(&text[..count]);
+            if !little {
+                row.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+            }
+        }
+        Ok(vec![out])
     })
 }
 

@@ -20,6 +20,7 @@ mod crosses;
 mod ctc;
 mod detection;
 mod diagonal;
+mod distance;
 mod eigen;
 mod einsum;
 mod elementwise;
@@ -51,6 +52,7 @@ pub mod parsers;
 mod perception;
 mod phrases;
 mod picks;
+mod places;
 mod pool;
 mod pool3d;
 mod quantization;
@@ -203,6 +205,7 @@ const FAMILIES: &[&[Operator]] = &[
     ctc::OPERATORS,
     detection::OPERATORS,
     diagonal::OPERATORS,
+    distance::OPERATORS,
     eigen::OPERATORS,
     einsum::OPERATORS,
     elementwise::OPERATORS,
@@ -228,6 +231,7 @@ const FAMILIES: &[&[Operator]] = &[
     normalization::OPERATORS,
     perception::OPERATORS,
     phrases::OPERATORS,
+    places::OPERATORS,
     pool::OPERATORS,
     pool3d::OPERATORS,
     quantization::OPERATORS,

@@ -7,7 +7,7 @@ use super::types::with_type;
 use super::{Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
-use crate::model::{Shape, Tensor};
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["RaggedTensorToTensor"], &[], infer_dense, prepare_dense)
@@ -19,6 +19,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         prepare_sparse,
     ),
     Operator::new(&["RaggedGather"], &[], infer_declared, prepare_gather),
+    Operator::new(&["RaggedFillEmptyRows"], &[], infer_declared, prepare_fill),
     Operator::new(&["RaggedRange"], &[], infer_declared, prepare_range),
 ];
 
@@ -308,6 +309,53 @@ fn prepare_gather(cx: &Context) -> Result<Prepared> {
         let shape = [&[gathered.rows], row].concat();
         out.push(gathered.tensor(values.dtype, &shape)?);
         Ok(out)
+    })
+}
+
+/// Values by the numbers of their rows, a default for each row that has none.
+fn prepare_fill(_: &Context) -> Result<Prepared> {
+    Prepared::compute(|inputs| {
+        let (ids, values) = (whole_numbers(&view(inputs, 0)?)?, view(inputs, 1)?);
+        let (told, default) = (whole_numbers(&view(inputs, 2)?)?, view(inputs, 3)?);
+        let told = told.first().copied().unwrap_or(-1);
+        let rows = usize::try_from(told).ok().filter(|&rows| rows <= 1 << 28);
+        let rows = rows.ok_or_else(|| Error::usage(format!("{told} rows")))?;
+        if values.shape != [ids.len()] || !default.shape.is_empty() {
+            return Err(Error::usage(format!(
+                "values of {:?} in {} rows, with a default of {:?}",
+                values.shape,
+                ids.len(),
+                default.shape
+            )));
+        }
+        let mut of_row: Vec<Vec<usize>> = vec![Vec::new(); rows];
+        for (at, &id) in ids.iter().enumerate() {
+            let row = usize::try_from(id).ok().and_then(|id| of_row.get_mut(id));
+            let row =
+                row.ok_or_else(|| Error::usage(format!("row {id} where there are {rows}")))?;
+            row.push(at);
+        }
+        let (from, fill) = (Rows::of(&values)?, Rows::of(&default)?);
+        let (mut out, mut places) = (Gathered::default(), Vec::new());
+        let mut back = vec![0i64; ids.len()];
+        for (row, own) in of_row.iter().enumerate() {
+            if own.is_empty() {
+                fill.push(0, 1, &mut out);
+                places.push(row as i64);
+            }
+            for &at in own {
+                from.push(at, ids.len(), &mut out);
+                back[at] = places.len() as i64;
+                places.push(row as i64);
+            }
+        }
+        let empty: Vec<u8> = of_row.iter().map(|own| u8::from(own.is_empty())).collect();
+        Ok(vec![
+            Tensor::from_values(&[places.len()], &places),
+            out.tensor(values.dtype, &[places.len()])?,
+            Tensor::typed(DType::Bool, &[rows], &empty),
+            Tensor::from_values(&[back.len()], &back),
+        ])
     })
 }
 

@@ -154,9 +154,68 @@ def eigen():
         case(f"eig_empty_{len(shape)}_{shape[-1]}", lambda x: list(R.Eig(input=x, Tout=tf.complex64)), tf.zeros(shape))
 
 
+def places():
+    for at in range(2 * many):
+        dtype = (tf.int32, tf.int64)[at % 2]
+        shapes = random.integers(0, 9, size=(1, 3)).repeat(4, 0)
+        axis = int(random.integers(-3, 3))
+        shapes[:, axis] = random.integers(0, 9, size=4)
+        case(f"offsets_{at}", lambda *s, a=axis: R.ConcatOffset(concat_dim=a, shape=list(s)), *[tf.constant(s, dtype) for s in shapes])
+        sizes = random.integers(1, 7, size=3)
+        for shape in ((), (5,)):
+            x = tf.constant(random.integers(0, np.prod(sizes), size=shape), dtype)
+            case(f"unravelled_{at}_{len(shape)}_{x.shape.num_elements()}", lambda x, d: R.UnravelIndex(indices=x, dims=d), x, tf.constant(sizes, dtype))
+        for source, target in (("NHWC", "NCHW"), ("NCHW", "NHWC"), ("NHWC", "HWNC"), ("NDHWC", "NCDHW")):
+            rank, formats = len(source), dict(src_format=source, dst_format=target)
+            x = tf.constant(random.integers(-rank, rank, size=(2, 3)), dtype)
+            case(f"axes_{source}_{target}_{at}", lambda x, f=formats: R.DataFormatDimMap(x=x, **f), x)
+            for shape in ((rank,), (rank, 2), (rank - 2,), (rank - 2, 2)):
+                x = tf.constant(random.integers(0, 99, size=shape), dtype)
+                case(f"turned_{source}_{target}_{at}_{len(shape)}_{shape[0]}", lambda x, f=formats: R.DataFormatVecPermute(x=x, **f), x)
+    rows = tf.constant([2, -1, 0, 2])
+    for kind in (tf.float32, tf.int32, tf.string, tf.half, tf.int64, tf.bool):
+        for op in ("Update", "Add", "Sub")[:1 if kind in (tf.string, tf.bool) else 3]:
+            # TensorFlow writes into the input.
+            x, v = some(kind, (4, 2)), some(kind, (4, 2))
+            case(f"rows_{op}_{kind.name}", lambda x, i, v, op=op: getattr(R, f"Inplace{op}")(x=tf.concat([x[:1], x[1:]], 0), i=i, v=v), x, rows, v)
+    case("empty", lambda n: R.Empty(shape=n, dtype=tf.float64, init=True), tf.constant([2, 3]))
+    for op, x, edges in (("SpaceToBatch", (2, 3, 4, 2), "paddings"), ("BatchToSpace", (8, 2, 3, 2), "crops")):
+        told = tf.constant([[0, 1], [1, 1]])
+        case(f"old_{op}", lambda x, e, op=op, n=edges: getattr(R, op)(input=x, block_size=2, **{n: e}), some(tf.float32, x), told)
+
+
+def distances():
+    def sequences(dtype, sizes):
+        full = np.argwhere(random.random(size=sizes) < 0.6)
+        values = some(dtype, (len(full),)) if dtype == tf.string else tf.cast(tf.constant(random.integers(0, 3, size=len(full))), dtype)
+        return [tf.constant(full, tf.int64), values, tf.constant(sizes, tf.int64)]
+    for at in range(2 * many):
+        for dtype in (tf.string, tf.int64, tf.float32, tf.int32, tf.uint8):
+            told, truth = sequences(dtype, (3, 2, 5)), sequences(dtype, (2, 4, 6))
+            for share in (False, True):
+                case(f"edits_{dtype.name}_{at}_{share}", lambda *x, s=share: R.EditDistance(
+                    hypothesis_indices=x[0], hypothesis_values=x[1], hypothesis_shape=x[2], truth_indices=x[3],
+                    truth_values=x[4], truth_shape=x[5], normalize=s), *told, *truth)
+    for dtype in (tf.float32, tf.float64):
+        x = some(dtype, (30,))
+        y = x + tf.cast(tf.constant(random.integers(-2, 3, size=30) * 0.5), dtype)
+        case(f"near_{dtype.name}", lambda x, y: R.ApproximateEqual(x=x, y=y, tolerance=1.0), x, y)
+    words = tf.constant([["ab", "", "abcdefghijk"], ["a" * 8, "abc", "z"]])
+    for dtype in (tf.int32, tf.uint8, tf.int16, tf.float32, tf.int64):
+        case(f"padded_{dtype.name}", lambda x, n, t=dtype: R.DecodePaddedRaw(input_bytes=x, fixed_length=n, out_type=t), words, tf.constant(8))
+    case("padded_turned", lambda x: R.DecodePaddedRaw(input_bytes=x, fixed_length=4, out_type=tf.int16, little_endian=False),
+         tf.constant(["abcd", "efgh", "ijklmn"]))
+    for dtype in (tf.string, tf.float32):
+        ids = tf.constant([1, 1, 4, 3, 4], tf.int64)
+        case(f"filled_rows_{dtype.name}", lambda i, v, d: list(R.RaggedFillEmptyRows(value_rowids=i, values=v, nrows=6, default_value=d[0])),
+             ids, some(dtype, (5,)), some(dtype, (1,)))
+
+
 variants()
 loops()
 bounded()
 scripts()
 eigen()
+places()
+distances()
 cases.write(folder)
