@@ -1,10 +1,18 @@
 //! Slopes of functions of one element, as training signatures and gradients inside a graph ask for them. Computed in
-//! `f64` and rounded once.
+//! `f64` and rounded once; every step is in half types.
+
+use half::{bf16, f16};
 
 use super::reals::{doubles, of_doubles};
 use super::segment::view;
-use super::{Context, Fact, Operator, Prepared};
+use super::types::with_integer;
+use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::complex::Stored;
+use crate::kernels::elementwise::halves::{LANES, Steps};
+use crate::kernels::elementwise::number::Number;
+use crate::kernels::scalar::{Scalar, Z};
+use crate::model::{DType, Element, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -62,9 +70,89 @@ fn slope(op: &str) -> fn(f64, f64, f64) -> f64 {
     }
 }
 
+/// The same in rounded steps. TensorFlow goes another way where it takes elements one by one: those that fill no packet
+/// of eight.
+fn half_slope<T: Steps>(op: &str) -> fn(T, T, T, bool) -> T {
+    fn one<T: Steps>() -> T {
+        T::narrow(1.0)
+    }
+    match op {
+        "SigmoidGrad" => |y, dy, _, alone| match alone {
+            true => dy.mul(y).mul(one::<T>().sub(y)),
+            false => dy.mul(y.mul(one::<T>().sub(y))),
+        },
+        "TanhGrad" => |y, dy, _, _| dy.mul(one::<T>().sub(y.mul(y))),
+        "RsqrtGrad" => |y, dy, _, _| T::narrow(-0.5).mul(dy.mul(y).mul(y.mul(y))),
+        "SqrtGrad" => |y, dy, _, alone| match (alone, T::narrow(0.5).mul(dy)) {
+            (true, half) => half.div(y),
+            (false, half) => half.mul(one::<T>().div(y)),
+        },
+        "ReciprocalGrad" | "InvGrad" => |y, dy, _, _| T::ZERO.sub(y.mul(y)).mul(dy),
+        "ReluGrad" => |dy, x, _, _| if x > T::ZERO { dy } else { T::ZERO },
+        "Relu6Grad" => |dy, x, _, _| match x > T::ZERO && x < T::narrow(6.0) {
+            true => dy,
+            false => T::ZERO,
+        },
+        "LeakyReluGrad" => |dy, x, alpha, _| if x > T::ZERO { dy } else { dy.mul(alpha) },
+        "EluGrad" => |dy, y, _, _| match y < T::ZERO {
+            true => y.add(one()).mul(dy),
+            false => dy,
+        },
+        "SeluGrad" => |dy, y, _, _| match y < T::ZERO {
+            true => dy.mul(y.add(T::from_f64(SELU[1]))),
+            false => dy.mul(T::from_f64(SELU[0])),
+        },
+        "SoftplusGrad" => |dy, x, _, _| dy.div(T::narrow((-x.wide()).exp()).add(one())),
+        _ => |dy, x, _, _| {
+            let below = one::<T>().add(T::narrow(x.wide().abs()));
+            dy.div(below.mul(below))
+        },
+    }
+}
+
+fn half_slopes<T: Steps + Element>(
+    op: &str,
+    a: &View<'_>,
+    b: &View<'_>,
+    alpha: f64,
+) -> Result<Vec<Tensor>> {
+    let (f, alpha) = (half_slope::<T>(op), T::from_f64(alpha));
+    let (x, y) = (a.values::<T>()?, b.values::<T>()?);
+    let packets = x.len() / LANES * LANES;
+    let pairs = x.iter().zip(y).enumerate();
+    let values: Vec<T> = pairs
+        .map(|(at, (&x, &y))| f(x, y, alpha, at >= packets))
+        .collect();
+    Ok(vec![Tensor::from_values(a.shape, &values)])
+}
+
+/// Of complex functions: the function's value and the slope behind it. TensorFlow conjugates the value for some.
+fn complex_slope(op: &str) -> Option<fn(Z, Z) -> Z> {
+    Some(match op {
+        "SigmoidGrad" => |y, dy| dy * y * (Z::real(1.0) - y),
+        "TanhGrad" => |y, dy| dy * (Z::real(1.0) - y * y),
+        "RsqrtGrad" => |y, dy| Z::real(-0.5) * dy * y.conj() * y.conj() * y.conj(),
+        "SqrtGrad" => |y, dy| Z::real(0.5) * dy / y.conj(),
+        "ReciprocalGrad" | "InvGrad" => |y, dy| Z::real(-1.0) * dy * y.conj() * y.conj(),
+        _ => return None,
+    })
+}
+
+fn complex_slopes<T: Stored + Element>(
+    f: fn(Z, Z) -> Z,
+    a: &View<'_>,
+    b: &View<'_>,
+) -> Result<Vec<Tensor>> {
+    let pairs = a.values::<T>()?.iter().zip(b.values::<T>()?);
+    let of = |(y, dy): (&T, &T)| T::narrow(f(Z(y.wide()), Z(dy.wide())).0);
+    let values: Vec<T> = pairs.map(of).collect();
+    Ok(vec![Tensor::from_values(a.shape, &values)])
+}
+
 fn prepare(cx: &Context) -> Result<Prepared> {
     let (dtype, f) = (cx.dtype(0)?, slope(&cx.node.op));
-    let alpha = cx.attr_float("alpha", 0.2);
+    let (op, complex) = (cx.node.op.clone(), complex_slope(&cx.node.op));
+    let alpha = f64::from(cx.attr_float("alpha", 0.2) as f32);
     Prepared::compute(move |inputs| {
         let (a, b) = (view(inputs, 0)?, view(inputs, 1)?);
         if a.shape != b.shape {
@@ -72,6 +160,13 @@ fn prepare(cx: &Context) -> Result<Prepared> {
                 "values of {:?} and slopes of {:?}",
                 a.shape, b.shape
             )));
+        }
+        match (dtype, complex) {
+            (DType::Float16, _) => return half_slopes::<f16>(&op, &a, &b, alpha),
+            (DType::BFloat16, _) => return half_slopes::<bf16>(&op, &a, &b, alpha),
+            (DType::Complex64, Some(f)) => return complex_slopes::<[f32; 2]>(f, &a, &b),
+            (DType::Complex128, Some(f)) => return complex_slopes::<[f64; 2]>(f, &a, &b),
+            _ => {}
         }
         let (x, y) = (doubles(&a)?, doubles(&b)?);
         let values: Vec<f64> = x.iter().zip(y).map(|(&x, y)| f(x, y, alpha)).collect();
@@ -104,10 +199,39 @@ fn prepare_bias(cx: &Context) -> Result<Prepared> {
         let slopes = view(inputs, 0)?;
         let channels = slopes.shape[axis];
         let inner: usize = slopes.shape[axis + 1..].iter().product();
+        let channel = |at: usize| at / inner.max(1) % channels.max(1);
+        if dtype.is_integer() {
+            // These wrap.
+            return with_integer!(dtype, T => {
+                let mut sums = vec![<T as Number>::ZERO; channels];
+                for (at, &value) in slopes.values::<T>()?.iter().enumerate() {
+                    sums[channel(at)] = Number::add(sums[channel(at)], value);
+                }
+                Ok(vec![Tensor::from_values(&[channels], &sums)])
+            }, else Err(Error::unsupported(format!("no kernel for {dtype}"))));
+        }
+        match dtype {
+            DType::Complex64 => return complex_bias::<[f32; 2]>(&slopes, channels, channel),
+            DType::Complex128 => return complex_bias::<[f64; 2]>(&slopes, channels, channel),
+            _ => {}
+        }
         let mut sums = vec![0.0; channels];
         for (at, value) in doubles(&slopes)?.into_iter().enumerate() {
-            sums[at / inner.max(1) % channels.max(1)] += value;
+            sums[channel(at)] += value;
         }
         Ok(vec![of_doubles(dtype, &[channels], &sums)?])
     })
+}
+
+fn complex_bias<T: Stored + Element>(
+    slopes: &View<'_>,
+    channels: usize,
+    channel: impl Fn(usize) -> usize,
+) -> Result<Vec<Tensor>> {
+    let mut sums = vec![Z::default(); channels];
+    for (at, value) in slopes.values::<T>()?.iter().enumerate() {
+        sums[channel(at)] = sums[channel(at)] + Z(value.wide());
+    }
+    let sums: Vec<T> = sums.iter().map(|sum| T::narrow(sum.0)).collect();
+    Ok(vec![Tensor::from_values(&[channels], &sums)])
 }

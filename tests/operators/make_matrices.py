@@ -78,6 +78,30 @@ def halves():
         case(f"cubic_{centres}", lambda x, c=centres: R.ResizeBicubic(images=x, size=[5, 13], half_pixel_centers=c), x)
 
 
+def slopes():
+    x, y = [tf.constant(random.normal(size=(5, 9)).astype("f4")) for _ in range(2)]
+    parts = ("Sigmoid", "Tanh", "Rsqrt", "Sqrt", "Reciprocal")
+    for t in (tf.float16, tf.bfloat16):
+        for name in parts:
+            typed(f"slope_{name}", t, lambda x, f=getattr(R, name + "Grad"), t=t: f(y=x, dy=tf.cast(y, t)), x)
+        for name in ("Relu", "Relu6", "LeakyRelu", "Softplus", "Softsign"):
+            typed(f"slope_{name}", t, lambda x, f=getattr(R, name + "Grad"), t=t: f(gradients=x, features=tf.cast(y, t)), x)
+        for name in ("Elu", "Selu"):
+            typed(f"slope_{name}", t, lambda x, f=getattr(R, name + "Grad"), t=t: f(gradients=x, outputs=tf.cast(y, t)), x)
+    for t in (tf.complex64, tf.complex128):
+        z, dz = some(t, 3, 4), some(t, 3, 4)
+        for name in parts:
+            case(f"slope_{name}_{t.name}", lambda z, dz, f=getattr(R, name + "Grad"): f(y=z, dy=dz), z, dz)
+        case(f"bias_{t.name}", lambda z: R.BiasAddGrad(out_backprop=z), z)
+    case("slope_leaky_float64", lambda x: R.LeakyReluGrad(gradients=x, features=x), tf.cast(x, tf.float64))
+    pixels = tf.constant(random.integers(0, 100, size=(1, 4, 6, 2)).astype("f4"))
+    for t in (tf.int8, tf.uint8):
+        typed("bias", t, lambda x: R.BiasAddGrad(out_backprop=x), pixels)
+    for t in (tf.int8, tf.uint8, tf.float16, tf.bfloat16):
+        typed("nearest", t, lambda x: R.ResizeNearestNeighborGrad(grads=x, size=[2, 3]), pixels)
+    case("nearest_float64", lambda x: R.ResizeNearestNeighborGrad(grads=x, size=[2, 3]), tf.cast(pixels, tf.float64) / 7)
+
+
 def others():
     words = tf.constant(random.integers(0, 99, size=(3, 4)).astype("S"))
     case("joined", lambda a: R.Add(x=a, y=a[:, :1]), words)
@@ -96,5 +120,6 @@ for t in (tf.float32, tf.float64, tf.complex64, tf.complex128):
 for t in (tf.complex64, tf.complex128):
     logarithms(t)
 halves()
+slopes()
 others()
 cases.write(folder)

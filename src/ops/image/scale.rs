@@ -2,11 +2,13 @@
 
 use super::sizes;
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
 use crate::kernels::picture::scale::{self, Ratio, Taps, Window};
-use crate::model::{DType, Shape};
+use crate::model::{DType, Shape, Tensor};
 use crate::ops::reals::{floats, made};
 use crate::ops::segment::{view, whole_numbers};
-use crate::ops::{Context, Fact, Operator, Prepared};
+use crate::ops::types::with_number;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
 pub const OPERATORS: &[Operator] = &[
     Operator::new(&["ScaleAndTranslate"], &[], infer, prepare_translated),
@@ -44,7 +46,7 @@ pub fn infer(cx: &Context) -> Result<Vec<Fact>> {
 const LONGEST: usize = 1 << 22;
 
 /// The height and width that input 1 tells.
-fn wanted(inputs: &[Option<crate::ops::View<'_>>]) -> Result<[usize; 2]> {
+fn wanted(inputs: &[Option<View<'_>>]) -> Result<[usize; 2]> {
     let told = whole_numbers(&view(inputs, 1)?)?;
     let size = |&v: &i64| {
         usize::try_from(v)
@@ -105,9 +107,9 @@ fn prepare_resized(cx: &Context) -> Result<Prepared> {
 
 /// Input 0 at the sizes of input 1; `taps` of heights and widths of both.
 fn resampled(
-    inputs: &[Option<crate::ops::View<'_>>],
+    inputs: &[Option<View<'_>>],
     taps: impl FnOnce([[usize; 2]; 2]) -> Result<[Taps; 2]>,
-) -> Result<Vec<crate::model::Tensor>> {
+) -> Result<Vec<Tensor>> {
     let images = view(inputs, 0)?;
     let from = sizes(&images)?;
     let [batch, height, width, channels] = from;
@@ -140,6 +142,30 @@ fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, shape.unwrap_or(Shape::UNKNOWN))
 }
 
+/// Every slope goes to the pixel that was taken, added up in the type that came: integers wrap, halves round.
+fn nearest_slopes(
+    slopes: &View<'_>,
+    shape: [usize; 4],
+    [rows, columns]: &[Taps; 2],
+) -> Result<Vec<Tensor>> {
+    let [_, height, width, channels] = shape;
+    with_number!(slopes.dtype, T => {
+        let mut tensor = Tensor::zeros(slopes.dtype, &shape)?;
+        let out = tensor.values_mut::<T>().unwrap_or_default();
+        let mut pixels = slopes.values::<T>()?.chunks_exact(channels.max(1));
+        for picture in out.chunks_exact_mut((height * width * channels).max(1)) {
+            for (row, column) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column))) {
+                let (&[(row, _)], &[(column, _)], Some(pixel)) = (&row[..], &column[..], pixels.next()) else {
+                    continue;
+                };
+                let sums = &mut picture[(row * width + column) * channels..][..channels];
+                sums.iter_mut().zip(pixel).for_each(|(sum, &v)| *sum = Number::add(*sum, v));
+            }
+        }
+        Ok(vec![tensor])
+    }, else Err(Error::unsupported(format!("no kernel for {}", slopes.dtype))))
+}
+
 fn prepare_slopes(cx: &Context) -> Result<Prepared> {
     let bilinear = &*cx.node.op == "ResizeBilinearGrad";
     let dtype = cx.dtype(if bilinear { 1 } else { 0 })?;
@@ -166,6 +192,9 @@ fn prepare_slopes(cx: &Context) -> Result<Prepared> {
             }
         });
         let shape = [batch, height, width, channels];
+        if !bilinear {
+            return nearest_slopes(&slopes, shape, &taps);
+        }
         let values = floats(&slopes)?;
         let tensor = made(dtype, &shape, |out| {
             scale::spread(&values, shape, [&taps[0], &taps[1]], out);
