@@ -10,8 +10,18 @@ use crate::model::{DType, Shape, Tensor, shape::element_count};
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["AvgPool3D", "MaxPool3D"], &[], infer, prepare),
     Operator::new(&["MaxPoolWithArgmax"], &[], infer_places, prepare_places),
-    Operator::new(&["AvgPoolGrad"], &[], infer_told, prepare_average_slopes),
-    Operator::new(&["MaxPoolGrad"], &[], infer_like, prepare_most_slopes),
+    Operator::new(
+        &["AvgPoolGrad", "AvgPool3DGrad"],
+        &[],
+        infer_told,
+        prepare_average_slopes,
+    ),
+    Operator::new(
+        &["MaxPoolGrad", "MaxPool3DGrad"],
+        &[],
+        infer_like,
+        prepare_most_slopes,
+    ),
 ];
 
 /// Windows over the dimensions between batch and channels.
@@ -252,14 +262,22 @@ fn infer_like(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
 }
 
-/// Each slope goes to the first of its window's largest elements.
+/// Each slope goes to the first of its window's largest elements; of volumes to all of them.
 fn prepare_most_slopes(cx: &Context) -> Result<Prepared> {
     let (windows, dtype) = (Windows::of(cx)?, cx.dtype(0)?);
+    let all = windows.size.len() == 3;
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let values = doubles(&x)?;
         slopes_of(&windows, dtype, x.shape, &view(inputs, 2)?, |window| {
-            (largest(window, &values).into_iter().collect(), 1.0)
+            let first = largest(window, &values);
+            let most = first.map(|first| values[first]);
+            let equal = |&at: &usize| Some(values[at]) == most;
+            let taken = match all {
+                true => window.iter().copied().filter(equal).collect(),
+                false => first.into_iter().collect(),
+            };
+            (taken, 1.0)
         })
     })
 }

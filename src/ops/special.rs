@@ -5,9 +5,9 @@ use super::segment::view;
 use super::types::{with_float, with_number};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
-use crate::kernels::elementwise::gamma;
 use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
+use crate::kernels::elementwise::{bessel, gamma, integrals};
 use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -29,6 +29,11 @@ pub(super) const OPERATORS: &[Operator] = &[
             "BesselK1e",
             "BesselJ0",
             "BesselJ1",
+            "BesselY0",
+            "BesselY1",
+            "Dawsn",
+            "FresnelCos",
+            "FresnelSin",
         ],
         &[],
         infer_same,
@@ -63,16 +68,21 @@ fn prepare_one(cx: &Context) -> Result<Prepared> {
             }
         },
         "Spence" => gamma::spence,
-        "BesselI0" => |x| gamma::bessel_i(0, x),
-        "BesselI0e" => |x| gamma::bessel_i_scaled(0, x),
-        "BesselI1" => |x| gamma::bessel_i(1, x),
-        "BesselI1e" => |x| gamma::bessel_i_scaled(1, x),
-        "BesselK0" => |x| gamma::bessel_k(0, x),
-        "BesselK0e" => |x| gamma::bessel_k_scaled(0, x),
-        "BesselK1" => |x| gamma::bessel_k(1, x),
-        "BesselK1e" => |x| gamma::bessel_k_scaled(1, x),
-        "BesselJ0" => |x| gamma::bessel_j(0, x),
-        _ => |x| gamma::bessel_j(1, x),
+        "BesselI0" => |x| bessel::bessel_i(0, x),
+        "BesselI0e" => |x| bessel::bessel_i_scaled(0, x),
+        "BesselI1" => |x| bessel::bessel_i(1, x),
+        "BesselI1e" => |x| bessel::bessel_i_scaled(1, x),
+        "BesselK0" => |x| bessel::bessel_k(0, x),
+        "BesselK0e" => |x| bessel::bessel_k_scaled(0, x),
+        "BesselK1" => |x| bessel::bessel_k(1, x),
+        "BesselK1e" => |x| bessel::bessel_k_scaled(1, x),
+        "BesselJ0" => |x| bessel::bessel_j(0, x),
+        "BesselJ1" => |x| bessel::bessel_j(1, x),
+        "BesselY0" => |x| bessel::bessel_y(0, x),
+        "BesselY1" => |x| bessel::bessel_y(1, x),
+        "Dawsn" => integrals::dawson,
+        "FresnelCos" => |x| integrals::fresnel(x).0,
+        _ => |x| integrals::fresnel(x).1,
     };
     let dtype = cx.dtype(0)?;
     with_float!(dtype, T => Prepared::function(move |io| {

@@ -211,6 +211,27 @@ def distances():
              ids, some(dtype, (5,)), some(dtype, (1,)))
 
 
+def integrals():
+    for dtype in (tf.float32, tf.float64):
+        x = tf.constant(np.concatenate([np.linspace(-6, 30, 40), [1e-3, 1.99, 2.01]]), dtype)
+        for op in (R.BesselY0, R.BesselY1, R.Dawsn, R.FresnelCos, R.FresnelSin):
+            case(f"{op.__name__}_{dtype.name}", lambda x, op=op: op(x=x), x)
+
+
+def volumes():
+    for at, (size, step, pad) in enumerate([((2, 2, 2), (2, 2, 2), "SAME"), ((3, 1, 2), (1, 2, 1), "VALID")]):
+        windows = dict(ksize=[1, *size, 1], strides=[1, *step, 1], padding=pad)
+        for dtype in (tf.float32, tf.bfloat16):
+            x = tf.constant(random.normal(size=(2, 4, 5, 3, 2)), dtype)
+            y = R.MaxPool3D(input=x, **windows)
+            slopes = tf.cast(tf.constant(random.integers(-8, 9, size=y.shape)), dtype)
+            x, y, slopes = (tf.cast(v, tf.float32) for v in (x, y, slopes))
+            case(f"most_volume_{dtype.name}_{at}", lambda x, y, d, w=windows, t=dtype: tf.cast(R.MaxPool3DGrad(
+                orig_input=tf.cast(x, t), orig_output=tf.cast(y, t), grad=tf.cast(d, t), **w), tf.float32), x, y, slopes)
+            if dtype == tf.float32:
+                case(f"mean_volume_{at}", lambda d, w=windows: R.AvgPool3DGrad(orig_input_shape=[2, 4, 5, 3, 2], grad=d, **w), slopes)
+
+
 variants()
 loops()
 bounded()
@@ -218,4 +239,6 @@ scripts()
 eigen()
 places()
 distances()
+integrals()
+volumes()
 cases.write(folder)

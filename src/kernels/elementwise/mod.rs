@@ -1,5 +1,6 @@
 //! One value at a time, with numpy broadcasting.
 
+pub mod bessel;
 pub mod binary;
 pub mod cast;
 pub mod compare;
@@ -9,6 +10,7 @@ pub mod expf;
 pub mod fdlibm;
 pub mod gamma;
 pub mod halves;
+pub mod integrals;
 pub mod number;
 pub mod select;
 pub mod special;
