@@ -8,6 +8,7 @@
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
 //! - [`vectors`]: functions, broadcasting arithmetic, sums, softmax and tables with vector instructions;
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
+//! - [`linalg`]: matrices and their factors; [`fourier`] and [`hadamard`]: transforms; [`picture`] and [`text`]: files, colours, words;
 //! - [`recurrent`]: cells that remember; [`philox`], [`draws`] and [`bounded`]: random numbers; [`boxes`]: detectors;
 //! - [`mod@peak`]: what the processor can do at most;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
@@ -20,7 +21,6 @@ pub mod boxes;
 pub mod cpu;
 pub mod ctc;
 pub mod draws;
-pub mod eigen;
 pub mod einsum;
 pub mod elementwise;
 pub mod fast;
@@ -30,9 +30,7 @@ pub mod fourier;
 pub mod fractional;
 pub mod hadamard;
 pub mod isotonic;
-pub mod jacobi;
 pub mod linalg;
-pub mod logarithm;
 pub mod mel;
 pub mod movement;
 pub mod params;

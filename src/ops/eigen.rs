@@ -3,7 +3,7 @@
 use super::segment::view;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
-use crate::kernels::eigen::{Complex, Found, NotFound, Real, eigen, real_eigen};
+use crate::kernels::linalg::eigen::{Complex, Found, NotFound, Real, eigen, real_eigen};
 use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::new(&["Eig"], &[], infer, prepare)];

@@ -6,9 +6,9 @@ use super::segment::view;
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
-use crate::kernels::jacobi::{self, Svd};
+use crate::kernels::linalg::jacobi::{self, Svd};
+use crate::kernels::linalg::logarithm::logarithm;
 use crate::kernels::linalg::{self, Half};
-use crate::kernels::logarithm::logarithm;
 use crate::kernels::scalar::Scalar;
 use crate::model::{Shape, Tensor};
 

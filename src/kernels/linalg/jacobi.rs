@@ -1,9 +1,9 @@
 //! Eigenvalues of Hermitian matrices and singular values, in `f64`, by the steps that Eigen takes (SelfAdjointEigenSolver,
 //! JacobiSVD), so that the signs of vectors are TensorFlow's. Matrices are row by row; Golub and Van Loan, 8.3 and 8.6.
 
-use super::linalg::{adjoint, one};
-use super::scalar::Scalar;
+use super::{adjoint, one};
 use crate::error::{Error, Result};
+use crate::kernels::scalar::Scalar;
 
 /// `I - tau v v^H`, which leaves of a column only its first entry, `beta`.
 struct Reflection<S> {
@@ -497,8 +497,8 @@ fn symmetric(x: f64, y: f64, z: f64) -> Rotation<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scalar::Z;
     use super::*;
+    use crate::kernels::scalar::Z;
     use proptest::prelude::*;
 
     fn product<S: Scalar>(a: &[S], b: &[S], [rows, inner, columns]: [usize; 3]) -> Vec<S> {

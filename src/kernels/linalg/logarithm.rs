@@ -1,9 +1,9 @@
 //! The logarithm of a complex matrix: inverse scaling and squaring of its triangle; Higham, Functions of Matrices, 11.5.
 
 use super::eigen::{self, Complex, NotFound};
-use super::elementwise::complex;
-use super::linalg::{Half, adjoint, triangular};
-use super::scalar::{Scalar, Z};
+use super::{Half, adjoint, triangular};
+use crate::kernels::elementwise::complex;
+use crate::kernels::scalar::{Scalar, Z};
 
 /// Points and weights of Gauss' rule between 0 and 1, whose eight terms are the logarithm's Padé approximant: to the last
 /// place of `f64` where what is beside 1 has a norm of at most [`NEAR`].
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn half_the_logarithm_is_the_roots() {
         let a = [[2.0, 0.5], [0.3, -1.0], [-0.7, 0.2], [1.5, 1.0]].map(Z);
-        let root = super::super::linalg::square_root(&a, 2).unwrap();
+        let root = super::super::square_root(&a, 2).unwrap();
         let half: Vec<Z> = logarithm(&a, 2).iter().map(|&v| v * Z::real(0.5)).collect();
         assert!(near(&logarithm(&root, 2), &half));
     }

@@ -1,5 +1,9 @@
 //! Linear algebra on row-major square or tall matrices of real or complex numbers in `f64`; Golub and Van Loan, Matrix Computations.
 
+pub mod eigen;
+pub mod jacobi;
+pub mod logarithm;
+
 use super::scalar::Scalar;
 use crate::error::{Error, Result};
 
