@@ -337,13 +337,19 @@ fn prepare_fully_connected(cx: &Context) -> Result<Prepared> {
     if cx.attr_int("weights_format", 0) != 0 {
         return Err(cx.unsupported("shuffled weights"));
     }
-    let clamp = quantized::activation(cx)?;
     let sizes = (count / depth, depth, units);
-    match (cx.dtype(0)?, cx.dtype(1)?) {
+    let (x, weights) = (cx.dtype(0)?, cx.dtype(1)?);
+    if x == DType::Float32 && weights != x {
+        return match weights {
+            DType::Int8 | DType::UInt8 | DType::Int4 | DType::Int2 => {
+                hybrid_fully_connected(cx, sizes)
+            }
+            other => Err(cx.unsupported(format!("no kernel for {x} with {other} weights"))),
+        };
+    }
+    let clamp = quantized::activation(cx)?;
+    match (x, weights) {
         (DType::Float32, DType::Float32) => float_fully_connected(cx, sizes, clamp),
-        (DType::Float32, DType::Int8 | DType::UInt8 | DType::Int4 | DType::Int2) => {
-            hybrid_fully_connected(cx, sizes, clamp)
-        }
         (DType::Int8, DType::Int8 | DType::Int4 | DType::Int2) => {
             integer_fully_connected::<i8, i8>(cx, sizes, clamp)
         }
@@ -430,12 +436,14 @@ fn float_fully_connected(
 
 /// Float activations, integer weights.
 /// `sizes` are batch, depth, units.
-fn hybrid_fully_connected(
-    cx: &Context,
-    sizes: (usize, usize, usize),
-    clamp: Clamp,
-) -> Result<Prepared> {
+fn hybrid_fully_connected(cx: &Context, sizes: (usize, usize, usize)) -> Result<Prepared> {
     let (_, depth, units) = sizes;
+    let (clamp, after) = quantized::hybrid_activation(cx)?;
+    let finish = move |output: &mut [f32]| {
+        if let Some(after) = after {
+            output.iter_mut().for_each(|x| *x = after.apply(*x));
+        }
+    };
     check_bias(cx, units)?;
     let scales = TableScales::of(cx, 1, units, depth)?;
     if scales.in_blocks() {
@@ -443,12 +451,16 @@ fn hybrid_fully_connected(
             let (filter, bias) = (io.input(1)?, io.optional(2)?);
             let (x, row) = (io.input(0)?, io.room(depth)?);
             let weights = (filter, scales.get());
-            hybrid::fully_connected_in_blocks(depth, x, weights, bias, clamp, row, io.output(0)?);
+            let output = io.output(0)?;
+            hybrid::fully_connected_in_blocks(depth, x, weights, bias, clamp, row, output);
+            finish(output);
             Ok(())
         });
     }
     let values = scales.get().values;
-    if let Some(ready) = fast::hybrid_fully_connected(cx, sizes, values, clamp)? {
+    if after.is_none()
+        && let Some(ready) = fast::hybrid_fully_connected(cx, sizes, values, clamp)?
+    {
         return Ok(ready);
     }
     let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
@@ -458,16 +470,9 @@ fn hybrid_fully_connected(
             scales: scales.get().values,
             bias: io.optional(2)?,
         };
-        let row = io.room(depth)?;
-        hybrid::fully_connected(
-            depth,
-            asymmetric,
-            io.input(0)?,
-            weights,
-            clamp,
-            row,
-            io.output(0)?,
-        );
+        let (x, row, output) = (io.input(0)?, io.room(depth)?, io.output(0)?);
+        hybrid::fully_connected(depth, asymmetric, x, weights, clamp, row, output);
+        finish(output);
         Ok(())
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Context, Io, room_bytes};
 use crate::error::Result;
 use crate::kernels::quantized::hybrid::MatrixScales;
+use crate::kernels::recurrent::Activation;
 use crate::kernels::reference::conv::ZeroPoints;
 use crate::kernels::requant::quantized_range;
 use crate::kernels::{Clamp, Quantized, Requant};
@@ -26,6 +27,24 @@ pub fn activation(cx: &Context) -> Result<Clamp> {
             let other = name.map_or_else(|| other.to_string(), str::to_owned);
             Err(cx.unsupported(format!("the fused activation {other}")))
         }
+    }
+}
+
+/// What FULLY_CONNECTED of floats by integers does with its sums: unlike all others it leaves infinities, and has two
+/// activations more, which come after the bounds.
+pub fn hybrid_activation(cx: &Context) -> Result<(Clamp, Option<Activation>)> {
+    let code = cx.attr_int("fused_activation_function", 0);
+    let open = |clamp: Clamp| match clamp {
+        Clamp::FINITE => Clamp::NONE,
+        Clamp::RELU => Clamp {
+            hi: f32::INFINITY,
+            ..clamp
+        },
+        bounded => bounded,
+    };
+    match Activation::of(code) {
+        Some(after @ (Activation::Tanh | Activation::SignBit)) => Ok((Clamp::NONE, Some(after))),
+        _ => Ok((open(activation(cx)?), None)),
     }
 }
 

@@ -462,3 +462,47 @@ fn floats_beside_hybrid_operators_are_those_of_the_plain_kernels() {
     };
     assert_eq!(run(KernelChoice::Auto), run(KernelChoice::Reference));
 }
+
+/// FULLY_CONNECTED of one row by int8 weights, with a fused activation.
+fn hybrid_product(code: i64, x: &[f32], weights: &[i8], kernels: KernelChoice) -> Vec<f64> {
+    let mut net = Net::new(Dialect::Tflite);
+    let (depth, units) = (x.len(), weights.len() / x.len());
+    let input = net.input("x", DType::Float32, &[1, depth as i64]);
+    let w = net.constant(&Tensor::from_values(&[units, depth], weights));
+    net.0.value_mut(w).quantization = Some(Quantization::per_tensor(0.01, 0).into());
+    let attrs = Attrs::new().with("fused_activation_function", Attr::Int(code));
+    let out = net.op("FULLY_CONNECTED", &[input, w], DType::Float32, attrs);
+    let options = RunOptions {
+        threads: 1,
+        kernels,
+        ..RunOptions::default()
+    };
+    let given = [("#0".to_owned(), Tensor::from_values(&[1, depth], x))];
+    let mut session = open_with(&net.finish(&[out]), &options).unwrap();
+    let outputs = session.run(&given, &Progress::new()).unwrap();
+    outputs[0].1.numbers()
+}
+
+#[test]
+fn hybrid_products_keep_what_is_not_finite() {
+    const INF: f64 = f64::INFINITY;
+    let mut weights = [3i8; 16 * 16];
+    weights[..16].fill(-2);
+    for kernels in [KernelChoice::Auto, KernelChoice::Reference] {
+        let run = |code, odd: f32| {
+            let mut x = [0.5; 16];
+            x[5] = odd;
+            let found = hybrid_product(code, &x, &weights, kernels);
+            [found[0], found[15]]
+        };
+        assert_eq!(run(0, f32::INFINITY), [-INF, INF]);
+        assert_eq!(run(0, f32::NEG_INFINITY), [INF, -INF]);
+        assert_eq!(run(1, f32::INFINITY), [0.0, INF]);
+        assert_eq!(run(3, f32::INFINITY), [0.0, 6.0]);
+        assert!(run(0, f32::NAN).iter().all(|v| v.is_nan()));
+        // TANH and the sign bit.
+        assert_eq!(run(4, f32::INFINITY), [-1.0, 1.0]);
+        assert!((run(4, 0.5)[1] - 0.24f64.tanh()).abs() < 1e-3);
+        assert_eq!(run(5, 0.5), [1.0, 0.0]);
+    }
+}

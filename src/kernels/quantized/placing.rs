@@ -1,8 +1,8 @@
 //! Floats to int8 by the range of all of them, found and written in parts that several threads share.
 
 use super::row_scale::{
-    Bytes, CALM, How, LANES, Placed, Range, Ranges, RowScale, place_by_level, wide_quantize_by,
-    wide_range,
+    Bytes, CALM, How, LANES, Placed, Range, Ranges, RowScale, not_finite, place_by_level,
+    wide_quantize_by, wide_range,
 };
 use crate::kernels::cpu::{self, Level};
 use crate::kernels::threads::Threads;
@@ -24,31 +24,33 @@ impl Placing {
         /// Parts at most, and values that are worth a part.
         const PARTS: usize = 16;
         const PART: usize = 1 << 14;
-        /// What a range is known for: it is not where less is left over.
-        const BLOCK: usize = 64;
         let level = cpu::level();
         let parts = (2 * threads.count()).min(PARTS).min(x.len() / PART).max(1);
-        let part = x.len().div_ceil(parts).next_multiple_of(BLOCK);
+        let part = x.len().div_ceil(parts);
         let mut ranges = [Range::default(); PARTS];
         threads.pieces(&mut ranges[..parts], 1, |index, range| {
             let start = x.len().min(index * part);
             range[0] = wide_range(level, &x[start..x.len().min(start + part)]);
         });
-        let rest = &x[x.len() / BLOCK * BLOCK..];
-        let mut all = Range {
-            known: rest.iter().all(|v| !v.is_nan()),
-            ..Range::default()
-        };
+        let mut all = Range::default();
         for range in &ranges[..parts] {
             all.least = all.least.min(range.least);
             all.most = all.most.max(range.most);
-            all.known &= range.known;
+            all.odd |= range.odd;
         }
         Self::within(level, is_asymmetric, all, bytes.flip())
     }
 
     fn within(level: Level, is_asymmetric: bool, range: Range, flip: u8) -> Self {
-        let largest = range.most.max(-range.least);
+        let largest = match range.odd {
+            true => f32::NAN,
+            false => range.most.max(-range.least),
+        };
+        if !largest.is_finite() {
+            let (row, how) = not_finite(largest, flip);
+            let calm = false;
+            return Placing { row, how, calm };
+        }
         let (row, factor, lo) = if largest == 0.0 {
             // Whatever they are times 0.
             let row = RowScale {
@@ -78,7 +80,7 @@ impl Placing {
             lo,
             flip,
         };
-        let calm = range.known && largest * factor <= CALM;
+        let calm = largest * factor <= CALM;
         Placing { row, how, calm }
     }
 

@@ -11,6 +11,11 @@ use bytemuck::cast_slice_mut;
 use crate::kernels::cpu::{self, Level, by_level};
 
 /// How one row or image was quantized: `x = scale * (q - zero)`.
+///
+/// A row that holds a NaN has the scale NaN, one that holds an infinity an infinite scale, 127 and -127 for infinities
+/// and 0 for all else: so its sums are NaN or infinite, as those of reals. LiteRT casts what is not finite to an
+/// integer, which C++ leaves undefined: its kernels differ from each other, and infinities change their sign there or
+/// a NaN is lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RowScale {
     pub scale: f32,
@@ -73,14 +78,15 @@ fn largest(x: &[f32]) -> f32 {
 pub(super) struct Range {
     pub(super) least: f32,
     pub(super) most: f32,
-    /// Whether it is known that no value is NaN.
-    pub(super) known: bool,
+    /// Whether one of the values is NaN.
+    pub(super) odd: bool,
 }
 
 #[inline(always)]
-fn range(x: &[f32]) -> (f32, f32) {
+fn range(x: &[f32]) -> Range {
     const WIDTH: usize = 16;
     let (mut least, mut most) = ([0f32; WIDTH], [0f32; WIDTH]);
+    let mut odd = [false; WIDTH];
     let (vectors, rest) = x.as_chunks::<WIDTH>();
     for vector in vectors {
         for i in 0..WIDTH {
@@ -94,11 +100,15 @@ fn range(x: &[f32]) -> (f32, f32) {
             } else {
                 most[i]
             };
+            odd[i] |= vector[i].is_nan();
         }
     }
     let all = || rest.iter().copied();
-    let least = least.into_iter().chain(all()).fold(0.0, f32::min);
-    (least, most.into_iter().chain(all()).fold(0.0, f32::max))
+    Range {
+        least: least.into_iter().chain(all()).fold(0.0, f32::min),
+        most: most.into_iter().chain(all()).fold(0.0, f32::max),
+        odd: odd.into_iter().chain(all().map(f32::is_nan)).any(|odd| odd),
+    }
 }
 
 by_level! {
@@ -119,7 +129,7 @@ fn wide_largest(level: Level, x: &[f32]) -> f32 {
 }
 
 by_level! {
-    fn range_by_level(x: &[f32]) -> (f32, f32) = range
+    fn range_by_level(x: &[f32]) -> Range = range
 }
 
 /// `calm`: no value is NaN, and none times the factor is larger than [`CALM`].
@@ -150,12 +160,24 @@ pub(super) fn wide_range(level: Level, x: &[f32]) -> Range {
         // SAFETY: the level is there.
         return unsafe { x86::range(x) };
     }
-    let (least, most) = range_by_level(level, x);
-    Range {
-        least,
-        most,
-        known: false,
-    }
+    range_by_level(level, x)
+}
+
+/// What a row is quantized by that holds a NaN (`largest` is one) or an infinity.
+pub(super) fn not_finite(largest: f32, flip: u8) -> (RowScale, How) {
+    /// The smallest number above 0: of what is finite nothing is left, infinities stay.
+    const LEAST: f32 = f32::from_bits(1);
+    let row = RowScale {
+        scale: largest,
+        zero: 0,
+    };
+    let how = How {
+        factor: if largest.is_nan() { 0.0 } else { LEAST },
+        zero: 0,
+        lo: -127,
+        flip,
+    };
+    (row, how)
 }
 
 /// To [-127, 127] around 0 by the largest absolute value; a row of zeros has scale 1.
@@ -242,25 +264,23 @@ fn symmetric(level: Level, x: &[f32], bytes: Bytes, q: &mut [u8]) -> RowScale {
 
 /// `largest` as the function of this name has it.
 fn symmetric_within(level: Level, x: &[f32], largest: f32, bytes: Bytes, q: &mut [u8]) -> RowScale {
-    let range = match largest.is_finite() {
-        true => largest,
-        false => {
-            let Range { least, most, .. } = wide_range(level, x);
-            most.max(-least)
-        }
-    };
-    if range == 0.0 {
+    if largest == 0.0 {
         return bytes.zeros(q);
     }
+    if !largest.is_finite() {
+        let (row, how) = not_finite(largest, bytes.flip());
+        wide_quantize_by(level, x, how, false, q);
+        return row;
+    }
     let how = How {
-        factor: 127.0 / range,
+        factor: 127.0 / largest,
         zero: 0,
         lo: -127,
         flip: bytes.flip(),
     };
     wide_quantize_by(level, x, how, largest * how.factor <= CALM, q);
     RowScale {
-        scale: range / 127.0,
+        scale: largest / 127.0,
         zero: 0,
     }
 }
@@ -281,13 +301,13 @@ const ROWS: usize = 8;
 pub(super) struct Ranges {
     pub(super) least: [f32; ROWS],
     pub(super) most: [f32; ROWS],
-    pub(super) known: [bool; ROWS],
+    pub(super) odd: [bool; ROWS],
 }
 
 impl Ranges {
     pub(super) fn set(&mut self, row: usize, range: Range) {
-        let Range { least, most, known } = range;
-        (self.least[row], self.most[row], self.known[row]) = (least, most, known);
+        let Range { least, most, odd } = range;
+        (self.least[row], self.most[row], self.odd[row]) = (least, most, odd);
     }
 }
 
@@ -336,6 +356,13 @@ fn asymmetric_within(
     q: &mut [u8],
 ) -> RowScale {
     let (least, most) = (ranges.least[row], ranges.most[row]);
+    let largest = most.max(-least);
+    if ranges.odd[row] || largest == f32::INFINITY {
+        let largest = if ranges.odd[row] { f32::NAN } else { largest };
+        let (row, how) = not_finite(largest, bytes.flip());
+        wide_quantize_by(level, x, how, false, q);
+        return row;
+    }
     if least == most {
         return bytes.zeros(q);
     }
@@ -346,7 +373,7 @@ fn asymmetric_within(
         lo: -128,
         flip: bytes.flip(),
     };
-    let calm = ranges.known[row] && most.max(-least) * how.factor <= CALM;
+    let calm = largest * how.factor <= CALM;
     wide_quantize_by(level, x, how, calm, q);
     RowScale { scale, zero }
 }
@@ -405,6 +432,34 @@ mod tests {
 
     proptest! {
         #[test]
+        fn what_is_not_finite_stays(
+            mut x in vec(-3f32..3.0, 1..200),
+            (odd, at) in (
+                prop_oneof![Just(f32::NAN), Just(-f32::NAN), Just(f32::INFINITY), Just(f32::NEG_INFINITY)],
+                any::<prop::sample::Index>(),
+            ),
+            opposite in any::<bool>(),
+        ) {
+            let at = at.index(x.len());
+            x.push(if opposite { -odd } else { 0.0 });
+            x[at] = odd;
+            for quantize in [symmetric, asymmetric] {
+                for level in cpu::levels() {
+                    let mut q = vec![0; x.len()];
+                    let row = quantize(level, &x, Bytes::Signed, &mut q);
+                    for (&x, &q) in x.iter().zip(&q) {
+                        let real = (i32::from(q as i8) - row.zero) as f32 * row.scale;
+                        match (odd.is_nan(), x.is_infinite()) {
+                            (true, _) => prop_assert!(real.is_nan()),
+                            (_, true) => prop_assert_eq!(real, x),
+                            (_, false) => prop_assert_eq!(q, 0),
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
         fn every_level_gives_the_same(
             mut x in vec(prop_oneof![9 => -3f32..3.0, 1 => any::<f32>()], 0..200),
             factor in prop_oneof![Just(42.5f32), any::<f32>()],
@@ -420,6 +475,7 @@ mod tests {
             for level in cpu::levels() {
                 let range = wide_range(level, &x);
                 prop_assert_eq!((range.least, range.most), (least, most));
+                prop_assert_eq!(range.odd, x.iter().any(|x| x.is_nan()));
                 let mut got = vec![0; x.len()];
                 wide_quantize_by(level, &x, how, false, &mut got);
                 prop_assert_eq!(&got, &want);
@@ -439,7 +495,8 @@ mod tests {
                 let (mut want, mut got) = (vec![0; x.len()], vec![0; x.len()]);
                 let row = quantize(Level::Portable, &x, bytes, &mut want);
                 for level in cpu::levels() {
-                    prop_assert_eq!(quantize(level, &x, bytes, &mut got), row);
+                    let found = quantize(level, &x, bytes, &mut got);
+                    prop_assert_eq!((found.scale.to_bits(), found.zero), (row.scale.to_bits(), row.zero));
                     prop_assert_eq!(&got, &want);
                 }
             }

@@ -16,6 +16,8 @@ pub enum Activation {
     Relu6,
     Tanh,
     Sigmoid,
+    /// 1 for what has a minus, 0 for all else.
+    SignBit,
 }
 
 impl Activation {
@@ -27,6 +29,7 @@ impl Activation {
             2 => Activation::ReluN1To1,
             3 => Activation::Relu6,
             4 => Activation::Tanh,
+            5 => Activation::SignBit,
             _ => return None,
         })
     }
@@ -39,6 +42,7 @@ impl Activation {
             Activation::Relu6 => x.clamp(0.0, 6.0),
             Activation::Tanh => x.tanh(),
             Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Activation::SignBit => f32::from(u8::from(x.is_sign_negative())),
         }
     }
 }

@@ -152,6 +152,7 @@ pub unsafe fn range(x: &[f32]) -> Range {
         };
         // SAFETY: lanes that are masked out are not read.
         let value = unsafe { _mm512_maskz_loadu_ps(mask, x.as_ptr().add(at)) };
+        odd |= _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value, value);
         least[0] = _mm512_min_ps(value, least[0]);
         most[0] = _mm512_max_ps(value, most[0]);
         at += WIDTH;
@@ -163,7 +164,6 @@ pub unsafe fn range(x: &[f32]) -> Range {
     Range {
         least: _mm512_reduce_min_ps(_mm512_min_ps(least[0], least[1])),
         most: _mm512_reduce_max_ps(_mm512_max_ps(most[0], most[1])),
-        // The rest is not written by whole vectors of bytes.
-        known: odd == 0,
+        odd: odd != 0,
     }
 }
