@@ -38,6 +38,8 @@ struct Given<'g> {
     known: &'g [Fact],
     /// Nothing else was known when the graph ran last.
     settled: bool,
+    /// No round of the same loop came before.
+    begins: bool,
 }
 
 impl<'g> Given<'g> {
@@ -46,6 +48,7 @@ impl<'g> Given<'g> {
             inputs,
             known,
             settled: false,
+            begins: true,
         }
     }
 }
@@ -158,14 +161,18 @@ impl Blocks {
         let number = self.parts[part].number;
         let mut within = match builder.call {
             Call::Outermost => Vec::new(),
-            Call::Within(within) => within.to_vec(),
+            Call::Within { graphs, .. } => graphs.to_vec(),
         };
         if within.contains(&number) || within.len() >= DEEPEST {
             return Ok(None); // it calls itself; planned when it runs
         }
         within.push(number);
         let setup = builder.setup.program.setup(number);
-        match Plan::new(setup, None, inputs, Call::Within(&within), &Progress::new()) {
+        let call = Call::Within {
+            graphs: &within,
+            unchanged: &self.unchanged,
+        };
+        match Plan::new(setup, None, inputs, call, &Progress::new()) {
             Ok(plan) => {
                 let results = plan.results(setup.body());
                 self.parts[part].plan = Some(Arc::new(plan));
@@ -324,7 +331,7 @@ impl Run<'_> {
                 let repeats = || program.repeats(&numbers);
                 let mut rounds = Rounds::new(program.max_iterations, &repeats);
                 let mut known = known(&facts, &inputs);
-                let mut settled = false;
+                let (mut settled, mut begins) = (false, true);
                 loop {
                     progress.check()?;
                     settled &= refresh(&mut known, &inputs);
@@ -332,6 +339,7 @@ impl Run<'_> {
                         inputs,
                         known: &known,
                         settled,
+                        begins,
                     };
                     let goes_on = |run: &mut Run<'_>| run.goes_on();
                     let given = now(inputs.clone());
@@ -340,7 +348,7 @@ impl Run<'_> {
                     }
                     rounds.another(&inputs)?;
                     inputs = self.block((at, 1), blocks, now(inputs), watch, progress)?;
-                    settled = true;
+                    (settled, begins) = (true, false);
                 }
             }
         }
@@ -394,7 +402,10 @@ impl Run<'_> {
                 let plan = match plan.as_ref().filter(|plan| serves(plan)) {
                     Some(plan) => plan.clone(),
                     None => {
-                        let call = Call::Within(within);
+                        let call = Call::Within {
+                            graphs: within,
+                            unchanged: &blocks.unchanged,
+                        };
                         Arc::new(Plan::new(
                             setup,
                             plan.as_deref(),
@@ -409,6 +420,9 @@ impl Run<'_> {
             }
         };
         let Frame { plan, memory } = &mut *frame;
+        if given.begins {
+            memory.begin();
+        }
         memory.give(&setup.body().inputs, given.inputs);
         let mut run = Run {
             setup,

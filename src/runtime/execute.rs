@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Intermediate;
+use super::ahead::Room;
 use super::blocks::Frame;
 use super::few::{Few, Spare};
 use super::plan::{Kept, Place, Plan, Role, Step, Work};
@@ -26,6 +27,8 @@ pub struct Memory {
     ready: Vec<Option<Ready>>,
     /// Other graphs that steps run, by step.
     frames: Vec<Vec<Option<Box<Frame>>>>,
+    /// Products for several rounds of a loop, by step.
+    pub(super) ahead: Vec<Option<Box<Room>>>,
     /// Values that no branch gave, where the graph has conditions.
     dead: Vec<bool>,
     operands: Operands,
@@ -115,6 +118,7 @@ impl Memory {
             owned: vec![None; values],
             ready: std::iter::repeat_with(|| None).take(steps).collect(),
             frames: std::iter::repeat_with(Vec::new).take(steps).collect(),
+            ahead: std::iter::repeat_with(|| None).take(steps).collect(),
             dead: Vec::new(),
             operands: Operands {
                 inputs: Spare::with_room(operands),
@@ -126,6 +130,18 @@ impl Memory {
 }
 
 impl Memory {
+    pub(super) fn arena_mut(&mut self) -> &mut [u8] {
+        self.arena.as_mut_slice()
+    }
+
+    /// Before a loop's first round, and where it may have other values than the round before left.
+    pub fn begin(&mut self) {
+        self.ahead
+            .iter_mut()
+            .flatten()
+            .for_each(|room| room.forget());
+    }
+
     /// Leaves none.
     pub fn take_arena(&mut self) -> AlignedBytes {
         std::mem::take(&mut self.arena)
@@ -533,6 +549,7 @@ impl Run<'_> {
     ) -> Result<()> {
         match &step.work {
             Work::Kernel(kernel) => self.kernel(step, &**kernel),
+            Work::Ahead(ahead) => self.ahead(at, step, ahead),
             Work::Compute(compute) => {
                 let tensors = self.gather(step)?;
                 let views: Vec<_> = tensors.iter().map(|t| t.as_deref().map(View::of)).collect();

@@ -65,8 +65,7 @@ impl Builder<'_> {
         let mut readers = Readers::new();
         for (at, step) in self.steps.iter().enumerate() {
             for (slot, value) in step.inputs.iter().enumerate() {
-                let reads = !matches!(&step.work, Work::Kernel(kernel) if !kernel.reads(slot));
-                if let Some(value) = value.filter(|_| reads) {
+                if let Some(value) = value.filter(|_| step.work.reads(slot)) {
                     let root = self.same_as[value.index()];
                     let first = !readers.contains_key(&root);
                     readers.insert(root, first.then_some((at, slot)));

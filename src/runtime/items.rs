@@ -48,7 +48,7 @@ impl Builder<'_> {
         if self.setup.program.options.reference {
             return false;
         }
-        let (Call::Within(_), Some(replaced)) = (self.call, self.replaced(id)) else {
+        let (Call::Within { .. }, Some(replaced)) = (self.call, self.replaced(id)) else {
             return false;
         };
         let output = self.setup.graph().node(id).outputs[0];

@@ -3,6 +3,9 @@
 //! [`Session::new`] flattens the signature's graph and checks that every operator can run. The first run with new input
 //! sizes plans: shapes, folded constants, packed weights, one arena. Later runs with the same sizes only execute.
 
+mod ahead;
+#[cfg(test)]
+mod ahead_tests;
 mod arena;
 mod bench;
 mod blocks;

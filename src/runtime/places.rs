@@ -27,7 +27,7 @@ impl Builder<'_> {
         for step in &self.steps {
             for value in &step.outputs {
                 places[value.index()] = match (&step.work, &self.facts[value.index()]) {
-                    (Work::Kernel(_), Some(fact)) => Place::Arena {
+                    (Work::Kernel(_) | Work::Ahead(_), Some(fact)) => Place::Arena {
                         offset: 0,
                         bytes: bytes_of(fact)?,
                     },
@@ -38,7 +38,7 @@ impl Builder<'_> {
         for (at, id) in self.setup.body().inputs.iter().enumerate() {
             places[id.index()] = match self.call {
                 Call::Outermost => Place::Input(at),
-                Call::Within(_) => Place::Owned(id.index()),
+                Call::Within { .. } => Place::Owned(id.index()),
             };
         }
         let read: Vec<bool> = {
@@ -86,7 +86,7 @@ impl Builder<'_> {
         let body = self.setup.body();
         let inputs = match self.call {
             Call::Outermost => &[],
-            Call::Within(_) => &body.inputs[..],
+            Call::Within { .. } => &body.inputs[..],
         };
         let pairs = inputs.iter().zip(&body.outputs);
         let fits = |&(input, output): &(&ValueId, &ValueId)| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ArenaReport;
+use super::ahead::Ahead;
 use super::blocks::Blocks;
 use super::execute::{Memory, evaluate};
 use super::problems::Problems;
@@ -31,6 +32,8 @@ pub enum Place {
 
 pub enum Work {
     Kernel(Box<dyn ops::Kernel>),
+    /// A kernel for several rounds of a loop.
+    Ahead(Box<Ahead>),
     Compute(Box<dyn ops::Compute>),
     Effect(Box<dyn ops::Effect>),
     /// Other graphs of the program.
@@ -41,6 +44,17 @@ pub enum Work {
     Merge,
     /// Sizes are known only when the inputs are there: inferred, prepared and run in one go.
     Dynamic,
+}
+
+impl Work {
+    /// Whether it looks at this input; packed weights need not be kept.
+    pub fn reads(&self, input: usize) -> bool {
+        match self {
+            Work::Kernel(kernel) => kernel.reads(input),
+            Work::Ahead(ahead) => ahead.reads(input),
+            _ => true,
+        }
+    }
 }
 
 pub struct Step {
@@ -128,8 +142,13 @@ pub(super) struct Builder<'s> {
 pub enum Call<'c> {
     /// As the signature's own graph: the caller has the inputs.
     Outermost,
-    /// By operators of these graphs, the last by the last but one: the inputs are handed over.
-    Within(&'c [usize]),
+    /// By operators of other graphs: the inputs are handed over.
+    Within {
+        /// The graphs that run each other, this one last.
+        graphs: &'c [usize],
+        /// In a loop: inputs that all rounds have alike. Else none.
+        unchanged: &'c [bool],
+    },
 }
 
 impl Plan {
@@ -166,13 +185,14 @@ impl Plan {
         for &node in order {
             match call {
                 Call::Outermost => progress.step(1)?,
-                Call::Within(_) => progress.check()?,
+                Call::Within { .. } => progress.check()?,
             }
             if !builder.replace_item(node) {
                 builder.node(node)?;
             }
         }
         builder.fuse(progress)?;
+        builder.work_ahead()?;
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;
         std::mem::take(&mut builder.problems).result(|number| setup.program.graph(number))?;
@@ -449,8 +469,7 @@ impl Builder<'_> {
                 continue;
             }
             for (slot, input) in step.inputs.iter_mut().enumerate() {
-                let unread = matches!(&step.work, Work::Kernel(kernel) if !kernel.reads(slot));
-                if unread {
+                if !step.work.reads(slot) {
                     *input = None;
                 } else if let Some(value) = input {
                     needed[self.same_as[value.index()]] = true;

@@ -258,7 +258,10 @@ impl Session {
         self.program.threads.watch(progress);
         if let (Some(setup), false) = (self.program.init(), self.ready) {
             let within = [setup.number];
-            let call = Call::Within(&within);
+            let call = Call::Within {
+                graphs: &within,
+                unchanged: &[],
+            };
             let plan = Plan::new(setup, None, Vec::new(), call, progress)?;
             let mut run = Run {
                 setup,
