@@ -13,12 +13,6 @@ use crate::model::{Attr, DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
-        &["Bincount", "DenseBincount", "RaggedBincount"],
-        &[],
-        infer_counts,
-        prepare_counts,
-    ),
-    Operator::new(
         &["Bucketize"],
         &["BUCKETIZE"],
         infer_buckets,
@@ -44,15 +38,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["BroadcastGradientArgs"], &[], infer_axes, prepare_axes),
 ];
 
-/// More counters than this come from a damaged file.
+/// More bins than this come from a damaged file.
 const MOST: i64 = 1 << 28;
 
 fn infer_first(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
-}
-
-fn infer_counts(cx: &Context) -> Result<Vec<Fact>> {
-    cx.one(cx.out_dtype(0)?, Shape::UNKNOWN)
 }
 
 fn infer_among(cx: &Context) -> Result<Vec<Fact>> {
@@ -88,51 +78,6 @@ fn prepare_among(cx: &Context) -> Result<Prepared> {
         let among: Vec<u8> = among.collect();
         Ok(vec![Tensor::typed(DType::Bool, &[among.len()], &among)])
     })
-}
-
-/// How often each whole number below a bound is there, by row where there are rows; or the sum of its weights.
-fn prepare_counts(cx: &Context) -> Result<Prepared> {
-    let first = usize::from(&*cx.node.op == "RaggedBincount");
-    let dense = &*cx.node.op == "DenseBincount";
-    let (dtype, binary) = (cx.dtype(first + 2)?, cx.attr_bool("binary_output"));
-    with_type!(dtype, T in [Int32: i32, Int64: i64, Float32: f32, Float64: f64] => Prepared::compute(move |inputs| {
-        let x = view(inputs, first)?;
-        let size = whole_numbers(&view(inputs, first + 1)?)?.first().copied().unwrap_or(0);
-        let size = usize::try_from(size).ok().filter(|&n| n as i64 <= MOST);
-        let size = size.ok_or_else(|| Error::usage("a negative number of counters"))?;
-        let weights = view(inputs, first + 2)?.values::<T>()?;
-        let values = whole_numbers(&x)?;
-        if !weights.is_empty() && weights.len() != values.len() {
-            return Err(Error::usage(format!("{} weights for {} values", weights.len(), values.len())));
-        }
-        let ends: Vec<i64> = match (first, x.shape) {
-            (1, _) => whole_numbers(&view(inputs, 0)?)?,
-            (_, &[rows, width]) if dense => (0..=rows).map(|row| (row * width) as i64).collect(),
-            _ => vec![0, values.len() as i64],
-        };
-        let rows = ends.len().saturating_sub(1);
-        let mut out = vec![T::ZERO; rows * size];
-        for (row, pair) in ends.windows(2).enumerate() {
-            let span = usize::try_from(pair[0]).ok().zip(usize::try_from(pair[1]).ok());
-            let span = span.filter(|&(start, end)| start <= end && end <= values.len());
-            let (start, end) = span.ok_or_else(|| Error::usage(format!("a row from {} to {}", pair[0], pair[1])))?;
-            for (at, &value) in values.iter().enumerate().take(end).skip(start) {
-                let value = usize::try_from(value)
-                    .map_err(|_| Error::usage(format!("{value} is counted")))?;
-                if value < size {
-                    let one = T::from_f64(1.0);
-                    let slot = &mut out[row * size + value];
-                    *slot = match binary {
-                        true => one,
-                        false => slot.add(weights.get(at).copied().unwrap_or(one)),
-                    };
-                }
-            }
-        }
-        let flat = first == 0 && !(dense && x.shape.len() == 2);
-        let shape = if flat { vec![size] } else { vec![rows, size] };
-        Ok(vec![Tensor::from_values(&shape, &out)])
-    }), else Err(cx.no_kernel(dtype)))
 }
 
 fn infer_buckets(cx: &Context) -> Result<Vec<Fact>> {

@@ -1,16 +1,15 @@
 //! Elements picked by index.
 
-use super::complex::stored;
+use super::combine::{passes_over, with_combination};
 use super::movement::{element_size, told_shape};
 use super::quantized::{self, TableScales};
 use super::segment::view;
-use super::types::{check_number, with_number, with_type};
+use super::types::{check_number, with_type};
 use super::{Context, Fact, HandsOn, Io, Operator, Picks, Prepared, View};
 use crate::error::Result;
-use crate::kernels::elementwise::complex::{self, Stored};
-use crate::kernels::movement::{self, Places};
+use crate::kernels::movement::{self, Named, Places};
 use crate::kernels::quantized::hybrid;
-use crate::model::{DType, Element, Shape, Tensor};
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["GatherV2"], &[], infer_gather, prepare_gather)
@@ -258,42 +257,21 @@ fn prepare_scatter_nd(cx: &Context) -> Result<Prepared> {
     if !matches!(index, DType::Int32 | DType::Int64) {
         return Err(cx.no_kernel(index));
     }
-    if dtype == DType::Bool {
-        // As TensorFlow adds bools: true where any is.
-        return Prepared::function(move |io| {
-            let (at, values) = (places(io, 0)?, io.input::<u8>(1)?);
-            let out = io.output::<u8>(0)?;
-            out.fill(0);
-            let or = movement::by_element(|a, b| a | b);
-            movement::scatter_nd_with((out, &shape), (at, depth), values, &or)
-        });
+    let passes_over = passes_over(cx)?;
+    if dtype == DType::String {
+        return scatter_strings(shape, depth, passes_over);
     }
-    match dtype {
-        DType::Complex64 => return scatter_complex::<[f32; 2]>(shape, depth),
-        DType::Complex128 => return scatter_complex::<[f64; 2]>(shape, depth),
-        DType::String => return scatter_strings(shape, depth),
-        _ => {}
-    }
-    with_number!(dtype, T => Prepared::function(move |io| {
-        let (at, values) = (places(io, 0)?, io.input::<T>(1)?);
+    with_combination!(dtype, "Add", T, f => Prepared::function(move |io| {
+        let (places, values) = (places(io, 0)?, io.input::<T>(1)?);
         let out = io.output::<T>(0)?;
         out.fill(T::default());
-        movement::scatter_nd_add((out, &shape), (at, depth), values)
+        let named = Named { places, depth, passes_over };
+        movement::scatter_nd_with((out, &shape), named, values, &movement::by_element(f))
     }), else Err(cx.no_kernel(dtype)))
 }
 
-fn scatter_complex<T: Stored + Element>(shape: Vec<usize>, depth: usize) -> Result<Prepared> {
-    Prepared::function(move |io| {
-        let (at, values) = (places(io, 0)?, io.input::<T>(1)?);
-        let out = io.output::<T>(0)?;
-        out.fill(T::default());
-        let plus = movement::by_element(stored::<T>(complex::plus));
-        movement::scatter_nd_with((out, &shape), (at, depth), values, &plus)
-    })
-}
-
 /// Strings that come to one place are joined.
-fn scatter_strings(shape: Vec<usize>, depth: usize) -> Result<Prepared> {
+fn scatter_strings(shape: Vec<usize>, depth: usize, passes_over: bool) -> Result<Prepared> {
     Prepared::compute(move |inputs| {
         let (indices, updates) = (view(inputs, 0)?, view(inputs, 1)?.strings()?);
         let mut out = vec![Vec::new(); shape.iter().product()];
@@ -302,8 +280,13 @@ fn scatter_strings(shape: Vec<usize>, depth: usize) -> Result<Prepared> {
                 old.extend_from_slice(new);
             }
         };
-        let at = places_of(&indices)?;
-        movement::scatter_nd_with((&mut out, &shape), (at, depth), updates, &join)?;
+        let places = places_of(&indices)?;
+        let named = Named {
+            places,
+            depth,
+            passes_over,
+        };
+        movement::scatter_nd_with((&mut out, &shape), named, updates, &join)?;
         Ok(vec![Tensor::from_strings(&shape, out)])
     })
 }

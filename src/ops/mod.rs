@@ -3,9 +3,11 @@
 
 mod arrays;
 mod audio;
+mod bincount;
 mod blocks;
 mod broadcast;
 mod cells;
+mod combine;
 mod complex;
 mod constant;
 mod context;
@@ -95,6 +97,7 @@ mod training;
 mod turned;
 mod types;
 mod unary;
+mod variable_slices;
 mod variables;
 pub mod weights;
 mod windows;
@@ -192,6 +195,7 @@ impl Operator {
 const FAMILIES: &[&[Operator]] = &[
     arrays::OPERATORS,
     audio::OPERATORS,
+    bincount::OPERATORS,
     blocks::OPERATORS,
     cells::OPERATORS,
     complex::OPERATORS,
@@ -267,6 +271,7 @@ const FAMILIES: &[&[Operator]] = &[
     tokens::OPERATORS,
     training::OPERATORS,
     unary::OPERATORS,
+    variable_slices::OPERATORS,
     variables::OPERATORS,
 ];
 

@@ -3,10 +3,10 @@
 use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
 use super::tokens::numbers;
-use super::types::with_number;
+use super::types::with_ring;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::number::Number;
+use crate::kernels::elementwise::ring::Ring;
 use crate::model::shape::element_count;
 use crate::model::{Shape, Tensor, memory};
 
@@ -247,14 +247,14 @@ fn prepare_rows(cx: &Context) -> Result<Prepared> {
             }
             return Ok(vec![out.tensor(dtype, x.shape)?]);
         }
-        with_number!(dtype, T => {
+        with_ring!(dtype, T => {
             let mut out = x.values::<T>()?.to_vec();
             let v = v.values::<T>()?;
             let width = out.len().checked_div(count).unwrap_or(0);
             for (at, place) in places.enumerate() {
                 let row = out[place * width..].iter_mut();
                 for (out, &v) in row.zip(&v[at * width..][..width]) {
-                    *out = if &*op == "InplaceAdd" { out.add(v) } else { out.sub(v) };
+                    *out = if &*op == "InplaceAdd" { out.plus(v) } else { out.minus(v) };
                 }
             }
             Ok(vec![Tensor::from_values(x.shape, &out)])

@@ -1,16 +1,15 @@
 //! Elements put where indices say: into a copy of a tensor, apart by number, together by number, round in a ring.
 
-use super::complex::stored;
+use super::combine::{passes_over, with_combination};
 use super::gather::places;
 use super::movement::element_size;
 use super::segment::{view, whole_numbers};
-use super::types::{with_number, with_type};
+use super::types::with_type;
 use super::{Content, Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::complex::{self, Stored};
 use crate::kernels::elementwise::number::Number;
-use crate::kernels::movement;
-use crate::model::{DType, Element, Shape, Tensor};
+use crate::kernels::movement::{self, Named};
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -20,6 +19,7 @@ pub(super) const OPERATORS: &[Operator] = &[
             "TensorScatterSub",
             "TensorScatterMin",
             "TensorScatterMax",
+            "ScatterNdNonAliasingAdd",
         ],
         &[],
         infer_first,
@@ -56,77 +56,47 @@ fn prepare_scatter(cx: &Context) -> Result<Prepared> {
     let depth = indices.last().copied().filter(|&d| d <= shape.len());
     let depth = depth.ok_or_else(|| cx.wrong(format!("indices of {indices:?} into {shape:?}")))?;
     let wanted = [&indices[..indices.len() - 1], &shape[depth..]].concat();
-    let one = updates.is_empty();
+    let how = match &*cx.node.op {
+        "ScatterNdNonAliasingAdd" => "Add",
+        op => op.trim_start_matches("TensorScatter"),
+    };
+    let one = updates.is_empty() && &*cx.node.op != "ScatterNdNonAliasingAdd";
     if wanted != updates && !one {
         return Err(cx.wrong(format!("updates of {updates:?}, expected {wanted:?}")));
     }
     let (dtype, index) = (cx.dtype(0)?, cx.dtype(1)?);
+    let passes_over = passes_over(cx)?;
     let count = wanted.iter().product();
-    let op = cx.node.op.clone();
-    if &*op == "TensorScatterUpdate" {
+    if how == "Update" {
         if !matches!(index, DType::Int16 | DType::Int32 | DType::Int64) {
             return Err(cx.no_kernel(index));
         }
         return Prepared::function(move |io| {
-            let (x, at, new) = (io.view(0)?.bytes(), places(io, 1)?, io.view(2)?.bytes());
+            let (x, places, new) = (io.view(0)?.bytes(), places(io, 1)?, io.view(2)?.bytes());
             let out = io.output_bytes(0)?;
             out.copy_from_slice(x);
             let spread = if one { new.repeat(count) } else { Vec::new() };
             let new = if one { &spread[..] } else { new };
-            movement::scatter_nd_update(size, (out, &shape), (at, depth), new)
+            let named = Named {
+                places,
+                depth,
+                passes_over,
+            };
+            movement::scatter_nd_update(size, (out, &shape), named, new)
         });
     }
     if !matches!(index, DType::Int32 | DType::Int64) {
         return Err(cx.no_kernel(index));
     }
-    match dtype {
-        DType::Complex64 => return combine_complex::<[f32; 2]>(cx, shape, depth, count),
-        DType::Complex128 => return combine_complex::<[f64; 2]>(cx, shape, depth, count),
-        _ => {}
-    }
-    with_number!(dtype, T => {
-        let f: fn(T, T) -> T = match &*op {
-            "TensorScatterAdd" => T::add,
-            "TensorScatterSub" => T::sub,
-            "TensorScatterMin" => |a, b| if b < a { b } else { a },
-            _ => |a, b| if b > a { b } else { a },
-        };
-        Prepared::function(move |io| {
-            let (x, at, new) = (io.input::<T>(0)?, places(io, 1)?, io.input::<T>(2)?);
-            let out = io.output::<T>(0)?;
-            out.copy_from_slice(x);
-            let spread = if one { new.repeat(count) } else { Vec::new() };
-            let new = if one { &spread[..] } else { new };
-            let combine = movement::by_element(f);
-            movement::scatter_nd_with((out, &shape), (at, depth), new, &combine)
-        })
-    }, else Err(cx.no_kernel(dtype)))
-}
-
-/// Complex updates, one for each of `count` or one for all.
-fn combine_complex<T: Stored + Element>(
-    cx: &Context,
-    shape: Vec<usize>,
-    depth: usize,
-    count: usize,
-) -> Result<Prepared> {
-    let f = match &*cx.node.op {
-        "TensorScatterAdd" => complex::plus,
-        "TensorScatterSub" => complex::minus,
-        _ => return Err(cx.no_kernel(cx.dtype(0)?)),
-    };
-    Prepared::function(move |io| {
-        let (x, at, new) = (io.input::<T>(0)?, places(io, 1)?, io.input::<T>(2)?);
+    with_combination!(dtype, how, T, f => Prepared::function(move |io| {
+        let (x, places, new) = (io.input::<T>(0)?, places(io, 1)?, io.input::<T>(2)?);
         let out = io.output::<T>(0)?;
         out.copy_from_slice(x);
-        let spread = if new.is_empty() {
-            Vec::new()
-        } else {
-            new.repeat(count / new.len())
-        };
-        let combine = movement::by_element(stored::<T>(f));
-        movement::scatter_nd_with((out, &shape), (at, depth), &spread, &combine)
-    })
+        let spread = if one { new.repeat(count) } else { Vec::new() };
+        let new = if one { &spread[..] } else { new };
+        let named = Named { places, depth, passes_over };
+        movement::scatter_nd_with((out, &shape), named, new, &movement::by_element(f))
+    }), else Err(cx.no_kernel(dtype)))
 }
 
 /// Elements move on by so many places along each axis, those that fall out come in again.

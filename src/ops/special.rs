@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::{bessel, gamma, integrals};
-use crate::model::{DType, Shape, Tensor};
+use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -91,15 +91,29 @@ fn prepare_one(cx: &Context) -> Result<Prepared> {
     }), else Err(cx.no_kernel(dtype)))
 }
 
-/// The first operand no more than the third and no less than the second.
+/// The first operand no more than the third and no less than the second; of complex numbers each part.
 fn prepare_clip(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
-    with_number!(dtype, T => Prepared::compute(|inputs| {
+    match dtype {
+        DType::Complex64 => return clipped(|x, low, high| each_part(clip::<f32>, x, low, high)),
+        DType::Complex128 => return clipped(|x, low, high| each_part(clip::<f64>, x, low, high)),
+        _ => {}
+    }
+    with_number!(dtype, T => clipped(clip::<T>), else Err(cx.no_kernel(dtype)))
+}
+
+fn clip<T: Number>(x: T, low: T, high: T) -> T {
+    let most = if high < x { high } else { x };
+    if most < low { low } else { most }
+}
+
+fn each_part<T: Copy>(clip: fn(T, T, T) -> T, x: [T; 2], low: [T; 2], high: [T; 2]) -> [T; 2] {
+    [clip(x[0], low[0], high[0]), clip(x[1], low[1], high[1])]
+}
+
+fn clipped<T: Element>(clip: fn(T, T, T) -> T) -> Result<Prepared> {
+    Prepared::compute(move |inputs| {
         let (x, low, high) = (view(inputs, 0)?, view(inputs, 1)?, view(inputs, 2)?);
-        let clip = |x: T, low: T, high: T| {
-            let most = if high < x { high } else { x };
-            if most < low { low } else { most }
-        };
         let values = (x.values::<T>()?, low.values::<T>()?, high.values::<T>()?);
         if let (x_values, &[low], &[high]) = values {
             let values: Vec<T> = x_values.iter().map(|&x| clip(x, low, high)).collect();
@@ -107,9 +121,9 @@ fn prepare_clip(cx: &Context) -> Result<Prepared> {
         }
         let (shape, places) = broadcast::places([x.shape, low.shape, high.shape])?;
         let (x, low, high) = values;
-        let values: Vec<T> = places.iter().map(|&[i, j, k]| clip(x[i], low[j], high[k])).collect();
-        Ok(vec![Tensor::from_values(&shape, &values)])
-    }), else Err(cx.no_kernel(dtype)))
+        let each = places.iter().map(|&[i, j, k]| clip(x[i], low[j], high[k]));
+        Ok(vec![Tensor::from_values(&shape, &each.collect::<Vec<T>>())])
+    })
 }
 
 /// The next number from the first operand toward the second.

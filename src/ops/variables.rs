@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::combine::calculated;
 use super::segment::whole_numbers;
-use super::types::{check_number, with_number};
+use super::types::{check_ring, with_ring};
 use super::{Constant, Context, Fact, Operator, Picks, Prepared, View, state};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::number::Number;
 use crate::kernels::movement::{self, Places};
 use crate::model::{DType, Element, Resource, Shape, Tensor, TensorData};
 
@@ -34,26 +34,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["ResourceGatherNd"], &[], infer_picked_nd, pick_nd)
         .effect()
         .picking(Picks::places()),
-    Operator::new(
-        &[
-            "ResourceScatterUpdate",
-            "ResourceScatterAdd",
-            "ResourceScatterSub",
-            "ResourceScatterMul",
-            "ResourceScatterDiv",
-            "ResourceScatterMin",
-            "ResourceScatterMax",
-            "ResourceScatterNdUpdate",
-            "ResourceScatterNdAdd",
-            "ResourceScatterNdSub",
-            "ResourceScatterNdMin",
-            "ResourceScatterNdMax",
-        ],
-        &[],
-        |_| Ok(Vec::new()),
-        scatter,
-    )
-    .effect(),
     Operator::new(&["ResourceCountUpTo"], &[], infer_counted, count_up).effect(),
     Operator::new(&["VariableShape"], &[], infer_shape, shape).effect(),
     Operator::new(&["VarIsInitializedOp"], &[], infer_initialized, initialized).effect(),
@@ -170,15 +150,17 @@ fn assign(_: &Context) -> Result<Prepared> {
 /// Adds to a variable, or takes from it.
 fn assign_changed(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(1)?;
-    let minus = &*cx.node.op == "AssignSubVariableOp";
-    check_number(cx, dtype)?;
+    let how = match &*cx.node.op {
+        "AssignSubVariableOp" => "Sub",
+        _ => "Add",
+    };
+    check_ring(cx, dtype)?;
     Prepared::effect(move |inputs, state| {
         let by = state::tensor(&inputs, 1)?;
         state.change(state::handle(&inputs, 0)?, |value| {
             let fits = value.shape() == by.shape();
-            let changed = with_number!(dtype, T => {
-                let f = if minus { T::sub } else { T::add };
-                fits && changed_by::<T>(value, by, f)
+            let changed = with_ring!(dtype, T => {
+                fits && changed_by::<T>(value, by, calculated(how))
             }, else false);
             match changed {
                 true => Ok(()),
@@ -222,7 +204,7 @@ fn count_up(cx: &Context) -> Result<Prepared> {
 }
 
 /// Whether both are of this type.
-fn changed_by<T: Number + Element>(value: &mut Tensor, by: &Tensor, f: fn(T, T) -> T) -> bool {
+fn changed_by<T: Element>(value: &mut Tensor, by: &Tensor, f: fn(T, T) -> T) -> bool {
     let (Some(value), Some(by)) = (value.values_mut::<T>(), by.values::<T>()) else {
         return false;
     };
@@ -321,80 +303,6 @@ fn pick_nd(_: &Context) -> Result<Prepared> {
         }
         Ok(vec![Arc::new(out)])
     })
-}
-
-/// Combines rows or slices of input 2 into a variable at the indices of input 1, in their order.
-fn scatter(cx: &Context) -> Result<Prepared> {
-    let (dtype, op) = (cx.dtype(2)?, cx.node.op.clone());
-    let nd = op.contains("Nd");
-    check_number(cx, dtype)?;
-    Prepared::effect(move |inputs, state| {
-        let (at, updates) = (state::tensor(&inputs, 1)?, state::tensor(&inputs, 2)?);
-        let indices = whole_numbers(&View::of(at))?;
-        let depth = if nd {
-            at.shape().last().copied().unwrap_or(0)
-        } else {
-            1
-        };
-        let op = op
-            .trim_start_matches("ResourceScatter")
-            .trim_start_matches("Nd");
-        state.change(state::handle(&inputs, 0)?, |value| {
-            let shape = value.shape();
-            let outer = &at.shape()[..at.rank() - usize::from(nd && at.rank() > 0)];
-            let inner = shape
-                .get(depth..)
-                .ok_or_else(|| Error::usage(format!("{depth} indices into {shape:?}")))?;
-            let wanted = [outer, inner].concat();
-            let places = (Places::Int64(&indices), depth);
-            with_number!(
-                dtype,
-                T => scattered::<T>(op, value, places, (updates, &wanted)),
-                else Ok(())
-            )
-        })?;
-        Ok(Vec::new())
-    })
-}
-
-fn scattered<T: Number + Element>(
-    op: &str,
-    value: &mut Tensor,
-    places: (Places, usize),
-    (updates, wanted): (&Tensor, &[usize]),
-) -> Result<()> {
-    let f: fn(T, T) -> T = match op {
-        "Add" => T::add,
-        "Sub" => T::sub,
-        "Mul" => T::mul,
-        "Div" => T::div,
-        "Min" => |a, b| if b < a { b } else { a },
-        "Max" => |a, b| if b > a { b } else { a },
-        _ => |_, new| new,
-    };
-    let shape = value.shape().to_vec();
-    let (Some(value), Some(new)) = (value.values_mut::<T>(), updates.values::<T>()) else {
-        return Err(Error::unsupported("a variable of another type"));
-    };
-    let combine = movement::by_element(f);
-    // One value stands for all.
-    if updates.rank() == 0 {
-        let one = new.first().copied().unwrap_or_default();
-        let all = vec![one; wanted.iter().product()];
-        return movement::scatter_nd_with((value, &shape), places, &all, &combine);
-    }
-    check_updates(updates, wanted)?;
-    movement::scatter_nd_with((value, &shape), places, new, &combine)
-}
-
-fn check_updates(updates: &Tensor, wanted: &[usize]) -> Result<()> {
-    match updates.shape() == wanted {
-        true => Ok(()),
-        false => Err(Error::usage(format!(
-            "updates of {:?}, expected {wanted:?}",
-            updates.shape()
-        ))),
-    }
 }
 
 fn infer_shape(cx: &Context) -> Result<Vec<Fact>> {

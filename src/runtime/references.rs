@@ -21,8 +21,18 @@ fn resource_op(op: &str) -> Option<&'static str> {
         "ScatterNdUpdate" => "ResourceScatterNdUpdate",
         "ScatterNdAdd" => "ResourceScatterNdAdd",
         "ScatterNdSub" => "ResourceScatterNdSub",
+        "ScatterNdMin" => "ResourceScatterNdMin",
+        "ScatterNdMax" => "ResourceScatterNdMax",
+        "StridedSliceAssign" => "ResourceStridedSliceAssign",
+        "CountUpTo" => "ResourceCountUpTo",
+        "IsVariableInitialized" => "VarIsInitializedOp",
         _ => return None,
     })
+}
+
+/// Whether the operator gives on the reference that it got.
+fn gives_on(op: &str) -> bool {
+    resource_op(op).is_some() && !matches!(op, "CountUpTo" | "IsVariableInitialized")
 }
 
 /// Rewrites the variables that operators needed for `outputs` change.
@@ -41,7 +51,8 @@ pub fn resolve(graph: &mut Graph, inputs: &[ValueId], outputs: &mut [ValueId]) {
             continue;
         };
         references.insert(handle, (handle, None));
-        if let Some(&given) = graph.node(writer).outputs.first() {
+        let node = graph.node(writer);
+        if let Some(&given) = node.outputs.first().filter(|_| gives_on(&node.op)) {
             references.insert(given, (handle, Some(writer)));
         }
     }
@@ -95,7 +106,7 @@ fn variable(graph: &Graph, writer: NodeId) -> Option<ValueId> {
         let node = graph.producer(value)?;
         match &*node.op {
             "VariableV2" | "Variable" => return Some(value),
-            op if resource_op(op).is_some() => value = node.input(0)?,
+            op if gives_on(op) => value = node.input(0)?,
             _ => return None,
         }
     }
@@ -154,6 +165,33 @@ mod tests {
                 .map(|(_, t)| t.values::<i32>().unwrap()[0])
                 .collect();
             assert_eq!(values, [12, 6, 6]);
+        }
+    }
+
+    /// As TensorFlow 2.21 does it.
+    #[test]
+    fn counters_give_values_and_questions_answers() {
+        let mut net = Net::new(Dialect::Tf);
+        let attrs = || Attrs::new().with("dtype", Attr::Type(DType::Int32));
+        let limit = || Attrs::new().with("limit", Attr::Int(5));
+        let variable = net.op("VariableV2", &[], DType::Int32, attrs());
+        let begun = net.op("IsVariableInitialized", &[variable], DType::Bool, attrs());
+        let (asks, _) = net.0.value(begun).producer.unwrap();
+        let by = three(&mut net);
+        let set = net.op("Assign", &[variable, by], DType::Int32, Attrs::new());
+        let (sets, _) = net.0.value(set).producer.unwrap();
+        net.0.node_mut(sets).control.push(asks);
+        let count = net.op("CountUpTo", &[set], DType::Int32, limit());
+        let twice = net.op("AddV2", &[count, count], DType::Int32, Attrs::new());
+        let later = net.op("Identity", &[variable], DType::Int32, Attrs::new());
+        let (counts, _) = net.0.value(count).producer.unwrap();
+        let (reads, _) = net.0.value(later).producer.unwrap();
+        net.0.node_mut(reads).control.push(counts);
+        let mut session = open(&net.finish(&[begun, twice, later])).unwrap();
+        for known in [0.0, 1.0] {
+            let outputs = session.run(&[], &Progress::new()).unwrap();
+            let values: Vec<f64> = outputs.iter().flat_map(|(_, t)| t.numbers()).collect();
+            assert_eq!(values, [known, 6.0, 4.0]);
         }
     }
 }

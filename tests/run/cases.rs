@@ -228,6 +228,11 @@ fn what_few_graphs_have_gives_tensorflows_answers() {
 }
 
 #[test]
+fn what_further_stands_in_graphs_gives_tensorflows_answers() {
+    assert_right("further");
+}
+
+#[test]
 fn files_that_graphs_write_are_tensorflows() {
     assert_right("files");
 }

@@ -12,6 +12,7 @@ pub mod gamma;
 pub mod halves;
 pub mod integrals;
 pub mod number;
+pub mod ring;
 pub mod select;
 pub mod special;
 pub mod unary;

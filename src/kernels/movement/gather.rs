@@ -1,7 +1,6 @@
 //! GATHER, GATHER_ND, SCATTER_ND, ONE_HOT.
 
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::number::Number;
 
 /// Indices, of any of the types that they come in.
 #[derive(Debug, Clone, Copy)]
@@ -142,22 +141,50 @@ pub fn gather_nd(
     Ok(())
 }
 
-/// Writes a slice of `updates` at each row of indices into `dst` of `shape`; the last of equals wins.
+/// Slices of an array that indices name.
+#[derive(Clone, Copy)]
+pub struct Named<'a> {
+    pub places: Places<'a>,
+    /// Numbers that name one slice.
+    pub depth: usize,
+    /// What lies outside the array is passed over, else refused.
+    pub passes_over: bool,
+}
+
+impl<'a> Named<'a> {
+    /// None of them may lie outside.
+    pub fn inside(places: Places<'a>, depth: usize) -> Self {
+        Named {
+            places,
+            depth,
+            passes_over: false,
+        }
+    }
+
+    /// For each slice in order its offset in an array of `shape`, `None` for one that is passed over.
+    fn offsets(self, shape: &'a [usize]) -> impl Iterator<Item = Result<Option<usize>>> + 'a {
+        let rows = 0..rows_of(self.places, self.depth);
+        let found = offsets(self.places, rows, self.depth, shape);
+        found.map(move |offset| match offset {
+            Err(_) if self.passes_over => Ok(None),
+            other => other.map(Some),
+        })
+    }
+}
+
+/// Writes a slice of `updates` for each that is named into `dst` of `shape`; the last of equals wins.
 pub fn scatter_nd_update(
     size: usize,
     (dst, shape): (&mut [u8], &[usize]),
-    (indices, depth): (Places, usize),
+    named: Named,
     updates: &[u8],
 ) -> Result<()> {
-    let inner = shape[depth..].iter().product::<usize>() * size;
-    for (row, offset) in updates.chunks_exact(inner.max(1)).zip(offsets(
-        indices,
-        0..rows_of(indices, depth),
-        depth,
-        shape,
-    )) {
-        let to = offset? * size;
-        dst[to..to + inner].copy_from_slice(row);
+    let inner = shape[named.depth..].iter().product::<usize>() * size;
+    let rows = updates.chunks_exact(inner.max(1));
+    for (row, offset) in rows.zip(named.offsets(shape)) {
+        if let Some(to) = offset? {
+            dst[to * size..][..inner].copy_from_slice(row);
+        }
     }
     Ok(())
 }
@@ -165,19 +192,16 @@ pub fn scatter_nd_update(
 /// Combines slices of `updates` into `dst` in order: `combine` changes one slice by another.
 pub fn scatter_nd_with<T>(
     (dst, shape): (&mut [T], &[usize]),
-    (indices, depth): (Places, usize),
+    named: Named,
     updates: &[T],
     combine: &dyn Fn(&mut [T], &[T]),
 ) -> Result<()> {
-    let inner = shape[depth..].iter().product::<usize>();
-    for (row, offset) in updates.chunks_exact(inner.max(1)).zip(offsets(
-        indices,
-        0..rows_of(indices, depth),
-        depth,
-        shape,
-    )) {
-        let to = offset?;
-        combine(&mut dst[to..to + inner], row);
+    let inner = shape[named.depth..].iter().product::<usize>();
+    let rows = updates.chunks_exact(inner.max(1));
+    for (row, offset) in rows.zip(named.offsets(shape)) {
+        if let Some(to) = offset? {
+            combine(&mut dst[to..to + inner], row);
+        }
     }
     Ok(())
 }
@@ -189,15 +213,6 @@ pub fn by_element<T: Copy>(f: impl Fn(T, T) -> T) -> impl Fn(&mut [T], &[T]) {
             *old = f(*old, new);
         }
     }
-}
-
-/// Adds slices of `updates` into `dst`: SCATTER_ND after `dst` was filled with zeros. Duplicates add up.
-pub fn scatter_nd_add<T: Number>(
-    dst: (&mut [T], &[usize]),
-    indices: (Places, usize),
-    updates: &[T],
-) -> Result<()> {
-    scatter_nd_with(dst, indices, updates, &by_element(T::add))
 }
 
 /// Rows of `depth` off-values with one on-value each, the new axis in front of the last `inner` indices:
@@ -252,10 +267,19 @@ mod tests {
         let mut dst = [0; 2];
         gather_nd(1, (&src, &[2, 3]), (Int32(&[1, 0, 0, 2]), 2), 0, &mut dst).unwrap();
         assert_eq!(dst, [4, 3]);
+        let add = by_element(|a: i32, b: i32| a + b);
         let mut sums = [0i32; 3];
-        scatter_nd_add((&mut sums, &[3]), (Int32(&[1, 1, 0]), 1), &[5, 6, 7]).unwrap();
+        scatter_nd_with(
+            (&mut sums, &[3]),
+            Named::inside(Int32(&[1, 1, 0]), 1),
+            &[5, 6, 7],
+            &add,
+        )
+        .unwrap();
         assert_eq!(sums, [7, 11, 0]);
-        assert!(scatter_nd_add((&mut sums, &[3]), (Int32(&[3]), 1), &[5]).is_err());
+        assert!(
+            scatter_nd_with((&mut sums, &[3]), Named::inside(Int32(&[3]), 1), &[5], &add).is_err()
+        );
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub use copy::{
     broadcast_to, copy_strided, reverse, reverse_sequence, roll, tile, transpose, transpose_part,
 };
 pub use gather::{
-    Places, by_element, gather, gather_nd, one_hot, scatter_nd_add, scatter_nd_update,
-    scatter_nd_with,
+    Named, Places, by_element, gather, gather_nd, one_hot, scatter_nd_update, scatter_nd_with,
 };
 pub use pad::{Mirror, mirror_pad, pad};
 pub use slice::{StridedSlice, dynamic_update_slice, slice, strided_slice};

@@ -1,12 +1,14 @@
 //! Sparse tensors added, multiplied, folded, taken apart.
 
+use super::super::combine::with_combination;
 use super::super::reals::doubles;
 use super::super::segment::{view, whole_numbers};
-use super::super::types::{with_float, with_number};
+use super::super::types::{with_float, with_number, with_ring};
 use super::super::{Context, Operator, Prepared, View};
-use super::{Indices, index_tensor, infer_declared, picked, whole};
+use super::{Indices, how_folded, index_tensor, infer_declared, picked, whole};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
+use crate::kernels::elementwise::ring::Ring;
 use crate::model::Tensor;
 
 pub(in super::super) const OPERATORS: &[Operator] = &[
@@ -106,7 +108,7 @@ fn sizes(shape: &[i64]) -> Vec<usize> {
 /// Sums below the threshold go; what stands alone stays.
 fn prepare_sum(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(1)?;
-    with_number!(dtype, T => Prepared::compute(|inputs| {
+    with_ring!(dtype, T => Prepared::compute(|inputs| {
         let (a, b) = (Operand::of(inputs, 0)?, Operand::of(inputs, 3)?);
         a.of_same_shape(&b)?;
         let least = doubles(&view(inputs, 6)?)?.first().copied().unwrap_or(0.0);
@@ -114,12 +116,12 @@ fn prepare_sum(cx: &Context) -> Result<Prepared> {
         let (mut rows, mut sums) = (Vec::new(), Vec::new());
         for (row, i, j) in a.merged(&b) {
             let sum = match (i, j) {
-                (Some(i), Some(j)) => left[i].add(right[j]),
+                (Some(i), Some(j)) => left[i].plus(right[j]),
                 (Some(i), None) => left[i],
-                (None, j) => j.map_or(T::ZERO, |j| right[j]),
+                (None, j) => j.map_or(T::default(), |j| right[j]),
             };
             let alone = i.is_none() || j.is_none();
-            if alone || least <= sum.to_f64().abs() {
+            if alone || least <= sum.size() {
                 rows.extend_from_slice(row);
                 sums.push(sum);
             }
@@ -150,7 +152,7 @@ fn prepare_larger(cx: &Context) -> Result<Prepared> {
 /// A dense tensor with the values added at their places.
 fn prepare_onto(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(1)?;
-    with_number!(dtype, T => Prepared::compute(|inputs| {
+    with_ring!(dtype, T => Prepared::compute(|inputs| {
         let (a, b) = (Operand::of(inputs, 0)?, view(inputs, 3)?);
         if sizes(&a.shape) != b.shape {
             return Err(Error::usage(format!("{:?} added to {:?}", a.shape, b.shape)));
@@ -158,7 +160,7 @@ fn prepare_onto(cx: &Context) -> Result<Prepared> {
         let mut out = b.values::<T>()?.to_vec();
         for (row, &value) in a.indices.rows().zip(a.values.values::<T>()?) {
             let slot = &mut out[a.flat(row)];
-            *slot = slot.add(value);
+            *slot = slot.plus(value);
         }
         Ok(vec![Tensor::from_values(b.shape, &out)])
     }), else Err(cx.no_kernel(dtype)))
@@ -231,8 +233,8 @@ fn named_axes(inputs: &[Option<View<'_>>], at: usize, rank: usize) -> Result<Vec
 /// Sums or maxima over axes, sparse again.
 fn prepare_fold(cx: &Context) -> Result<Prepared> {
     let (dtype, keep) = (cx.dtype(1)?, cx.attr_bool("keep_dims"));
-    let sum = &*cx.node.op == "SparseReduceSumSparse";
-    with_number!(dtype, T => Prepared::compute(move |inputs| {
+    let how = how_folded(cx);
+    with_combination!(dtype, how, T, fold => Prepared::compute(move |inputs| {
         let a = Operand::of(inputs, 0)?;
         let gone = named_axes(inputs, 3, a.shape.len())?;
         let kept = |row: &[i64], filler: i64| -> Vec<i64> {
@@ -248,14 +250,8 @@ fn prepare_fold(cx: &Context) -> Result<Prepared> {
         let mut folded = std::collections::BTreeMap::<Vec<i64>, T>::new();
         for at in a.indices.in_order() {
             let value = values[at];
-            let fold = |old: &mut T| {
-                *old = match sum {
-                    true => old.add(value),
-                    false if value > *old => value,
-                    false => *old,
-                };
-            };
-            folded.entry(kept(a.indices.get(at), 0)).and_modify(fold).or_insert(value);
+            let place = folded.entry(kept(a.indices.get(at), 0));
+            place.and_modify(|old| *old = fold(*old, value)).or_insert(value);
         }
         let shape = kept(&a.shape, 1);
         let rows: Vec<i64> = folded.keys().flatten().copied().collect();

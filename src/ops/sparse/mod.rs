@@ -1,11 +1,12 @@
 //! Sparse tensors as TensorFlow has them: indices row by row, values, and the shape.
 
+use super::combine::{combines, with_combination};
 use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
-use super::types::{check_number, with_number};
+use super::types::{check_ring, with_ring};
 use super::{Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
-use crate::kernels::elementwise::number::Number;
+use crate::kernels::elementwise::ring::Ring;
 use crate::model::{DType, Element, Shape, Tensor};
 use crate::sort;
 
@@ -45,14 +46,14 @@ fn infer_declared(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 /// Indices of `rank` numbers each.
-struct Indices {
+pub(super) struct Indices {
     all: Vec<i64>,
     rank: usize,
     count: usize,
 }
 
 impl Indices {
-    fn of(view: &View<'_>) -> Result<Self> {
+    pub fn of(view: &View<'_>) -> Result<Self> {
         match *view.shape {
             [count, rank] => Ok(Indices {
                 all: whole_numbers(view)?,
@@ -74,13 +75,13 @@ impl Indices {
         order
     }
 
-    fn rows(&self) -> impl Iterator<Item = &[i64]> {
+    pub fn rows(&self) -> impl Iterator<Item = &[i64]> {
         (0..self.count).map(|at| self.get(at))
     }
 
     /// # Errors
     /// One lies outside of `shape`.
-    fn check(&self, shape: &[i64], values: usize) -> Result<()> {
+    pub fn check(&self, shape: &[i64], values: usize) -> Result<()> {
         let inside = |row: &[i64]| {
             row.iter()
                 .zip(shape)
@@ -304,8 +305,10 @@ fn prepare_fill(_: &Context) -> Result<Prepared> {
 
 fn prepare_reduce(cx: &Context) -> Result<Prepared> {
     let (dtype, keep) = (cx.dtype(1)?, cx.attr_bool("keep_dims"));
-    let sum = &*cx.node.op == "SparseReduceSum";
-    check_number(cx, dtype)?;
+    let how = how_folded(cx);
+    if !combines(dtype, how) {
+        return Err(cx.no_kernel(dtype));
+    }
     Prepared::compute(move |inputs| {
         let (indices, values) = (Indices::of(&view(inputs, 0)?)?, view(inputs, 1)?);
         let shape = whole_numbers(&view(inputs, 2)?)?;
@@ -335,7 +338,9 @@ fn prepare_reduce(cx: &Context) -> Result<Prepared> {
             })
         };
         let places: Vec<usize> = indices.rows().map(place).collect();
-        with_number!(dtype, T => folded::<T>(&values, &places, sum, &mut out)?, else {});
+        with_combination!(dtype, how, T, fold => {
+            folded::<T>(&values, &places, fold, &mut out)?;
+        }, else {});
         let whole: Vec<usize> = (shape.iter().zip(&gone))
             .map(|(&size, &gone)| if gone { 1 } else { size as usize })
             .collect();
@@ -343,11 +348,19 @@ fn prepare_reduce(cx: &Context) -> Result<Prepared> {
     })
 }
 
-/// Sums, else maxima, of what comes to one place.
-fn folded<T: Number + Element>(
+/// What a reduction does with two elements.
+fn how_folded(cx: &Context) -> &'static str {
+    match cx.node.op.starts_with("SparseReduceSum") {
+        true => "Add",
+        false => "Max",
+    }
+}
+
+/// What comes to one place, folded.
+fn folded<T: Element>(
     values: &View<'_>,
     places: &[usize],
-    sum: bool,
+    fold: fn(T, T) -> T,
     out: &mut Tensor,
 ) -> Result<()> {
     let mut begun = vec![false; out.len()];
@@ -355,12 +368,9 @@ fn folded<T: Number + Element>(
         return Ok(());
     };
     for (&at, &value) in places.iter().zip(values.values::<T>()?) {
-        let old = out[at];
-        out[at] = match (std::mem::replace(&mut begun[at], true), sum) {
-            (false, _) => value,
-            (true, true) => old.add(value),
-            (true, false) if value > old => value,
-            (true, false) => old,
+        out[at] = match std::mem::replace(&mut begun[at], true) {
+            true => fold(out[at], value),
+            false => value,
         };
     }
     Ok(())
@@ -369,7 +379,7 @@ fn folded<T: Number + Element>(
 fn prepare_product(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(1)?;
     let (turned, other) = (cx.attr_bool("adjoint_a"), cx.attr_bool("adjoint_b"));
-    check_number(cx, dtype)?;
+    check_ring(cx, dtype)?;
     Prepared::compute(move |inputs| {
         let (indices, values) = (Indices::of(&view(inputs, 0)?)?, view(inputs, 1)?);
         let (shape, b) = (whole_numbers(&view(inputs, 2)?)?, view(inputs, 3)?);
@@ -390,18 +400,19 @@ fn prepare_product(cx: &Context) -> Result<Prepared> {
         // Steps from row to row and from column to column of what stands on the right.
         let steps = if other { (1, second) } else { (second, 1) };
         let mut out = Tensor::zeros(dtype, &[rows as usize, columns])?;
-        with_number!(
+        with_ring!(
             dtype,
-            T => multiplied::<T>((&indices, &values, turned), (&b, steps), columns, &mut out)?,
+            T => multiplied::<T>((&indices, &values, turned), (&b, steps, other), columns, &mut out)?,
             else {}
         );
         Ok(vec![out])
     })
 }
 
-fn multiplied<T: Number + Element>(
+/// The side that is turned is conjugated too.
+fn multiplied<T: Ring + Element>(
     (indices, values, turned): (&Indices, &View<'_>, bool),
-    (dense, (row_step, column_step)): (&View<'_>, (usize, usize)),
+    (dense, (row_step, column_step), other): (&View<'_>, (usize, usize), bool),
     columns: usize,
     out: &mut Tensor,
 ) -> Result<()> {
@@ -411,11 +422,15 @@ fn multiplied<T: Number + Element>(
     };
     for (row, &value) in indices.rows().zip(values.values::<T>()?) {
         let (row, k) = (row[0] as usize, row[1] as usize);
-        let (row, k) = if turned { (k, row) } else { (row, k) };
+        let (row, k, value) = match turned {
+            true => (k, row, value.conjugate()),
+            false => (row, k, value),
+        };
         let sums = out[row * columns..][..columns].iter_mut();
         for (column, slot) in sums.enumerate() {
             let right = dense[k * row_step + column * column_step];
-            *slot = slot.add(value.mul(right));
+            let right = if other { right.conjugate() } else { right };
+            *slot = slot.plus(value.times(right));
         }
     }
     Ok(())

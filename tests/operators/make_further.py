@@ -1,0 +1,121 @@
+"""Makes further/: counts of sparse and ragged numbers, slices added in any type, and what else seldom stands in a graph.
+`make_further.py FOLDER SEED COUNT` makes other ones."""
+
+import os
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from harness import Cases
+
+R = tf.raw_ops
+folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "further")
+random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 17)
+many = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+cases = Cases()
+
+REALS = [tf.float32, tf.float64, tf.half, tf.bfloat16]
+WHOLE = [tf.int8, tf.uint8, tf.int16, tf.uint16, tf.int32, tf.uint32, tf.int64, tf.uint64]
+COMPLEX = [tf.complex64, tf.complex128]
+HALVES = (tf.half, tf.bfloat16)
+
+
+def integer(low, high):
+    return int(random.integers(low, high))
+
+
+def case(name, run, *inputs):
+    """Half types leave as float32: archives need none."""
+    def whole(*values):
+        found = run(*values)
+        found = found if isinstance(found, (list, tuple)) else [found]
+        return [tf.cast(value, tf.float32) if value.dtype in HALVES else value for value in found]
+    cases.add(name, whole, *inputs)
+
+
+def some(dtype, shape):
+    """Values of any type; those of half types come as float32, for `typed`."""
+    if dtype == tf.string:
+        return tf.constant(random.choice([b"", b"a", b"long words", b"\xc3\xa9"], size=shape).astype(object), dtype)
+    if dtype == tf.bool:
+        return tf.constant(random.random(size=shape) < 0.5)
+    whole = random.integers(0 if dtype.is_unsigned else -9, 40, size=shape)
+    if dtype.is_complex:
+        return tf.constant(whole / 4 + 1j * random.integers(-9, 9, size=shape), dtype)
+    if dtype in HALVES:
+        return tf.constant((whole / 4).astype("f4"))
+    return tf.constant((whole / 4 if dtype.is_floating else whole).astype(dtype.as_numpy_dtype))
+
+
+def typed(dtype, value):
+    return tf.cast(value, dtype) if dtype in HALVES else value
+
+
+def indices(shape, keep=0.5):
+    """All places that are taken, in order."""
+    return np.argwhere(random.random(size=shape) < keep)
+
+
+def counts():
+    for at, dtype in enumerate(2 * many * [tf.float32, tf.float64, tf.int32, tf.int64]):
+        for kind in ("dense", "rows", "ragged", "sparse", "sparse_rows", "old"):
+            if many == 1 and (at + len(kind)) % 3:
+                continue
+            index = tf.int32 if kind == "old" else (tf.int32, tf.int64)[integer(0, 2)]
+            size, binary = integer(0, 9), bool(integer(0, 2))
+            shape = (integer(0, 9),) if kind in ("dense", "sparse", "ragged", "old") else (integer(1, 4), integer(0, 6))
+            if kind.startswith("sparse"):
+                places = indices(shape)
+                shape_of = tf.constant(shape, tf.int64)
+                shape = (len(places),)
+            x = tf.constant(random.integers(0, 8, size=shape), index)
+            # In a Keras layer there are none.
+            weighted = bool(integer(0, 2))
+            w = some(dtype, shape if weighted else (0,))
+            options = dict(size=tf.constant(size, index), binary_output=binary)
+            name = f"{kind}_{dtype.name}_{at}"
+            if kind == "old":
+                case(name, lambda x, w, o=options: R.Bincount(arr=x, size=o["size"], weights=w), x, w)
+            elif kind.startswith("sparse"):
+                case(name, lambda i, s, x, w, o=options: R.SparseBincount(
+                    indices=i, values=x, dense_shape=s, weights=w, **o), tf.constant(places, tf.int64), shape_of, x, w)
+            elif kind == "ragged":
+                inner = np.sort(random.integers(0, shape[0] + 1, size=integer(0, 4)))
+                splits = tf.constant([0, *inner, shape[0]], tf.int64)
+                case(name, lambda s, x, w, o=options: R.RaggedBincount(
+                    splits=s, values=x, weights=w, **o), splits, x, w)
+            else:
+                case(name, lambda x, w, o=options: R.DenseBincount(input=x, weights=w, **o), x, w)
+
+
+def slices():
+    """Added at places, in each type; what lies outside passed over where the graph says so."""
+    for at, dtype in enumerate(many * (REALS + WHOLE + COMPLEX + [tf.bool])):
+        shape = [integer(1, 5) for _ in range(integer(1, 4))]
+        depth, outer = integer(1, len(shape) + 1), [integer(0, 4) for _ in range(integer(1, 3))]
+        policy = ("", "ERROR", "IGNORE")[at % 3]
+        more = int(policy == "IGNORE")
+        places = np.stack([random.integers(-more, n + more, size=outer) for n in shape[:depth]], -1)
+        places = tf.constant(places, (tf.int32, tf.int64)[integer(0, 2)])
+        x, v = some(dtype, shape), some(dtype, outer + shape[depth:])
+        case(f"added_{dtype.name}_{at}", lambda x, i, v, t=dtype, p=policy: R.ScatterNdNonAliasingAdd(
+            input=typed(t, x), indices=i, updates=typed(t, v), bad_indices_policy=p), x, places, v)
+        op = (R.TensorScatterUpdate, R.TensorScatterAdd, R.TensorScatterSub, R.TensorScatterMax, R.TensorScatterMin)[integer(0, 5)]
+        if dtype != tf.bool and not (dtype.is_complex and op in (R.TensorScatterMax, R.TensorScatterMin)):
+            case(f"put_{op.__name__}_{dtype.name}_{at}", lambda x, i, v, t=dtype, p=policy, op=op: op(
+                tensor=typed(t, x), indices=i, updates=typed(t, v), bad_indices_policy=p), x, places, v)
+        case(f"gathered_{dtype.name}_{at}", lambda i, v, t=dtype, p=policy, n=shape: R.ScatterNd(
+            indices=i, updates=typed(t, v), shape=tf.constant(n, i.dtype), bad_indices_policy=p), places, v)
+        if dtype != tf.bool:
+            rows = tf.constant(random.integers(-9, 9, size=3), tf.int32)
+            for op in (R.InplaceAdd, R.InplaceSub, R.InplaceUpdate):
+                # TensorFlow writes into the input.
+                x, v = some(dtype, (4, 2)), some(dtype, (3, 2))
+                case(f"{op.__name__}_{dtype.name}_{at}", lambda x, i, v, t=dtype, op=op: op(
+                    x=tf.concat([typed(t, x)[:1], typed(t, x)[1:]], 0), i=i, v=typed(t, v)), x, rows, v)
+
+
+counts()
+slices()
+cases.write(folder)
