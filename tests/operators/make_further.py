@@ -116,6 +116,43 @@ def slices():
                     x=tf.concat([typed(t, x)[:1], typed(t, x)[1:]], 0), i=i, v=typed(t, v)), x, rows, v)
 
 
+def sparse(dtype, shape):
+    places = indices(shape)
+    return tf.constant(places, tf.int64), some(dtype, (len(places),)), tf.constant(shape, tf.int64)
+
+
+def sums():
+    """Of sparse tensors, in every type; products of them with matrices; numbers between bounds."""
+    for at, dtype in enumerate(many * (REALS + WHOLE + COMPLEX)):
+        name = f"{dtype.name}_{at}"
+        shape = [integer(1, 5) for _ in range(integer(1, 4))]
+        a, b = sparse(dtype, shape), sparse(dtype, shape)
+        if dtype in (tf.float32, tf.float64, tf.int8, tf.int16, tf.int32, tf.int64, *COMPLEX):
+            real = {tf.complex64: tf.float32, tf.complex128: tf.float64}.get(dtype, dtype)
+            least = tf.constant(integer(0, 9), real)
+            case(f"sum_{name}", lambda *v, n=least: list(R.SparseAdd(
+                a_indices=v[0], a_values=v[1], a_shape=v[2], b_indices=v[3], b_values=v[4], b_shape=v[5], thresh=n)), *a, *b)
+        case(f"onto_{name}", lambda *v, t=dtype: R.SparseTensorDenseAdd(
+            a_indices=v[0], a_values=typed(t, v[1]), a_shape=v[2], b=typed(t, v[3])), *a, some(dtype, shape))
+        axes = tf.constant([int(v) for v in random.permutation(len(shape))[:integer(0, len(shape) + 1)]], tf.int32)
+        for op in (R.SparseReduceSum, R.SparseReduceSumSparse):
+            case(f"{op.__name__}_{name}", lambda *v, op=op, t=dtype, n=axes, keep=bool(at % 2): op(
+                input_indices=v[0], input_values=typed(t, v[1]), input_shape=v[2], reduction_axes=n, keep_dims=keep), *a)
+        if dtype.is_floating or dtype.is_complex or dtype == tf.int32:
+            turned, other = bool(integer(0, 2)), bool(integer(0, 2))
+            rows, inner, columns = (integer(1, 6) for _ in range(3))
+            a = sparse(dtype, [inner, rows] if turned else [rows, inner])
+            b = some(dtype, [columns, inner] if other else [inner, columns])
+            case(f"times_{name}", lambda *v, t=dtype, x=turned, y=other: R.SparseTensorDenseMatMul(
+                a_indices=v[0], a_values=typed(t, v[1]), a_shape=v[2], b=typed(t, v[3]), adjoint_a=x, adjoint_b=y), *a, b)
+        if dtype not in (tf.uint32, tf.uint64):
+            bounds = (), shape
+            low, high = (some(dtype, bounds[integer(0, 2)]) for _ in range(2))
+            case(f"between_{name}", lambda x, a, b, t=dtype: R.ClipByValue(
+                t=typed(t, x), clip_value_min=typed(t, a), clip_value_max=typed(t, b)), some(dtype, shape), low, high)
+
+
 counts()
 slices()
+sums()
 cases.write(folder)
