@@ -114,6 +114,7 @@ pub use folds::REGION;
 pub use kernel::{Compute, Content, Effect, Io, Kernel, Prepared, View, room_bytes};
 pub use known::{declared, facts};
 pub use matmul::{adds_a_bias, takes_a_bias};
+pub use normalization::layer_norm;
 pub use picks::{HandsOn, Picks};
 pub use state::{Change, Changed, State};
 pub use tail::{Joined, Tail};

@@ -4,7 +4,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use half::{bf16, f16};
 
 use super::windows::{Windows, channels_last, turning_bytes};
-use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
+use super::{Constant, Context, Fact, Io, Operator, Prepared, quantized, reduce, room_bytes};
 use crate::error::Result;
 use crate::kernels::Quantized;
 use crate::kernels::elementwise::map;
@@ -77,6 +77,64 @@ fn by_rows<T: Element + Sync, O: Element + Send>(
         });
         Ok(())
     })
+}
+
+/// Numbers that take longer to normalize than to hand to another thread, and the rows of a part.
+const WORTH_SPLITTING: usize = 1 << 13;
+const PART: usize = 16;
+
+/// A layer normalization of rows, with the node that ends it and the facts of its numbers, of epsilon, scale and offset;
+/// `None` where that is not what it comes to.
+pub fn layer_norm(cx: &Context) -> Result<Option<Prepared>> {
+    let sizes = cx.sizes(0)?;
+    let one = |slot: usize| -> Result<Option<f32>> {
+        let constant = cx.input(slot)?.constant.as_ref();
+        let tensor = constant
+            .filter(|c| c.len() == 1)
+            .map(Constant::read)
+            .transpose()?;
+        Ok(tensor.and_then(|t| Some(*t.values::<f32>()?.first()?)))
+    };
+    let Some(&depth) = sizes.last().filter(|&&depth| depth > 0) else {
+        return Ok(None);
+    };
+    // A number for each of a row's.
+    let numbers = |slot: usize, none: f32| -> Result<Option<Vec<f32>>> {
+        if !cx.has(slot) {
+            return Ok(Some(vec![none; depth]));
+        }
+        let constant = cx.input(slot)?.constant.as_ref();
+        let fits = |c: &&Constant| c.len() == depth && c.shape().last() == Some(&depth);
+        let tensor = constant.filter(fits).map(Constant::read).transpose()?;
+        Ok(tensor.and_then(|tensor| tensor.values::<f32>().map(<[f32]>::to_vec)))
+    };
+    let (Some(epsilon), Some(scale), Some(offset)) = (one(1)?, numbers(2, 1.0)?, numbers(3, -0.0)?)
+    else {
+        return Ok(None);
+    };
+    if cx.out_dtype(0)? != DType::Float32 {
+        return Ok(None);
+    }
+    let bounds = quantized::activation(cx)?;
+    let norm = vectors::LayerNorm {
+        epsilon,
+        scale,
+        offset,
+        bounds,
+    };
+    let means = reduce::row_means(cx);
+    Prepared::function(move |io| {
+        let (x, out) = (io.input::<f32>(0)?, io.output::<f32>(0)?);
+        let run = |first: usize, out: &mut [f32]| {
+            norm.run(&x[first * depth..][..out.len()], means, out);
+        };
+        match out.len() < WORTH_SPLITTING {
+            true => run(0, out),
+            false => io.threads.rows(out, depth, PART, run),
+        }
+        Ok(())
+    })
+    .map(Some)
 }
 
 fn softmax_bytes<T: Quantized + Element + Send + Sync>(

@@ -159,6 +159,23 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     }), else Err(cx.no_kernel(dtype)))
 }
 
+/// The means of rows, one for each of the output's numbers, as MEAN has them.
+pub(super) fn row_means(
+    cx: &Context,
+) -> impl Fn(&[f32], &mut [f32]) + Copy + Send + Sync + 'static {
+    let in_order = cx.tflite() && cx.options.in_order;
+    move |x, out| {
+        let (sizes, reduced) = ([out.len(), x.len() / out.len()], [false, true]);
+        match in_order {
+            true => {
+                let mean = |sum, count| sum / count as f32;
+                vectors::sums::<Narrow, _>(cast_slice(x), &sizes, &reduced, true, out, mean);
+            }
+            false => vectors::sums::<f32, _>(x, &sizes, &reduced, false, out, f32::mean),
+        }
+    }
+}
+
 /// Sums of f32 as [`vectors::sums`] has them.
 fn sums_of<T: Addend + Pod + Sync>(
     sizes: Vec<usize>,

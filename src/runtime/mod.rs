@@ -29,6 +29,7 @@ mod items;
 #[cfg(test)]
 mod items_tests;
 mod joins;
+mod layer_norms;
 #[cfg(test)]
 mod packed_tests;
 mod places;

@@ -192,6 +192,7 @@ impl Plan {
             }
         }
         builder.fuse(progress)?;
+        builder.normalize()?;
         builder.work_ahead()?;
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;

@@ -14,6 +14,7 @@ mod fdlibm;
 mod functions;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+mod layer_norm;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod rows;
@@ -22,6 +23,7 @@ mod softmax;
 mod spread;
 mod sums;
 
+pub use layer_norm::LayerNorm;
 pub use spread::Spread;
 pub use sums::{Addend, Narrow, sums};
 
