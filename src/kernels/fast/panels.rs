@@ -16,39 +16,52 @@ pub struct Aligned(Memory);
 enum Memory {
     Lines(Vec<Line>),
     /// Of the system itself, which is asked for pages of megabytes: a thousandth of the faults when they are filled.
-    Pages(MmapMut),
+    Pages(Pages),
 }
 
-/// Bytes from which on memory comes in pages: one of the large ones.
-const PAGES: usize = 2 << 20;
+/// Bytes of a large page, from which on memory comes in pages.
+const PAGE: usize = 2 << 20;
+
+/// Memory that begins with a large page; what is mapped before it is never touched.
+struct Pages {
+    map: MmapMut,
+    start: usize,
+    len: usize,
+}
+
+impl Pages {
+    /// `None` where the system has none to give.
+    fn zeroed(len: usize) -> Option<Self> {
+        let map = MmapMut::map_anon(len.checked_add(PAGE)?).ok()?;
+        let start = map.as_ptr().addr().next_multiple_of(PAGE) - map.as_ptr().addr();
+        // Where there are no large pages the small ones do.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise_range(memmap2::Advice::HugePage, start, len);
+        Some(Pages { map, start, len })
+    }
+}
 
 impl Memory {
     /// Zeros. Not in pages where the system has none to give.
     fn zeroed(lines: usize) -> Self {
         let len = lines * size_of::<Line>();
-        let pages = (len >= PAGES)
-            .then(|| MmapMut::map_anon(len).ok())
-            .flatten();
-        let Some(pages) = pages else {
-            return Memory::Lines(bytemuck::zeroed_vec(lines));
-        };
-        // Where there are no large pages the small ones do.
-        #[cfg(target_os = "linux")]
-        let _ = pages.advise(memmap2::Advice::HugePage);
-        Memory::Pages(pages)
+        match (len >= PAGE).then(|| Pages::zeroed(len)).flatten() {
+            Some(pages) => Memory::Pages(pages),
+            None => Memory::Lines(bytemuck::zeroed_vec(lines)),
+        }
     }
 
     fn bytes(&self) -> &[u8] {
         match self {
             Memory::Lines(lines) => bytemuck::cast_slice(lines),
-            Memory::Pages(pages) => pages,
+            Memory::Pages(pages) => &pages.map[pages.start..][..pages.len],
         }
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             Memory::Lines(lines) => bytemuck::cast_slice_mut(lines),
-            Memory::Pages(pages) => pages,
+            Memory::Pages(pages) => &mut pages.map[pages.start..][..pages.len],
         }
     }
 }
@@ -97,7 +110,7 @@ mod tests {
 
     #[test]
     fn small_and_large_begin_on_a_line_and_are_zero() {
-        for len in [1, 17, PAGES / size_of::<f32>() + 5] {
+        for len in [1, 17, PAGE / size_of::<f32>() + 5] {
             let mut memory = Aligned::zeroed::<f32>(len);
             assert!(memory.values::<f32>().len() >= len);
             assert!(memory.values::<f32>().iter().all(|v| *v == 0.0));
