@@ -1,11 +1,13 @@
 //! Convolutions over depth, height and width, in float.
 //!
 //! Input `[batch, depth, height, width, in]`, filter `[kd, kh, kw, in, out]`; transposed: output sizes, filter
-//! `[kd, kh, kw, out, in]`, input. TensorFlow's may lie channels first (`NCDHW`), which is refused.
+//! `[kd, kh, kw, out, in]`, input. TensorFlow's may lie channels first (`NCDHW`), where only the plain
+//! one runs, as in TensorFlow; and its filters may see a part of the channels each.
 
 use std::ops::{AddAssign, Mul};
 
 use super::quantized::activation;
+use super::windows::{channels_last, turning_bytes};
 use super::{Context, Fact, Operator, Prepared, conv_types};
 use crate::error::Result;
 use crate::kernels::params::{padding, same_output, valid_output};
@@ -30,6 +32,7 @@ struct Windows {
     stride: [usize; 3],
     dilation: [usize; 3],
     same: bool,
+    channels_first: bool,
 }
 
 impl Windows {
@@ -52,18 +55,18 @@ impl Windows {
                 stride: three(["stride_d", "stride_h", "stride_w"], 0)?,
                 dilation: three(dilation, 1)?,
                 same: cx.attr_int("padding", 0) == 0,
+                channels_first: false,
             });
         }
-        if let Some(format @ "NCDHW") = cx.node.attrs.text("data_format") {
-            return Err(cx.unsupported(format!("the layout {format}")));
-        }
+        let channels_first = cx.node.attrs.text("data_format") == Some("NCDHW");
+        let from = if channels_first { 2 } else { 1 };
         let three = |name: &str| -> Result<[usize; 3]> {
             let list = cx.node.attrs.ints(name).unwrap_or_default();
             if list.is_empty() {
                 return Ok([1; 3]);
             }
             let at = |axis: usize| positive(name, list.get(axis).copied());
-            Ok([at(1)?, at(2)?, at(3)?])
+            Ok([at(from)?, at(from + 1)?, at(from + 2)?])
         };
         Ok(Windows {
             stride: three("strides")?,
@@ -73,7 +76,24 @@ impl Windows {
                 Some("VALID") => false,
                 other => return Err(cx.wrong(format!("the padding {other:?}"))),
             },
+            channels_first,
         })
+    }
+
+    /// Sizes with the channels last.
+    fn ndhwc<T: Copy>(&self, [n, a, b, c, d]: [T; 5]) -> [T; 5] {
+        match self.channels_first {
+            true => [n, b, c, d, a],
+            false => [n, a, b, c, d],
+        }
+    }
+
+    /// Sizes with the channels where they lie.
+    fn as_stored<T: Copy>(&self, [n, d, h, w, c]: [T; 5]) -> [T; 5] {
+        match self.channels_first {
+            true => [n, c, d, h, w],
+            false => [n, d, h, w, c],
+        }
     }
 
     /// Output size and padding before along an axis.
@@ -111,16 +131,16 @@ fn five(cx: &Context, input: usize) -> Result<[usize; 5]> {
 fn infer(cx: &Context) -> Result<Vec<Fact>> {
     let (x, filter) = (cx.shape(0)?, cx.shape(1)?);
     match (x.dims(), filter.dims()) {
-        (Some(&[n, d, h, w, _]), Some(&[kd, kh, kw, _, out])) => {
+        (Some(&[n, a, b, c, d]), Some(&[kd, kh, kw, _, out])) => {
             let windows = Windows::of(cx)?;
-            let mut dims = vec![n];
+            let [n, d, h, w, _] = windows.ndhwc([n, a, b, c, d]);
+            let mut dims = [n, -1, -1, -1, out];
             for (axis, (size, k)) in [(d, kd), (h, kh), (w, kw)].into_iter().enumerate() {
-                dims.push(match (usize::try_from(size), usize::try_from(k)) {
-                    (Ok(size), Ok(k)) => windows.along(axis, size, k).0 as i64,
-                    _ => -1,
-                });
+                if let (Ok(size), Ok(k)) = (usize::try_from(size), usize::try_from(k)) {
+                    dims[axis + 1] = windows.along(axis, size, k).0 as i64;
+                }
             }
-            dims.push(out);
+            let dims = windows.as_stored(dims).to_vec();
             cx.one(cx.dtype(0)?, Shape(Some(dims)))
         }
         (Some(x), Some(filter)) if x.len() != 5 || filter.len() != 5 => Err(cx.wrong(format!(
@@ -134,10 +154,17 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
 
 fn prepare(cx: &Context) -> Result<Prepared> {
     let windows = Windows::of(cx)?;
-    let ([batch, d, h, w, in_c], [kd, kh, kw, filter_in, out_c]) = (five(cx, 0)?, five(cx, 1)?);
+    let [batch, d, h, w, in_c] = windows.ndhwc(five(cx, 0)?);
+    let [kd, kh, kw, filter_in, out_c] = five(cx, 1)?;
     let (input, window) = ([d, h, w], [kd, kh, kw]);
     windows.check(cx, window)?;
-    if filter_in != in_c || in_c == 0 || out_c == 0 {
+    // Filters of TensorFlow may see a part of the channels each.
+    let groups = match in_c.checked_div(filter_in) {
+        Some(1) => 1,
+        Some(groups) if !cx.tflite() => groups,
+        _ => 0,
+    };
+    if groups * filter_in != in_c || in_c == 0 || out_c == 0 || out_c % groups != 0 {
         return Err(cx.wrong(format!("a filter of {} on {}", cx.shape(1)?, cx.shape(0)?)));
     }
     let along: [_; 3] = std::array::from_fn(|axis| windows.along(axis, input[axis], window[axis]));
@@ -145,6 +172,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         batch,
         input,
         in_c,
+        groups,
         output: along.map(|(size, _)| size),
         out_c,
         window,
@@ -152,15 +180,22 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         dilation: windows.dilation,
         before: along.map(|(_, before)| before),
     };
-    if let Some(prepared) = other_types(cx, [0, 1], p, false)? {
+    if !windows.channels_first
+        && let Some(prepared) = other_types(cx, [0, 1], p, false)?
+    {
         return Ok(prepared);
     }
     check_operands(cx, [0, 1, 2], out_c)?;
     let clamp = activation(cx)?;
-    Prepared::function(move |io| {
-        let (x, filter, bias) = (io.input(0)?, io.input(1)?, io.optional(2)?);
-        conv3d_f32(&p, x, filter, bias, clamp, io.output(0)?);
-        Ok(())
+    // Turning needs no more than rows of cells.
+    let flat = |[d, h, w]: [usize; 3], channels| [batch, d * h, w, channels];
+    let (from, to) = (flat(p.input, in_c), flat(p.output, out_c));
+    let first = windows.channels_first;
+    Prepared::with_room(turning_bytes::<f32>(first, from, to), move |io| {
+        let (filter, bias) = (io.input(1)?, io.optional(2)?);
+        channels_last(io, first, from, to, |x, out| {
+            conv3d_f32(&p, x, filter, bias, clamp, out);
+        })
     })
 }
 
@@ -223,6 +258,9 @@ fn infer_transposed(cx: &Context) -> Result<Vec<Fact>> {
 
 fn prepare_transposed(cx: &Context) -> Result<Prepared> {
     let windows = Windows::of(cx)?;
+    if windows.channels_first {
+        return Err(cx.unsupported("the layout NCDHW"));
+    }
     let Some(told) = infer_transposed(cx)?
         .pop()
         .and_then(|fact| fact.shape.fixed())
@@ -254,6 +292,7 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
         batch,
         input,
         in_c,
+        groups: 1,
         output,
         out_c,
         window,

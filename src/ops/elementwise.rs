@@ -385,6 +385,9 @@ fn infer_add_n(cx: &Context) -> Result<Vec<Fact>> {
 
 fn prepare_add_n(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
+    if dtype == DType::Variant {
+        return super::lists::prepare_sum_or_zeros(cx);
+    }
     let count = cx.node.inputs.len();
     let sizes = broadcast_sizes(cx)?;
     if (0..count)

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::movement::told_shape;
 use super::segment::whole_numbers;
+use super::types::with_number;
 use super::{Context, Fact, Operator, Prepared, View, state};
 use crate::error::{Error, Result};
+use crate::kernels::elementwise::number::Number;
 use crate::model::{DType, Shape, Tensor, TensorList, VariantKind, memory};
 
 type Inputs = Vec<Option<Arc<Tensor>>>;
@@ -111,7 +112,7 @@ fn infer_list(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn infer_pop(cx: &Context) -> Result<Vec<Fact>> {
-    let item = Fact::new(cx.out_dtype(1)?, fixed_only(told_shape(cx, 1)?));
+    let item = Fact::new(cx.out_dtype(1)?, fixed_only(element_hint(cx, 1)));
     Ok(vec![Fact::new(DType::Variant, Shape::scalar()), item])
 }
 
@@ -429,6 +430,71 @@ fn join_lists(_: &Form, mut inputs: Inputs) -> Outputs {
     let more = take_list(&mut inputs, 1)?;
     list.items.extend(more.items);
     Ok(vec![Tensor::list(list)])
+}
+
+/// What ZerosLike and AddN make of lists, as slopes of loops need them; nothing else is made of them.
+pub(super) fn prepare_sum_or_zeros(cx: &Context) -> Result<Prepared> {
+    let zeros = match &*cx.node.op {
+        "ZerosLike" => true,
+        "AddN" => false,
+        _ => return Err(cx.no_kernel(DType::Variant)),
+    };
+    Prepared::effect(move |mut inputs, _| {
+        let mut first = take_list(&mut inputs, 0)?;
+        if zeros {
+            for item in first.items.iter_mut().flatten() {
+                *item = Arc::new(zeros_like(item)?);
+            }
+        }
+        for other in 1..inputs.len() {
+            add_list(&mut first, list(&inputs, other)?)?;
+        }
+        Ok(vec![Arc::new(Tensor::list(first))])
+    })
+}
+
+fn zeros_like(item: &Tensor) -> Result<Tensor> {
+    if item.dtype() == DType::Variant {
+        return Err(Error::unsupported("zeros like a list of lists"));
+    }
+    Tensor::zeros(item.dtype(), item.shape())
+}
+
+/// Element by element; an element that was never set adds nothing.
+fn add_list(sum: &mut TensorList, other: &TensorList) -> Result<()> {
+    if sum.items.len() != other.items.len() {
+        return Err(Error::usage(format!(
+            "a sum of lists of {} and {} elements",
+            sum.items.len(),
+            other.items.len()
+        )));
+    }
+    if sum.shape.fixed().is_none() {
+        sum.shape = other.shape.clone();
+    }
+    for (sum, other) in sum.items.iter_mut().zip(&other.items) {
+        match (sum, other) {
+            (Some(sum), Some(other)) => add_to(Arc::make_mut(sum), other)?,
+            (sum @ None, other) => sum.clone_from(other),
+            (Some(_), None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn add_to(sum: &mut Tensor, other: &Tensor) -> Result<()> {
+    let dtype = sum.dtype();
+    if (sum.shape(), dtype) != (other.shape(), other.dtype()) {
+        return Err(Error::usage("a sum of lists whose elements differ"));
+    }
+    with_number!(dtype, T => {
+        if let (Some(sum), Some(other)) = (sum.values_mut::<T>(), other.values::<T>()) {
+            for (sum, &x) in sum.iter_mut().zip(other) {
+                *sum = Number::add(*sum, x);
+            }
+        }
+        Ok(())
+    }, else Err(Error::unsupported(format!("a sum of lists of {dtype}"))))
 }
 
 fn item(form: &Form, inputs: Inputs) -> Outputs {

@@ -18,7 +18,13 @@ use crate::model::{DType, Element, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
-        &["MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"],
+        &[
+            "MatMul",
+            "SparseMatMul",
+            "BatchMatMul",
+            "BatchMatMulV2",
+            "BatchMatMulV3",
+        ],
         &["BATCH_MATMUL"],
         infer,
         prepare,

@@ -112,7 +112,8 @@ fn split_at_letters(s: &[u8], letters: &[u8], skip: bool) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// As Python splits: at runs of whitespace where there is no separator. At most `most` cuts, the rest stays whole.
+/// As TensorFlow splits: at runs of whitespace where there is no separator. At most `most` cuts, the rest stays whole;
+/// behind the last cut it stands even where whitespace was all that followed.
 fn split(s: &[u8], separator: &[u8], most: Option<usize>) -> Vec<Vec<u8>> {
     let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0B;
     let mut words = Vec::new();
@@ -121,11 +122,11 @@ fn split(s: &[u8], separator: &[u8], most: Option<usize>) -> Vec<Vec<u8>> {
         loop {
             let start = rest.iter().position(|b| !space(b)).unwrap_or(rest.len());
             rest = &rest[start..];
-            if rest.is_empty() {
-                return words;
-            }
             if most == Some(words.len()) {
                 words.push(rest.to_vec());
+                return words;
+            }
+            if rest.is_empty() {
                 return words;
             }
             let end = rest.iter().position(space).unwrap_or(rest.len());

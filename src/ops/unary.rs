@@ -446,6 +446,9 @@ fn infer_bitcast(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_like(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     let ones = &*cx.node.op == "OnesLike";
+    if dtype == DType::Variant {
+        return super::lists::prepare_sum_or_zeros(cx);
+    }
     if !ones && dtype == DType::String {
         return Prepared::compute(|inputs| {
             let x = super::segment::view(inputs, 0)?;

@@ -233,6 +233,11 @@ fn what_further_stands_in_graphs_gives_tensorflows_answers() {
 }
 
 #[test]
+fn corners_of_layers_loops_and_texts_give_tensorflows_answers() {
+    assert_right("corners");
+}
+
+#[test]
 fn files_that_graphs_write_are_tensorflows() {
     assert_right("files");
 }

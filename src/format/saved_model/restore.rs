@@ -3,7 +3,9 @@
 use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
-use crate::model::{Attr, Graph, Name, Node, NodeId, TensorData, ValueId, VariableId};
+use crate::model::{
+    Attr, Graph, Name, Node, NodeId, ObjectGraph, ObjectKind, TensorData, ValueId, VariableId,
+};
 
 /// A stored tensor, or a block of one.
 #[derive(Debug, Clone)]
@@ -186,6 +188,36 @@ fn holder(
     None
 }
 
+/// Nodes of variables that functions have captured, and the variables of the objects there. Several variables may have one
+/// name, of which the graph makes others: nothing else tells them apart.
+fn bound(main: &Graph, objects: &ObjectGraph) -> Vec<(NodeId, VariableId)> {
+    let functions: HashMap<&str, &[u32]> = objects
+        .concrete_functions
+        .iter()
+        .map(|f| (&*f.name, &f.bound[..]))
+        .collect();
+    let mut found = Vec::new();
+    for node in &main.nodes {
+        let Some(captured) = callee(node).and_then(|name| functions.get(name)) else {
+            continue;
+        };
+        // What is captured comes last.
+        let Some(given) = node.inputs.len().checked_sub(captured.len()) else {
+            continue;
+        };
+        for (&value, &object) in node.inputs[given..].iter().zip(*captured) {
+            let object = objects.nodes.get(object as usize);
+            if let Some(ObjectKind::Variable { variable, .. }) = object.map(|o| &o.kind)
+                && let (&Some(variable), Some(value)) = (variable, value)
+                && let Some(id) = holder(main, &[], value, 0)
+            {
+                found.push((id, variable));
+            }
+        }
+    }
+    found
+}
+
 /// Whether the node is a variable.
 pub fn holds_variable(node: &Node) -> bool {
     matches!(
@@ -194,10 +226,12 @@ pub fn holds_variable(node: &Node) -> bool {
     )
 }
 
-/// Writes the links into the main graph. Nodes that no restore op names are linked by their own names.
+/// Writes the links into the main graph. Nodes that no restore op names are linked by the objects that the functions
+/// they are handed to were bound to, and those without by their own names.
 pub fn link(
     main: &mut Graph,
     restored: Restored,
+    objects: &ObjectGraph,
     by_key: &HashMap<Name, VariableId>,
     by_name: &HashMap<Name, VariableId>,
 ) {
@@ -207,6 +241,12 @@ pub fn link(
         if node.variable.is_none() {
             node.variable = variable;
             node.variable_slice = slice;
+        }
+    }
+    for (id, variable) in bound(main, objects) {
+        let node = main.node_mut(id);
+        if node.variable.is_none() {
+            node.variable = Some(variable);
         }
     }
     for node in main.nodes.iter_mut().filter(|n| holds_variable(n)) {

@@ -82,7 +82,13 @@ pub fn link(meta_graph: &mut MetaGraph, bundle: &mut Bundle) -> Vec<Name> {
     absent.dedup();
     let by_name = unique_names(bundle);
     if let Some(main) = meta_graph.graphs.first_mut() {
-        restore::link(main, restored, &bundle.by_key, &by_name);
+        restore::link(
+            main,
+            restored,
+            &meta_graph.objects,
+            &bundle.by_key,
+            &by_name,
+        );
         for node in &main.nodes {
             let linked = node
                 .variable

@@ -5,8 +5,8 @@ use std::ops::{AddAssign, Mul};
 use super::matmul::MulAdd;
 use crate::kernels::params::Clamp;
 
-/// Geometry over `[batch, depth, height, width, channels]`, filter `[kd, kh, kw, in_c, out_c]`; transposed: filter
-/// `[kd, kh, kw, out_c, in_c]`. In each of the three directions, output cell `o` reads input cells
+/// Geometry over `[batch, depth, height, width, channels]`, filter `[kd, kh, kw, in_c / groups, out_c]`; transposed: filter
+/// `[kd, kh, kw, out_c, in_c]`, one group. In each of the three directions, output cell `o` reads input cells
 /// `o * stride - before + k * dilation`; transposed, input cell `i` adds to output cells
 /// `i * stride - before + k * dilation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub struct Conv3d {
     pub batch: usize,
     pub input: [usize; 3],
     pub in_c: usize,
+    pub groups: usize,
     pub output: [usize; 3],
     pub out_c: usize,
     pub window: [usize; 3],
@@ -32,7 +33,7 @@ impl Conv3d {
     }
 
     pub fn filter_len(&self) -> usize {
-        self.window.iter().product::<usize>() * self.in_c * self.out_c
+        self.window.iter().product::<usize>() * (self.in_c / self.groups) * self.out_c
     }
 
     /// The cell of `other` (as long as `sizes`) that cell `at` meets through `tap`.
@@ -76,6 +77,8 @@ pub fn conv3d_f32(
 pub fn conv3d<T: MulAdd>(p: &Conv3d, input: &[T], filter: &[T], output: &mut [T]) {
     assert_eq!((input.len(), filter.len()), (p.input_len(), p.filter_len()));
     assert_eq!(output.len(), p.output_len());
+    // Channels that a filter sees, and that each group makes.
+    let (seen, made) = (p.in_c / p.groups, p.out_c / p.groups);
     for batch in 0..p.batch {
         for at in cells(p.output) {
             let to = flat(batch, at, p.output, p.out_c);
@@ -86,11 +89,15 @@ pub fn conv3d<T: MulAdd>(p: &Conv3d, input: &[T], filter: &[T], output: &mut [T]
                     continue;
                 };
                 let from = flat(batch, cell, p.input, p.in_c);
-                let weights = &filter[number * p.in_c * p.out_c..][..p.in_c * p.out_c];
-                let rows = weights.chunks_exact(p.out_c);
-                for (&x, row) in input[from..from + p.in_c].iter().zip(rows) {
-                    for (out, weight) in out.iter_mut().zip(row) {
-                        *out = out.mul_add(x, *weight);
+                let tap_len = seen * p.out_c;
+                let rows = filter[number * tap_len..][..tap_len].chunks_exact(p.out_c);
+                for (channel, row) in rows.enumerate() {
+                    let x = input[from + channel..from + p.in_c].iter().step_by(seen);
+                    let parts = out.chunks_exact_mut(made).zip(row.chunks_exact(made));
+                    for (&x, (out, row)) in x.zip(parts) {
+                        for (out, weight) in out.iter_mut().zip(row) {
+                            *out = out.mul_add(x, *weight);
+                        }
                     }
                 }
             }
@@ -168,7 +175,7 @@ mod tests {
         ) {
             let out = |size: usize| (size + before).saturating_sub(k) / stride + 1;
             let p = Conv3d {
-                batch: 1, input: [1, h, w], in_c, output: [1, out(h), out(w)], out_c, window: [1, k, k],
+                batch: 1, input: [1, h, w], in_c, groups: 1, output: [1, out(h), out(w)], out_c, window: [1, k, k],
                 stride: [1, stride, stride], dilation: [1; 3], before: [0, before, before],
             };
             let plane = Conv2d {
@@ -198,7 +205,7 @@ mod tests {
         ) {
             let output: [usize; 3] = std::array::from_fn(|a| size[a].saturating_sub(k[a]) / stride[a] + 1);
             let p = Conv3d {
-                batch: 1, input: size, in_c, output, out_c, window: k, stride, dilation: [1; 3], before: [0; 3],
+                batch: 1, input: size, in_c, groups: 1, output, out_c, window: k, stride, dilation: [1; 3], before: [0; 3],
             };
             let back = Conv3d { input: output, in_c: out_c, output: size, out_c: in_c, ..p };
             let (x, rest) = values.split_at(p.input_len());

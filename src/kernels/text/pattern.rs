@@ -1,6 +1,6 @@
 //! Regular expressions as RE2 means them, on the `regex` crate.
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
 
@@ -106,40 +106,72 @@ fn escaped(c: char, within: bool) -> String {
 /// # Errors
 /// What comes out is longer than [`LONGEST`]: much in the place of many matches.
 pub fn replace(pattern: &Regex, text: &[u8], rewrite: &[u8], all: bool) -> Result<Vec<u8>> {
-    let most = if all { usize::MAX } else { 1 };
     let mut out = Vec::with_capacity(text.len());
-    let mut end = 0;
-    for groups in pattern.captures_iter(text).take(most) {
+    // Where the search goes on, and where the last match ended.
+    let (mut at, mut end) = (0, None);
+    while let Some(groups) = pattern.captures_at(text, at) {
         let Some(whole) = groups.get(0) else { break };
-        out.extend_from_slice(&text[end..whole.start()]);
-        end = whole.end();
-        let mut rest = rewrite;
-        while !rest.is_empty() {
-            rest = match rest {
-                [b'\\', digit @ b'0'..=b'9', behind @ ..] => {
-                    let number = usize::from(digit - b'0');
-                    if number >= groups.len() {
-                        return Ok(text.to_vec());
-                    }
-                    let group = groups.get(number).map_or(&[][..], |group| group.as_bytes());
-                    add(&mut out, group)?;
-                    behind
-                }
-                [b'\\', b'\\', behind @ ..] => {
-                    add(&mut out, b"\\")?;
-                    behind
-                }
-                _ => {
-                    let next = rest.iter().skip(1).position(|&byte| byte == b'\\');
-                    let (plain, behind) = rest.split_at(next.map_or(rest.len(), |at| at + 1));
-                    add(&mut out, plain)?;
-                    behind
-                }
-            };
+        out.extend_from_slice(&text[at..whole.start()]);
+        at = whole.end();
+        if whole.is_empty() && end == Some(at) {
+            // RE2 takes no empty match right behind another one, and goes on behind the next character.
+            if at == text.len() {
+                break;
+            }
+            let next = at + character(&text[at..]);
+            out.extend_from_slice(&text[at..next]);
+            at = next;
+            continue;
+        }
+        end = Some(at);
+        if !rewritten(&groups, rewrite, &mut out)? {
+            return Ok(text.to_vec());
+        }
+        if !all {
+            break;
         }
     }
-    out.extend_from_slice(&text[end..]);
+    out.extend_from_slice(&text[at..]);
     Ok(out)
+}
+
+/// Bytes of the first character; 1 where there is none.
+fn character(text: &[u8]) -> usize {
+    let start = &text[..text.len().min(4)];
+    let valid = match std::str::from_utf8(start) {
+        Ok(valid) => valid,
+        Err(e) => std::str::from_utf8(&start[..e.valid_up_to()]).unwrap_or_default(),
+    };
+    valid.chars().next().map_or(1, char::len_utf8)
+}
+
+/// Adds `rewrite` with the groups of a match; false where it names one that is not there.
+fn rewritten(groups: &Captures<'_>, rewrite: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    let mut rest = rewrite;
+    while !rest.is_empty() {
+        rest = match rest {
+            [b'\\', digit @ b'0'..=b'9', behind @ ..] => {
+                let number = usize::from(digit - b'0');
+                if number >= groups.len() {
+                    return Ok(false);
+                }
+                let group = groups.get(number).map_or(&[][..], |group| group.as_bytes());
+                add(out, group)?;
+                behind
+            }
+            [b'\\', b'\\', behind @ ..] => {
+                add(out, b"\\")?;
+                behind
+            }
+            _ => {
+                let next = rest.iter().skip(1).position(|&byte| byte == b'\\');
+                let (plain, behind) = rest.split_at(next.map_or(rest.len(), |at| at + 1));
+                add(out, plain)?;
+                behind
+            }
+        };
+    }
+    Ok(true)
 }
 
 fn add(out: &mut Vec<u8>, part: &[u8]) -> Result<()> {
@@ -163,6 +195,8 @@ mod tests {
     #[test]
     fn matches_are_rewritten_as_re2_does() {
         assert_eq!(changed("x*", "abc", "-"), "-a-b-c-");
+        assert_eq!(changed("x*", "aöx€", "-"), "-a-ö-€-");
+        assert_eq!(changed("", "", "-"), "-");
         assert_eq!(changed(r"(\w)(\d)", "a1 b2", r"\2\1\\$1"), r"1a\$1 2b\$1");
         assert_eq!(changed("a", "banana", r"\3"), "banana");
         assert_eq!(changed(r"\d", "٣3", "#"), "٣#", "digits are of ASCII");

@@ -75,7 +75,8 @@ pub fn padded(text: &str, width: usize, fill: &str) -> String {
     // Writing to a String can't fail.
     let _ = match fill {
         "-" => write!(out, "{text}{}", " ".repeat(missing)),
-        "0" => {
+        // `printf` has no zeros before what is no number.
+        "0" if text.ends_with(|c: char| c.is_ascii_digit()) => {
             let (sign, digits) = text.split_at(usize::from(text.starts_with('-')));
             write!(out, "{sign}{}{digits}", "0".repeat(missing))
         }
@@ -119,6 +120,7 @@ mod tests {
     #[test]
     fn widths_are_filled() {
         assert_eq!(padded("-7", 5, "0"), "-0007");
+        assert_eq!(padded("-inf", 6, "0"), "  -inf");
         assert_eq!(padded("7", 4, "-"), "7   ");
         assert_eq!(padded("7", 4, ""), "   7");
         assert_eq!(padded("7", 1, "+"), "+7");

@@ -192,6 +192,12 @@ fn conv_3d(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     if call.text("data_format", "NDHWC") != "NDHWC" {
         return Err(Error::unsupported("3-D convolutions with channels first"));
     }
+    if let (&[.., channels], &[.., seen, _]) = (&cx.dims(x)?[..], &cx.dims(filter)?[..])
+        && channels >= 0
+        && seen != channels
+    {
+        return Err(Error::unsupported("3-D convolutions in groups"));
+    }
     let list = |name: &str| match call.node.attrs.ints(name).as_deref() {
         Some([_, d, h, w, _]) => (*d, *h, *w),
         _ => (1, 1, 1),
