@@ -28,6 +28,10 @@ pub enum VariantKind {
     List,
     /// Row splits of a ragged tensor, outermost first, then its values.
     Ragged,
+    /// One tensor.
+    Tensor,
+    /// Keys, each with its value behind it.
+    Map,
 }
 
 impl TensorList {
@@ -40,6 +44,17 @@ impl TensorList {
         let dtype = values.dtype();
         let items = splits.into_iter().chain([values]).map(Some).collect();
         Self::of(VariantKind::Ragged, dtype, items)
+    }
+
+    /// A tensor as it is.
+    pub fn tensor(tensor: Arc<Tensor>) -> Self {
+        let dtype = tensor.dtype();
+        Self::of(VariantKind::Tensor, dtype, vec![Some(tensor)])
+    }
+
+    /// A map of these keys and values.
+    pub fn map(items: Vec<Option<Arc<Tensor>>>) -> Self {
+        Self::of(VariantKind::Map, DType::Invalid, items)
     }
 
     fn of(kind: VariantKind, dtype: DType, items: Vec<Option<Arc<Tensor>>>) -> Self {

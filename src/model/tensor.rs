@@ -376,6 +376,12 @@ impl Tensor {
                     VariantKind::Nothing => "nothing".to_owned(),
                     VariantKind::List => format!("{count} × {dtype} {}", list.shape),
                     VariantKind::Ragged => format!("ragged {dtype}, {} row splits", count - 1),
+                    VariantKind::Tensor => {
+                        let shape = list.items.iter().flatten().map(|tensor| tensor.shape());
+                        let shape: Vec<_> = shape.map(|sizes| format!("{sizes:?}")).collect();
+                        format!("{dtype} {}", shape.concat())
+                    }
+                    VariantKind::Map => format!("a map of {} keys", count / 2),
                 }
             };
             return lists.get(index).map(text).unwrap_or_default();

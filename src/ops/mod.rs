@@ -46,6 +46,7 @@ mod lists;
 mod lookup;
 mod loss;
 pub mod lower;
+mod maps;
 mod matmul;
 mod movement;
 mod normalization;
@@ -230,6 +231,7 @@ const FAMILIES: &[&[Operator]] = &[
     lists::OPERATORS,
     loss::OPERATORS,
     lookup::OPERATORS,
+    maps::OPERATORS,
     matmul::OPERATORS,
     joins::OPERATORS,
     movement::OPERATORS,
@@ -261,6 +263,7 @@ const FAMILIES: &[&[Operator]] = &[
     layer_slopes::OPERATORS,
     sparse::OPERATORS,
     sparse::ARITHMETIC,
+    sparse::SERIAL,
     sparse::SETS,
     special::OPERATORS,
     spectra::OPERATORS,

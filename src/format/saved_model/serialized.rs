@@ -14,6 +14,22 @@ pub fn write(tensor: &Tensor) -> Result<Vec<u8>> {
     Ok(proto.encode_to_vec())
 }
 
+/// The same with strings packed as numbers are: their lengths, then all their bytes.
+pub fn write_packed(tensor: &Tensor) -> Result<Vec<u8>> {
+    let Some(strings) = tensor.strings() else {
+        return write(tensor);
+    };
+    let none = TensorData::Strings(Vec::new().into());
+    let mut proto = node_def::tensor(tensor.dtype(), &Shape::of(tensor.shape()), &none)?;
+    let mut packed = Vec::new();
+    for string in strings {
+        prost::encoding::encode_varint(string.len() as u64, &mut packed);
+    }
+    packed.extend(strings.iter().flatten());
+    proto.tensor_content = packed.into();
+    Ok(proto.encode_to_vec())
+}
+
 /// # Errors
 /// Bytes that are no such message, or whose values contradict its shape.
 pub fn read(bytes: &[u8]) -> Result<Tensor> {

@@ -11,9 +11,11 @@ use crate::model::{DType, Element, Shape, Tensor};
 use crate::sort;
 
 mod arithmetic;
+mod serial;
 mod sets;
 
 pub(super) use arithmetic::OPERATORS as ARITHMETIC;
+pub(super) use serial::OPERATORS as SERIAL;
 pub(super) use sets::OPERATORS as SETS;
 
 pub(super) const OPERATORS: &[Operator] = &[
