@@ -51,6 +51,7 @@ mod matmul;
 mod movement;
 mod normalization;
 mod packed;
+mod pad_slopes;
 pub mod parsers;
 mod perception;
 mod phrases;
@@ -223,8 +224,10 @@ const FAMILIES: &[&[Operator]] = &[
     image::DECODE,
     image::DRAW,
     image::ENCODE,
+    image::GLIMPSE,
     image::PATCHES,
     image::SCALE,
+    image::VOLUMES,
     image::WARP,
     isotonic::OPERATORS,
     linalg::OPERATORS,
@@ -236,6 +239,7 @@ const FAMILIES: &[&[Operator]] = &[
     joins::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
+    pad_slopes::OPERATORS,
     perception::OPERATORS,
     phrases::OPERATORS,
     places::OPERATORS,
@@ -263,6 +267,7 @@ const FAMILIES: &[&[Operator]] = &[
     layer_slopes::OPERATORS,
     sparse::OPERATORS,
     sparse::ARITHMETIC,
+    sparse::REDUCE,
     sparse::SERIAL,
     sparse::SETS,
     special::OPERATORS,

@@ -51,9 +51,14 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["Fill"], &["FILL"], infer_fill, prepare_fill)
         .moving()
         .handing_on(HandsOn::Inputs(&[1])),
-    Operator::new(&["ReverseV2"], &["REVERSE_V2"], infer_same, prepare_reverse)
-        .moving()
-        .handing_on(HandsOn::Inputs(&[0])),
+    Operator::new(
+        &["ReverseV2", "Reverse"],
+        &["REVERSE_V2"],
+        infer_same,
+        prepare_reverse,
+    )
+    .moving()
+    .handing_on(HandsOn::Inputs(&[0])),
     Operator::new(&["Range"], &["RANGE"], infer_range, prepare_range),
     Operator::new(&["LinSpace"], &[], infer_even, prepare_even),
     Operator::new(
@@ -364,15 +369,33 @@ fn prepare_fill(cx: &Context) -> Result<Prepared> {
     })
 }
 
+/// Which axes are reversed, if known. The first version of the operator has a truth for each.
+fn reversed(cx: &Context, rank: usize) -> Result<Option<Vec<bool>>> {
+    if cx.dtype(1)? == DType::Bool {
+        let Some(truths) = cx.constant(1)? else {
+            return Ok(None);
+        };
+        let truths = truths.values::<u8>().unwrap_or_default();
+        return match truths.len() == rank {
+            true => Ok(Some(truths.iter().map(|&v| v != 0).collect())),
+            false => Err(cx.wrong(format!("{} truths for {rank} axes", truths.len()))),
+        };
+    }
+    let Some(axes) = cx.ints(1)? else {
+        return Ok(None);
+    };
+    let mut reversed = vec![false; rank];
+    for axis in axes {
+        reversed[cx.axis(axis, rank)?] = true;
+    }
+    Ok(Some(reversed))
+}
+
 fn prepare_reverse(cx: &Context) -> Result<Prepared> {
     let (size, shape) = (element_size(cx, 0)?, cx.sizes(0)?);
-    let Some(axes) = cx.ints(1)? else {
+    let Some(reversed) = reversed(cx, shape.len())? else {
         return super::later();
     };
-    let mut reversed = vec![false; shape.len()];
-    for axis in axes {
-        reversed[cx.axis(axis, shape.len())?] = true;
-    }
     Prepared::function(move |io| {
         movement::reverse(
             size,

@@ -25,6 +25,12 @@ def integer(low, high):
     return int(random.integers(low, high))
 
 
+def each(types):
+    """Numbered; of a few cases only some."""
+    some_of = types * many if many > 1 else types[integer(0, 3)::3]
+    return enumerate(some_of)
+
+
 def case(name, run, *inputs):
     """Half types leave as float32: archives need none."""
     def whole(*values):
@@ -91,7 +97,7 @@ def counts():
 
 def slices():
     """Added at places, in each type; what lies outside passed over where the graph says so."""
-    for at, dtype in enumerate(many * (REALS + WHOLE + COMPLEX + [tf.bool])):
+    for at, dtype in each(REALS + WHOLE + COMPLEX + [tf.bool]):
         shape = [integer(1, 5) for _ in range(integer(1, 4))]
         depth, outer = integer(1, len(shape) + 1), [integer(0, 4) for _ in range(integer(1, 3))]
         policy = ("", "ERROR", "IGNORE")[at % 3]
@@ -123,7 +129,7 @@ def sparse(dtype, shape):
 
 def sums():
     """Of sparse tensors, in every type; products of them with matrices; numbers between bounds."""
-    for at, dtype in enumerate(many * (REALS + WHOLE + COMPLEX)):
+    for at, dtype in each(REALS + WHOLE + COMPLEX):
         name = f"{dtype.name}_{at}"
         shape = [integer(1, 5) for _ in range(integer(1, 4))]
         a, b = sparse(dtype, shape), sparse(dtype, shape)
@@ -152,7 +158,96 @@ def sums():
                 t=typed(t, x), clip_value_min=typed(t, a), clip_value_max=typed(t, b)), some(dtype, shape), low, high)
 
 
+def serial():
+    """Sparse tensors as texts, byte by byte, and as variants; back again, stacked."""
+    for at, dtype in each(REALS + WHOLE + COMPLEX + [tf.string, tf.bool]):
+        name = f"{dtype.name}_{at}"
+        shape = [integer(1, 4) for _ in range(integer(2, 4))]
+        i, v, s = sparse(dtype, shape)
+        _, w, r = larger = sparse(dtype, [n + integer(0, 3) for n in shape])
+
+        def written(i, v, s, kind=tf.string, t=dtype):
+            return R.SerializeSparse(sparse_indices=i, sparse_values=typed(t, v), sparse_shape=s, out_type=kind)
+
+        def apart(i, v, s, kind=tf.string, t=dtype):
+            return R.SerializeManySparse(sparse_indices=i, sparse_values=typed(t, v), sparse_shape=s, out_type=kind)
+
+        def read(x, t=dtype):
+            return list(R.DeserializeSparse(serialized_sparse=x, dtype=t))
+        case(f"written_{name}", lambda *v, f=written: tf.io.encode_base64(f(*v)), i, v, s)
+        case(f"apart_{name}", lambda *v, f=apart: tf.io.encode_base64(f(*v)), i, v, s)
+        for kind in (tf.string, tf.variant):
+            case(f"read_{kind.name}_{name}", lambda *v, f=written, k=kind, g=read: g(f(*v, k)), i, v, s)
+            case(f"rows_{kind.name}_{name}", lambda *v, f=apart, k=kind, g=read: g(f(*v, k)), i, v, s)
+            case(f"stacked_{kind.name}_{name}", lambda *v, f=written, k=kind, g=read: g(
+                tf.stack([[f(*v[:3], k), f(*v[3:], k)], [f(*v[3:], k), f(*v[:3], k)]])), i, v, s, *larger)
+        case(f"many_{name}", lambda *v, f=apart, t=dtype: list(R.DeserializeManySparse(serialized_sparse=f(*v), dtype=t)), i, v, s)
+
+
+def maps():
+    for at, dtype in each([tf.float32, tf.int64, tf.string, tf.bool]):
+        keys, values = some(dtype, (6, 2)), some(tf.float32, (6, 3))
+
+        def kept(keys, values, t=dtype):
+            found, sizes = R.EmptyTensorMap(), []
+            for row in range(6):
+                found = R.TensorMapInsert(input_handle=found, key=keys[row], value=values[row])
+                sizes.append(R.TensorMapSize(input_handle=found))
+            other = R.TensorMapErase(input_handle=found, key=keys[2], value_dtype=tf.float32)
+            answers = [R.TensorMapHasKey(input_handle=m, key=keys[n]) for m in (found, other) for n in range(6)]
+            looked = [R.TensorMapLookup(input_handle=found, key=keys[n], value_dtype=tf.float32) for n in range(6)]
+            # TensorFlow has the keys in any order.
+            stacked = R.TensorMapStackKeys(input_handle=found, key_dtype=t)
+            words = tf.strings.reduce_join(stacked if t == tf.string else tf.strings.as_string(stacked), 1, separator=";")
+            places = tf.argsort(tf.strings.to_hash_bucket_fast(words, 2**31 - 1))
+            return [tf.stack(sizes), tf.stack(answers), tf.stack(looked), tf.gather(stacked, places)]
+        case(f"map_{dtype.name}_{at}", kept, keys, values)
+
+
+def edges():
+    """Slopes of mirrored padding, and axes turned round by truths."""
+    for at, dtype in each(REALS + WHOLE + COMPLEX):
+        mode = ("REFLECT", "SYMMETRIC")[integer(0, 2)]
+        inner = [integer(1, 6) for _ in range(integer(0, 6 if many > 1 else 4))]
+        pads = [[integer(0, n + (mode == "SYMMETRIC")) for _ in range(2)] for n in inner]
+        # TensorFlow wants more inside than in the padding of an axis.
+        pads = np.array(pads, np.int64).reshape(len(inner), 2)
+        shape = [n + sum(p) for n, p in zip(inner, pads)]
+        pads = tf.constant(pads, (tf.int32, tf.int64)[integer(0, 2)])
+        case(f"mirrored_{dtype.name}_{at}", lambda x, p, t=dtype, m=mode: R.MirrorPadGrad(
+            input=typed(t, x), paddings=p, mode=m), some(dtype, shape), pads)
+    for at, dtype in each(REALS + WHOLE + COMPLEX + [tf.bool, tf.string]):
+        shape = [integer(1, 4) for _ in range(integer(dtype == tf.string, 6))]
+        turned = tf.constant(random.random(size=len(shape)) < 0.5)
+        case(f"reversed_{dtype.name}_{at}", lambda x, d, t=dtype: R.Reverse(tensor=typed(t, x), dims=d), some(dtype, shape), turned)
+
+
+def cuts():
+    """Blocks of volumes, windows of pictures."""
+    for at, dtype in each(REALS + WHOLE):
+        sizes, steps = ([1, *(integer(1, 4) for _ in range(3)), 1] for _ in range(2))
+        shape = [integer(1, 3), *(integer(3, 6) for _ in range(3)), integer(1, 3)]
+        for pad in ("SAME", "VALID"):
+            case(f"blocks_{pad}_{dtype.name}_{at}", lambda x, t=dtype, k=sizes, n=steps, p=pad: R.ExtractVolumePatches(
+                input=typed(t, x), ksizes=k, strides=n, padding=p), some(dtype, shape))
+    for at in range(many * 3):
+        for op in (R.ExtractGlimpse, R.ExtractGlimpseV2):
+            for normalized in (True, False):
+                for centered in (True, False):
+                    shape = [3, integer(1, 8), integer(1, 8), integer(1, 4)]
+                    x = tf.constant(random.normal(size=shape).astype("f4"))
+                    scale = 1.5 if normalized else 9
+                    offsets = tf.constant((random.uniform(-1, 1, size=(3, 2)) * scale).astype("f4"))
+                    size = tf.constant(random.integers(1, 9, size=2), tf.int32)
+                    case(f"{op.__name__}_{normalized}_{centered}_{at}", lambda x, s, o, op=op, n=normalized, c=centered: op(
+                        input=x, size=s, offsets=o, normalized=n, centered=c, uniform_noise=False, noise="zero"), x, size, offsets)
+
+
 counts()
 slices()
 sums()
+serial()
+maps()
+edges()
+cuts()
 cases.write(folder)

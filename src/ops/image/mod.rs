@@ -4,18 +4,22 @@ mod colour;
 mod decode;
 mod draw;
 mod encode;
+mod glimpse;
 mod patches;
 mod scale;
 #[cfg(test)]
 mod tests;
+mod volumes;
 mod warp;
 
 pub(super) use colour::OPERATORS as COLOUR;
 pub(super) use decode::OPERATORS as DECODE;
 pub(super) use draw::OPERATORS as DRAW;
 pub(super) use encode::OPERATORS as ENCODE;
+pub(super) use glimpse::OPERATORS as GLIMPSE;
 pub(super) use patches::OPERATORS as PATCHES;
 pub(super) use scale::OPERATORS as SCALE;
+pub(super) use volumes::OPERATORS as VOLUMES;
 pub(super) use warp::OPERATORS as WARP;
 
 use super::View;

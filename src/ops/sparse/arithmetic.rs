@@ -1,11 +1,10 @@
 //! Sparse tensors added, multiplied, folded, taken apart.
 
-use super::super::combine::with_combination;
 use super::super::reals::doubles;
 use super::super::segment::{view, whole_numbers};
 use super::super::types::{with_float, with_number, with_ring};
 use super::super::{Context, Operator, Prepared, View};
-use super::{Indices, how_folded, index_tensor, infer_declared, picked, whole};
+use super::{Indices, index_tensor, infer_declared, picked, whole};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::elementwise::ring::Ring;
@@ -31,24 +30,18 @@ pub(in super::super) const OPERATORS: &[Operator] = &[
         prepare_each,
     ),
     Operator::new(&["SparseSoftmax"], &[], infer_declared, prepare_softmax),
-    Operator::new(
-        &["SparseReduceSumSparse", "SparseReduceMaxSparse"],
-        &[],
-        infer_declared,
-        prepare_fold,
-    ),
     Operator::new(&["SparseSplit"], &[], infer_declared, prepare_split),
 ];
 
 /// A sparse tensor in three inputs from `first` on.
-struct Operand<'v> {
-    indices: Indices,
-    values: View<'v>,
-    shape: Vec<i64>,
+pub(super) struct Operand<'v> {
+    pub indices: Indices,
+    pub values: View<'v>,
+    pub shape: Vec<i64>,
 }
 
 impl<'v> Operand<'v> {
-    fn of(inputs: &[Option<View<'v>>], first: usize) -> Result<Self> {
+    pub fn of(inputs: &[Option<View<'v>>], first: usize) -> Result<Self> {
         let (indices, values) = (
             Indices::of(&view(inputs, first)?)?,
             view(inputs, first + 1)?,
@@ -218,9 +211,9 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
     }), else Err(cx.no_kernel(dtype)))
 }
 
-/// Which axes input `at` names.
-fn named_axes(inputs: &[Option<View<'_>>], at: usize, rank: usize) -> Result<Vec<bool>> {
-    let axes = whole_numbers(&view(inputs, at)?)?;
+/// Which of `rank` axes are named.
+pub(super) fn named_axes(axes: &View<'_>, rank: usize) -> Result<Vec<bool>> {
+    let axes = whole_numbers(axes)?;
     let mut named = vec![false; rank];
     for axis in axes {
         let place = if axis < 0 { axis + rank as i64 } else { axis };
@@ -228,40 +221,6 @@ fn named_axes(inputs: &[Option<View<'_>>], at: usize, rank: usize) -> Result<Vec
         *slot.ok_or_else(|| Error::usage(format!("axis {axis} of {rank}")))? = true;
     }
     Ok(named)
-}
-
-/// Sums or maxima over axes, sparse again.
-fn prepare_fold(cx: &Context) -> Result<Prepared> {
-    let (dtype, keep) = (cx.dtype(1)?, cx.attr_bool("keep_dims"));
-    let how = how_folded(cx);
-    with_combination!(dtype, how, T, fold => Prepared::compute(move |inputs| {
-        let a = Operand::of(inputs, 0)?;
-        let gone = named_axes(inputs, 3, a.shape.len())?;
-        let kept = |row: &[i64], filler: i64| -> Vec<i64> {
-            let axes = row.iter().zip(&gone);
-            let own = |(&at, &gone): (&i64, &bool)| match (gone, keep) {
-                (false, _) => Some(at),
-                (true, true) => Some(filler),
-                (true, false) => None,
-            };
-            axes.filter_map(own).collect()
-        };
-        let values = a.values.values::<T>()?;
-        let mut folded = std::collections::BTreeMap::<Vec<i64>, T>::new();
-        for at in a.indices.in_order() {
-            let value = values[at];
-            let place = folded.entry(kept(a.indices.get(at), 0));
-            place.and_modify(|old| *old = fold(*old, value)).or_insert(value);
-        }
-        let shape = kept(&a.shape, 1);
-        let rows: Vec<i64> = folded.keys().flatten().copied().collect();
-        let values: Vec<T> = folded.into_values().collect();
-        Ok(vec![
-            Tensor::from_values(&[values.len(), shape.len()], &rows),
-            Tensor::from_values(&[values.len()], &values),
-            whole(&shape),
-        ])
-    }), else Err(cx.no_kernel(dtype)))
 }
 
 /// Pieces along an axis, the first ones larger by one where it does not come out even. Outputs: all indices, all values,

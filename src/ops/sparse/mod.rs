@@ -1,6 +1,5 @@
 //! Sparse tensors as TensorFlow has them: indices row by row, values, and the shape.
 
-use super::combine::{combines, with_combination};
 use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
 use super::types::{check_ring, with_ring};
@@ -11,10 +10,12 @@ use crate::model::{DType, Element, Shape, Tensor};
 use crate::sort;
 
 mod arithmetic;
+mod reduce;
 mod serial;
 mod sets;
 
 pub(super) use arithmetic::OPERATORS as ARITHMETIC;
+pub(super) use reduce::OPERATORS as REDUCE;
 pub(super) use serial::OPERATORS as SERIAL;
 pub(super) use sets::OPERATORS as SETS;
 
@@ -25,12 +26,6 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["SparseSlice"], &[], infer_declared, prepare_slice),
     Operator::new(&["SparseFillEmptyRows"], &[], infer_declared, prepare_fill)
         .handing_on(HandsOn::Inputs(&[1])),
-    Operator::new(
-        &["SparseReduceSum", "SparseReduceMax"],
-        &[],
-        infer_declared,
-        prepare_reduce,
-    ),
     Operator::new(
         &["SparseTensorDenseMatMul"],
         &[],
@@ -303,79 +298,6 @@ fn prepare_fill(_: &Context) -> Result<Prepared> {
             whole(&back),
         ])
     })
-}
-
-fn prepare_reduce(cx: &Context) -> Result<Prepared> {
-    let (dtype, keep) = (cx.dtype(1)?, cx.attr_bool("keep_dims"));
-    let how = how_folded(cx);
-    if !combines(dtype, how) {
-        return Err(cx.no_kernel(dtype));
-    }
-    Prepared::compute(move |inputs| {
-        let (indices, values) = (Indices::of(&view(inputs, 0)?)?, view(inputs, 1)?);
-        let shape = whole_numbers(&view(inputs, 2)?)?;
-        indices.check(&shape, values.shape.iter().product())?;
-        let mut gone = vec![false; shape.len()];
-        for axis in whole_numbers(&view(inputs, 3)?)? {
-            let at = if axis < 0 {
-                axis + shape.len() as i64
-            } else {
-                axis
-            };
-            let slot = usize::try_from(at).ok().and_then(|at| gone.get_mut(at));
-            *slot.ok_or_else(|| Error::usage(format!("axis {axis} of {shape:?}")))? = true;
-        }
-        let sizes: Vec<usize> = (shape.iter().zip(&gone))
-            .filter_map(|(&size, &gone)| (!gone).then_some(size as usize))
-            .collect();
-        let mut out = Tensor::zeros(dtype, &sizes)?;
-        let place = |row: &[i64]| {
-            let kept = row
-                .iter()
-                .zip(&shape)
-                .zip(&gone)
-                .filter(|(_, gone)| !**gone);
-            kept.fold(0, |flat, ((at, size), _)| {
-                flat * *size as usize + *at as usize
-            })
-        };
-        let places: Vec<usize> = indices.rows().map(place).collect();
-        with_combination!(dtype, how, T, fold => {
-            folded::<T>(&values, &places, fold, &mut out)?;
-        }, else {});
-        let whole: Vec<usize> = (shape.iter().zip(&gone))
-            .map(|(&size, &gone)| if gone { 1 } else { size as usize })
-            .collect();
-        Ok(vec![if keep { out.reshaped(&whole) } else { out }])
-    })
-}
-
-/// What a reduction does with two elements.
-fn how_folded(cx: &Context) -> &'static str {
-    match cx.node.op.starts_with("SparseReduceSum") {
-        true => "Add",
-        false => "Max",
-    }
-}
-
-/// What comes to one place, folded.
-fn folded<T: Element>(
-    values: &View<'_>,
-    places: &[usize],
-    fold: fn(T, T) -> T,
-    out: &mut Tensor,
-) -> Result<()> {
-    let mut begun = vec![false; out.len()];
-    let Some(out) = out.values_mut::<T>() else {
-        return Ok(());
-    };
-    for (&at, &value) in places.iter().zip(values.values::<T>()?) {
-        out[at] = match std::mem::replace(&mut begun[at], true) {
-            true => fold(out[at], value),
-            false => value,
-        };
-    }
-    Ok(())
 }
 
 fn prepare_product(cx: &Context) -> Result<Prepared> {
