@@ -132,13 +132,15 @@ impl<'g> Context<'g> {
             .ok_or_else(|| self.wrong(format!("output {index} is missing")))
     }
 
+    /// Of integers: some files give scales to floats too, which mean nothing.
     pub fn quantization(&self, input: usize) -> Option<&'g Quantization> {
-        let id = self.node.input(input)?;
-        active(self.graph.value(id).quantization.as_deref())
+        let value = self.graph.value(self.node.input(input)?);
+        active(value.quantization.as_deref()).filter(|_| !value.dtype.is_float())
     }
 
     pub fn out_quantization(&self, output: usize) -> Option<&'g Quantization> {
-        active(self.declared(output)?.quantization.as_deref())
+        let value = self.declared(output)?;
+        active(value.quantization.as_deref()).filter(|_| !value.dtype.is_float())
     }
 
     /// Scale and zero point of an input that has one of each; fails on scales that are not positive and finite.

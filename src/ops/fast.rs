@@ -264,7 +264,7 @@ pub fn hybrid_conv(
         if !worth_panels(p.groups, p.out_c, depth) {
             return Ok(None);
         }
-        let scaling = Scaling::WeightFirst;
+        let scaling = Scaling::of_conv(scales.len());
         let epilogue = HybridEpilogue::new(p.out_c, scales, Some(&bias), scaling, clamp);
         return hybrid(cx, &p, epilogue, scales.len() > 1, p.out_h * p.out_w);
     }

@@ -221,7 +221,8 @@ where
 
 /// Float left side, integers on the right.
 fn hybrid_product(cx: &Context, g: Geometry) -> Result<Prepared> {
-    let (scale, asymmetric) = (cx.scale(1)?.0, cx.attr_bool("asymmetric_quantize_inputs"));
+    let scales = column_scales(cx, &g.p)?;
+    let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
     let turned = if g.p.adj_x {
         cx.sizes(0)?.iter().product()
     } else {
@@ -246,24 +247,58 @@ fn hybrid_product(cx: &Context, g: Geometry) -> Result<Prepared> {
             x = rows;
         }
         let out = (io.output(0)?, &*g.out);
-        hybrid::batch_matmul(&plain, asymmetric, (x, &g.x), (y, &g.y, scale), row, out);
+        let y = (y, &*g.y, &*scales);
+        hybrid::batch_matmul(&plain, asymmetric, (x, &g.x), y, row, out);
         Ok(())
     })
 }
 
+/// The scales of the right side of a BATCH_MATMUL: one, or one for each column.
+fn column_scales(cx: &Context, p: &MatMul) -> Result<Vec<f32>> {
+    let several = cx.quantization(1).filter(|q| q.scale.len() > 1);
+    let Some(several) = several else {
+        return Ok(vec![cx.scale(1)?.0]);
+    };
+    let rank = cx.sizes(1)?.len();
+    let columns = rank - if p.adj_y { 2 } else { 1 };
+    let scales = quantized::weight_scales(cx, 1, p.n)?;
+    match several.axis(rank) {
+        Some(axis) if axis == columns => Ok(scales),
+        _ => Err(cx.unsupported(format!(
+            "scales along dimension {} of the weights, not along their columns",
+            several.dimension
+        ))),
+    }
+}
+
+/// With a scale for each column LiteRT's kernels take 0 for all of them, so that every answer is the zero point; only the
+/// plain kernels do so here.
 fn quantized_product<X: Quantized + Element, Y: Quantized + Element>(
     cx: &Context,
     g: Geometry,
 ) -> Result<Prepared> {
-    let ((xs, xz), (ys, yz), (os, oz)) = (cx.scale(0)?, cx.scale(1)?, cx.out_scale(0)?);
-    let factor = Requant::per_tensor(xs, ys, os);
+    let ((xs, xz), (os, oz)) = (cx.scale(0)?, cx.out_scale(0)?);
+    let several = cx.quantization(1).is_some_and(|q| q.scale.len() > 1);
+    let (factors, yz): (Vec<f64>, i32) = match several {
+        false => {
+            let (ys, yz) = cx.scale(1)?;
+            (vec![Requant::per_tensor(xs, ys, os)], yz)
+        }
+        true if cx.options.reference => (vec![0.0], 0),
+        true => {
+            let scales = column_scales(cx, &g.p)?.into_iter();
+            let factors = scales.map(|ys| Requant::per_tensor(xs, ys, os));
+            (factors.collect(), 0)
+        }
+    };
     let range = (X::LO, X::HI);
     // Sums of 16-bit products have 64 bits.
     let requant = match X::DTYPE {
-        DType::Int16 => Requant::fixed64(&[factor], oz, range),
-        _ => Requant::fixed(&[factor], oz, range),
+        DType::Int16 => Requant::fixed64(&factors, oz, range),
+        _ => Requant::fixed(&factors, oz, range),
     };
-    if (X::DTYPE, Y::DTYPE) == (DType::Int8, DType::Int8)
+    if !several
+        && (X::DTYPE, Y::DTYPE) == (DType::Int8, DType::Int8)
         && let Some(ready) = fast::int8_matmul(cx, g.p, [&g.x, &g.y, &g.out], [xz, yz], &requant)?
     {
         return Ok(ready);

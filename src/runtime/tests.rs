@@ -506,3 +506,66 @@ fn hybrid_products_keep_what_is_not_finite() {
         assert_eq!(run(5, 0.5), [1.0, 0.0]);
     }
 }
+
+/// Integers with a scale for each column, which LiteRT's kernels take for 0.
+#[test]
+fn a_product_of_integers_has_scales_by_column() {
+    for dtype in [DType::Int8, DType::Int16] {
+        let mut net = Net::new(Dialect::Tflite);
+        let x = net.input("x", dtype, &[2, 3]);
+        let y = net.constant(&Tensor::from_values(&[3, 2], &[10i8, -20, 30, 40, -50, 60]));
+        let attrs = Attrs::new().with("adj_y", Attr::Bool(false));
+        let out = net.op("BATCH_MATMUL", &[x, y], dtype, attrs);
+        for (value, zero) in [(x, 0), (out, 3)] {
+            let zero = if dtype == DType::Int8 { zero } else { 0 };
+            net.0.value_mut(value).quantization = Some(Quantization::per_tensor(0.5, zero).into());
+        }
+        let mut columns = Quantization::per_tensor(0.02, 0);
+        columns.scale = vec![0.02, 0.1];
+        columns.zero_point = vec![0, 0];
+        columns.dimension = 1;
+        net.0.value_mut(y).quantization = Some(columns.into());
+        let model = net.finish(&[out]);
+        let given = match dtype {
+            DType::Int8 => Tensor::from_values(&[2, 3], &[1i8, 2, 3, -4, 5, 6]),
+            _ => Tensor::from_values(&[2, 3], &[1i16, 2, 3, -4, 5, 6]),
+        };
+        let run = |kernels: KernelChoice| {
+            let options = RunOptions {
+                kernels,
+                ..RunOptions::default()
+            };
+            let mut session = open_with(&model, &options).unwrap();
+            let given = [("#0".to_owned(), given.clone())];
+            session.run(&given, &Progress::new()).unwrap()[0]
+                .1
+                .numbers()
+        };
+        let zero = if dtype == DType::Int8 { 3.0 } else { 0.0 };
+        // Sums -80, 240, -190, 640 at 0.02 and 0.1 for a column.
+        let right = [-2.0, 24.0, -4.0, 64.0].map(|q: f64| q + zero);
+        assert_eq!(run(KernelChoice::Auto), right, "{dtype}");
+        assert_eq!(run(KernelChoice::Reference), [zero; 4]);
+    }
+}
+
+#[test]
+fn scales_of_floats_mean_nothing() {
+    let mut net = Net::new(Dialect::Tflite);
+    let (a, b) = (
+        net.input("a", DType::Float32, &[3]),
+        net.input("b", DType::Float32, &[3]),
+    );
+    let difference = net.op("SUB", &[a, b], DType::Float32, Attrs::new());
+    let axis = net.constant(&Tensor::from_values(&[1], &[0i32]));
+    let sum = net.op("SUM", &[difference, axis], DType::Float32, Attrs::new());
+    for value in [a, b, difference, sum] {
+        net.0.value_mut(value).quantization = Some(Quantization::per_tensor(1.0, 0).into());
+    }
+    let mut session = open(&net.finish(&[difference, sum])).unwrap();
+    let given = [[0.25f32, 3.0, -2.0], [1.0, 0.5, 0.125]];
+    let given = [0, 1].map(|i| (format!("#{i}"), Tensor::from_values(&[3], &given[i])));
+    let outputs = session.run(&given, &Progress::new()).unwrap();
+    assert_eq!(outputs[0].1.numbers(), [-0.75, 2.5, -2.125]);
+    assert_eq!(outputs[1].1.numbers(), [-0.375]);
+}

@@ -26,10 +26,20 @@ const SMALL: usize = 1 << 19;
 /// How the scales of input and weight meet the sum; the order decides the last bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scaling {
-    /// `sum * (input * weight)`: FULLY_CONNECTED, DEPTHWISE_CONV_2D.
+    /// `sum * (input * weight)`: FULLY_CONNECTED, DEPTHWISE_CONV_2D, CONV_2D with one scale.
     Together,
-    /// `sum * weight * input`: CONV_2D.
+    /// `sum * weight * input`: CONV_2D with a scale for each channel.
     WeightFirst,
+}
+
+impl Scaling {
+    /// Of a CONV_2D with so many scales.
+    pub fn of_conv(scales: usize) -> Self {
+        match scales {
+            1 => Scaling::Together,
+            _ => Scaling::WeightFirst,
+        }
+    }
 }
 
 /// What follows the sums of a hybrid kernel.
@@ -461,7 +471,7 @@ mod tests {
             hybrid::conv2d(&p, &x, plain, RELU6, &mut image, &mut want);
             for level in cpu::levels() {
                 let weights = Int8Weights::with_level(level, &p, &filter);
-                let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::WeightFirst, RELU6);
+                let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::of_conv(scales.len()), RELU6);
                 let kernel = PackedHybrid::new(&p, &weights, epilogue, per_channel, p.out_h * p.out_w);
                 let mut got = vec![0.0; p.output_len()];
                 run(&kernel, &weights, &x, &mut got);
@@ -486,7 +496,7 @@ mod tests {
             hybrid::conv2d(&p, &x, plain, RELU6, &mut image, &mut want);
             for level in cpu::levels() {
                 let weights = Int8Weights::with_level(level, &p, &filter);
-                let epilogue = HybridEpilogue::new(p.out_c, &[0.3], None, Scaling::WeightFirst, RELU6);
+                let epilogue = HybridEpilogue::new(p.out_c, &[0.3], None, Scaling::of_conv(1), RELU6);
                 let kernel = PackedHybrid::new(&p, &weights, epilogue, false, p.out_h * p.out_w);
                 let mut got = vec![0.0; p.output_len()];
                 run(&kernel, &weights, &x, &mut got);

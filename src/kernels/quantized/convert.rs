@@ -5,8 +5,9 @@ use crate::kernels::elementwise::map;
 use crate::kernels::fixed::Multiplier;
 use crate::kernels::requant::Quantized;
 
-/// `round(x / scale) + zero`, half away from zero, clamped. NaN and what does not fit an i32 give the smallest
-/// value, as in TensorFlow Lite's kernels.
+/// `round(x / scale) + zero`, half away from zero, clamped. NaN and what does not fit an i32 count as the least i32, and
+/// the sum wraps: as in TensorFlow Lite's kernels they all, infinities of both signs too, give the largest value where
+/// the zero point is negative, else the smallest.
 #[inline(always)]
 pub fn quantize_one<T: Quantized>(x: f32, scale: f32, zero: i32) -> T {
     quantize_within(x, scale, zero, (T::LO, T::HI))
@@ -18,10 +19,7 @@ pub fn quantize_within<T: Quantized>(x: f32, scale: f32, zero: i32, (lo, hi): (i
     let rounded = (x / scale).round();
     let fits = rounded >= i32::MIN as f32 && rounded < -(i32::MIN as f32);
     let whole = if fits { rounded as i32 } else { i32::MIN };
-    // As a saturating sum, which has no vector form.
-    let least = lo.saturating_sub(zero);
-    let most = hi.saturating_sub(zero);
-    T::from_i32(whole.max(least).min(most).wrapping_add(zero).clamp(lo, hi))
+    T::from_i32(whole.wrapping_add(zero).clamp(lo, hi))
 }
 
 /// QUANTIZE f32 to an integer type.
@@ -224,11 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn halves_go_away_from_zero_and_misfits_to_the_minimum() {
+    fn halves_go_away_from_zero_and_misfits_to_an_end() {
         let mut out = [0i8; 6];
         let x = [0.5, 1.5, -0.5, 1e20, f32::NAN, -1e20];
         quantize(&x, 1.0, 3, &mut out);
         assert_eq!(out, [4, 5, 2, -128, -128, -128]);
+        // Seen of LiteRT 2.3.0, of a real hand detector.
+        quantize(&x, 1.0, -3, &mut out);
+        assert_eq!(out, [-2, -1, -4, 127, 127, 127]);
+        let mut out = [0u8; 2];
+        quantize(&[2_147_483_520.0, 2_147_483_392.0], 1.0, 128, &mut out);
+        assert_eq!(out, [0, 255]);
     }
 
     #[test]

@@ -27,10 +27,7 @@ unsafe fn all<T: Quantized, const BYTES: usize>(x: &[f32], scale: f32, zero: i32
     // The number before a half: added to one that lies just below a half it does not reach the next whole number.
     let half = _mm512_set1_ps(0.5f32.next_down());
     let sign = _mm512_set1_ps(-0.0);
-    let (least, most) = (
-        _mm512_set1_epi32(T::LO - zero),
-        _mm512_set1_epi32(T::HI - zero),
-    );
+    let (least, most) = (_mm512_set1_epi32(T::LO), _mm512_set1_epi32(T::HI));
     let zero = _mm512_set1_epi32(zero);
     let mut at = 0;
     while at < x.len() {
@@ -44,8 +41,8 @@ unsafe fn all<T: Quantized, const BYTES: usize>(x: &[f32], scale: f32, zero: i32
             let away = _mm512_or_ps(half, _mm512_and_ps(real, sign));
             // What does not fit becomes the least i32, as the plain kernel has it.
             let whole = _mm512_cvttps_epi32(_mm512_add_ps(real, away));
-            let whole = _mm512_min_epi32(_mm512_max_epi32(whole, least), most);
             let whole = _mm512_add_epi32(whole, zero);
+            let whole = _mm512_min_epi32(_mm512_max_epi32(whole, least), most);
             match (BYTES, mask) {
                 // Masked stores of bytes take long on some processors.
                 (1, u16::MAX) => _mm_storeu_si128(out.add(at).cast(), _mm512_cvtepi32_epi8(whole)),

@@ -176,7 +176,12 @@ pub fn conv2d(
                         );
                     }
                 }
-                *out = clamp.apply(scaled(sum, row.scale, weights, c));
+                // As the reference has it, to the bit.
+                let value = match per_channel {
+                    true => sum as f32 * weights.scale(c) * row.scale,
+                    false => sum as f32 * (row.scale * weights.scale(c)),
+                };
+                *out = clamp.apply(value + weights.bias(c));
             }
         },
     );
@@ -204,16 +209,11 @@ pub fn depthwise(
                     }
                 }
             }
-            // Unlike CONV_2D, whose sums meet the channel's scale first.
+            // Unlike CONV_2D, whose sums meet a channel's scale first.
             let scale = weights.scale(c) * row.scale;
             *out = clamp.apply(sum as f32 * scale + weights.bias(c));
         }
     });
-}
-
-#[inline]
-fn scaled(sum: i32, scale: f32, weights: HybridWeights, channel: usize) -> f32 {
-    sum as f32 * weights.scale(channel) * scale + weights.bias(channel)
 }
 
 /// Quantizes image after image and calls `f(image, (y, x), output channels, scale)` for every output cell.
@@ -247,14 +247,15 @@ fn each_image(
     }
 }
 
-/// BATCH_MATMUL with float `x` `[.., m, k]` and int8 `y`: one scale per row of `x`. `row` is scratch of `k`.
+/// BATCH_MATMUL with float `x` `[.., m, k]` and int8 `y`, which has one scale or one per column: one scale per row of `x`.
+/// `row` is scratch of `k`.
 /// `p.adj_x` must be false: transpose `x` first.
 #[allow(clippy::too_many_arguments)]
 pub fn batch_matmul(
     p: &MatMul,
     asymmetric: bool,
     (x, x_batch): (&[f32], &[usize]),
-    (y, y_batch, y_scale): (&[i8], &[usize], f32),
+    (y, y_batch, scales): (&[i8], &[usize], &[f32]),
     row: &mut [i8],
     (output, out_batch): (&mut [f32], &[usize]),
 ) {
@@ -274,7 +275,8 @@ pub fn batch_matmul(
                     .enumerate()
                     .map(|(k, &q)| (i32::from(q) - zero) * i32::from(y[y0 + k * yk + n * yn]))
                     .sum();
-                output[o0 + m * p.n + n] = sum as f32 * (scale * y_scale);
+                let own = scales[if scales.len() == 1 { 0 } else { n }];
+                output[o0 + m * p.n + n] = sum as f32 * (scale * own);
             }
         }
     });
@@ -309,6 +311,76 @@ mod tests {
             );
             assert!((out[0] - (1.27 - 0.32 + 1.0)).abs() < 0.01, "{}", out[0]);
         }
+    }
+
+    /// With one scale the reference scales by the product of both, with one per channel by one after the other.
+    #[test]
+    fn a_convolution_scales_as_the_reference_does() {
+        let p = Conv2d {
+            batch: 1,
+            in_h: 1,
+            in_w: 1,
+            in_c: 3,
+            out_h: 1,
+            out_w: 1,
+            out_c: 2,
+            k_h: 1,
+            k_w: 1,
+            stride_h: 1,
+            stride_w: 1,
+            dilation_h: 1,
+            dilation_w: 1,
+            pad_top: 0,
+            pad_left: 0,
+            groups: 1,
+        };
+        let mut apart = 0;
+        for seed in 1..200 {
+            let x = [0.1 * seed as f32, -0.37, 1.3];
+            let values = [7, -9, 100, 3, 55, -128];
+            let scale = 0.003 + 1e-5 * seed as f32;
+            for scales in [&[scale][..], &[scale, scale]] {
+                let weights = HybridWeights {
+                    values: &values,
+                    scales,
+                    bias: None,
+                };
+                let (mut q, mut out) = ([0; 3], [0.0; 2]);
+                conv2d(&p, &x, weights, Clamp::NONE, &mut q, &mut out);
+                let row = match scales.len() {
+                    1 => quantize_symmetric(&x, &mut q),
+                    _ => quantize_asymmetric(&x, &mut q),
+                };
+                let sum = dot(&q, &values[3..], row.zero) as f32;
+                let [together, after] = [sum * (row.scale * scale), sum * scale * row.scale];
+                let want = if scales.len() == 1 { together } else { after };
+                assert_eq!(out[1], want);
+                apart += usize::from(together != after);
+            }
+        }
+        assert!(apart > 20, "{apart}");
+    }
+
+    #[test]
+    fn columns_have_scales_of_their_own() {
+        let p = MatMul {
+            m: 2,
+            k: 3,
+            n: 2,
+            adj_x: false,
+            adj_y: true,
+        };
+        let x = [0.5, -1.0, 2.0, 0.25, 3.0, -0.5];
+        let y = [5i8, -7, 100, 127, 1, -3];
+        let run = |scales: &[f32]| {
+            let mut out = [0.0; 4];
+            let y = (&y[..], &[][..], scales);
+            batch_matmul(&p, true, (&x, &[]), y, &mut [0; 3], (&mut out, &[]));
+            out
+        };
+        let (first, second) = (run(&[0.1]), run(&[0.02]));
+        let both = run(&[0.1, 0.02]);
+        assert_eq!(both, [first[0], second[1], first[2], second[3]]);
     }
 
     /// What the quantized `x` stands for.

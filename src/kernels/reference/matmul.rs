@@ -121,7 +121,7 @@ pub fn batch_matmul<T: MulAdd>(
     });
 }
 
-/// Quantized sides with zero points `zx`, `zy`; sums go through `requant` (one factor).
+/// Quantized sides with zero points `zx`, `zy`; sums go through `requant` (one factor, or one per column).
 pub fn batch_matmul_quantized<X: Quantized, Y: Quantized>(
     p: &MatMul,
     (x, x_batch, zx): (&[X], &[usize], i32),
@@ -139,7 +139,7 @@ pub fn batch_matmul_quantized<X: Quantized, Y: Quantized>(
                     let b: i32 = y[y0 + k * yk + n * yn].into();
                     sum += i64::from(a - zx) * i64::from(b - zy);
                 }
-                output[o0 + m * p.n + n] = X::from_i32(requant.apply(0, sum));
+                output[o0 + m * p.n + n] = X::from_i32(requant.apply(n, sum));
             }
         }
     });
