@@ -132,15 +132,20 @@ impl<'g> Context<'g> {
             .ok_or_else(|| self.wrong(format!("output {index} is missing")))
     }
 
-    /// Of integers: some files give scales to floats too, which mean nothing.
+    /// Of integers: some files give scales to floats too, which mean nothing. What the file says about the type counts
+    /// less than what is there.
     pub fn quantization(&self, input: usize) -> Option<&'g Quantization> {
         let value = self.graph.value(self.node.input(input)?);
-        active(value.quantization.as_deref()).filter(|_| !value.dtype.is_float())
+        let dtype = self.dtype(input).unwrap_or(value.dtype);
+        active(value.quantization.as_deref()).filter(|_| !dtype.is_float())
     }
 
+    /// Of an output of floats none, where the operator reads floats too.
     pub fn out_quantization(&self, output: usize) -> Option<&'g Quantization> {
         let value = self.declared(output)?;
-        active(value.quantization.as_deref()).filter(|_| !value.dtype.is_float())
+        let reads_floats = self.dtype(0).unwrap_or(value.dtype).is_float();
+        let floats = value.dtype.is_float() && reads_floats;
+        active(value.quantization.as_deref()).filter(|_| !floats)
     }
 
     /// Scale and zero point of an input that has one of each; fails on scales that are not positive and finite.

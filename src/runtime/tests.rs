@@ -549,6 +549,22 @@ fn a_product_of_integers_has_scales_by_column() {
     }
 }
 
+/// An old file calls the sum of two uint8 float32; the runtime goes by what is added.
+#[test]
+fn a_sum_of_integers_is_one_whatever_the_file_calls_it() {
+    let mut net = Net::new(Dialect::Tflite);
+    let x = net.input("x", DType::UInt8, &[3]);
+    let sum = net.op("ADD", &[x, x], DType::Float32, Attrs::new());
+    let again = net.op("ADD", &[sum, x], DType::UInt8, Attrs::new());
+    for value in [x, sum, again] {
+        net.0.value_mut(value).quantization = Some(Quantization::per_tensor(0.5, 0).into());
+    }
+    let mut session = open(&net.finish(&[again])).unwrap();
+    let given = [("#0".to_owned(), Tensor::from_values(&[3], &[7u8, 90, 200]))];
+    let outputs = session.run(&given, &Progress::new()).unwrap();
+    assert_eq!(outputs[0].1.numbers(), [21.0, 255.0, 255.0]);
+}
+
 #[test]
 fn scales_of_floats_mean_nothing() {
     let mut net = Net::new(Dialect::Tflite);
