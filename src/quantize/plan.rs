@@ -106,7 +106,8 @@ pub fn float_results<'a>(graph: &'a Graph, node: &'a Node) -> impl Iterator<Item
         .filter(|&v| graph.value(v).dtype == DType::Float32)
 }
 
-/// Operators that only move data are worth it beside one that computes, or with a constant of some size.
+/// Operators that only move data are worth it beside one that computes, or with a constant of some size; and where there
+/// are no others.
 fn keep_useful(graph: &Graph, rules: &mut [Option<Rule>]) {
     const LARGE: usize = 1024;
     let same = |rule: &Option<Rule>| matches!(rule, Some(r) if r.scales == Scales::Same);
@@ -125,6 +126,10 @@ fn keep_useful(graph: &Graph, rules: &mut [Option<Rule>]) {
             None => false,
         })
         .collect();
+    // Where nothing computes, integers were asked for all the same.
+    if !useful.contains(&true) {
+        return;
+    }
     let consumers = graph.consumers();
     let mut stack: Vec<NodeId> = graph.node_ids().filter(|id| useful[id.index()]).collect();
     while let Some(id) = stack.pop() {

@@ -2,6 +2,7 @@
 //! converted is named before any work.
 
 mod carried;
+mod lowered;
 #[path = "../support/mod.rs"]
 mod support;
 

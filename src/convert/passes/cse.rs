@@ -57,7 +57,10 @@ pub fn run(graph: &mut Graph, _: &Surroundings<'_>) -> Result<usize> {
         if attrs.contains("TensorData") || attrs.len() > 4096 {
             continue;
         }
-        let key = format!("{} {:?} {:?} {attrs}", node.op, node.custom, node.inputs);
+        // No attribute says what BITCAST makes.
+        let types: Vec<_> = node.outputs.iter().map(|&v| graph.value(v).dtype).collect();
+        let (op, custom, inputs) = (&node.op, &node.custom, &node.inputs);
+        let key = format!("{op} {custom:?} {inputs:?} {types:?} {attrs}");
         let Some(&first) = seen.get(&key) else {
             seen.insert(key, id);
             continue;

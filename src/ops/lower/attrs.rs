@@ -57,3 +57,28 @@ pub fn channels_first(call: &Call<'_>) -> Result<bool> {
         other => Err(Error::unsupported(format!("data format {other}"))),
     }
 }
+
+/// What a convolution over three dimensions steps by, as TensorFlow Lite names it.
+pub fn windows_3d(call: &Call<'_>) -> Attrs {
+    let list = |name: &str| match call.node.attrs.ints(name).as_deref() {
+        Some([_, d, h, w, _]) => (*d, *h, *w),
+        _ => (1, 1, 1),
+    };
+    let (strides, dilations) = (list("strides"), list("dilations"));
+    Attrs::new()
+        .with(
+            "padding",
+            padding(if call.text("padding", "VALID") == "SAME" {
+                "SAME"
+            } else {
+                "VALID"
+            }),
+        )
+        .with("stride_d", Attr::Int(strides.0))
+        .with("stride_h", Attr::Int(strides.1))
+        .with("stride_w", Attr::Int(strides.2))
+        .with("dilation_d_factor", Attr::Int(dilations.0))
+        .with("dilation_h_factor", Attr::Int(dilations.1))
+        .with("dilation_w_factor", Attr::Int(dilations.2))
+        .with("fused_activation_function", activation("NONE"))
+}

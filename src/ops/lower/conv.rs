@@ -1,6 +1,6 @@
 //! Convolutions: filters turned to TFLite's order, explicit padding, a zero bias that fusion may fill.
 
-use super::attrs::{activation, channels_first, padding, spatial};
+use super::attrs::{activation, channels_first, padding, spatial, windows_3d};
 use super::layout::{from_channels_last, to_channels_last};
 use super::{Call, Lower, Lowering};
 use crate::error::{Error, Result};
@@ -198,27 +198,7 @@ fn conv_3d(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     {
         return Err(Error::unsupported("3-D convolutions in groups"));
     }
-    let list = |name: &str| match call.node.attrs.ints(name).as_deref() {
-        Some([_, d, h, w, _]) => (*d, *h, *w),
-        _ => (1, 1, 1),
-    };
-    let (strides, dilations) = (list("strides"), list("dilations"));
-    let attrs = Attrs::new()
-        .with(
-            "padding",
-            padding(if call.text("padding", "VALID") == "SAME" {
-                "SAME"
-            } else {
-                "VALID"
-            }),
-        )
-        .with("stride_d", Attr::Int(strides.0))
-        .with("stride_h", Attr::Int(strides.1))
-        .with("stride_w", Attr::Int(strides.2))
-        .with("dilation_d_factor", Attr::Int(dilations.0))
-        .with("dilation_h_factor", Attr::Int(dilations.1))
-        .with("dilation_w_factor", Attr::Int(dilations.2))
-        .with("fused_activation_function", activation("NONE"));
+    let attrs = windows_3d(call);
     cx.emit_all("CONV_3D", &[Some(x), Some(filter), None], attrs)
 }
 

@@ -11,9 +11,11 @@ mod einsum;
 mod eval;
 mod index;
 mod layout;
+mod makers;
 mod matmul;
 mod norm;
 mod partial;
+mod patterns;
 mod pool;
 mod reduce;
 mod reshape;
@@ -80,6 +82,8 @@ pub fn lowering(op: &str) -> Option<Lower> {
         .or_else(|| reshape::find(op))
         .or_else(|| index::find(op))
         .or_else(|| compose::find(op))
+        .or_else(|| makers::find(op))
+        .or_else(|| patterns::find(op))
         .or_else(|| twins::find(op))
 }
 
@@ -231,14 +235,7 @@ impl Lowering {
             return Ok(folded);
         }
         let known = partial::elements(op, &args, &attrs, &results);
-        let outputs: Vec<ValueId> = results
-            .iter()
-            .map(|(dtype, shape)| {
-                let name = self.next_name();
-                self.graph
-                    .add_value(Value::new(name, *dtype, shape.clone()))
-            })
-            .collect();
+        let outputs = self.add_results(&results);
         if let (Some(known), [output]) = (known, &*outputs) {
             if let Some(all) = known.iter().copied().collect::<Option<Vec<i64>>>() {
                 let (dtype, shape) = &results[0];
@@ -251,12 +248,39 @@ impl Lowering {
             }
             self.known.insert(*output, known);
         }
+        self.add(op, inputs.to_vec(), &outputs, attrs);
+        Ok(outputs)
+    }
+
+    /// Emits an operator whose results are of these types and shapes.
+    pub fn emit_told(
+        &mut self,
+        op: &str,
+        inputs: &[ValueId],
+        attrs: Attrs,
+        results: Vec<(DType, Shape)>,
+    ) -> Result<Vec<ValueId>> {
+        let outputs = self.add_results(&results);
+        let inputs = inputs.iter().copied().map(Some).collect();
+        self.add(op, inputs, &outputs, attrs);
+        Ok(outputs)
+    }
+
+    fn add_results(&mut self, results: &[(DType, Shape)]) -> Vec<ValueId> {
+        let value = |(dtype, shape): &(DType, Shape)| {
+            let name = self.next_name();
+            self.graph
+                .add_value(Value::new(name, *dtype, shape.clone()))
+        };
+        results.iter().map(value).collect()
+    }
+
+    fn add(&mut self, op: &str, inputs: Vec<Option<ValueId>>, outputs: &[ValueId], attrs: Attrs) {
         let mut node = Node::new(self.current.clone(), op);
-        node.inputs = inputs.to_vec();
-        node.outputs = outputs.clone();
+        node.inputs = inputs;
+        node.outputs = outputs.to_vec();
         node.attrs = attrs;
         self.graph.add_node(node);
-        Ok(outputs)
     }
 
     fn fold(
