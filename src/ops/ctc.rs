@@ -1,15 +1,16 @@
 //! Sequences of labels out of rows of scores.
 
-use super::reals::floats;
+use super::reals::{doubles, floats, of_doubles};
 use super::segment::{view, whole_numbers};
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
-use crate::kernels::ctc;
-use crate::model::{DType, Shape, Tensor};
+use crate::kernels::{ctc, ctc_loss};
+use crate::model::{DType, Shape, Tensor, memory};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["CTCGreedyDecoder"], &[], infer, prepare_greedy),
     Operator::new(&["CTCBeamSearchDecoder"], &[], infer, prepare_search),
+    Operator::new(&["CTCLoss"], &[], infer_loss, prepare_loss),
 ];
 
 /// Per path indices, values and sizes of a sparse tensor, then scores per sequence.
@@ -138,4 +139,127 @@ fn sparse(rows: &[&[i64]]) -> [Tensor; 3] {
         Tensor::from_values(&[values.len()], &values),
         Tensor::from_values(&[2], &[rows.len() as i64, longest as i64]),
     ]
+}
+
+fn infer_loss(cx: &Context) -> Result<Vec<Fact>> {
+    let scores = cx.shape(0)?;
+    let batch = scores.dims().and_then(|dims| dims.get(1).copied());
+    let loss = Fact::new(cx.dtype(0)?, Shape(Some(vec![batch.unwrap_or(-1)])));
+    Ok(vec![loss, Fact::new(cx.dtype(0)?, scores.clone())])
+}
+
+/// The negative logarithm of the probability of each sequence's labels, and its slopes.
+fn prepare_loss(cx: &Context) -> Result<Prepared> {
+    let dtype = cx.dtype(0)?;
+    if !matches!(dtype, DType::Float32 | DType::Float64) {
+        return Err(cx.no_kernel(dtype));
+    }
+    let collapses = cx.attr_bool("preprocess_collapse_repeated");
+    let merges = cx.node.attrs.bool("ctc_merge_repeated").unwrap_or(true);
+    let passes_over = cx.attr_bool("ignore_longer_outputs_than_inputs");
+    Prepared::compute(move |inputs| {
+        let scores = view(inputs, 0)?;
+        let &[time, batch, classes] = scores.shape else {
+            return Err(Error::usage(format!("scores of {:?}", scores.shape)));
+        };
+        let lengths = whole_numbers(&view(inputs, 3)?)?;
+        let known = lengths.iter().map(|&n| usize::try_from(n).ok());
+        let known = known.map(|n| n.filter(|&n| n <= time));
+        let known = known.collect::<Option<Vec<usize>>>();
+        let known =
+            known.filter(|known| known.len() == batch && scores.shape.iter().all(|&n| n > 0));
+        let known = known.ok_or_else(|| {
+            Error::usage(format!(
+                "lengths {lengths:?} of scores of {:?}",
+                scores.shape
+            ))
+        })?;
+        let values = doubles(&scores)?;
+        let mut losses = vec![0.0; batch];
+        let mut slopes = vec![0.0; values.len()];
+        for (sequence, (labels, steps)) in labels(inputs, batch)?.iter().zip(known).enumerate() {
+            let at = |error: Error| error.at(format!("sequence {sequence}"));
+            let plain = plain(labels, classes, collapses).map_err(at)?;
+            if labels.len() > steps && !passes_over {
+                return Err(at(Error::usage(format!(
+                    "{} labels for {steps} steps; ignore_longer_outputs_than_inputs would pass over it",
+                    labels.len()
+                ))));
+            }
+            if steps == 0 || labels.len() > steps {
+                continue;
+            }
+            let places = steps.saturating_mul(2 * plain.len() + 1);
+            memory::ask(
+                "the paths of a sequence",
+                places.saturating_mul(2 * size_of::<f64>()),
+            )?;
+            let start = |step: usize| (step * batch + sequence) * classes;
+            let rows: Vec<&[f64]> = (0..steps).map(|t| &values[start(t)..][..classes]).collect();
+            let found = ctc_loss::loss(&rows, &plain, merges);
+            losses[sequence] = found.loss;
+            for (step, row) in found.slopes.chunks_exact(classes).enumerate() {
+                slopes[start(step)..][..classes].copy_from_slice(row);
+            }
+        }
+        Ok(vec![
+            of_doubles(dtype, &[batch], &losses)?,
+            of_doubles(dtype, scores.shape, &slopes)?,
+        ])
+    })
+}
+
+/// The labels of each sequence, out of a sparse tensor in inputs 1 and 2.
+fn labels(inputs: &[Option<View<'_>>], batch: usize) -> Result<Vec<Vec<i64>>> {
+    let (indices, values) = (view(inputs, 1)?, whole_numbers(&view(inputs, 2)?)?);
+    if indices.shape != [values.len(), 2] {
+        return Err(Error::usage(format!(
+            "indices of {:?} for {} labels, expected two each",
+            indices.shape,
+            values.len()
+        )));
+    }
+    let places = whole_numbers(&indices)?;
+    let rows: Vec<&[i64]> = places.chunks_exact(2).collect();
+    if let Some(pair) = rows.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(Error::usage(format!(
+            "the indices {:?} of a label are out of order; SparseReorder puts them in order",
+            pair[1]
+        )));
+    }
+    let mut all = vec![Vec::new(); batch];
+    for (row, label) in rows.iter().zip(values) {
+        let own = usize::try_from(row[0]).ok().and_then(|at| all.get_mut(at));
+        let own = own.filter(|_| row[1] >= 0).ok_or_else(|| {
+            Error::usage(format!(
+                "a label at {row:?} where there are {batch} sequences"
+            ))
+        })?;
+        own.push(label);
+    }
+    Ok(all)
+}
+
+/// Labels as classes. From the blank on, which is the last class, nothing else may come.
+fn plain(labels: &[i64], classes: usize, collapses: bool) -> Result<Vec<usize>> {
+    if labels.is_empty() {
+        return Err(Error::usage("no labels, expected one or more"));
+    }
+    let mut own = labels.to_vec();
+    if collapses {
+        own.dedup();
+    }
+    let is_label = |&label: &i64| usize::try_from(label).map_or(true, |label| label + 1 < classes);
+    let count = own.iter().take_while(|label| is_label(label)).count();
+    if own[count..].iter().any(is_label) {
+        return Err(Error::usage(format!(
+            "the labels {labels:?} go on behind the blank, {}",
+            classes - 1
+        )));
+    }
+    let own = own[..count].iter().map(|&label| {
+        usize::try_from(label)
+            .map_err(|_| Error::usage(format!("the label {label}, expected 0 or more")))
+    });
+    own.collect()
 }

@@ -243,6 +243,31 @@ def cuts():
                         input=x, size=s, offsets=o, normalized=n, centered=c, uniform_noise=False, noise="zero"), x, size, offsets)
 
 
+def sequences():
+    """Indices shuffled one by one; the loss of sequences of labels."""
+    for at, (dtype, seed) in enumerate(many * [(t, s) for t in (tf.int32, tf.int64, tf.uint32, tf.uint64) for s in (tf.int32, tf.int64, tf.uint32, tf.uint64)]):
+        most = [10, 255, 70000, 2**31 - 1, 2**40, 2**62][integer(0, 4 if dtype.size == 4 else 6)]
+        count, rounds = integer(1, 6), 2 * integer(2, 6)
+        index = random.integers(0, most, size=[(), (count,)][integer(0, 2)], endpoint=True)
+        key = random.integers(0, 2**31, size=[(3,), (count, 3)][integer(0, 2)])
+        inputs = [tf.constant(np.asarray(v).astype(t.as_numpy_dtype)) for v, t in ((index, dtype), (key, seed), (most, dtype))]
+        case(f"shuffled_{dtype.name}_{seed.name}_{at}", lambda i, s, m, r=rounds: R.RandomIndexShuffle(
+            index=i, seed=s, max_index=m, rounds=r), *inputs)
+    for at in range(6 * many):
+        dtype = (tf.float32, tf.float64)[at % 2]
+        steps, batch, classes = integer(1, 12), integer(1, 4), integer(2, 6)
+        merges, collapses, passes = (bool(integer(0, 2)) for _ in range(3))
+        lengths = random.integers(0 if passes else 1, steps + 1, size=batch)
+        labels = [list(random.integers(0, classes - 1, size=integer(1, 1 + (steps if passes else n)))) for n in lengths]
+        for own in labels:  # the blank may stand at the end
+            own[1:] = [classes - 1 + integer(0, 2)] * (len(own) - 1) if integer(0, 4) == 0 else own[1:]
+        places = [[b, i] for b, own in enumerate(labels) for i in range(len(own))]
+        x = tf.constant(random.normal(size=(steps, batch, classes)) * 3, dtype)
+        case(f"loss_{dtype.name}_{at}", lambda x, i, v, n, m=merges, c=collapses, p=passes: list(R.CTCLoss(
+            inputs=x, labels_indices=i, labels_values=v, sequence_length=n, ctc_merge_repeated=m, preprocess_collapse_repeated=c,
+            ignore_longer_outputs_than_inputs=p)), x, tf.constant(places, tf.int64), tf.constant(sum(labels, []), tf.int32), tf.constant(lengths, tf.int32))
+
+
 counts()
 slices()
 sums()
@@ -250,4 +275,5 @@ serial()
 maps()
 edges()
 cuts()
+sequences()
 cases.write(folder)

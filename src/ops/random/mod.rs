@@ -4,6 +4,7 @@
 
 mod bounded;
 mod draws;
+mod indices;
 mod keys;
 mod sources;
 
@@ -76,6 +77,12 @@ pub(super) const OPERATORS: &[Operator] = &[
         &[],
         keys::infer,
         keys::prepare,
+    ),
+    Operator::new(
+        &["RandomIndexShuffle"],
+        &[],
+        indices::infer,
+        indices::prepare,
     ),
     Operator::new(
         &["RngReadAndSkip", "RngSkip"],
