@@ -221,6 +221,15 @@ fn other_types(
             false => conv3d(p, x, w, out),
         }
     }
+    // The convolution of any number of axes rounds every step.
+    if &*cx.node.op == "Conv" && cx.dtype(x)? == DType::BFloat16 {
+        let ready = Prepared::function(move |io| {
+            let (x, w) = (io.input::<half::bf16>(x)?, io.input(filter)?);
+            run(transposed, &p, x, w, io.output(0)?);
+            Ok(())
+        });
+        return ready.map(Some);
+    }
     conv_types::whole(
         cx.dtype(x)?,
         [x, filter],

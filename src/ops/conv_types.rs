@@ -1,5 +1,6 @@
 //! Convolutions of TensorFlow's in half types, float64 and int32, with plain kernels. Sums of half types are kept in
-//! float32 and rounded once, but for the depthwise convolution of float16, whose every step is rounded.
+//! float32 and rounded once, but for float16 in depthwise convolutions and those that make their pictures ready, whose
+//! every step is rounded.
 
 use bytemuck::Pod;
 use half::{bf16, f16};
@@ -27,6 +28,9 @@ pub fn prepare(
     let first = channels_first;
     Ok(Some(match (cx.dtype(0)?, depthwise) {
         (DType::Float16, true) => exact::<f16>(p, depthwise_rows, first)?,
+        (DType::Float16, false) if cx.node.op.starts_with("Fused") => {
+            exact::<f16>(p, conv2d_rows, first)?
+        }
         (DType::Float16, false) => widened::<f16>(p, conv2d_rows, first)?,
         (DType::BFloat16, true) => widened::<bf16>(p, depthwise_rows, first)?,
         (DType::BFloat16, false) => widened::<bf16>(p, conv2d_rows, first)?,

@@ -89,6 +89,7 @@ mod spectra;
 mod spectral;
 mod spread;
 mod stablehlo;
+mod staged;
 mod state;
 mod strings;
 mod tables;
@@ -275,6 +276,8 @@ const FAMILIES: &[&[Operator]] = &[
     spectral::OPERATORS,
     spread::OPERATORS,
     stablehlo::OPERATORS,
+    staged::OPERATORS,
+    staged::FUSED,
     tables::OPERATORS,
     text::OPERATORS,
     tokens::OPERATORS,

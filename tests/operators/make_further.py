@@ -268,6 +268,55 @@ def sequences():
             ignore_longer_outputs_than_inputs=p)), x, tf.constant(places, tf.int64), tf.constant(sum(labels, []), tf.int32), tf.constant(lengths, tf.int32))
 
 
+def products():
+    """Convolutions that make their pictures ready, those of any number of axes, products of mixed types."""
+    for at, dtype in each(3 * REALS):
+        mode, pad = ("REFLECT", "SYMMETRIC")[integer(0, 2)], ("SAME", "VALID")[integer(0, 2)]
+        # TensorFlow takes rows of the first picture for those behind it.
+        shape = [1, integer(3, 9), integer(3, 9), integer(1, 4)]
+        window = [integer(1, 4), integer(1, 4), shape[3], integer(1, 4)]
+        steps = [1, integer(1, 6), integer(1, 6), 1]
+        size = [integer(3, 14), integer(3, 14)]
+        for name, rows in (("padded", shape[1:3]), ("resized", size)):
+            if name == "resized" and dtype == tf.bfloat16:
+                continue
+            most = [n - (mode == "REFLECT") for n in rows]
+            edges = [[0, 0], *([integer(0, min(n, 3) + 1) for _ in range(2)] for n in most), [0, 0]]
+            align = bool(integer(0, 2))
+            options = dict(paddings=edges, mode=mode, strides=steps, padding=pad)
+            if name == "resized":
+                options.update(size=size, resize_align_corners=align)
+            op = {"padded": R.FusedPadConv2D, "resized": R.FusedResizeAndPadConv2D}[name]
+            case(f"{name}_{dtype.name}_{at}", lambda x, f, t=dtype, op=op, o=options: op(
+                input=typed(t, x), filter=typed(t, f), **o), some(dtype, shape), some(dtype, window))
+    for at, dtype in each(REALS + [tf.int32]):
+        for space in (2, 3):
+            if dtype == tf.int32 and space == 3:
+                continue
+            batch = [integer(1, 3) for _ in range(integer(1, 4))]
+            channels, rates = [integer(1, 4), integer(1, 4)], [1] * (space + 2)
+            if space == 2:
+                rates[1:3] = [integer(1, 3), integer(1, 3)]
+            x = some(dtype, batch + [integer(5, 8) for _ in range(space)] + channels[:1])
+            f = some(dtype, [integer(1, 4) for _ in range(space)] + channels)
+            steps = [1, *(integer(1, 3) for _ in range(space)), 1] if max(rates) == 1 else [1] * (space + 2)
+            for pad in ("SAME", "VALID"):
+                case(f"conv_{space}_{pad}_{dtype.name}_{at}", lambda x, f, t=dtype, n=len(batch), s=steps, r=rates, p=pad: R.Conv(
+                    input=typed(t, x), filter=typed(t, f), strides=s, dilations=r, padding=p, batch_dims=n), x, f)
+            if space == 2 and dtype != tf.int32:
+                edges = [0, 0, *(integer(0, 3) for _ in range(4)), 0, 0]
+                case(f"conv_padded_{dtype.name}_{at}", lambda x, f, t=dtype, n=len(batch), e=edges: R.Conv(
+                    input=typed(t, x), filter=typed(t, f), strides=[1] * 4, padding="EXPLICIT", explicit_paddings=e, batch_dims=n), x, f)
+    for at in range(4 * many):
+        types = [(tf.float32, tf.bfloat16)[n] for n in (at % 2, at // 2 % 2)]
+        rows, inner, columns = (integer(1, 30) for _ in range(3))
+        turned = bool(integer(0, 2)), bool(integer(0, 2))
+        a = some(types[0], [inner, rows] if turned[0] else [rows, inner])
+        b = some(types[1], [columns, inner] if turned[1] else [inner, columns])
+        case(f"mixed_{types[0].name}_{types[1].name}_{at}", lambda a, b, t=types, n=turned: R.SparseMatMul(
+            a=typed(t[0], a), b=typed(t[1], b), transpose_a=n[0], transpose_b=n[1], a_is_sparse=True), a, b)
+
+
 counts()
 slices()
 sums()
@@ -276,4 +325,5 @@ maps()
 edges()
 cuts()
 sequences()
+products()
 cases.write(folder)
