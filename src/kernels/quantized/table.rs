@@ -101,11 +101,12 @@ impl Table16 {
         Table16 { entries }
     }
 
+    /// Differences that do not fit an i16 wrap, as in TensorFlow Lite: only where the function leaves all scales.
     #[inline(always)]
     pub fn lookup(&self, x: i16) -> i16 {
         let index = (256 + (i32::from(x) >> 7)) as usize;
         let base = i32::from(self.entries[index]);
-        let slope = i32::from(self.entries[index + 1]) - base;
+        let slope = i32::from(self.entries[index + 1].wrapping_sub(self.entries[index]));
         let offset = i32::from(x) & 0x7f;
         (base + ((slope * offset + 64) >> 7)) as i16
     }
@@ -118,6 +119,16 @@ impl Table16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// e^x of numbers up to 900, seen of LiteRT 2.3.0 around where it leaves f32.
+    #[test]
+    fn where_a_function_overflows_the_steps_wrap() {
+        let affine = |scale| Affine { scale, zero: 0 };
+        let (input, output) = (affine(0.027_637_99), affine(0.031_252_13));
+        let table = Table16::new(input, output, f32::exp);
+        let found = [2943, 2944, 2945, 3008, 3071].map(|x| table.lookup(x));
+        assert_eq!(found[1..], [-32768, 32512, 16384, 256]);
+    }
 
     #[test]
     fn tables_follow_the_function() {
