@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Intermediate;
-use super::ahead::Room;
 use super::blocks::Frame;
 use super::few::{Few, Spare};
+use super::joins::ahead::Room;
 use super::plan::{Kept, Place, Plan, Role, Step, Work};
 use super::profile::Profile;
 use super::program::Setup;

@@ -3,9 +3,6 @@
 //! [`Session::new`] flattens the signature's graph and checks that every operator can run. The first run with new input
 //! sizes plans: shapes, folded constants, packed weights, one arena. Later runs with the same sizes only execute.
 
-mod ahead;
-#[cfg(test)]
-mod ahead_tests;
 mod arena;
 mod bench;
 mod blocks;
@@ -22,14 +19,9 @@ mod few;
 mod frames;
 #[cfg(test)]
 mod frames_tests;
-mod fuse;
 mod handover;
 mod inputs;
-mod items;
-#[cfg(test)]
-mod items_tests;
 mod joins;
-mod layer_norms;
 #[cfg(test)]
 mod packed_tests;
 mod places;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::ArenaReport;
-use super::ahead::Ahead;
 use super::blocks::Blocks;
 use super::execute::{Memory, evaluate};
+use super::joins::ahead::Ahead;
 use super::problems::Problems;
 use super::program::Setup;
 use crate::error::{Error, Kind, Result};
@@ -191,9 +191,7 @@ impl Plan {
                 builder.node(node)?;
             }
         }
-        builder.fuse(progress)?;
-        builder.normalize()?;
-        builder.work_ahead()?;
+        builder.join_planned(progress)?;
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;
         std::mem::take(&mut builder.problems).result(|number| setup.program.graph(number))?;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::plan::{Builder, Call, Step, Work};
 use crate::error::{Error, Result};
 use crate::model::{Node, NodeId, Tensor, ValueId};
 use crate::ops::{Effect, Fact, State};
+use crate::runtime::plan::{Builder, Call, Step, Work};
 
 /// `CONCATENATION(SLICE(list, 0, [at, …]), item, SLICE(list, [at + 1, 0, …], …))` along axis 0.
 struct Replaced {
@@ -44,7 +44,7 @@ impl Effect for Replace {
 
 impl Builder<'_> {
     /// Plans the node if it replaces an item, within another graph, whose values nobody sees; never for plain kernels.
-    pub(super) fn replace_item(&mut self, id: NodeId) -> bool {
+    pub(in crate::runtime) fn replace_item(&mut self, id: NodeId) -> bool {
         if self.setup.program.options.reference {
             return false;
         }

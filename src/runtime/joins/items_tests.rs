@@ -1,9 +1,9 @@
 //! Promise: a loop that replaces items of a list, and one that hands its values round, answer as their operators say.
 
-use super::blocks_tests::{ints, many, run, scalar, subgraphs, with_blocks};
-use super::tests::{Net, open, open_with};
-use super::*;
 use crate::model::{Attrs, DType, Dialect, Model};
+use crate::runtime::blocks_tests::{ints, many, run, scalar, subgraphs, with_blocks};
+use crate::runtime::tests::{Net, open, open_with};
+use crate::runtime::*;
 
 /// Sets rows 0, 1, … of a list of `rows` pairs, which is zeros, to the row's number times `x`, as often as the first
 /// input says; what follows the row is cut off `step` rows further.

@@ -3,13 +3,13 @@
 //! A recurrent layer multiplies its input of every step with the same weights before it adds what comes from the step
 //! before. A product of one row is as slow as reading the weights, one of many rows reads them once.
 
-use super::execute::Run;
-use super::plan::{Builder, Call, Place, Step, Work};
 use crate::error::{Error, Result};
 use crate::kernels::movement::gather::index;
 use crate::model::memory::{self, AlignedBytes};
 use crate::model::{DType, Node, ValueId};
 use crate::ops::{self, Constant, Content, Context, Fact, Io, Kernel, Prepared, View};
+use crate::runtime::execute::Run;
+use crate::runtime::plan::{Builder, Call, Place, Step, Work};
 
 /// Rows of a product at once: a loop that ends early has computed less than so many for nothing.
 const ROWS: usize = 16;
@@ -77,7 +77,12 @@ impl Room {
 }
 
 impl Run<'_> {
-    pub(super) fn ahead(&mut self, at: usize, step: &Step, ahead: &Ahead) -> Result<()> {
+    pub(in crate::runtime) fn ahead(
+        &mut self,
+        at: usize,
+        step: &Step,
+        ahead: &Ahead,
+    ) -> Result<()> {
         let number = step.inputs[ahead.number].ok_or_else(|| missing(ahead.number))?;
         let number = self.values().view(number)?;
         let number = match number.dtype {
@@ -136,7 +141,7 @@ fn missing(input: usize) -> Error {
 
 impl Builder<'_> {
     /// Lets the products of a loop's body work ahead that may; once all that joins others has done so.
-    pub(super) fn work_ahead(&mut self) -> Result<()> {
+    pub(in crate::runtime) fn work_ahead(&mut self) -> Result<()> {
         let Call::Within { unchanged, .. } = self.call else {
             return Ok(());
         };

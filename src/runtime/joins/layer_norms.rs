@@ -1,9 +1,9 @@
 //! Layer normalizations that were taken apart into MEAN, SQUARED_DIFFERENCE, RSQRT, products and sums, as one step.
 
-use super::plan::{Builder, Work};
 use crate::error::Result;
 use crate::model::{DType, Dialect, Node, NodeId, ValueId};
 use crate::ops::{self, Prepared};
+use crate::runtime::plan::{Builder, Work};
 
 /// `x g + (offset - m g)`, where `m` is the mean of a row, `v` that of `(x - m)²`, and `g = scale / √(v + epsilon)`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,7 +16,7 @@ struct Parts {
 
 impl Builder<'_> {
     /// Lets the last step of a layer normalization do all of it, where nobody sees what passes between.
-    pub(super) fn normalize(&mut self) -> Result<()> {
+    pub(in crate::runtime) fn normalize(&mut self) -> Result<()> {
         let tflite = self.setup.graph().dialect == Dialect::Tflite;
         if !tflite || !self.setup.program.options.joins {
             return Ok(());
@@ -198,10 +198,10 @@ impl Builder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Net, open_with};
-    use super::super::{KernelChoice, RunOptions, Session};
     use crate::model::{Attr, Attrs, DType, Dialect, Model, Quantization, Tensor, ValueId};
     use crate::progress::Progress;
+    use crate::runtime::tests::{Net, open_with};
+    use crate::runtime::{KernelChoice, RunOptions, Session};
 
     const ROWS: usize = 37;
     const DEPTH: usize = 50;

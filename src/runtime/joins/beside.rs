@@ -1,10 +1,10 @@
 //! Operators that run as part of the one beside them: a bias that an ADD adds to the product of a FULLY_CONNECTED, a
 //! TRANSPOSE before or behind a BATCH_MATMUL.
 
-use super::plan::{Builder, Step, Work};
 use crate::error::Result;
 use crate::model::{Node, ValueId};
 use crate::ops::{self, Context, Fact, Prepared};
+use crate::runtime::plan::{Builder, Step, Work};
 
 /// What a step does, and the values it reads.
 type Reads = (Work, Vec<Option<ValueId>>);
@@ -12,7 +12,7 @@ type Reads = (Work, Vec<Option<ValueId>>);
 impl Builder<'_> {
     /// Where the node is an ADD or a TRANSPOSE whose work the product before it can do as well: the product does it from
     /// now on, and the input that the node's output is then the same as. Not where somebody else sees the bare product.
-    pub(super) fn join(&mut self, context: &Context) -> Result<Option<usize>> {
+    pub(in crate::runtime) fn join(&mut self, context: &Context) -> Result<Option<usize>> {
         match ops::transposes(context) {
             Some(order) => self.join_transpose(context, &order),
             None => self.join_bias(context),
@@ -93,7 +93,7 @@ impl Builder<'_> {
     }
 
     /// A product of what TRANSPOSEs make, by what they make it of: what it does then, and the values it reads.
-    pub(super) fn across(&self, context: &Context) -> Result<Option<Reads>> {
+    pub(in crate::runtime) fn across(&self, context: &Context) -> Result<Option<Reads>> {
         match ops::may_be_turned(context) {
             true => self.product(context, None),
             false => Ok(None),
@@ -168,10 +168,10 @@ impl Builder<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::{Net, open_with};
-    use super::super::{KernelChoice, RunOptions, Session};
     use crate::model::{Attr, Attrs, DType, Dialect, Model, Quantization, Tensor, ValueId};
     use crate::progress::Progress;
+    use crate::runtime::tests::{Net, open_with};
+    use crate::runtime::{KernelChoice, RunOptions, Session};
 
     fn floats(shape: &[usize]) -> Tensor {
         let count: usize = shape.iter().product();

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::plan::{Builder, Step, Work};
 use crate::error::{Kind, Result};
 use crate::model::{NodeId, ValueId};
 use crate::ops::{self, Context, Fact, Joined, Prepared, Tail};
 use crate::progress::Progress;
+use crate::runtime::plan::{Builder, Step, Work};
 
 /// By the value whose bytes are read: the only step that does and the slot; `None` for several, or an output of the graph.
 type Readers = HashMap<usize, Option<(usize, usize)>>;
@@ -23,8 +23,8 @@ impl Builder<'_> {
     /// Makes the products ready that have waited until all behind them was known.
     ///
     /// # Errors
-    /// As [`Plan::new`](super::plan::Plan::new), and a run that is stopped.
-    pub(super) fn fuse(&mut self, progress: &Progress) -> Result<()> {
+    /// As [`Plan::new`](super::super::plan::Plan::new), and a run that is stopped.
+    pub(in crate::runtime) fn fuse(&mut self, progress: &Progress) -> Result<()> {
         let awaiting = std::mem::take(&mut self.awaiting);
         if awaiting.is_empty() {
             return Ok(());
@@ -78,7 +78,7 @@ impl Builder<'_> {
         readers
     }
 
-    pub(super) fn facts_of(&self, id: NodeId) -> Vec<Option<Fact>> {
+    pub(in crate::runtime) fn facts_of(&self, id: NodeId) -> Vec<Option<Fact>> {
         let inputs = &self.setup.graph().node(id).inputs;
         let fact = |value: &Option<_>| value.and_then(|v: ValueId| self.facts[v.index()].clone());
         inputs.iter().map(fact).collect()
@@ -178,11 +178,11 @@ impl Builder<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::blocks_tests::many;
-    use super::super::tests::{Net, open_with};
-    use super::super::{RunOptions, Session};
     use crate::model::{Attr, Attrs, DType, Dialect, Model, Tensor, ValueId};
     use crate::progress::Progress;
+    use crate::runtime::blocks_tests::many;
+    use crate::runtime::tests::{Net, open_with};
+    use crate::runtime::{RunOptions, Session};
 
     const CHANNELS: usize = 24;
 

@@ -3,10 +3,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::blocks_tests::{ints, many, run, scalar, subgraphs, with_blocks};
-use super::tests::{Net, open_with};
-use super::*;
 use crate::model::{Attrs, DType, Dialect, Model, Quantization};
+use crate::runtime::blocks_tests::{ints, many, run, scalar, subgraphs, with_blocks};
+use crate::runtime::tests::{Net, open_with};
+use crate::runtime::*;
 
 const DEPTH: usize = 24;
 const UNITS: usize = 20;
