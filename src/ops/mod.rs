@@ -120,6 +120,7 @@ pub use matmul::{adds_a_bias, takes_a_bias};
 pub use normalization::layer_norm;
 pub use picks::{HandsOn, Picks};
 pub use state::{Change, Changed, State};
+pub use tables::{Table as LookupTable, table_of};
 pub use tail::{Joined, Tail};
 pub use turned::{may_be_turned, transposes, turned_product};
 

@@ -80,6 +80,13 @@ impl State {
         }
     }
 
+    /// Tables that have entries before the first run.
+    #[must_use]
+    pub fn with_tables(mut self, tables: &HashMap<Resource, Arc<Table>>) -> Self {
+        self.tables.clone_from(tables);
+        self
+    }
+
     /// The present value of a variable.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::state;
 use super::variables::handle;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
-use crate::model::{DType, Resource, Shape, Tensor};
+use crate::model::{DType, Node, Resource, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
@@ -92,6 +92,34 @@ enum Row {
 }
 
 impl Table {
+    /// What a checkpoint has of a table. Tables with open places store these too, under one key: keys that stand there
+    /// more than once are none.
+    ///
+    /// # Errors
+    /// Keys and values that don't belong together.
+    pub fn restored(new: &Tensor, values: &Tensor) -> Result<Self> {
+        let keys = keys(new)?;
+        let rows = rows(values, keys.len())?;
+        if rows.len() != keys.len() {
+            return Err(Error::unreadable(format!(
+                "{} keys of a table for {:?}",
+                keys.len(),
+                values.shape()
+            )));
+        }
+        let mut times: HashMap<Vec<u8>, usize> = HashMap::new();
+        for key in &keys {
+            *times.entry(key.clone()).or_default() += 1;
+        }
+        let mut table = Table::default();
+        for (key, row) in keys.into_iter().zip(rows) {
+            if times.get(&key) == Some(&1) {
+                table.insert(key, row);
+            }
+        }
+        Ok(table)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.places.len()
     }
@@ -179,18 +207,23 @@ fn gathered<'r>(
     Tensor::from_bytes(dtype, shape, &bytes)
 }
 
-/// A handle: the same table for all who share its name, or its number in a .tflite.
+/// The table of TensorFlow's that a node stands for: the same for all who share its name.
+pub fn table_of(node: &Node) -> Resource {
+    let shared = node
+        .attrs
+        .text("shared_name")
+        .filter(|name| !name.is_empty());
+    let container = node.attrs.text("container").unwrap_or_default();
+    Resource::Named(format!("{container}/{}", shared.unwrap_or(&node.name)).into())
+}
+
+/// A handle; in a .tflite tables go by numbers.
 fn table(cx: &Context) -> Result<Vec<Fact>> {
-    let attrs = &cx.node.attrs;
-    let name = match cx.tflite() {
-        true => format!("table {}", cx.attr_int("table_id", 0)),
-        false => {
-            let shared = attrs.text("shared_name").filter(|name| !name.is_empty());
-            let container = attrs.text("container").unwrap_or_default();
-            format!("{container}/{}", shared.unwrap_or(&cx.node.name))
-        }
+    let resource = match cx.tflite() {
+        true => Resource::Named(format!("table {}", cx.attr_int("table_id", 0)).into()),
+        false => table_of(cx.node),
     };
-    Ok(vec![handle(Resource::Named(name.into()))])
+    Ok(vec![handle(resource)])
 }
 
 /// What TensorFlow Lite has tables for.

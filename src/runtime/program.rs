@@ -15,10 +15,10 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::kernels::{Clamp, Threads};
 use crate::model::{
-    Attr, DType, Dialect, Graph, MetaGraph, Model, Name, NodeId, Shape, Tensor, TensorData,
-    ValueId, Variable, VariableId, inline, opdef,
+    Attr, DType, Dialect, Graph, MetaGraph, Model, Name, NodeId, Resource, Shape, Tensor,
+    TensorData, ValueId, Variable, VariableId, inline, opdef,
 };
-use crate::ops::{self, Block, Context, Fact, Options, State};
+use crate::ops::{self, Block, Context, Fact, LookupTable, Options, State};
 
 pub struct Program {
     /// The signature's own graph, then those that its operators name.
@@ -28,6 +28,8 @@ pub struct Program {
     init: Option<usize>,
     /// Files that the graphs read, by the name that they have there.
     files: HashMap<Vec<u8>, Bytes>,
+    /// Tables that the checkpoint has entries of.
+    tables: HashMap<Resource, Arc<LookupTable>>,
     pub variables: Arc<[Variable]>,
     /// Variables that a run changes, in order.
     written: Vec<VariableId>,
@@ -89,6 +91,7 @@ impl Program {
             numbers: HashMap::new(),
             init: None,
             files: files(model, meta_graph),
+            tables: HashMap::new(),
             variables: model.variables.clone().into(),
             written: Vec::new(),
             options: Options {
@@ -135,6 +138,9 @@ impl Program {
         }
         problems.result(|number| program.graph(number))?;
         program.written = program.find_written();
+        if program.has_tables() {
+            program.tables = restored_tables(model, meta_graph)?;
+        }
         program.options.in_order = program.bodies.iter().any(Body::quantizes);
         program.options.joins = program.may_join();
         Ok(program)
@@ -176,7 +182,8 @@ impl Program {
 
     /// As the model has everything before the first run.
     pub fn state(&self) -> State {
-        State::new(self.variables.clone(), self.files.clone(), self.seed)
+        let state = State::new(self.variables.clone(), self.files.clone(), self.seed);
+        state.with_tables(&self.tables)
     }
 
     pub fn init(&self) -> Option<Setup<'_>> {
@@ -392,6 +399,33 @@ impl<'p> Setup<'p> {
         let node = self.graph().node(node);
         error.at(format_args!("{} {:?}", node.op_label(), node.name))
     }
+}
+
+/// The entries that a checkpoint has of tables, which the reader ties to the keys.
+fn restored_tables(
+    model: &Model,
+    meta_graph: &MetaGraph,
+) -> Result<HashMap<Resource, Arc<LookupTable>>> {
+    let mut tables = HashMap::new();
+    for node in meta_graph
+        .graphs
+        .first()
+        .map_or(&[][..], |main| &main.nodes)
+    {
+        let keys = node
+            .variable
+            .filter(|_| node.op.contains("HashTable"))
+            .and_then(|id| model.variables.get(id.0 as usize));
+        let Some((keys, name)) = keys.and_then(|k| Some((k, k.key.strip_suffix("-keys")?))) else {
+            continue;
+        };
+        let beside = format!("{name}-values");
+        if let Some(values) = model.variables.iter().find(|v| *v.key == *beside) {
+            let table = LookupTable::restored(&keys.read()?, &values.read()?)?;
+            tables.insert(ops::table_of(node), Arc::new(table));
+        }
+    }
+    Ok(tables)
 }
 
 /// Under `assets/`, as the graphs are told.

@@ -67,8 +67,21 @@ def texts():
     case("padded", lambda x: tf.strings.as_string(x, width=9, fill="0", precision=2), numbers)
 
 
+def tables(model):
+    """What was put in before the model was saved is there after."""
+    table = tf.lookup.experimental
+    model.words = table.MutableHashTable(tf.string, tf.float32, -1.0)
+    model.words.insert(["two", "three"], [2.0, 3.0])
+    model.rows = table.DenseHashTable(tf.int64, tf.int64, 0, -1, -2, initial_num_buckets=16)
+    long = lambda *numbers: tf.constant(numbers, tf.int64)
+    model.rows.insert(long(5, 6, 7), long(50, 60, 70))
+    case("stored_words", lambda x: [model.words.lookup(x), model.words.size()], tf.constant(["two", "none", "three"]))
+    case("stored_rows", lambda x: [model.rows.lookup(x), model.rows.size()], tf.constant([6, 7, 5, 9], tf.int64))
+
+
 model = tf.Module()
 layers(model)
+tables(model)
 slopes()
 volumes()
 texts()

@@ -67,6 +67,13 @@ fn scan(
                     found.nodes.push((id, source.clone()));
                 }
             }
+            // Only the keys: where they are, the values are beside them.
+            "LookupTableImportV2" | "LookupTableImport" if !sources.is_empty() => {
+                let source = node.input(1).and_then(|v| trace(graph, v, &sources));
+                if let (Some(source), Some(id)) = (source, holder(node.input(0))) {
+                    found.nodes.push((id, source.clone()));
+                }
+            }
             _ => {
                 let function = callee(node).and_then(|name| functions.get(name));
                 let function =
@@ -180,7 +187,7 @@ fn holder(
             return arguments.get(position).copied().flatten();
         };
         let node = graph.node(id);
-        if holds_variable(node) {
+        if holds_variable(node) || holds_table(node) {
             return (depth == 0).then_some(id);
         }
         value = passed_on(node)?;
@@ -224,6 +231,11 @@ pub fn holds_variable(node: &Node) -> bool {
         &*node.op,
         "VarHandleOp" | "VariableV2" | "Variable" | "AutoReloadVariable"
     )
+}
+
+/// Whether the node is a table.
+pub fn holds_table(node: &Node) -> bool {
+    node.op.contains("HashTable") && !node.outputs.is_empty()
 }
 
 /// Writes the links into the main graph. Nodes that no restore op names are linked by the objects that the functions

@@ -37,11 +37,7 @@ pub fn ln_gamma(x: f64) -> f64 {
 /// The derivative of [`ln_gamma`]: 6.3.5 upwards, then 6.3.18.
 pub fn digamma(x: f64) -> f64 {
     if x <= 0.0 && x.fract() == 0.0 {
-        return if x == 0.0 {
-            f64::NEG_INFINITY.copysign(-x)
-        } else {
-            f64::NAN
-        };
+        return f64::NAN;
     }
     if x < 0.0 {
         return digamma(1.0 - x) - PI / (PI * x).tan();
@@ -74,12 +70,21 @@ pub fn zeta(s: f64, q: f64) -> f64 {
         return f64::NAN;
     }
     if q <= 0.0 {
-        if q.fract() == 0.0 {
-            return f64::INFINITY;
+        if q.floor() == q {
+            // A pole; odd powers go both ways there.
+            return match s % 2.0 == 0.0 {
+                true => f64::INFINITY,
+                false => f64::NAN,
+            };
         }
         if s.fract() != 0.0 {
             return f64::NAN;
         }
+    }
+    // The sum below goes from q up, one by one.
+    const FARTHEST: f64 = -1e6;
+    if q < FARTHEST {
+        return f64::NAN;
     }
     const FIRST: usize = 12;
     let mut sum: f64 = (0..FIRST).map(|k| (q + k as f64).powf(-s)).sum();
@@ -161,7 +166,7 @@ pub fn exponential_integral(x: f64) -> f64 {
         return f64::NEG_INFINITY;
     }
     if x.is_nan() || x == f64::INFINITY {
-        return x;
+        return f64::NAN;
     }
     if x < -2.0 {
         let z = -x;
@@ -225,13 +230,17 @@ pub fn spence(x: f64) -> f64 {
 
 /// The share of the gamma distribution of shape `a` below `x`, and above it (6.5.29, 6.5.31).
 pub fn gamma_shares(a: f64, x: f64) -> (f64, f64) {
-    if x < 0.0 || a < 0.0 || x.is_nan() || a.is_nan() || (a == 0.0 && x == 0.0) {
+    if x == 0.0 {
+        // Of no shape at all TensorFlow tells this one share.
+        return (0.0, if a > 0.0 { 1.0 } else { f64::NAN });
+    }
+    if x < 0.0 || a <= 0.0 || x.is_nan() || a.is_nan() {
         return (f64::NAN, f64::NAN);
     }
-    if x == 0.0 || a.is_infinite() {
+    if a.is_infinite() {
         return (0.0, 1.0);
     }
-    if a == 0.0 || x.is_infinite() {
+    if x.is_infinite() {
         return (1.0, 0.0);
     }
     const MOST: usize = 10_000;
@@ -316,6 +325,9 @@ mod tests {
         near(digamma(1.0), -EULER);
         near(digamma(-0.5), digamma(0.5) + 2.0);
         near(zeta(2.0, 1.0), PI * PI / 6.0);
+        assert_eq!(zeta(2.0, f64::NEG_INFINITY), f64::INFINITY);
+        assert!(zeta(3.0, -2.0).is_nan() && zeta(3.0, -1e15 - 0.5).is_nan());
+        assert!(digamma(0.0).is_nan() && gamma_shares(0.0, 1.0).0.is_nan());
         near(polygamma(1.0, 1.0), PI * PI / 6.0);
         near(polygamma(2.0, 1.0), -2.404_113_806_319_188_6);
         for x in [-0.999, -0.5, 0.0, 1e-9, 0.3, 0.7, 0.999_999] {
