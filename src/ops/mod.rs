@@ -123,6 +123,7 @@ pub use state::{Change, Changed, State};
 pub use tables::{Table as LookupTable, table_of};
 pub use tail::{Joined, Tail};
 pub use turned::{may_be_turned, transposes, turned_product};
+pub use variables::shared_variable;
 
 use crate::error::{Error, Result};
 use crate::model::{Dialect, Graph, Node, Variable};

@@ -80,6 +80,13 @@ impl State {
         }
     }
 
+    /// Parts of variables, with their values before the first run.
+    #[must_use]
+    pub fn with_parts(mut self, parts: &HashMap<Resource, Arc<Tensor>>) -> Self {
+        self.values.clone_from(parts);
+        self
+    }
+
     /// Tables that have entries before the first run.
     #[must_use]
     pub fn with_tables(mut self, tables: &HashMap<Resource, Arc<Table>>) -> Self {

@@ -8,7 +8,7 @@ use super::types::{check_ring, with_ring};
 use super::{Constant, Context, Fact, Operator, Picks, Prepared, View, state};
 use crate::error::{Error, Result};
 use crate::kernels::movement::{self, Places};
-use crate::model::{DType, Element, Resource, Shape, Tensor, TensorData};
+use crate::model::{DType, Element, Node, Resource, Shape, Tensor, TensorData};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["VarHandleOp"], &["VAR_HANDLE"], variable, nothing),
@@ -71,18 +71,23 @@ fn variable(cx: &Context) -> Result<Vec<Fact>> {
         let told = cx.node.attrs.dtype("dtype");
         told.is_none() || stored.is_none() || told == stored
     });
-    if let Some(id) = stored {
+    // A part of a variable is one of its own, filled before the first run.
+    if let (Some(id), None) = (stored, &cx.node.variable_slice) {
         let mut fact = handle(Resource::Stored(id));
         fact.variable = Some(id);
         return Ok(vec![fact]);
     }
-    let text = |attr: &str| cx.node.attrs.text(attr).unwrap_or_default();
+    Ok(vec![handle(shared_variable(cx.node, cx.tflite()))])
+}
+
+/// The variable that graphs share by container and name.
+pub fn shared_variable(node: &Node, lite: bool) -> Resource {
+    let text = |attr: &str| node.attrs.text(attr).unwrap_or_default();
     let shared = match text("shared_name") {
-        "" if !cx.tflite() => &cx.node.name,
+        "" if !lite => &node.name,
         shared => shared,
     };
-    let name = format!("{}/{shared}", text("container"));
-    Ok(vec![handle(Resource::Named(name.into()))])
+    Resource::Named(format!("{}/{shared}", text("container")).into())
 }
 
 /// The value of a variable of TensorFlow 1, which is also what later operators change.
@@ -91,6 +96,12 @@ fn reference(cx: &Context) -> Result<Vec<Fact>> {
         return Err(Error::unsupported("no stored variable belongs to it"));
     };
     let mut fact = stored(cx, id)?;
+    if let (Some(extents), Some(variable)) =
+        (&cx.node.variable_slice, cx.variables.get(id.0 as usize))
+    {
+        let part = variable.read()?.cut(extents)?;
+        fact = Fact::constant(Constant::ready(Arc::new(part)));
+    }
     fact.variable = Some(id);
     Ok(vec![fact])
 }

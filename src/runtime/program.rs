@@ -28,6 +28,8 @@ pub struct Program {
     init: Option<usize>,
     /// Files that the graphs read, by the name that they have there.
     files: HashMap<Vec<u8>, Bytes>,
+    /// Parts of variables that nodes hold alone.
+    parts: HashMap<Resource, Arc<Tensor>>,
     /// Tables that the checkpoint has entries of.
     tables: HashMap<Resource, Arc<LookupTable>>,
     pub variables: Arc<[Variable]>,
@@ -91,6 +93,7 @@ impl Program {
             numbers: HashMap::new(),
             init: None,
             files: files(model, meta_graph),
+            parts: HashMap::new(),
             tables: HashMap::new(),
             variables: model.variables.clone().into(),
             written: Vec::new(),
@@ -138,6 +141,7 @@ impl Program {
         }
         problems.result(|number| program.graph(number))?;
         program.written = program.find_written();
+        program.parts = program.parts_of(model)?;
         if program.has_tables() {
             program.tables = restored_tables(model, meta_graph)?;
         }
@@ -174,6 +178,18 @@ impl Program {
         Ok(body)
     }
 
+    /// The values of partitioned variables, part by part.
+    fn parts_of(&self, model: &Model) -> Result<HashMap<Resource, Arc<Tensor>>> {
+        let nodes = self.bodies.iter().flat_map(|body| &body.graph.nodes);
+        let mut parts = HashMap::new();
+        for node in nodes.filter(|n| n.variable_slice.is_some() && &*n.op == "VarHandleOp") {
+            if let Some(value) = model.variable_value(node) {
+                parts.insert(ops::shared_variable(node, false), Arc::new(value?));
+            }
+        }
+        Ok(parts)
+    }
+
     fn has_tables(&self) -> bool {
         let of_table = |op: &str| op.starts_with("LookupTable") || op.contains("HashTable");
         let mut graphs = self.bodies.iter().map(|body| (&body.graph, &body.order));
@@ -183,7 +199,7 @@ impl Program {
     /// As the model has everything before the first run.
     pub fn state(&self) -> State {
         let state = State::new(self.variables.clone(), self.files.clone(), self.seed);
-        state.with_tables(&self.tables)
+        state.with_tables(&self.tables).with_parts(&self.parts)
     }
 
     pub fn init(&self) -> Option<Setup<'_>> {

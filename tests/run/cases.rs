@@ -238,6 +238,11 @@ fn corners_of_layers_loops_and_texts_give_tensorflows_answers() {
 }
 
 #[test]
+fn parts_of_variables_hold_their_own_values() {
+    assert_right("parts");
+}
+
+#[test]
 fn files_that_graphs_write_are_tensorflows() {
     assert_right("files");
 }

@@ -35,7 +35,8 @@ pub fn run(graph: &mut Graph, around: &Surroundings<'_>) -> Result<usize> {
                 graph.node_mut(id).inputs[0] = Some(value);
             }
             "VariableV2" | "Variable" | "VarHandleOp" if !node.outputs.is_empty() => {
-                let Some(id) = node.variable.filter(|v| !assigned.contains(v)) else {
+                let whole = node.variable.filter(|_| node.variable_slice.is_none());
+                let Some(id) = whole.filter(|v| !assigned.contains(v)) else {
                     continue;
                 };
                 let output = node.outputs[0];
@@ -73,8 +74,9 @@ fn handle(graph: &Graph, mut value: ValueId) -> Option<VariableId> {
     // As many steps as there are nodes at most: hostile graphs may run in circles.
     for _ in 0..=graph.nodes.len() {
         let node = graph.producer(value)?;
+        // A part of a variable is not the whole.
         if node.variable.is_some() {
-            return node.variable;
+            return node.variable.filter(|_| node.variable_slice.is_none());
         }
         value = node.input(0)?;
     }
