@@ -6,6 +6,7 @@ use super::{Context, Fact, Operator, Picks, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::complex::{self, Complex, Stored};
 use crate::kernels::elementwise::number::Number;
+use crate::kernels::reference::wide::Half;
 use crate::kernels::segment::{self, Fold};
 use crate::model::{DType, Element, Shape, Tensor};
 
@@ -284,19 +285,38 @@ fn prepare_picked(cx: &Context) -> Result<Prepared> {
             Ok((id, place?))
         });
         let picked = picked.collect::<Result<Vec<_>>>()?;
-        let mut out = segments(dtype, count, row)?;
-        with_number!(dtype, T => {
-            let into = (&mut out, <T as Number>::ZERO);
-            folded::<T>(&picked, (&data, 1), into, Fold::Sum.of())?;
-            let share: Option<Share> = match () {
-                () if op.contains("Mean") => Some(|count| count),
-                () if op.contains("SqrtN") => Some(f64::sqrt),
-                () => None,
-            };
-            shared_numbers::<T>(&mut out, &ids, share);
-        }, else {});
-        Ok(vec![out])
+        let share: Option<Share> = match () {
+            () if op.contains("Mean") => Some(|count| count),
+            () if op.contains("SqrtN") => Some(f64::sqrt),
+            () => None,
+        };
+        let sums = |data: &View<'_>| -> Result<Tensor> {
+            let mut out = segments(data.dtype, count, row)?;
+            with_number!(data.dtype, T => {
+                let into = (&mut out, <T as Number>::ZERO);
+                folded::<T>(&picked, (data, 1), into, Fold::Sum.of())?;
+                shared_numbers::<T>(&mut out, &ids, share);
+            }, else {});
+            Ok(out)
+        };
+        Ok(vec![match dtype {
+            DType::Float16 => widened::<half::f16>(&data, sums)?,
+            DType::BFloat16 => widened::<half::bf16>(&data, sums)?,
+            _ => sums(&data)?,
+        }])
     })
+}
+
+/// What is computed in float32 of a half type, and rounded once.
+fn widened<T: Half + Element>(
+    data: &View<'_>,
+    compute: impl Fn(&View<'_>) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let wide: Vec<f32> = data.values::<T>()?.iter().map(|x| x.wide()).collect();
+    let found = compute(&View::of(&Tensor::from_values(data.shape, &wide)))?;
+    let numbers = found.values::<f32>().unwrap_or_default().iter();
+    let narrow: Vec<T> = numbers.map(|&x| T::narrow(x)).collect();
+    Ok(Tensor::from_values(found.shape(), &narrow))
 }
 
 /// An input that must be there.

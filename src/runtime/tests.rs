@@ -585,3 +585,25 @@ fn scales_of_floats_mean_nothing() {
     assert_eq!(outputs[0].1.numbers(), [-0.75, 2.5, -2.125]);
     assert_eq!(outputs[1].1.numbers(), [-0.375]);
 }
+
+/// Sums of half types are kept in float32 and rounded once: step by step 2048 would stay what it is.
+#[test]
+fn picked_rows_of_half_types_are_added_up_in_float32() {
+    use half::f16;
+    let sum = |op: &str| {
+        let mut net = Net::new(Dialect::Tf);
+        let data = net.input("data", DType::Float16, &[5, 1]);
+        let picks = net.constant(&Tensor::from_values(&[5], &[0i32, 1, 2, 3, 4]));
+        let ids = net.constant(&Tensor::from_values(&[5], &[0i32; 5]));
+        let out = net.op(op, &[data, picks, ids], DType::Float16, Attrs::new());
+        let values = [2048.0f32, 1.0, 1.0, 1.0, 1.0].map(f16::from_f32);
+        let given = [("#0".to_owned(), Tensor::from_values(&[5, 1], &values))];
+        let mut session = open(&net.finish(&[out])).unwrap();
+        let outputs = session.run(&given, &Progress::new()).unwrap();
+        outputs[0].1.numbers()[0]
+    };
+    assert_eq!(sum("SparseSegmentSum"), 2052.0);
+    let rounded = |x: f32| f64::from(f16::from_f32(x).to_f32());
+    assert_eq!(sum("SparseSegmentMean"), rounded(2052.0 / 5.0));
+    assert_eq!(sum("SparseSegmentSqrtN"), rounded(2052.0 / 5f32.sqrt()));
+}
