@@ -188,12 +188,15 @@ impl Builder<'_> {
         let Some(operator) = ops::find_for(graph, &node) else {
             return Ok(None);
         };
-        let made = ops::infer_in(&context)?;
+        // Alone it was planned already: what does not go for a block is no error.
+        let Ok(made) = ops::infer_in(&context) else {
+            return Ok(None);
+        };
         let bytes = |fact: &Fact| fact.dtype.size()?.checked_mul(fact.shape.elements()?);
         if made.first().and_then(bytes) != block.checked_mul(product) {
             return Ok(None);
         }
-        let Prepared::Kernel(kernel) = operator.ready(&context)? else {
+        let Ok(Prepared::Kernel(kernel)) = operator.ready(&context) else {
             return Ok(None);
         };
         let fact = facts[0].as_ref();
@@ -253,8 +256,12 @@ impl Builder<'_> {
         if !fits || item == 0 || block < 2 {
             return None;
         }
-        let first = sizes.first_mut()?;
-        *first = first.checked_mul(block)?;
+        match &mut sizes[..] {
+            // A row becomes rows: its only axis is what is multiplied.
+            [_] => sizes.insert(0, block),
+            [first, ..] => *first = first.checked_mul(block)?,
+            [] => return None,
+        }
         let mut facts = vec![Some(Fact::fixed(x.dtype, &sizes))];
         for &input in &step.inputs[1..] {
             facts.push(match input {

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::model::{Attrs, DType, Dialect, Model, Quantization};
+use crate::model::{Attr, Attrs, DType, Dialect, Model, Quantization};
 use crate::runtime::blocks_tests::{ints, many, run, scalar, subgraphs, with_blocks};
 use crate::runtime::tests::{Net, open_with};
 use crate::runtime::*;
@@ -161,6 +161,56 @@ proptest! {
             prop_assert_eq!(taken(&plain), 2);
         }
     }
+}
+
+/// A list of plain rows, whose products keep their one axis.
+#[test]
+fn rows_of_a_matrix_are_multiplied_too() {
+    let int = DType::Int32;
+    let real = DType::Float32;
+    let inputs = |net: &mut Net| {
+        let (i, limit) = (net.input("i", int, &[]), net.input("limit", int, &[]));
+        let list = net.input("list", real, &[6, DEPTH as i64]);
+        [i, limit, list, net.input("sums", real, &[UNITS as i64])]
+    };
+    let mut main = Net::new(Dialect::Tflite);
+    let given = inputs(&mut main);
+    let attrs = subgraphs(&[("cond_subgraph_index", 1), ("body_subgraph_index", 2)]);
+    let results = many(&mut main, "WHILE", &given, &[int, int, real, real], attrs);
+    let mut condition = Net::new(Dialect::Tflite);
+    let [i, limit, ..] = inputs(&mut condition);
+    let less = condition.op("LESS", &[i, limit], DType::Bool, Attrs::new());
+    let mut body = Net::new(Dialect::Tflite);
+    let [i, limit, list, sums] = inputs(&mut body);
+    let one = body.constant(&scalar(1));
+    let next = body.op("ADD", &[i, one], int, Attrs::new());
+    let item = body.op("GATHER", &[list, i], real, Attrs::new());
+    let weights = body.constant(&floats(&[UNITS, DEPTH], 5));
+    let keeps = Attrs::new().with("keep_num_dims", Attr::Bool(true));
+    let product = body.op("FULLY_CONNECTED", &[item, weights], real, keeps);
+    let sum = body.op("ADD", &[sums, product], real, Attrs::new());
+    let model = with_blocks(
+        main,
+        &[results[3]],
+        vec![
+            (condition, vec![less]),
+            (body, vec![next, limit, list, sum]),
+        ],
+    );
+    let given = [
+        scalar(0),
+        scalar(6),
+        floats(&[6, DEPTH], 1),
+        floats(&[UNITS], 7),
+    ];
+    let [mut fast, mut plain] =
+        [KernelChoice::Auto, KernelChoice::Reference].map(|kernels| session(&model, kernels));
+    let found = run(&mut fast, &given).unwrap().remove(0);
+    let wanted = run(&mut plain, &given).unwrap().remove(0);
+    let close = |(a, b): (f64, f64)| (a - b).abs() <= 1e-4 * (1.0 + b.abs());
+    let pairs = found.numbers().into_iter().zip(wanted.numbers());
+    assert!(pairs.into_iter().all(close));
+    assert_eq!((taken(&fast), taken(&plain)), (0, 1));
 }
 
 #[test]
