@@ -22,8 +22,8 @@ pub fn activation(cx: &Context) -> Result<Clamp> {
         1 => Ok(Clamp::RELU),
         2 => Ok(Clamp::RELU_N1_TO_1),
         3 => Ok(Clamp::RELU6),
-        // TANH and SIGN_BIT, which its kernels take and don't apply.
-        4 | 5 => Ok(Clamp::FINITE),
+        // TANH and SIGN_BIT, which LiteRT takes and doesn't apply; it refuses them in products of floats.
+        4 | 5 if cx.options.reference && &*cx.node.op != "FULLY_CONNECTED" => Ok(Clamp::FINITE),
         other => {
             let name = cx.node.attrs.text("fused_activation_function");
             let other = name.map_or_else(|| other.to_string(), str::to_owned);

@@ -607,3 +607,33 @@ fn picked_rows_of_half_types_are_added_up_in_float32() {
     assert_eq!(sum("SparseSegmentMean"), rounded(2052.0 / 5.0));
     assert_eq!(sum("SparseSegmentSqrtN"), rounded(2052.0 / 5f32.sqrt()));
 }
+
+/// LiteRT's convolutions and sums take a fused TANH and don't apply it: only the plain kernels repeat that.
+#[test]
+fn an_activation_that_is_not_applied_is_refused() {
+    for (op, kernels, runs) in [
+        ("ADD", KernelChoice::Auto, false),
+        ("ADD", KernelChoice::Reference, true),
+        ("FULLY_CONNECTED", KernelChoice::Auto, false),
+        ("FULLY_CONNECTED", KernelChoice::Reference, false),
+    ] {
+        let mut net = Net::new(Dialect::Tflite);
+        let x = net.input("x", DType::Float32, &[2, 2]);
+        let y = net.constant(&Tensor::from_values(&[2, 2], &[1f32, 2.0, 3.0, 4.0]));
+        let attrs = Attrs::new().with("fused_activation_function", Attr::Int(4));
+        let out = net.op(op, &[x, y], DType::Float32, attrs);
+        let options = RunOptions {
+            kernels,
+            ..RunOptions::default()
+        };
+        let found = open_with(&net.finish(&[out]), &options).and_then(|mut session| {
+            let given = [("#0".to_owned(), Tensor::from_values(&[2, 2], &[0.5f32; 4]))];
+            session.run(&given, &Progress::new())
+        });
+        match found {
+            Ok(found) if runs => assert_eq!(found[0].1.numbers(), [1.5, 2.5, 3.5, 4.5]),
+            Ok(_) => panic!("{op} ran"),
+            Err(error) => assert!(!runs && error.to_string().contains("activation"), "{error}"),
+        }
+    }
+}
