@@ -73,6 +73,22 @@ pub fn take_output(graph: &mut Graph, node: NodeId, value: ValueId) {
     graph.value_mut(value).producer = Some((node, 0));
 }
 
+/// What used `result` uses `operand`, which holds the same: the operator between them is dead. A result of the graph
+/// keeps its name where an operator makes the operand; an input may be a result itself.
+pub fn bypass(graph: &mut Graph, result: ValueId, operand: ValueId) {
+    let made = graph.value(operand).producer.filter(|_| {
+        graph.outputs.contains(&Some(result)) && !graph.outputs.contains(&Some(operand))
+    });
+    let (Some((maker, slot)), Some((between, _))) = (made, graph.value(result).producer) else {
+        graph.replace_uses(result, operand);
+        return;
+    };
+    graph.replace_uses(operand, result);
+    graph.node_mut(between).inputs = vec![Some(operand)];
+    graph.node_mut(maker).outputs[slot as usize] = result;
+    graph.value_mut(result).producer = made;
+}
+
 /// One number per channel (the last axis of `shape`) if `constant` broadcasts so; a scalar repeats.
 pub fn per_channel(constant: &Tensor, channels: usize) -> Option<Vec<f32>> {
     let values = constant.values::<f32>()?;
