@@ -35,7 +35,7 @@ pub use shape::Shape;
 pub use signature::{Port, Signature};
 pub use sparse::{DimFormat, Sparse, SparseDim, SparseIndices, Sparsity};
 pub use tensor::{Element, Tensor};
-pub use variable::{Shard, Variable, VariableId, VariableRole, VariableSlice};
+pub use variable::{Shard, StoredTable, Variable, VariableId, VariableRole, VariableSlice};
 pub use visible::visible;
 
 use crate::error::{Error, Result};
@@ -209,6 +209,8 @@ pub struct MetaGraph {
     pub init: Option<NodeId>,
     /// What fills tables, in graph 0: files without such an operator leave running it to whoever loads them.
     pub table_init: Vec<NodeId>,
+    /// Tables that begin with what the checkpoint has of them.
+    pub stored_tables: Vec<StoredTable>,
     /// What saves and restores the variables, in graph 0.
     pub saver: Vec<NodeId>,
     /// Names of the graph's collections and how many entries each has.
@@ -229,6 +231,7 @@ impl MetaGraph {
             assets: Vec::new(),
             init: None,
             table_init: Vec::new(),
+            stored_tables: Vec::new(),
             saver: Vec::new(),
             collections: Vec::new(),
         }

@@ -3,6 +3,7 @@
 use super::Name;
 use super::data::TensorData;
 use super::dtype::DType;
+use super::graph::NodeId;
 use super::shape::Shape;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
@@ -65,6 +66,14 @@ impl Variable {
             .and_then(|shape| self.data.read(self.dtype, &shape))
             .map_err(|e| e.at(format_args!("variable {:?}", self.name)))
     }
+}
+
+/// A hash table of graph 0 with the entries that the checkpoint has of it.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredTable {
+    pub node: NodeId,
+    pub keys: VariableId,
+    pub values: VariableId,
 }
 
 #[derive(Debug, Clone)]

@@ -417,31 +417,20 @@ impl<'p> Setup<'p> {
     }
 }
 
-/// The entries that a checkpoint has of tables, which the reader ties to the keys.
+/// The entries that a checkpoint has of tables.
 fn restored_tables(
     model: &Model,
     meta_graph: &MetaGraph,
 ) -> Result<HashMap<Resource, Arc<LookupTable>>> {
-    let mut tables = HashMap::new();
-    for node in meta_graph
-        .graphs
-        .first()
-        .map_or(&[][..], |main| &main.nodes)
-    {
-        let keys = node
-            .variable
-            .filter(|_| node.op.contains("HashTable"))
-            .and_then(|id| model.variables.get(id.0 as usize));
-        let Some((keys, name)) = keys.and_then(|k| Some((k, k.key.strip_suffix("-keys")?))) else {
-            continue;
-        };
-        let beside = format!("{name}-values");
-        if let Some(values) = model.variables.iter().find(|v| *v.key == *beside) {
-            let table = LookupTable::restored(&keys.read()?, &values.read()?)?;
-            tables.insert(ops::table_of(node), Arc::new(table));
-        }
-    }
-    Ok(tables)
+    let Some(main) = meta_graph.graphs.first() else {
+        return Ok(HashMap::new());
+    };
+    let read = |id| model.variable(id).read();
+    let tables = meta_graph.stored_tables.iter().map(|stored| {
+        let table = LookupTable::restored(&read(stored.keys)?, &read(stored.values)?)?;
+        Ok((ops::table_of(main.node(stored.node)), Arc::new(table)))
+    });
+    tables.collect()
 }
 
 /// Under `assets/`, as the graphs are told.

@@ -152,6 +152,7 @@ fn meta_graph_of(
         assets,
         init,
         table_init,
+        stored_tables: Vec::new(),
         saver,
         collections: collections(&proto.collection_def),
     };

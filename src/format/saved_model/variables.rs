@@ -7,7 +7,9 @@ use foldhash::{HashMap, HashMapExt};
 use super::bundle::Bundle;
 use super::restore::{self, Restored};
 use super::{pb, signatures};
-use crate::model::{MetaGraph, Name, NodeId, ObjectKind, VariableId, VariableRole};
+use crate::model::{
+    Graph, MetaGraph, Name, NodeId, ObjectKind, StoredTable, VariableId, VariableRole,
+};
 
 /// A hash table has two entries, named by the table and these.
 const KEYS: &str = "-keys";
@@ -97,8 +99,27 @@ pub fn link(meta_graph: &mut MetaGraph, bundle: &mut Bundle) -> Vec<Name> {
                 variable.role = VariableRole::Weight;
             }
         }
+        meta_graph.stored_tables = stored_tables(main, bundle);
     }
     absent
+}
+
+/// Tables whose keys are linked and have their values beside them.
+fn stored_tables(main: &Graph, bundle: &Bundle) -> Vec<StoredTable> {
+    let table = |node: NodeId| {
+        let stored = main.node(node);
+        let keys = stored
+            .variable
+            .filter(|_| stored.op.contains("HashTable"))?;
+        let name = bundle
+            .variables
+            .get(keys.0 as usize)?
+            .key
+            .strip_suffix(KEYS)?;
+        let values = *bundle.by_key.get(format!("{name}{VALUES}").as_str())?;
+        Some(StoredTable { node, keys, values })
+    };
+    main.node_ids().filter_map(table).collect()
 }
 
 /// Objects get their variables, variables what the objects know of them.
