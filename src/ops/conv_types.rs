@@ -5,12 +5,13 @@
 use bytemuck::Pod;
 use half::{bf16, f16};
 
+use super::halves::Lengths;
 use super::windows::{channels_last, turning_bytes};
-use super::{Context, Prepared, room_bytes};
+use super::{Context, Prepared};
 use crate::error::Result;
-use crate::kernels::elementwise::map;
+use crate::kernels::elementwise::halves::Half;
 use crate::kernels::reference::matmul::MulAdd;
-use crate::kernels::reference::wide::{Half, conv2d_rows, depthwise_rows, transpose_conv};
+use crate::kernels::reference::wide::{conv2d_rows, depthwise_rows, transpose_conv};
 use crate::kernels::{Conv2d, Threads};
 use crate::model::{DType, Element};
 
@@ -83,18 +84,17 @@ pub fn transposed(dtype: DType, inputs: [usize; 2], p: Conv2d) -> Result<Option<
 
 fn halves<T: Element + Half>(
     [x, filter]: [usize; 2],
-    lengths: [usize; 3],
+    [x_len, filter_len, result]: [usize; 3],
     run: impl Fn(&[f32], &[f32], &mut [f32]) + Send + Sync + 'static,
 ) -> Result<Prepared> {
-    let room = lengths.map(room_bytes::<f32>).into_iter();
-    Prepared::with_room(room.fold(0, usize::saturating_add), move |io| {
-        let [x_len, filter_len, sum_len] = lengths;
-        let (wide, weights) = (io.room::<f32>(x_len)?, io.room::<f32>(filter_len)?);
-        let sums = io.room::<f32>(sum_len)?;
-        map(io.input::<T>(x)?, wide, T::wide);
-        map(io.input::<T>(filter)?, weights, T::wide);
-        run(wide, weights, sums);
-        map(sums, io.output::<T>(0)?, T::narrow);
+    let operands = [x_len, filter_len];
+    let lengths = Lengths { operands, result };
+    Prepared::with_room(lengths.bytes(), move |io| {
+        let operands = [io.input::<T>(x)?, io.input(filter)?];
+        let wide = lengths.room(io)?;
+        wide.run(operands, io.output(0)?, |[x, filter], out| {
+            run(x, filter, out)
+        });
         Ok(())
     })
 }
@@ -140,23 +140,21 @@ fn exact<T: Element + MulAdd + Pod + Send + Sync>(
 
 fn widened<T: Element + Half + Pod>(p: Conv2d, run: Rows<f32>, first: bool) -> Result<Prepared> {
     let [from, to] = sizes(&p);
-    let (inputs, outputs) = (p.input_len(), p.output_len());
     let taps = p.k_h * p.k_w * p.out_c;
     // No filter is larger than that of a plain convolution.
     let most = taps.saturating_mul(p.in_c / p.groups.max(1));
-    let room = [inputs, outputs, most].map(room_bytes::<f32>);
-    let room = room
-        .into_iter()
-        .fold(turning_bytes::<T>(first, from, to), usize::saturating_add);
-    Prepared::with_room(room, move |io| {
-        let (narrow, threads) = (io.input::<T>(1)?, io.threads);
-        let filter = io.room::<f32>(narrow.len())?;
-        let (wide, sums) = (io.room::<f32>(inputs)?, io.room::<f32>(outputs)?);
-        map(narrow, filter, T::wide);
+    let lengths = Lengths {
+        operands: [p.input_len(), most],
+        result: p.output_len(),
+    };
+    let turning = turning_bytes::<T>(first, from, to);
+    Prepared::with_room(turning.saturating_add(lengths.bytes()), move |io| {
+        let (filter, threads) = (io.input::<T>(1)?, io.threads);
+        let wide = lengths.room(io)?;
         channels_last(io, first, from, to, |x: &[T], out| {
-            map(x, wide, T::wide);
-            split(&p, run, wide, filter, sums, threads);
-            map(sums, out, T::narrow);
+            wide.run([x, filter], out, |[x, filter], sums| {
+                split(&p, run, x, filter, sums, threads);
+            });
         })
     })
 }

@@ -3,11 +3,11 @@
 use half::bf16;
 
 use super::cost::{Label, einsum_labels, equation, labels};
+use super::halves::Lengths;
 use super::types::with_type;
 use super::{Context, Fact, Io, Operator, Prepared, View, room_bytes};
 use crate::error::{Error, Result};
 use crate::kernels::einsum::{Operand, Pair, Single};
-use crate::kernels::elementwise::map;
 use crate::kernels::fast::FastMatMul;
 use crate::kernels::reference::matmul::{MulAdd, batch_matmul};
 use crate::model::{DType, Element, Shape, Tensor};
@@ -105,12 +105,14 @@ fn single(cx: &Context, dtype: DType, single: Single) -> Result<Prepared> {
         let length = cx.sizes(0)?.iter().product();
         let sums = infer(cx)?.pop().and_then(|fact| fact.shape.elements());
         let sums = sums.ok_or_else(|| cx.wrong("an input of unknown shape"))?;
-        let room = room_bytes::<f32>(length).saturating_add(room_bytes::<f32>(sums));
-        return Prepared::with_room(room, move |io| {
-            let (x, out) = (io.room::<f32>(length)?, io.room::<f32>(sums)?);
-            map(io.input(0)?, x, bf16::to_f32);
-            single.run(1.0, x, out);
-            map(out, io.output(0)?, bf16::from_f32);
+        let lengths = Lengths {
+            operands: [length],
+            result: sums,
+        };
+        return Prepared::with_room(lengths.bytes(), move |io| {
+            let (x, out) = (io.input::<bf16>(0)?, io.output(0)?);
+            let wide = lengths.room(io)?;
+            wide.run([x], out, |[x], sums| single.run(1.0, x, sums));
             Ok(())
         });
     }
@@ -159,18 +161,17 @@ fn plain(cx: &Context, dtype: DType, pair: Pair) -> Result<Prepared> {
 
 /// Products of bfloat16, with sums in float32.
 fn rounded_once(pair: Pair) -> Result<Prepared> {
-    let room = |size: fn(usize) -> usize| pair.lens().map(size).into_iter();
-    let rooms = room(room_bytes::<bf16>).chain(room(room_bytes::<f32>));
-    let room = rooms.fold(0, usize::saturating_add);
+    let [a, b, result] = pair.lens();
+    let operands = [a, b];
+    let lengths = Lengths { operands, result };
+    let room = pair.lens().map(room_bytes::<bf16>).into_iter();
+    let room = room.fold(lengths.bytes(), usize::saturating_add);
     Prepared::with_room(room, move |io| {
         laid(&pair, io, |a, b, out: &mut [bf16], io| {
-            let (x, y) = (io.room::<f32>(a.len())?, io.room::<f32>(b.len())?);
-            let sums = io.room::<f32>(out.len())?;
-            map(a, x, bf16::to_f32);
-            map(b, y, bf16::to_f32);
             let batch = &*pair.batch;
-            batch_matmul(&pair.product, (x, batch), (y, batch), (sums, batch));
-            map(sums, out, bf16::from_f32);
+            lengths.room(io)?.run([a, b], out, |[x, y], sums| {
+                batch_matmul(&pair.product, (x, batch), (y, batch), (sums, batch));
+            });
             Ok(())
         })
     })

@@ -1,18 +1,18 @@
 //! Products of matrices.
 
 use super::fast;
+use super::halves::Lengths;
 use super::quantized::{self, Bias, Style, TableScales, live_bias};
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, broadcast, room_bytes};
 use crate::error::Result;
-use crate::kernels::elementwise::map;
+use crate::kernels::elementwise::halves::Half;
 use crate::kernels::fast::FastMatMul;
 use crate::kernels::quantized::hybrid::{self, HybridWeights};
 use crate::kernels::reference::fully_connected::{fully_connected_f32, fully_connected_quantized};
 use crate::kernels::reference::matmul::{
     MatMul, MulAdd, batch_matmul, batch_matmul_i8_i32, batch_matmul_quantized,
 };
-use crate::kernels::reference::wide::Half;
 use crate::kernels::{Clamp, Quantized, Requant};
 use crate::model::{DType, Element, Shape};
 
@@ -181,23 +181,24 @@ fn prepare(cx: &Context) -> Result<Prepared> {
 fn widened<T: Half + Element>(cx: &Context, g: Geometry) -> Result<Prepared> {
     let count = |sizes: &[usize]| sizes.iter().product::<usize>();
     let out = count(&g.out) * g.p.m * g.p.n;
-    let lens = [count(&cx.sizes(0)?), count(&cx.sizes(1)?), out];
-    let fast =
-        (!cx.options.reference && lens.iter().all(|&len| len > 0)).then(|| FastMatMul::new(g.p));
+    let lengths = Lengths {
+        operands: [count(&cx.sizes(0)?), count(&cx.sizes(1)?)],
+        result: out,
+    };
+    let some = out > 0 && lengths.operands.iter().all(|&len| len > 0);
+    let fast = (!cx.options.reference && some).then(|| FastMatMul::new(g.p));
     let panels = fast.as_ref().map_or(0, FastMatMul::scratch_len);
-    let room = lens.map(room_bytes::<f32>).into_iter();
-    let room = room.fold(room_bytes::<f32>(panels), usize::saturating_add);
+    let room = lengths.bytes().saturating_add(room_bytes::<f32>(panels));
     Prepared::with_room(room, move |io| {
-        let (x, y) = (io.room::<f32>(lens[0])?, io.room::<f32>(lens[1])?);
-        let (sums, threads) = (io.room::<f32>(lens[2])?, io.threads);
-        map(io.input::<T>(0)?, x, T::wide);
-        map(io.input::<T>(1)?, y, T::wide);
-        let (left, right) = ((&*x, &*g.x), (&*y, &*g.y));
-        match &fast {
-            Some(fast) => fast.run(left, right, io.room(panels)?, (&mut *sums, &g.out), threads),
-            None => batch_matmul(&g.p, left, right, (&mut *sums, &g.out)),
-        }
-        map(sums, io.output::<T>(0)?, T::narrow);
+        let (wide, panels, threads) = (lengths.room(io)?, io.room(panels)?, io.threads);
+        let operands = [io.input::<T>(0)?, io.input(1)?];
+        wide.run(operands, io.output(0)?, |[x, y], sums| {
+            let (left, right, sums) = ((x, &*g.x), (y, &*g.y), (sums, &*g.out));
+            match &fast {
+                Some(fast) => fast.run(left, right, panels, sums, threads),
+                None => batch_matmul(&g.p, left, right, sums),
+            }
+        });
         Ok(())
     })
 }

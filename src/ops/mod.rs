@@ -33,6 +33,7 @@ mod fast;
 mod folds;
 mod fractional;
 mod gather;
+mod halves;
 mod host;
 mod image;
 mod in_place;

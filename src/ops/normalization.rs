@@ -3,11 +3,12 @@
 use bytemuck::{cast_slice, cast_slice_mut};
 use half::{bf16, f16};
 
+use super::halves::Lengths;
 use super::windows::{Windows, channels_last, turning_bytes};
-use super::{Constant, Context, Fact, Io, Operator, Prepared, quantized, reduce, room_bytes};
+use super::{Constant, Context, Fact, Io, Operator, Prepared, quantized, reduce};
 use crate::error::Result;
 use crate::kernels::Quantized;
-use crate::kernels::elementwise::map;
+use crate::kernels::elementwise::halves::Half;
 use crate::kernels::quantized::softmax16::Softmax16;
 use crate::kernels::quantized::softmax512::SoftmaxBytes;
 use crate::kernels::reference::batch_norm::{
@@ -17,7 +18,7 @@ use crate::kernels::reference::softmax::{
     LogSoftmaxScale, SoftmaxScale, log_softmax_f32, log_softmax_quantized, softmax_f16,
     softmax_f32, softmax_f64, softmax_quantized,
 };
-use crate::kernels::reference::wide::{Half, log_softmax_f64, log_softmax_steps, softmax_steps};
+use crate::kernels::reference::wide::{log_softmax_f64, log_softmax_steps, softmax_steps};
 use crate::kernels::vectors;
 use crate::model::{DType, Element, Shape};
 
@@ -176,11 +177,16 @@ fn prepare_softmax(cx: &Context) -> Result<Prepared> {
             by_rows(depth, move |x, out| softmax_steps::<f16>(depth, x, out))
         }
         (DType::BFloat16, DType::BFloat16) => {
-            by_rows(depth, move |x: &[bf16], out: &mut [bf16]| {
-                let wide: Vec<f32> = x.iter().map(|v| v.to_f32()).collect();
-                let mut shares = vec![0.0; wide.len()];
-                softmax_f32(depth, beta, &wide, &mut shares);
-                map(&shares, out, bf16::from_f32);
+            let lengths = Lengths::like(cx.sizes(0)?.iter().product());
+            Prepared::with_room(lengths.bytes(), move |io| {
+                let (x, out) = (io.input::<bf16>(0)?, io.output(0)?);
+                let (wide, threads) = (lengths.room(io)?, io.threads);
+                wide.run([x], out, |[x], shares| {
+                    threads.elements(shares, depth, |first, shares| {
+                        softmax_f32(depth, beta, &x[first..][..shares.len()], shares);
+                    });
+                });
+                Ok(())
             })
         }
         (DType::Float16, DType::Float16) => Prepared::function(move |io| {
@@ -343,9 +349,9 @@ fn prepare_batch_norm(cx: &Context) -> Result<Prepared> {
         };
     }
     let outputs = cx.node.outputs.len();
+    let lengths = Lengths::like(sizes.iter().product());
     let turning = match half {
-        true => turning_bytes::<f16>(first, sizes, sizes)
-            .saturating_add(room_bytes::<f32>(sizes.iter().product()).saturating_mul(2)),
+        true => turning_bytes::<f16>(first, sizes, sizes).saturating_add(lengths.bytes()),
         false => turning_bytes::<f32>(first, sizes, sizes),
     };
     Prepared::with_room(turning, move |io| {
@@ -379,12 +385,11 @@ fn norm_of_halves<T: Half + Element + bytemuck::Pod>(
     [scale, offset, mean, variance]: [&[f32]; 4],
     epsilon: f32,
 ) -> Result<()> {
-    let count = sizes.iter().product();
-    let (wide, results) = (io.room::<f32>(count)?, io.room::<f32>(count)?);
+    let wide = Lengths::like(sizes.iter().product()).room(io)?;
     channels_last(io, first, sizes, sizes, |x: &[T], out| {
-        map(x, wide, T::wide);
-        batch_norm_f32(wide, scale, offset, mean, variance, epsilon, results);
-        map(results, out, T::narrow);
+        wide.run([x], out, |[x], out| {
+            batch_norm_f32(x, scale, offset, mean, variance, epsilon, out);
+        });
     })
 }
 
@@ -398,20 +403,19 @@ fn prepare_training<T: Half + Element + bytemuck::Pod>(
 ) -> Result<Prepared> {
     let factor = cx.attr_float("exponential_avg_factor", 1.0) as f32;
     let outputs = cx.node.outputs.len();
-    let length = sizes.iter().product();
+    let lengths = Lengths::like(sizes.iter().product());
     let turning = turning_bytes::<T>(first, sizes, sizes);
-    let room = turning.saturating_add(room_bytes::<f32>(length).saturating_mul(2));
-    Prepared::with_room(room, move |io| {
-        let (wide, results) = (io.room::<f32>(length)?, io.room::<f32>(length)?);
+    Prepared::with_room(turning.saturating_add(lengths.bytes()), move |io| {
+        let wide = lengths.room(io)?;
         let (scale, offset): (&[f32], &[f32]) = (io.input(1)?, io.input(2)?);
         let running: [&[f32]; 2] = [io.input(3)?, io.input(4)?];
         let [batch, height, width, channels] = sizes;
         let (mut mean, mut variance) = (Vec::new(), Vec::new());
         channels_last(io, first, sizes, sizes, |x: &[T], out| {
-            map(x, wide, T::wide);
-            (mean, variance) = moments(wide, channels);
-            batch_norm_f32(wide, scale, offset, &mean, &variance, epsilon, results);
-            map(results, out, T::narrow);
+            wide.run([x], out, |[x], out| {
+                (mean, variance) = moments(x, channels);
+                batch_norm_f32(x, scale, offset, &mean, &variance, epsilon, out);
+            });
         })?;
         let count = (batch * height * width) as f32;
         let unbiased = count / (count - 1.0).max(1.0);

@@ -1,12 +1,12 @@
 //! Rows folded by segment, sorted or not, with weights picked by index.
 
 use super::complex::stored;
+use super::halves::in_float;
 use super::types::{check_number, with_float, with_number};
 use super::{Context, Fact, Operator, Picks, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::complex::{self, Complex, Stored};
 use crate::kernels::elementwise::number::Number;
-use crate::kernels::reference::wide::Half;
 use crate::kernels::segment::{self, Fold};
 use crate::model::{DType, Element, Shape, Tensor};
 
@@ -300,23 +300,11 @@ fn prepare_picked(cx: &Context) -> Result<Prepared> {
             Ok(out)
         };
         Ok(vec![match dtype {
-            DType::Float16 => widened::<half::f16>(&data, sums)?,
-            DType::BFloat16 => widened::<half::bf16>(&data, sums)?,
+            DType::Float16 => in_float::<half::f16>(&data, sums)?,
+            DType::BFloat16 => in_float::<half::bf16>(&data, sums)?,
             _ => sums(&data)?,
         }])
     })
-}
-
-/// What is computed in float32 of a half type, and rounded once.
-fn widened<T: Half + Element>(
-    data: &View<'_>,
-    compute: impl Fn(&View<'_>) -> Result<Tensor>,
-) -> Result<Tensor> {
-    let wide: Vec<f32> = data.values::<T>()?.iter().map(|x| x.wide()).collect();
-    let found = compute(&View::of(&Tensor::from_values(data.shape, &wide)))?;
-    let numbers = found.values::<f32>().unwrap_or_default().iter();
-    let narrow: Vec<T> = numbers.map(|&x| T::narrow(x)).collect();
-    Ok(Tensor::from_values(found.shape(), &narrow))
 }
 
 /// An input that must be there.

@@ -9,20 +9,23 @@ use super::unary::UnaryOp;
 /// Elements that TensorFlow takes at a time.
 pub const LANES: usize = 8;
 
-/// A half type whose activations are made of rounded steps.
-pub trait Steps: Number {
-    /// What TensorFlow takes for the distance from 1 to the next number.
-    const EPSILON: f32;
-    /// Rows of more packets than this are summed in halves.
-    const LEAF: usize;
+/// A half type, which sums and functions are computed of in `f32`.
+pub trait Half: Copy + Send + Sync {
     fn wide(self) -> f32;
     fn narrow(v: f32) -> Self;
 }
 
-impl Steps for f16 {
-    // Eigen's, which is an eighth of the true one.
-    const EPSILON: f32 = 1.0 / 8192.0;
-    const LEAF: usize = 200;
+/// The plain type counts as its own half, so that what is made for halves serves it too.
+impl Half for f32 {
+    fn wide(self) -> f32 {
+        self
+    }
+    fn narrow(v: f32) -> Self {
+        v
+    }
+}
+
+impl Half for f16 {
     fn wide(self) -> f32 {
         self.to_f32()
     }
@@ -31,15 +34,32 @@ impl Steps for f16 {
     }
 }
 
-impl Steps for bf16 {
-    const EPSILON: f32 = 1.0 / 128.0;
-    const LEAF: usize = 128;
+impl Half for bf16 {
     fn wide(self) -> f32 {
         self.to_f32()
     }
     fn narrow(v: f32) -> Self {
         bf16::from_f32(v)
     }
+}
+
+/// A half type whose activations are made of rounded steps.
+pub trait Steps: Number + Half {
+    /// What TensorFlow takes for the distance from 1 to the next number.
+    const EPSILON: f32;
+    /// Rows of more packets than this are summed in halves.
+    const LEAF: usize;
+}
+
+impl Steps for f16 {
+    // Eigen's, which is an eighth of the true one.
+    const EPSILON: f32 = 1.0 / 8192.0;
+    const LEAF: usize = 200;
+}
+
+impl Steps for bf16 {
+    const EPSILON: f32 = 1.0 / 128.0;
+    const LEAF: usize = 128;
 }
 
 /// `out = op(x)` in rounded steps; `false` for functions that are computed in `f32` and rounded once. `x` begins with

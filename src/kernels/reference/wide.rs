@@ -3,47 +3,11 @@
 
 use std::ops::{AddAssign, Mul};
 
-use half::{bf16, f16};
-
 use super::conv::for_each_scatter;
 use super::matmul::MulAdd;
 use super::reduce_halves::sum;
 use crate::kernels::elementwise::halves::Steps;
 use crate::kernels::params::{Conv2d, Pool2d};
-
-/// A half type, whose sums are kept in `f32`.
-pub trait Half: Copy + Send + Sync {
-    fn wide(self) -> f32;
-    fn narrow(v: f32) -> Self;
-}
-
-/// The plain type counts as its own half, so that what is made for halves serves it too.
-impl Half for f32 {
-    fn wide(self) -> f32 {
-        self
-    }
-    fn narrow(v: f32) -> Self {
-        v
-    }
-}
-
-impl Half for f16 {
-    fn wide(self) -> f32 {
-        self.to_f32()
-    }
-    fn narrow(v: f32) -> Self {
-        f16::from_f32(v)
-    }
-}
-
-impl Half for bf16 {
-    fn wide(self) -> f32 {
-        self.to_f32()
-    }
-    fn narrow(v: f32) -> Self {
-        bf16::from_f32(v)
-    }
-}
 
 /// Convolution with the filter `[k_h, k_w, in_c / groups, out_c]`: the rows of the output (counted over all images)
 /// from `first` on.
@@ -177,7 +141,7 @@ pub fn pool<T: Copy, S: Copy>(
 
 /// Of `x - max` and its exponentials, both rounded, what TensorFlow divides by or takes the logarithm of.
 fn shifted<T: Steps>(x: &[T], shifted: &mut [T], exponentials: &mut Vec<T>) -> T {
-    let max = x.iter().map(|v| Steps::wide(*v)).fold(f32::MIN, f32::max);
+    let max = x.iter().map(|v| v.wide()).fold(f32::MIN, f32::max);
     for (out, v) in shifted.iter_mut().zip(x) {
         *out = T::narrow(v.wide() - max);
     }
