@@ -221,8 +221,7 @@ fn other_types(
             false => conv3d(p, x, w, out),
         }
     }
-    // The convolution of any number of axes rounds every step.
-    if &*cx.node.op == "Conv" && cx.dtype(x)? == DType::BFloat16 {
+    if cx.attr_bool(conv_types::EVERY_STEP) && cx.dtype(x)? == DType::BFloat16 {
         let ready = Prepared::function(move |io| {
             let (x, w) = (io.input::<half::bf16>(x)?, io.input(filter)?);
             run(transposed, &p, x, w, io.output(0)?);

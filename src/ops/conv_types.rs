@@ -15,6 +15,9 @@ use crate::kernels::reference::wide::{conv2d_rows, depthwise_rows, transpose_con
 use crate::kernels::{Conv2d, Threads};
 use crate::model::{DType, Element};
 
+/// An attribute of convolutions that other operators make of themselves: half types are rounded after every step.
+pub const EVERY_STEP: &str = "_rounds_every_step";
+
 /// `None` for types that have no kernel here.
 pub fn prepare(
     cx: &Context,
@@ -29,9 +32,7 @@ pub fn prepare(
     let first = channels_first;
     Ok(Some(match (cx.dtype(0)?, depthwise) {
         (DType::Float16, true) => exact::<f16>(p, depthwise_rows, first)?,
-        (DType::Float16, false) if cx.node.op.starts_with("Fused") => {
-            exact::<f16>(p, conv2d_rows, first)?
-        }
+        (DType::Float16, false) if cx.attr_bool(EVERY_STEP) => exact::<f16>(p, conv2d_rows, first)?,
         (DType::Float16, false) => widened::<f16>(p, conv2d_rows, first)?,
         (DType::BFloat16, true) => widened::<bf16>(p, depthwise_rows, first)?,
         (DType::BFloat16, false) => widened::<bf16>(p, conv2d_rows, first)?,

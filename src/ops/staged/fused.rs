@@ -5,6 +5,7 @@ use super::{Inner, Io, Number, Operand, Prepared, Shape, numbers, staged};
 use crate::error::Result;
 use crate::kernels::params::{same_output, valid_output};
 use crate::model::{Attr, Element, memory};
+use crate::ops::conv_types::EVERY_STEP;
 use crate::ops::types::with_float;
 use crate::ops::{Context, Fact, Operator};
 
@@ -246,13 +247,12 @@ fn convolution(
     let mut attrs = cx.node.attrs.clone();
     attrs.set("padding", Attr::Bytes(b"EXPLICIT".to_vec().into()));
     attrs.set("explicit_paddings", Attr::List(pads.collect()));
+    attrs.set(EVERY_STEP, Attr::Bool(true));
     let inputs = vec![
         Some(Fact::fixed(cx.dtype(0)?, shape)),
         Some(cx.input(form.filter)?.clone()),
     ];
-    Inner::new(cx, "Conv2D", attrs, inputs)?
-        .named_as(cx)
-        .prepare(cx)
+    Inner::new(cx, "Conv2D", attrs, inputs)?.prepare(cx)
 }
 
 /// Pixels of pictures of height, width and channels `picture`, every step rounded to their type.

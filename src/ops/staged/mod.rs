@@ -1,6 +1,7 @@
 //! Operators that make an operand ready and then do another operator's work: convolutions that pad and resize on their way,
 //! one of any number of axes, a product of mixed types.
 
+use super::conv_types::EVERY_STEP;
 use super::kernel::{Content, Io, Kernel, Prepared, View, room_bytes};
 use super::{Context, Fact, Operator, find};
 use crate::error::{Error, Result};
@@ -36,12 +37,6 @@ impl Inner {
             inputs,
             operator,
         })
-    }
-
-    /// Under the name of the whole, by which kernels tell whose roundings are wanted.
-    fn named_as(mut self, cx: &Context) -> Self {
-        self.node.op = cx.node.op.clone();
-        self
     }
 
     fn context<'i>(&'i self, cx: &Context<'i>) -> Context<'i> {
@@ -216,16 +211,13 @@ fn conv(cx: &Context) -> Result<Option<Inner>> {
     };
     let format = Attr::Bytes(formats[usize::from(first)].as_bytes().to_vec().into());
     let attrs = cx.node.attrs.clone().with("data_format", format);
+    let attrs = attrs.with(EVERY_STEP, Attr::Bool(space == 3));
     let x = Fact::new(
         cx.dtype(0)?,
         Shape(Some([&[lead], &dims[batch..]].concat())),
     );
     let inputs = vec![Some(x), Some(cx.input(1)?.clone())];
-    let inner = Inner::new(cx, op, attrs, inputs)?;
-    Ok(Some(match space {
-        2 => inner,
-        _ => inner.named_as(cx),
-    }))
+    Inner::new(cx, op, attrs, inputs).map(Some)
 }
 
 /// How many axes stand before those of space and channels.
