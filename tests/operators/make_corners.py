@@ -1,9 +1,6 @@
 """Makes corners/: layers that share a name, slopes of loops that hold lists, groups and layouts of volumes, corners of
 texts. `make_corners.py FOLDER SEED` makes other ones."""
 
-import os
-import sys
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -11,9 +8,8 @@ import tensorflow as tf
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "corners")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 23)
-cases = Cases()
+cases = Cases("corners", 23)
+random = cases.random
 case = cases.add
 
 
@@ -85,4 +81,4 @@ tables(model)
 slopes()
 volumes()
 texts()
-cases.write(folder, model)
+cases.write(model)

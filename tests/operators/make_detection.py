@@ -1,18 +1,13 @@
 """Makes detection/: which boxes stay. `make_detection.py FOLDER SEED COUNT` makes other ones of that many shapes."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "detection")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
-count = int(sys.argv[3]) if len(sys.argv) > 3 else 2
-cases = Cases()
+cases = Cases("detection", 5, 2)
+random, count = cases.random, cases.count
 case = cases.add
 
 
@@ -73,4 +68,4 @@ def many_classes(at):
 for at in range(count):
     one_class(at)
     many_classes(at)
-cases.write(folder)
+cases.write()

@@ -2,8 +2,6 @@
 of JSON and records of sequences."""
 
 import gzip
-import os
-import sys
 import zlib
 
 import numpy as np
@@ -12,9 +10,8 @@ import tensorflow as tf
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "files")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 7)
-cases = Cases()
+cases = Cases("files", 7, None)
+random = cases.random
 case = cases.add
 
 
@@ -196,6 +193,6 @@ pictures()
 pressed()
 crosses()
 records()
-sequences(int(sys.argv[3]) if len(sys.argv) > 3 else 2)
-jpegs(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
-cases.write(folder)
+sequences(cases.count or 2)
+jpegs(cases.count or 1)
+cases.write()

@@ -1,19 +1,14 @@
 """Makes further/: counts of sparse and ragged numbers, slices added in any type, and what else seldom stands in a graph.
 `make_further.py FOLDER SEED COUNT` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "further")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 17)
-many = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-cases = Cases()
+cases = Cases("further", 17)
+random, many = cases.random, cases.count
 
 REALS = [tf.float32, tf.float64, tf.half, tf.bfloat16]
 WHOLE = [tf.int8, tf.uint8, tf.int16, tf.uint16, tf.int32, tf.uint32, tf.int64, tf.uint64]
@@ -326,4 +321,4 @@ edges()
 cuts()
 sequences()
 products()
-cases.write(folder)
+cases.write()

@@ -1,17 +1,13 @@
 """Makes lowered/: operators that are converted to others than their own. `make_lowered.py FOLDER SEED` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "lowered")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 31)
-cases = Cases()
+cases = Cases("lowered", 31)
+random = cases.random
 case = cases.add
 
 
@@ -51,4 +47,4 @@ case("faked", lambda x: [tf.quantization.fake_quant_with_min_max_args(x, -1.3, 2
                          tf.quantization.fake_quant_with_min_max_vars_per_channel(x, [-1.0, -2, -0.5, 0], [1.0, 0.5, 3, 2])], x)
 case("shapes", lambda x, m: R.ShapeN(input=[x, m]), x, m)
 case("volume", lambda v, w: tf.nn.conv3d_transpose(v, w, [1, 4, 6, 5, 2], [1, 2, 2, 1, 1], "SAME"), normal(1, 2, 3, 5, 3), normal(2, 3, 1, 2, 3))
-cases.write(folder)
+cases.write()

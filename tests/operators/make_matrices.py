@@ -1,17 +1,13 @@
 """Makes matrices/: factors, logarithms and least squares of real and complex matrices; types that few models have."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "matrices")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 12)
-cases = Cases()
+cases = Cases("matrices", 12)
+random = cases.random
 case = cases.add
 
 
@@ -122,4 +118,4 @@ for t in (tf.complex64, tf.complex128):
 halves()
 slopes()
 others()
-cases.write(folder)
+cases.write()

@@ -1,18 +1,13 @@
 """Makes random/: random numbers from seeds. `make_random.py FOLDER SEED COUNT` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "random")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
-count = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-cases = Cases()
+cases = Cases("random", 5)
+random, count = cases.random, cases.count
 FLOATS = {"half": tf.half, "bf16": tf.bfloat16, "float": tf.float32, "double": tf.float64}
 WHOLES = {"i32": tf.int32, "i64": tf.int64, "u32": tf.uint32, "u64": tf.uint64}
 
@@ -163,4 +158,4 @@ for at in range(count):
     stateless(at)
     distributions(at)
     generators(at, model)
-cases.write(folder, model)
+cases.write(model)

@@ -1,18 +1,13 @@
 """Makes rare/: operators that stand alone. `make_rare.py FOLDER SEED COUNT` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "rare")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
-count = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-cases = Cases()
+cases = Cases("rare", 5)
+random, count = cases.random, cases.count
 case = cases.add
 
 
@@ -125,4 +120,4 @@ for at in range(count):
     bytes_of(at)
     complex_numbers(at)
     the_rest(at, model)
-cases.write(folder, model)
+cases.write(model)

@@ -1,18 +1,13 @@
 """Makes seldom/: operators that few graphs of inference have. `make_seldom.py FOLDER SEED COUNT` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "seldom")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 6)
-count = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-cases = Cases()
+cases = Cases("seldom", 6)
+random, count = cases.random, cases.count
 case = cases.add
 FLOATS = (tf.float32, tf.float64, tf.float16, tf.bfloat16)
 WHOLE = (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.int32, tf.uint32, tf.int64, tf.uint64)
@@ -85,4 +80,4 @@ for at in range(count):
     pools(at)
     orders(at)
     updates(at, model)
-cases.write(folder, model)
+cases.write(model)

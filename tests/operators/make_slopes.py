@@ -1,17 +1,13 @@
 """Makes slopes/: slopes of layers, as training signatures ask for them. `make_slopes.py FOLDER SEED` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "slopes")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 7)
-cases = Cases()
+cases = Cases("slopes", 7)
+random = cases.random
 
 
 def numbers(*shape):
@@ -85,4 +81,4 @@ for training in (True, False):
     normalization(training)
 quantizers()
 told()
-cases.write(folder)
+cases.write()

@@ -1,18 +1,13 @@
 """Makes sparse/: arithmetic of sparse tensors, sets, counts. `make_sparse.py FOLDER SEED COUNT` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "sparse")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
-count = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-cases = Cases()
+cases = Cases("sparse", 5)
+random, count = cases.random, cases.count
 case = cases.add
 
 
@@ -138,4 +133,4 @@ for at in range(count):
         arithmetic(at, dtype, f"{dtype}_{at}")
     sets(at)
     counts(at)
-cases.write(folder)
+cases.write()

@@ -1,17 +1,13 @@
 """Makes types/: operators in the types that few models have. `make_types.py FOLDER SEED` makes other ones."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "types")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
-cases = Cases()
+cases = Cases("types", 5)
+random = cases.random
 
 
 def typed(name, dtype, run, *shapes):
@@ -272,4 +268,4 @@ for t in (tf.complex64, tf.complex128):
     complexes(t)
 matrices(tf.complex64)
 strings()
-cases.write(folder)
+cases.write()

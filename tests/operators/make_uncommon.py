@@ -1,18 +1,13 @@
 """Makes uncommon/: ragged tensors as variants, and what else few graphs have."""
 
-import os
-import sys
-
 import numpy as np
 import tensorflow as tf
 
 from harness import Cases
 
 R = tf.raw_ops
-folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "uncommon")
-random = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 11)
-many = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-cases = Cases()
+cases = Cases("uncommon", 11)
+random, many = cases.random, cases.count
 case = cases.add
 
 
@@ -241,4 +236,4 @@ places()
 distances()
 integrals()
 volumes()
-cases.write(folder)
+cases.write()
