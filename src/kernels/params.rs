@@ -83,6 +83,28 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
+    /// A matrix product of `rows` cells as a convolution by a window of 1x1.
+    pub fn product(rows: usize, depth: usize, units: usize) -> Self {
+        Conv2d {
+            batch: 1,
+            in_h: 1,
+            in_w: rows,
+            in_c: depth,
+            out_h: 1,
+            out_w: rows,
+            out_c: units,
+            k_h: 1,
+            k_w: 1,
+            stride_h: 1,
+            stride_w: 1,
+            dilation_h: 1,
+            dilation_w: 1,
+            pad_top: 0,
+            pad_left: 0,
+            groups: 1,
+        }
+    }
+
     pub fn input_len(&self) -> usize {
         self.batch * self.in_h * self.in_w * self.in_c
     }

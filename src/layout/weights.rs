@@ -115,15 +115,7 @@ fn acts(node: &Node) -> bool {
 impl Weights {
     /// `bound` marks arguments that callers bind to constants; arguments that are resources always count.
     pub fn of(graph: &Graph, bound: &[bool]) -> Self {
-        let mut weights = Weights {
-            node: vec![false; graph.nodes.len()],
-            value: graph
-                .values
-                .iter()
-                .map(|v| v.producer.is_none() && v.data.is_some())
-                .collect(),
-            arguments: arguments(graph),
-        };
+        let mut weights = Weights::none(graph);
         for (index, input) in graph.inputs.iter().enumerate() {
             if let Some(id) = input {
                 let resource = graph.value(*id).dtype == DType::Resource;

@@ -36,6 +36,19 @@ pub struct Context<'g> {
 }
 
 impl<'g> Context<'g> {
+    /// Of a node outside of any run.
+    pub fn new(graph: &'g Graph, node: &'g Node, inputs: &'g [Option<Fact>]) -> Self {
+        Context {
+            graph,
+            node,
+            inputs,
+            variables: &[],
+            written: &[],
+            bounds: Clamp::NONE,
+            options: Options::default(),
+        }
+    }
+
     /// Whether the node means what TFLite means by it; a Flex operator is TensorFlow's.
     pub fn tflite(&self) -> bool {
         super::dialect(self.graph, self.node) == Dialect::Tflite

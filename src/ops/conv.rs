@@ -150,28 +150,12 @@ fn geometry(cx: &Context, windows: &Windows) -> Result<Conv2d> {
     } else {
         1
     };
-    let ((out_h, pad_top), (out_w, pad_left)) = match roles.kind {
+    let x = [batch, in_h, in_w, in_c];
+    let placed = match roles.kind {
         Kind::Transposed => transposed_sizes(cx, windows, [in_h, in_w], [k_h, k_w])?,
-        _ => (windows.along(0, in_h, k_h), windows.along(1, in_w, k_w)),
+        _ => [windows.along(0, in_h, k_h), windows.along(1, in_w, k_w)],
     };
-    Ok(Conv2d {
-        batch,
-        in_h,
-        in_w,
-        in_c,
-        out_h,
-        out_w,
-        out_c,
-        k_h,
-        k_w,
-        stride_h: windows.stride[0],
-        stride_w: windows.stride[1],
-        dilation_h: windows.dilation[0],
-        dilation_w: windows.dilation[1],
-        pad_top,
-        pad_left,
-        groups,
-    })
+    Ok(windows.conv(x, [k_h, k_w], out_c, groups, placed))
 }
 
 /// A float filter in the kernels' order; repacked once where it is a constant.
@@ -412,7 +396,7 @@ fn transposed_sizes(
     windows: &Windows,
     input: [usize; 2],
     k: [usize; 2],
-) -> Result<(SizeAndPad, SizeAndPad)> {
+) -> Result<[SizeAndPad; 2]> {
     let fact = infer_transposed(cx)?.pop();
     let out = match fact.and_then(|f| f.shape.fixed()).as_deref() {
         Some(&[a, b, c, d]) => windows.nhwc([a, b, c, d]),
@@ -430,7 +414,7 @@ fn transposed_sizes(
         }
         found[axis] = (size, before);
     }
-    Ok((found[0], found[1]))
+    Ok(found)
 }
 
 fn prepare_transposed(cx: &Context) -> Result<Prepared> {

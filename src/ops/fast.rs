@@ -13,7 +13,7 @@ use crate::kernels::fast::{
     Aligned, ConvWeights, DepthwiseInt8Weights, DepthwiseOver, FastMatMul, FilterView,
     HybridDepthwise, HybridEpilogue, HybridRoom, Int8Weights, MatMulInt8, PackedConv2d,
     PackedConv2dInt8, PackedDepthwise, PackedDepthwiseInt8, PackedHybrid, Place, Scaling, Steps,
-    Winograd, WinogradWeights, as_conv,
+    Winograd, WinogradWeights,
 };
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::{Clamp, Conv2d, Requant};
@@ -204,7 +204,7 @@ pub fn float_fully_connected(
     if cx.options.reference || batch == 0 || !worth_panels(1, units, depth) {
         return Ok(None);
     }
-    let p = as_conv(batch, depth, units);
+    let p = Conv2d::product(batch, depth, units);
     let weights = shared(cx, HELD, layout(cx, &p, AS_IS), || {
         with_filter(cx, AS_IS, |filter| {
             let bias = float_bias(cx, units)?;
@@ -224,7 +224,7 @@ pub fn int8_fully_connected(
     if !takes(cx, product) || batch == 0 || depth > MAX_DEPTH || !worth_panels(1, units, depth) {
         return Ok(None);
     }
-    int8(cx, &as_conv(batch, depth, units), product)
+    int8(cx, &Conv2d::product(batch, depth, units), product)
 }
 
 /// FULLY_CONNECTED of `batch` float rows and an integer filter with one scale, or one for each unit.
@@ -242,7 +242,13 @@ pub fn hybrid_fully_connected(
     };
     let asymmetric = cx.attr_bool("asymmetric_quantize_inputs");
     let epilogue = HybridEpilogue::new(units, scales, Some(&bias), Scaling::Together, clamp);
-    hybrid(cx, &as_conv(batch, depth, units), epilogue, asymmetric, 1)
+    hybrid(
+        cx,
+        &Conv2d::product(batch, depth, units),
+        epilogue,
+        asymmetric,
+        1,
+    )
 }
 
 /// A convolution or depthwise convolution of float images and an integer filter.
@@ -327,7 +333,7 @@ pub fn matmul(
         return Ok(None);
     }
     if y_batch.is_empty() && !p.adj_x && worth_panels(1, p.n, p.k) {
-        let conv = as_conv(rows, p.k, p.n);
+        let conv = Conv2d::product(rows, p.k, p.n);
         let order = if p.adj_y { AS_IS } else { [1, 0, 2, 3] };
         let weights = shared(cx, HELD, layout(cx, &conv, order), || {
             with_filter(cx, order, |filter| {

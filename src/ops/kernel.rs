@@ -105,13 +105,7 @@ impl Prepared {
         scratch_bytes: usize,
         run: impl Fn(&mut Io<'_, '_>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Self> {
-        Ok(Prepared::Kernel(Box::new(Packed {
-            packed,
-            scratch_bytes,
-            in_place: &[],
-            changes: &[],
-            run,
-        })))
+        Self::changing(packed, &[], scratch_bytes, run)
     }
 
     /// The same that changes variable tensors, see [`Kernel::changes`].

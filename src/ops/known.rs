@@ -131,7 +131,6 @@ fn beyond(context: &Context) -> Option<Vec<Fact>> {
 mod tests {
     use super::*;
     use crate::model::{Attr, DType, GraphKind, Node, Value};
-    use crate::ops::Options;
 
     fn shape_of(op: &str, equation: Option<&str>, inputs: &[&[usize]], said: &[i64]) -> String {
         let mut graph = Graph::new("g", GraphKind::Main, Dialect::Tf);
@@ -147,15 +146,7 @@ mod tests {
             .iter()
             .map(|sizes| Some(Fact::fixed(DType::Float32, sizes)))
             .collect();
-        let context = Context {
-            graph: &graph,
-            node: &node,
-            inputs: &inputs,
-            variables: &[],
-            written: &[],
-            bounds: crate::kernels::Clamp::NONE,
-            options: Options::default(),
-        };
+        let context = Context::new(&graph, &node, &inputs);
         facts(&context)[0].shape.to_string()
     }
 

@@ -126,7 +126,7 @@ fn geometry(
     filter: [usize; 4],
     out: [usize; 4],
 ) -> Result<Conv2d> {
-    let ([batch, in_h, in_w, in_c], [k_h, k_w, deep, last]) = (x, filter);
+    let ([_, _, _, in_c], [k_h, k_w, deep, last]) = (x, filter);
     let misfit = || {
         Error::usage(format!(
             "slopes of {out:?} by {x:?} through a filter of {filter:?}"
@@ -144,27 +144,12 @@ fn geometry(
         By::Filter => groups > 0 && in_c == groups * deep && last.is_multiple_of(groups),
         By::DepthwiseFilter | By::DepthwiseInput => deep == in_c && in_c > 0,
     };
-    let ((out_h, pad_top), (out_w, pad_left)) =
-        (windows.along(0, in_h, k_h), windows.along(1, in_w, k_w));
+    let placed = [windows.along(0, x[1], k_h), windows.along(1, x[2], k_w)];
+    let [(out_h, _), (out_w, _)] = placed;
     match out_c {
-        Some(out_c) if fits && out == [batch, out_h, out_w, out_c] => Ok(Conv2d {
-            batch,
-            in_h,
-            in_w,
-            in_c,
-            out_h,
-            out_w,
-            out_c,
-            k_h,
-            k_w,
-            stride_h: windows.stride[0],
-            stride_w: windows.stride[1],
-            dilation_h: windows.dilation[0],
-            dilation_w: windows.dilation[1],
-            pad_top,
-            pad_left,
-            groups,
-        }),
+        Some(out_c) if fits && out == [x[0], out_h, out_w, out_c] => {
+            Ok(windows.conv(x, [k_h, k_w], out_c, groups, placed))
+        }
         _ => Err(misfit()),
     }
 }

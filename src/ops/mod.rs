@@ -348,13 +348,8 @@ pub fn infer(
     variables: &[Variable],
 ) -> Result<Vec<Fact>> {
     let context = Context {
-        graph,
-        node,
-        inputs,
         variables,
-        written: &[],
-        bounds: crate::kernels::Clamp::NONE,
-        options: Options::default(),
+        ..Context::new(graph, node, inputs)
     };
     infer_in(&context)
 }

@@ -139,7 +139,7 @@ fn enter(key: Key, entry: Entry) {
 mod tests {
     use super::*;
     use crate::model::{DType, Dialect, Graph, GraphKind, Node, TensorData};
-    use crate::ops::{Fact, Options};
+    use crate::ops::Fact;
 
     const LAYOUT: Layout = Layout {
         order: [0, 1, 2, 3],
@@ -155,15 +155,8 @@ mod tests {
         let graph = Graph::new("", GraphKind::Subgraph, Dialect::Tflite);
         let constant = Constant::stored(DType::Float32, &[2], data.clone());
         let inputs = [None, Some(Fact::constant(constant))];
-        let cx = Context {
-            graph: &graph,
-            node: &Node::new("", ""),
-            inputs: &inputs,
-            variables: &[],
-            written: &[],
-            bounds: crate::kernels::Clamp::NONE,
-            options: Options::default(),
-        };
+        let node = Node::new("", "");
+        let cx = Context::new(&graph, &node, &inputs);
         let mut called = false;
         let values = || {
             called = true;

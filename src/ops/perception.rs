@@ -4,9 +4,9 @@
 use super::windows::{Pad, Windows, dims4};
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
+use crate::kernels::Clamp;
 use crate::kernels::reference::argmax_pool::{max_pool_places, unpool};
 use crate::kernels::reference::conv::transpose_conv_f32;
-use crate::kernels::{Clamp, Conv2d, Pool2d};
 use crate::model::{Attr, DType};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -96,24 +96,8 @@ fn infer_pool(cx: &Context) -> Result<Vec<Fact>> {
 
 fn prepare_pool(cx: &Context) -> Result<Prepared> {
     floats(cx, &[0])?;
-    let (windows, [k_h, k_w]) = Options::pool(cx)?;
-    let [batch, in_h, in_w, channels] = windows.sizes(cx, 0)?;
-    let ((out_h, pad_top), (out_w, pad_left)) =
-        (windows.along(0, in_h, k_h), windows.along(1, in_w, k_w));
-    let p = Pool2d {
-        batch,
-        in_h,
-        in_w,
-        channels,
-        out_h,
-        out_w,
-        k_h,
-        k_w,
-        stride_h: k_h,
-        stride_w: k_w,
-        pad_top,
-        pad_left,
-    };
+    let (windows, window) = Options::pool(cx)?;
+    let p = windows.pool(windows.sizes(cx, 0)?, window);
     Prepared::function(move |io| {
         let (out, places) = (io.output(0)?, io.output(1)?);
         max_pool_places(&p, io.input(0)?, out, places);
@@ -207,24 +191,11 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
         ((input - 1) * stride + k).saturating_sub(out) / 2
     };
     let [stride_h, stride_w] = windows.stride;
-    let p = Conv2d {
-        batch,
-        in_h,
-        in_w,
-        in_c,
-        out_h,
-        out_w,
-        out_c,
-        k_h,
-        k_w,
-        stride_h,
-        stride_w,
-        dilation_h: 1,
-        dilation_w: 1,
-        pad_top: before(in_h, k_h, stride_h, out_h),
-        pad_left: before(in_w, k_w, stride_w, out_w),
-        groups: 1,
-    };
+    let placed = [
+        (out_h, before(in_h, k_h, stride_h, out_h)),
+        (out_w, before(in_w, k_w, stride_w, out_w)),
+    ];
+    let p = windows.conv([batch, in_h, in_w, in_c], [k_h, k_w], out_c, 1, placed);
     Prepared::function(move |io| {
         let (x, weights, bias) = (io.input(0)?, io.input(1)?, io.optional(2)?);
         transpose_conv_f32(&p, x, weights, bias, Clamp::NONE, io.output(0)?);

@@ -91,24 +91,8 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 fn geometry(cx: &Context, windows: &Windows) -> Result<Pool2d> {
-    let [k_h, k_w] = window(cx, windows)?;
-    let [batch, in_h, in_w, channels] = windows.sizes(cx, 0)?;
-    let ((out_h, pad_top), (out_w, pad_left)) =
-        (windows.along(0, in_h, k_h), windows.along(1, in_w, k_w));
-    Ok(Pool2d {
-        batch,
-        in_h,
-        in_w,
-        channels,
-        out_h,
-        out_w,
-        k_h,
-        k_w,
-        stride_h: windows.stride[0],
-        stride_w: windows.stride[1],
-        pad_top,
-        pad_left,
-    })
+    let k = window(cx, windows)?;
+    Ok(windows.pool(windows.sizes(cx, 0)?, k))
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {

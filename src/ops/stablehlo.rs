@@ -287,7 +287,7 @@ fn prepare_bits(cx: &Context) -> Result<Prepared> {
 mod tests {
     use super::*;
     use crate::model::{Attr, Dialect, Graph, GraphKind, Node, Value};
-    use crate::ops::{Options, REGION};
+    use crate::ops::REGION;
 
     /// What becomes of an operator with these lists as attributes, on inputs of these sizes.
     fn prepared(
@@ -308,15 +308,7 @@ mod tests {
         let inputs: Vec<Option<Fact>> = (inputs.iter())
             .map(|(dtype, sizes)| Some(Fact::fixed(*dtype, sizes)))
             .collect();
-        let context = Context {
-            graph: &graph,
-            node: &node,
-            inputs: &inputs,
-            variables: &[],
-            written: &[],
-            bounds: crate::kernels::Clamp::NONE,
-            options: Options::default(),
-        };
+        let context = Context::new(&graph, &node, &inputs);
         let operator = super::super::find(Dialect::Tflite, op).unwrap();
         (operator.infer)(&context)?;
         (operator.prepare)(&context)

@@ -5,7 +5,9 @@ use bytemuck::Pod;
 use super::{Context, Io, room_bytes};
 use crate::error::Result;
 use crate::kernels::movement::transpose;
-use crate::kernels::params::{effective_window, padding, same_output, valid_output};
+use crate::kernels::params::{
+    Conv2d, Pool2d, effective_window, padding, same_output, valid_output,
+};
 use crate::model::{Element, Shape};
 
 /// Strides, dilations and padding of a 2-D operator, y before x.
@@ -135,6 +137,61 @@ impl Windows {
             }
         }
         Ok(())
+    }
+
+    /// The convolution of `[batch, height, width, channels]` by windows of `k`; `placed` is the output size and the
+    /// padding before, along both axes.
+    pub fn conv(
+        &self,
+        [batch, in_h, in_w, in_c]: [usize; 4],
+        [k_h, k_w]: [usize; 2],
+        out_c: usize,
+        groups: usize,
+        placed: [(usize, usize); 2],
+    ) -> Conv2d {
+        let [(out_h, pad_top), (out_w, pad_left)] = placed;
+        Conv2d {
+            batch,
+            in_h,
+            in_w,
+            in_c,
+            out_h,
+            out_w,
+            out_c,
+            k_h,
+            k_w,
+            stride_h: self.stride[0],
+            stride_w: self.stride[1],
+            dilation_h: self.dilation[0],
+            dilation_w: self.dilation[1],
+            pad_top,
+            pad_left,
+            groups,
+        }
+    }
+
+    /// The pooling of `[batch, height, width, channels]` by windows of `k`.
+    pub fn pool(
+        &self,
+        [batch, in_h, in_w, channels]: [usize; 4],
+        [k_h, k_w]: [usize; 2],
+    ) -> Pool2d {
+        let (out_h, pad_top) = self.along(0, in_h, k_h);
+        let (out_w, pad_left) = self.along(1, in_w, k_w);
+        Pool2d {
+            batch,
+            in_h,
+            in_w,
+            channels,
+            out_h,
+            out_w,
+            k_h,
+            k_w,
+            stride_h: self.stride[0],
+            stride_w: self.stride[1],
+            pad_top,
+            pad_left,
+        }
     }
 
     /// `[batch, height, width, channels]` of a 4-D shape in this layout.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mexplore::error::Result;
 use mexplore::format::{self, OpenOptions, npy};
-use mexplore::kernels::fast::{FastMatMul, Winograd, WinogradWeights, as_conv};
+use mexplore::kernels::fast::{FastMatMul, Winograd, WinogradWeights};
 use mexplore::kernels::reference::matmul::MatMul;
 use mexplore::kernels::threads::Threads;
 use mexplore::kernels::{Clamp, Conv2d};
@@ -212,7 +212,7 @@ fn check_kernels(wrong: &mut Vec<String>) {
         k_w: 3,
         pad_top: 1,
         pad_left: 1,
-        ..as_conv(1, 32, 32)
+        ..Conv2d::product(1, 32, 32)
     };
     let weights = WinogradWeights::new(&p, (&*vec![0.5; p.filter_len()]).into(), None);
     let kernel = Winograd::new(&p, Clamp::NONE).expect("large enough");

@@ -278,28 +278,6 @@ impl std::fmt::Debug for PackedConv2d {
     }
 }
 
-/// A matrix product as a 1x1 convolution over `batch` cells.
-pub fn as_conv(batch: usize, depth: usize, units: usize) -> Conv2d {
-    Conv2d {
-        batch: 1,
-        in_h: 1,
-        in_w: batch,
-        in_c: depth,
-        out_h: 1,
-        out_w: batch,
-        out_c: units,
-        k_h: 1,
-        k_w: 1,
-        stride_h: 1,
-        stride_w: 1,
-        dilation_h: 1,
-        dilation_w: 1,
-        pad_top: 0,
-        pad_left: 0,
-        groups: 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{any_conv, close, values};
@@ -336,7 +314,7 @@ mod tests {
     fn one_row_is_split_by_columns_without_changing_an_answer() {
         let (depth, units) = (700, 1000);
         let (x, w) = (values(1, depth), values(2, depth * units));
-        let p = as_conv(1, depth, units);
+        let p = Conv2d::product(1, depth, units);
         let weights = ConvWeights::new(&p, (&*w).into(), None);
         let packed = PackedConv2d::new(&p, Clamp::NONE);
         let (mut one, mut four) = (vec![0.0; units], vec![0.0; units]);
@@ -349,7 +327,7 @@ mod tests {
     fn long_sums_stay_close_to_f64() {
         let (depth, units) = (8192, 3);
         let (x, w) = (values(1, depth), values(2, depth * units));
-        let p = as_conv(1, depth, units);
+        let p = Conv2d::product(1, depth, units);
         let weights = ConvWeights::new(&p, (&*w).into(), None);
         let packed = PackedConv2d::new(&p, Clamp::NONE);
         let mut got = vec![0.0; units];

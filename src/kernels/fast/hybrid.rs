@@ -234,7 +234,7 @@ impl Finish for HybridFinish<'_> {
     }
 }
 
-/// A convolution (or FULLY_CONNECTED, as [`super::as_conv`] sees it) of one geometry with float activations and int8
+/// A convolution (or FULLY_CONNECTED, as [`Conv2d::product`] sees it) of one geometry with float activations and int8
 /// weights.
 #[derive(Clone)]
 pub struct PackedHybrid {
@@ -430,7 +430,6 @@ impl HybridDepthwise {
 
 #[cfg(test)]
 mod tests {
-    use super::super::conv::as_conv;
     use super::super::testing::{any_conv, bytes, values};
     use super::*;
     use crate::kernels::cpu;
@@ -515,7 +514,7 @@ mod tests {
             let plain = HybridWeights { values: &filter, scales: &scales, bias: None };
             let mut want = vec![0.0; batch * units];
             hybrid::fully_connected(depth, asymmetric, &x, plain, Clamp::FINITE, &mut vec![0; depth], &mut want);
-            let p = as_conv(batch, depth, units);
+            let p = Conv2d::product(batch, depth, units);
             for level in cpu::levels() {
                 let weights = Int8Weights::with_level(level, &p, &filter);
                 let epilogue = HybridEpilogue::new(units, &scales, None, Scaling::Together, Clamp::FINITE);

@@ -167,7 +167,6 @@ impl std::fmt::Debug for PackedConv2dInt8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::conv::as_conv;
     use super::super::testing::{any_conv, bytes, values};
     use super::*;
     use crate::kernels::reference::conv::{ZeroPoints, conv2d_quantized};
@@ -212,7 +211,7 @@ mod tests {
             let zeros = ZeroPoints { input: zero, filter: 0 };
             let mut want = vec![0i8; batch * units];
             fully_connected_quantized(depth, &input, &filter, None, zeros, &requant, &mut want);
-            let p = as_conv(batch, depth, units);
+            let p = Conv2d::product(batch, depth, units);
             for level in cpu::levels() {
                 let weights = Int8Weights::with_level(level, &p, &filter);
                 let packed = PackedConv2dInt8::new(&p, &weights, None, zero, &requant).unwrap();
@@ -229,7 +228,7 @@ mod tests {
         let (depth, units) = (600, 1000);
         let (input, filter) = (bytes(1, depth), bytes(2, depth * units));
         let requant = Requant::double(&[7e-4], 2, (-128, 127));
-        let p = as_conv(1, depth, units);
+        let p = Conv2d::product(1, depth, units);
         let weights = Int8Weights::new(&p, &filter);
         let packed = PackedConv2dInt8::new(&p, &weights, None, 9, &requant).unwrap();
         let mut scratch = vec![0; packed.scratch_len()];

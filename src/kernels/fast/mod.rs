@@ -32,7 +32,7 @@ mod window;
 pub mod winograd;
 mod winograd_tiles;
 
-pub use conv::{ConvWeights, PackedConv2d, as_conv};
+pub use conv::{ConvWeights, PackedConv2d};
 pub use depthwise::PackedDepthwise;
 pub use depthwise_int8::{DepthwiseInt8Weights, PackedDepthwiseInt8};
 pub use depthwise_over::DepthwiseOver;

@@ -316,24 +316,7 @@ mod tests {
     /// With one scale the reference scales by the product of both, with one per channel by one after the other.
     #[test]
     fn a_convolution_scales_as_the_reference_does() {
-        let p = Conv2d {
-            batch: 1,
-            in_h: 1,
-            in_w: 1,
-            in_c: 3,
-            out_h: 1,
-            out_w: 1,
-            out_c: 2,
-            k_h: 1,
-            k_w: 1,
-            stride_h: 1,
-            stride_w: 1,
-            dilation_h: 1,
-            dilation_w: 1,
-            pad_top: 0,
-            pad_left: 0,
-            groups: 1,
-        };
+        let p = Conv2d::product(1, 3, 2);
         let mut apart = 0;
         for seed in 1..200 {
             let x = [0.1 * seed as f32, -0.37, 1.3];

@@ -87,7 +87,6 @@ pub fn depthwise_by_input(p: &Conv2d, filter: &[f64], slopes: &[f64], sums: &mut
 mod tests {
     use super::*;
     use crate::kernels::Clamp;
-    use crate::kernels::fast::as_conv;
     use crate::kernels::reference::conv::depthwise_f32;
 
     /// A convolution is linear in each operand, so that a slope is what a step of 1 changes.
@@ -106,7 +105,7 @@ mod tests {
             stride_h: 2,
             stride_w: 2,
             pad_top: 1,
-            ..as_conv(1, 2, 4)
+            ..Conv2d::product(1, 2, 4)
         };
         let values = |count: usize, by: usize| -> Vec<f64> {
             (0..count).map(|i| (i * by % 11) as f64 - 5.0).collect()

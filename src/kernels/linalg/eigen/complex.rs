@@ -73,8 +73,9 @@ impl<R: Real> Schur<R> {
             t[(k + 1) * n + k] = Complex::real(beta);
             factors.push(tau);
             let v: Vec<Complex<R>> = (k + 2..n).map(|row| t[row * n + k]).collect();
-            from_left(&mut t, n, k + 1, &v, tau, sums);
-            from_right(&mut t, n, k + 1, &v, tau.conj(), sums);
+            let reflector = Reflector { v: &v, tau, sums };
+            from_left(&mut t, n, k + 1, reflector);
+            from_right(&mut t, n, k + 1, reflector.conj());
         }
         let mut u = Vec::new();
         if vectors {
@@ -82,7 +83,12 @@ impl<R: Real> Schur<R> {
             (0..n).for_each(|k| u[k * n + k] = Complex::real(R::ONE));
             for (k, tau) in factors.iter().enumerate().rev() {
                 let v: Vec<Complex<R>> = (k + 2..n).map(|row| t[row * n + k]).collect();
-                from_left(&mut u, n, k + 1, &v, tau.conj(), sums);
+                let reflector = Reflector {
+                    v: &v,
+                    tau: *tau,
+                    sums,
+                };
+                from_left(&mut u, n, k + 1, reflector.conj());
             }
         }
         for row in 2..n {
@@ -360,15 +366,24 @@ impl Sums {
     }
 }
 
-/// `(1 - tau v v^H) m` of the block of `m` from row and column `from` on, `v` without its leading 1.
-fn from_left<R: Real>(
-    m: &mut [Complex<R>],
-    n: usize,
-    from: usize,
-    v: &[Complex<R>],
+/// `1 - tau v v^H`, `v` without its leading 1.
+#[derive(Clone, Copy)]
+struct Reflector<'v, R> {
+    v: &'v [Complex<R>],
     tau: Complex<R>,
     sums: Sums,
-) {
+}
+
+impl<R: Real> Reflector<'_, R> {
+    fn conj(self) -> Self {
+        let tau = self.tau.conj();
+        Reflector { tau, ..self }
+    }
+}
+
+/// `(1 - tau v v^H) m` of the block of `m` from row and column `from` on.
+fn from_left<R: Real>(m: &mut [Complex<R>], n: usize, from: usize, reflector: Reflector<R>) {
+    let Reflector { v, tau, sums } = reflector;
     for column in from..n {
         let first = m[from * n + column];
         if v.is_empty() {
@@ -385,14 +400,8 @@ fn from_left<R: Real>(
 }
 
 /// `m (1 - tau v v^H)` of the columns of `m` from `from` on.
-fn from_right<R: Real>(
-    m: &mut [Complex<R>],
-    n: usize,
-    from: usize,
-    v: &[Complex<R>],
-    tau: Complex<R>,
-    sums: Sums,
-) {
+fn from_right<R: Real>(m: &mut [Complex<R>], n: usize, from: usize, reflector: Reflector<R>) {
+    let Reflector { v, tau, sums } = reflector;
     for (at, row) in m.chunks_exact_mut(n).enumerate() {
         let row = &mut row[from..];
         if v.is_empty() {
