@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::execute::{Lasting, Memory, Run, Watch};
+use super::execute::{Run, Watch};
+use super::memory::{Lasting, Memory};
 use super::plan::{Builder, Call, Place, Plan, Step};
 use super::rounds::Rounds;
 use crate::error::{Error, Kind, Result};

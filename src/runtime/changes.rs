@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::execute::Memory;
+use super::memory::Memory;
 use super::plan::Plan;
 use super::replay::Moment;
 use super::session::Session;

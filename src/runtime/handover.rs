@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::execute::{Memory, Values};
+use super::memory::Memory;
 use super::plan::{Place, Plan};
 use super::program::Setup;
+use super::values::Values;
 use crate::error::{Error, Result};
 use crate::model::memory::{self, AlignedBytes};
 use crate::model::{Tensor, ValueId};

@@ -22,6 +22,7 @@ mod frames_tests;
 mod handover;
 mod inputs;
 mod joins;
+mod memory;
 #[cfg(test)]
 mod packed_tests;
 mod places;
@@ -29,6 +30,7 @@ mod plan;
 mod problems;
 mod profile;
 mod program;
+mod ready;
 mod references;
 mod regions;
 mod replay;
@@ -40,6 +42,7 @@ mod trace;
 #[cfg(test)]
 mod trace_tests;
 mod traced;
+mod values;
 
 pub use crate::ops::{Change, Changed, Content, View};
 pub use bench::{Timings, bench, per_op};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::ArenaReport;
 use super::blocks::Blocks;
-use super::execute::{Memory, evaluate};
 use super::joins::ahead::Ahead;
+use super::memory::Memory;
 use super::problems::Problems;
 use super::program::Setup;
+use super::ready::evaluate;
 use crate::error::{Error, Kind, Result};
 use crate::model::{DType, NodeId, Shape, Tensor, ValueId};
 use crate::ops::{self, Constant, Context, Fact, Prepared, Tail};

@@ -1,7 +1,8 @@
 //! The last run once more, watched: from the same state, which is afterwards as the last run left it.
 
-use super::execute::{Lasting, Watch};
+use super::execute::Watch;
 use super::inputs;
+use super::memory::Lasting;
 use super::plan::{Call, Plan};
 use super::session::Session;
 use super::trace::Tracer;

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::execute::{Memory, Run, Values, Watch};
+use super::execute::{Run, Watch};
+use super::memory::Memory;
 use super::plan::{Call, Plan};
 use super::program::Program;
+use super::values::Values;
 use super::{ArenaReport, Intermediate, OpTime, RunOptions, changes, handover, inputs};
 use crate::analysis::{index_bounds, takes_bytes};
 use crate::error::{Error, Kind, Result};

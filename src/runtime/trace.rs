@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 
-use super::execute::{Run, Values};
+use super::execute::Run;
 use super::plan::{Plan, Step, Work};
 use super::traced::{Maker, Operand, Origin, Source, Traced, What};
+use super::values::Values;
 use crate::analysis::Spread;
 use crate::error::{Error, Result};
 use crate::model::{DType, Dialect, Name, Tensor, ValueId};
