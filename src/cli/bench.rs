@@ -41,7 +41,7 @@ pub fn execute(args: &BenchArgs) -> Result<Answer> {
         p90_ms: millis(timings.quantile_ns(0.9)),
         min_ms: millis(timings.quantile_ns(0.0)),
         max_ms: millis(timings.quantile_ns(1.0)),
-        arena_bytes: session.arena().bytes as u64,
+        arena_bytes: session.arena().all() as u64,
         peak_rss_bytes: peak_rss_bytes(),
         ops: ops.map(|ops| ops.iter().map(|op| OpRow::new(op, threads)).collect()),
     };

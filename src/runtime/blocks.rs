@@ -61,6 +61,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Its arena, and what lies beside that.
+    pub fn bytes(&self) -> usize {
+        self.plan.arena_bytes.saturating_add(self.memory.beside())
+    }
+
     pub fn lasting(&self) -> Lasting {
         self.memory.lasting(&self.plan)
     }

@@ -79,6 +79,14 @@ impl Memory {
             .for_each(|room| room.forget());
     }
 
+    /// Bytes beside the arena: arenas of the graphs that steps run, and products for several rounds.
+    pub fn beside(&self) -> usize {
+        let frames = self.frames.iter().flatten().flatten();
+        let rooms = self.ahead.iter().flatten().map(|room| room.bytes());
+        let all = frames.map(|frame| frame.bytes()).chain(rooms);
+        all.fold(0, usize::saturating_add)
+    }
+
     /// Leaves none.
     pub fn take_arena(&mut self) -> AlignedBytes {
         std::mem::take(&mut self.arena)

@@ -161,10 +161,19 @@ pub struct Intermediate {
 pub struct ArenaReport {
     /// Size of the arena in bytes.
     pub bytes: usize,
+    /// What lies beside it, known after a run: arenas of the graphs that operators run, products that loops keep.
+    pub beside: usize,
     /// The step whose live values need most, and how much.
     pub peak_step: usize,
     pub peak_node: String,
     pub blocks: Vec<ArenaBlock>,
+}
+
+impl ArenaReport {
+    /// Bytes of the arena and of what lies beside it.
+    pub fn all(&self) -> usize {
+        self.bytes.saturating_add(self.beside)
+    }
 }
 
 #[derive(Debug, Clone)]

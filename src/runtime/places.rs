@@ -260,6 +260,7 @@ impl Builder<'_> {
         let peak_step = peak.map_or(0, |(_, at)| at.0);
         ArenaReport {
             bytes,
+            beside: 0,
             peak_step,
             peak_node: self
                 .steps

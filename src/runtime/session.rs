@@ -334,7 +334,10 @@ impl Session {
     pub fn arena(&self) -> ArenaReport {
         self.planned
             .as_ref()
-            .map(|(plan, _)| plan.report.clone())
+            .map(|(plan, memory)| ArenaReport {
+                beside: memory.beside(),
+                ..plan.report.clone()
+            })
             .unwrap_or_default()
     }
 }

@@ -5,10 +5,11 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::movement::gather::index;
-use crate::model::memory::{self, AlignedBytes};
+use crate::model::memory::AlignedBytes;
 use crate::model::{DType, Node, ValueId};
 use crate::ops::{self, Constant, Content, Context, Fact, Io, Kernel, Prepared, View};
 use crate::runtime::execute::Run;
+use crate::runtime::memory;
 use crate::runtime::plan::{Builder, Call, Place, Step, Work};
 
 /// Rows of a product at once: a loop that ends early has computed less than so many for nothing.
@@ -49,10 +50,7 @@ impl Ahead {
     }
 
     fn room(&self) -> Result<Room> {
-        let bytes = |bytes: usize| {
-            let made = AlignedBytes::zeroed(bytes);
-            made.ok_or_else(|| memory::shortage("the products of a loop", bytes))
-        };
+        let bytes = |bytes: usize| memory::zeroed(bytes, "the products of a loop");
         Ok(Room {
             first: None,
             products: bytes(self.block * self.product)?,
@@ -70,6 +68,10 @@ impl Ahead {
 }
 
 impl Room {
+    pub fn bytes(&self) -> usize {
+        self.products.as_slice().len() + self.scratch.as_slice().len()
+    }
+
     /// Another loop begins, whose list may have other items.
     pub fn forget(&mut self) {
         self.first = None;

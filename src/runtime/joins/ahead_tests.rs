@@ -233,3 +233,23 @@ fn an_item_that_is_not_there_is_refused() {
         assert!(run(&mut session, &layer.given(&[3, 19], 0)).is_ok());
     }
 }
+
+/// A block of products, and the row that they are added to, lie in the loop's memory.
+#[test]
+fn what_a_loop_works_with_is_told() {
+    let layer = Layer {
+        items: 20,
+        rows: 1,
+        hybrid: false,
+        biased: false,
+        changes: false,
+    };
+    let beside = |kernels| {
+        let mut session = session(&layer.model(), kernels);
+        run(&mut session, &layer.given(&[3, 19], 0)).unwrap();
+        session.arena().beside
+    };
+    let [fast, plain] = [KernelChoice::Auto, KernelChoice::Reference].map(beside);
+    let row = UNITS * size_of::<f32>();
+    assert!(plain >= row && fast >= plain + 15 * row, "{fast} {plain}");
+}

@@ -14,19 +14,23 @@ const BYTES: usize = 9;
 /// operator that needs each to the last.
 pub fn render(area: Rect, arena: &ArenaReport, skip: usize, buf: &mut Buffer, theme: &Theme) {
     let steps = arena.blocks.iter().map(|b| b.last + 1).max().unwrap_or(0);
+    let beside = match arena.beside {
+        0 => String::new(),
+        bytes => format!("; {} in inner graphs", text::bytes(bytes as u64)),
+    };
     if steps == 0 {
         let words = "nothing lies in the arena: every value is a tensor of its own";
-        return put(area, 0, Line::styled(words, theme[Role::Dim]), buf);
+        let line = Line::styled(words.to_owned() + &beside, theme[Role::Dim]);
+        return put(area, 0, line, buf);
     }
     let wide = usize::from(area.width);
     let peak = at_peak(arena);
     let node = text::clean(text::last_name(&arena.peak_node));
-    let words = format!(
-        "{} at once, most at ",
-        text::bytes(peak.iter().map(|b| b.bytes as u64).sum())
-    );
-    let node = text::fit_end(&node, wide.saturating_sub(width(&words)));
-    put(area, 0, Line::styled(words + &node, theme[Role::Text]), buf);
+    let at_once = text::bytes(peak.iter().map(|b| b.bytes as u64).sum());
+    let words = format!("{at_once} at once, most at ");
+    let node = text::fit_end(&node, wide.saturating_sub(width(&words) + width(&beside)));
+    let line = Line::styled(words + &node + &beside, theme[Role::Text]);
+    put(area, 0, line, buf);
     let names = (wide * 2 / 5).clamp(8, 48).min(wide);
     let life = wide.saturating_sub(names + BYTES + 1);
     let column = |step: usize| step * life / steps;
@@ -119,11 +123,12 @@ mod tests {
         assert_eq!(alive(&blocks, 5, 2), [8.0, 4.0]);
         let arena = ArenaReport {
             bytes: 8,
+            beside: 1 << 12,
             peak_step: 1,
             peak_node: "conv".to_owned(),
             blocks: blocks.to_vec(),
         };
-        let area = Rect::new(0, 0, 40, 3);
+        let area = Rect::new(0, 0, 50, 3);
         let mut buf = Buffer::empty(area);
         render(
             area,
@@ -132,12 +137,12 @@ mod tests {
             &mut buf,
             &Theme::named("dark", None).unwrap(),
         );
-        let row = |y: u16| -> String { (0..40).map(|x| buf[(x, y)].symbol()).collect() };
+        let row = |y: u16| -> String { (0..50).map(|x| buf[(x, y)].symbol()).collect() };
         let rows: Vec<String> = (0..3).map(|y| row(y).trim_end().to_owned()).collect();
         insta::assert_snapshot!(rows.join("\n"), @r"
-        8 B at once, most at conv
-                                  ██████     ▄▄▄
-        value0                8 B ━━━━━━
+        8 B at once, most at conv; 4.10 KB in inner graphs
+                                      ████████        ▄▄▄▄
+        value0                    8 B ━━━━━━━━
         ");
     }
 }

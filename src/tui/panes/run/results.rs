@@ -199,8 +199,8 @@ impl RunPane {
             buf,
         );
         row += 1;
-        if ran.arena.bytes > 0 {
-            let words = format!("arena {}", text::bytes(ran.arena.bytes as u64));
+        if ran.arena.all() > 0 {
+            let words = format!("arena {}", text::bytes(ran.arena.all() as u64));
             let peak = match ran.arena.peak_node.as_str() {
                 "" => String::new(),
                 node => {
