@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ArenaReport;
 use super::blocks::Blocks;
 use super::joins::ahead::Ahead;
+use super::joins::neighbours::uses;
 use super::memory::Memory;
 use super::problems::Problems;
 use super::program::Setup;
@@ -128,6 +129,8 @@ pub(super) struct Builder<'s> {
     pub facts: Vec<Option<Fact>>,
     /// Values that are the bytes of another value.
     pub same_as: Vec<usize>,
+    /// How often each value is asked for.
+    pub uses: Vec<u32>,
     pub steps: Vec<Step>,
     pub kept: Vec<Kept>,
     /// Whether an operator runs as part of another.
@@ -171,6 +174,7 @@ impl Plan {
             before,
             facts: vec![None; count],
             same_as: (0..count).collect(),
+            uses: uses(setup.body()),
             steps: Vec::new(),
             kept: Vec::new(),
             joined: false,

@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::model::{Node, ValueId};
 use crate::ops::{self, Context, Fact, Prepared};
-use crate::runtime::plan::{Builder, Step, Work};
+use crate::runtime::plan::{Builder, Work};
 
 /// What a step does, and the values it reads.
 type Reads = (Work, Vec<Option<ValueId>>);
@@ -139,28 +139,6 @@ impl Builder<'_> {
         let facts = self.facts_of(id);
         let order = ops::transposes(&self.setup.context(id, &facts))?;
         Some((source, order))
-    }
-
-    /// The step that makes a value, whose bytes are read once.
-    fn only_maker(&self, value: ValueId) -> Option<usize> {
-        let root = self.same_as[value.index()];
-        let made = |step: &Step| step.outputs.iter().any(|value| value.index() == root);
-        let at = self.steps.iter().rposition(made)?;
-        self.has_one_reader(root).then_some(at)
-    }
-
-    /// Whether the bytes of a value are read by one operator alone, besides those that hand them on under other sizes.
-    fn has_one_reader(&self, root: usize) -> bool {
-        let graph = self.setup.graph();
-        let same = |value: &ValueId| self.same_as[value.index()] == root;
-        if self.setup.body().outputs.iter().any(same) {
-            return false;
-        }
-        let nodes = self.setup.body().order.iter().map(|&id| graph.node(id));
-        let reads = nodes.flat_map(|node| node.inputs.iter().flatten());
-        // Each of the values that are one is read once: by the next, the last by the reader.
-        reads.filter(|value| same(value)).count()
-            == self.same_as.iter().filter(|&&r| r == root).count()
     }
 }
 

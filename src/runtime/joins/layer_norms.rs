@@ -1,5 +1,6 @@
 //! Layer normalizations that were taken apart into MEAN, SQUARED_DIFFERENCE, RSQRT, products and sums, as one step.
 
+use super::neighbours::Readers;
 use crate::error::Result;
 use crate::model::{DType, Dialect, Node, NodeId, ValueId};
 use crate::ops::{self, Prepared};
@@ -21,7 +22,7 @@ impl Builder<'_> {
         if !tflite || !self.setup.program.options.joins {
             return Ok(());
         }
-        let reads = self.reads();
+        let readers = self.readers();
         for at in 0..self.steps.len() {
             let id = self.steps[at].node;
             let node = self.setup.graph().node(id);
@@ -29,7 +30,7 @@ impl Builder<'_> {
             if !ends || self.steps[at].outputs != node.outputs {
                 continue;
             }
-            let Some((x, parts)) = self.layer_norm(node, &reads) else {
+            let Some((x, parts)) = self.layer_norm(node, &readers) else {
                 continue;
             };
             if let Some(work) = self.normalizing(id, x, parts)? {
@@ -39,16 +40,6 @@ impl Builder<'_> {
             }
         }
         Ok(())
-    }
-
-    /// How often each value is read, by the value whose bytes it is.
-    fn reads(&self) -> Vec<usize> {
-        let mut reads = vec![0; self.facts.len()];
-        let inputs = self.steps.iter().flat_map(|step| &step.inputs);
-        for value in inputs.flatten().chain(&self.setup.body().outputs) {
-            reads[self.same_as[value.index()]] += 1;
-        }
-        reads
     }
 
     fn normalizing(&self, id: NodeId, x: ValueId, parts: Parts) -> Result<Option<Work>> {
@@ -61,8 +52,9 @@ impl Builder<'_> {
     }
 
     /// What `node` is the last sum of.
-    fn layer_norm(&self, node: &Node, reads: &[usize]) -> Option<(ValueId, Parts)> {
-        let seen = |value: ValueId, times: usize| reads[self.same_as[value.index()]] == times;
+    fn layer_norm(&self, node: &Node, readers: &Readers) -> Option<(ValueId, Parts)> {
+        let seen =
+            |value: ValueId, times: usize| readers.listed[self.same_as[value.index()]] == times;
         for [product, term] in self.sides(node, "ADD")? {
             let found = self.made(product, "MUL").into_iter().flatten();
             for [x, factor] in found {

@@ -12,6 +12,7 @@ mod items;
 #[cfg(test)]
 mod items_tests;
 mod layer_norms;
+pub mod neighbours;
 mod tails;
 
 use super::plan::Builder;

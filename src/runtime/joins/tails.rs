@@ -3,14 +3,12 @@
 
 use std::collections::HashMap;
 
+use super::neighbours::Readers;
 use crate::error::{Kind, Result};
 use crate::model::{NodeId, ValueId};
 use crate::ops::{self, Context, Fact, Joined, Prepared, Tail};
 use crate::progress::Progress;
 use crate::runtime::plan::{Builder, Step, Work};
-
-/// By the value whose bytes are read: the only step that does and the slot; `None` for several, or an output of the graph.
-type Readers = HashMap<usize, Option<(usize, usize)>>;
 
 /// Steps whose work others do, and the values that are then the bytes of others.
 #[derive(Default)]
@@ -61,23 +59,6 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn readers(&self) -> Readers {
-        let mut readers = Readers::new();
-        for (at, step) in self.steps.iter().enumerate() {
-            for (slot, value) in step.inputs.iter().enumerate() {
-                if let Some(value) = value.filter(|_| step.work.reads(slot)) {
-                    let root = self.same_as[value.index()];
-                    let first = !readers.contains_key(&root);
-                    readers.insert(root, first.then_some((at, slot)));
-                }
-            }
-        }
-        for output in &self.setup.body().outputs {
-            readers.insert(self.same_as[output.index()], None);
-        }
-        readers
-    }
-
     pub(in crate::runtime) fn facts_of(&self, id: NodeId) -> Vec<Option<Fact>> {
         let inputs = &self.setup.graph().node(id).inputs;
         let fact = |value: &Option<_>| value.and_then(|v: ValueId| self.facts[v.index()].clone());
@@ -124,15 +105,13 @@ impl Builder<'_> {
         let (mut value, mut fused) = (steps[at].outputs[0], Vec::new());
         let shape = |value: ValueId| self.facts[value.index()].as_ref().map(|f| &f.shape);
         let own = shape(value);
-        while let Some(&Some((next, slot))) = readers.get(&value.index()) {
+        while let Some((next, slot)) = readers.only(value.index()) {
             let step: &Step = &steps[next];
             let seen = step.inputs[slot].and_then(shape);
             let [output, others @ ..] = &step.outputs[..] else {
                 break;
             };
-            let unseen = others
-                .iter()
-                .all(|other| !readers.contains_key(&other.index()));
+            let unseen = others.iter().all(|other| !readers.any(other.index()));
             let kernel = matches!(step.work, Work::Kernel(_));
             if !kernel || !unseen || seen != own || shape(*output) != own {
                 break;
