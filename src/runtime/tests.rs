@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::blocks_tests::many;
 use super::*;
 use crate::error::Result;
 use crate::model::{
@@ -386,6 +387,49 @@ fn draws_without_seeds_repeat_from_the_seed_that_is_shown() {
     let mut seeded = session(&draws(7));
     run(&mut seeded);
     assert_eq!(seeded.seed(), None);
+}
+
+/// Maxima of the cells of a row of 30 numbers that rise, and where the cells begin and end.
+fn fractional(session: &mut Session) -> [Vec<f64>; 2] {
+    let x: Vec<f32> = (0..30).map(|i| i as f32).collect();
+    let x = Tensor::from_values(&[1, 1, 30, 1], &x);
+    let mut outputs = session.run(&[("x".into(), x)], &Progress::new()).unwrap();
+    [outputs.remove(2), outputs.remove(0)].map(|(_, tensor)| tensor.numbers())
+}
+
+#[test]
+fn cells_of_a_pool_without_seeds_are_drawn_from_the_seed_that_is_shown() {
+    let pool = |fixed: bool| {
+        let mut net = Net::new(Dialect::Tf);
+        let x = net.input("x", DType::Float32, &[1, 1, 30, 1]);
+        let ratios = [1.0, 1.0, 1.5, 1.0].map(Attr::Float).to_vec();
+        let attrs = Attrs::new()
+            .with("pooling_ratio", Attr::List(ratios))
+            .with("deterministic", Attr::Bool(fixed));
+        let types = [DType::Float32, DType::Int64, DType::Int64];
+        let outputs = many(&mut net, "FractionalMaxPool", &[x], &types, attrs);
+        net.finish(&outputs)
+    };
+    let mut first = session(&pool(false));
+    let drawn = [fractional(&mut first), fractional(&mut first)];
+    for [ends, maxima] in &drawn {
+        assert_eq!((ends.len(), ends[0], ends[20]), (21, 0.0, 30.0));
+        let sizes: Vec<f64> = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(sizes.iter().all(|&size| size == 1.0 || size == 2.0));
+        let last: Vec<f64> = ends[1..].iter().map(|end| end - 1.0).collect();
+        assert_eq!(*maxima, last);
+    }
+    assert_ne!(drawn[0], drawn[1]);
+    let options = RunOptions {
+        threads: 1,
+        seed: first.seed(),
+        ..RunOptions::default()
+    };
+    let mut again = open_with(&pool(false), &options).unwrap();
+    assert_eq!([fractional(&mut again), fractional(&mut again)], drawn);
+    // What is deterministic draws the same in every run.
+    let mut fixed = session(&pool(true));
+    assert_eq!(fractional(&mut fixed), fractional(&mut fixed));
 }
 
 #[test]
