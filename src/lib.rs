@@ -2,8 +2,8 @@
 //! converts it and compares the result with the original.
 //!
 //! The rooms, in the order in which they may import one another; a room uses those before it, never those after:
-//! [`sort`], [`error`], [`progress`], [`model`], [`format`](mod@format), [`kernels`], [`ops`], [`analysis`], [`layout`],
-//! [`runtime`], [`quantize`], [`prune`], [`convert`], [`feed`], [`compare`], [`report`], [`cli`], [`tui`].
+//! [`sort`], [`error`], [`progress`], [`memory`], [`model`], [`format`](mod@format), [`kernels`], [`ops`], [`analysis`],
+//! [`layout`], [`runtime`], [`quantize`], [`prune`], [`convert`], [`feed`], [`compare`], [`report`], [`cli`], [`tui`].
 //! A test holds them to it.
 
 pub mod analysis;
@@ -15,6 +15,7 @@ pub mod feed;
 pub mod format;
 pub mod kernels;
 pub mod layout;
+pub mod memory;
 pub mod model;
 pub mod ops;
 pub mod progress;

@@ -7,7 +7,6 @@ pub mod dtype;
 pub mod graph;
 pub mod inline;
 pub mod list;
-pub mod memory;
 pub mod objects;
 pub mod opdef;
 pub mod quantization;

@@ -7,10 +7,10 @@ use bytemuck::{AnyBitPattern, NoUninit};
 
 use super::dtype::DType;
 use super::list::{TensorList, VariantKind};
-use super::memory::{self, AlignedBytes};
 use super::resource::Resource;
 use super::shape::element_count;
 use crate::error::{Error, Result};
+use crate::memory::{self, AlignedBytes};
 
 /// Row-major values with a type and sizes. Sub-byte integers take one byte each; bool is one byte, 0 or 1;
 /// float16 and bfloat16 are their bits; complex numbers are (re, im) pairs; strings are bytes; resources are handles, variants are

@@ -5,7 +5,8 @@ use super::segment::{view, whole_numbers};
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::{ctc, ctc_loss};
-use crate::model::{DType, Shape, Tensor, memory};
+use crate::memory;
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["CTCGreedyDecoder"], &[], infer, prepare_greedy),

@@ -10,8 +10,9 @@ use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::format::example::{self, Feature};
 use crate::format::example_json;
+use crate::memory;
 use crate::model::shape::element_count;
-use crate::model::{Attr, DType, Element, Shape, Tensor, memory};
+use crate::model::{Attr, DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

@@ -8,8 +8,9 @@ use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::Conv2d;
 use crate::kernels::reference::conv_slopes::{by_filter, depthwise_by_filter, depthwise_by_input};
+use crate::memory;
 use crate::model::shape::element_count;
-use crate::model::{DType, Shape, Tensor, memory};
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

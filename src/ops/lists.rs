@@ -8,7 +8,8 @@ use super::types::with_number;
 use super::{Context, Fact, Operator, Prepared, View, state};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
-use crate::model::{DType, Shape, Tensor, TensorList, VariantKind, memory};
+use crate::memory;
+use crate::model::{DType, Shape, Tensor, TensorList, VariantKind};
 
 type Inputs = Vec<Option<Arc<Tensor>>>;
 type Outputs = Result<Vec<Tensor>>;

@@ -7,8 +7,9 @@ use super::types::with_ring;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::ring::Ring;
+use crate::memory;
 use crate::model::shape::element_count;
-use crate::model::{Shape, Tensor, memory};
+use crate::model::{Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["ConcatOffset"], &[], infer_offsets, prepare_offsets),

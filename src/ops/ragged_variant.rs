@@ -7,7 +7,8 @@ use super::segment::whole_numbers;
 use super::tokens::numbers;
 use super::{Context, Fact, Operator, Prepared, View, state};
 use crate::error::{Error, Result};
-use crate::model::{DType, Shape, Tensor, TensorList, VariantKind, memory};
+use crate::memory;
+use crate::model::{DType, Shape, Tensor, TensorList, VariantKind};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

@@ -6,8 +6,9 @@ use super::tokens::numbers;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::format::example::{self, Feature, Sequence};
+use crate::memory;
 use crate::model::shape::element_count;
-use crate::model::{Attr, DType, Shape, Tensor, memory};
+use crate::model::{Attr, DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[Operator::new(
     &[

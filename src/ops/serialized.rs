@@ -8,7 +8,8 @@ use super::segment::view;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
 use crate::format::saved_model::serialized;
-use crate::model::{DType, Shape, Tensor, memory};
+use crate::memory;
+use crate::model::{DType, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

@@ -7,7 +7,7 @@ use super::plan::{Place, Plan};
 use super::program::Setup;
 use super::values::Values;
 use crate::error::{Error, Result};
-use crate::model::memory::{self, AlignedBytes};
+use crate::memory::{self, AlignedBytes};
 use crate::model::{Tensor, ValueId};
 
 /// Part of the arena: offset and bytes.
@@ -90,8 +90,7 @@ fn cut(mut arena: AlignedBytes, mut pieces: Vec<Piece>) -> Result<Vec<(Piece, Al
     arena.truncate(end);
     let mut cut = Vec::with_capacity(pieces.len());
     for (&piece, &start) in pieces.iter().zip(&starts).skip(1).rev() {
-        let own = AlignedBytes::zeroed(piece.1);
-        let mut own = own.ok_or_else(|| memory::shortage("an output", piece.1))?;
+        let mut own = memory::zeroed("an output", piece.1)?;
         own.as_mut_slice()
             .copy_from_slice(&arena.as_slice()[start..]);
         arena.truncate(start);

@@ -9,7 +9,7 @@ use super::joins::ahead::Room;
 use super::plan::{Kept, Plan};
 use super::ready::Ready;
 use crate::error::Result;
-use crate::model::memory::{self, AlignedBytes};
+use crate::memory::{self, AlignedBytes};
 use crate::model::{Tensor, ValueId};
 use crate::ops::View;
 
@@ -47,7 +47,7 @@ impl Memory {
         values: usize,
         steps: usize,
     ) -> Result<Self> {
-        let mut arena = zeroed(arena_bytes, "the values")?;
+        let mut arena = memory::zeroed("the values", arena_bytes)?;
         let bytes = arena.as_mut_slice();
         for kept in kept {
             bytes[kept.offset..kept.offset + kept.bytes].fill(kept.fill);
@@ -175,9 +175,4 @@ impl Lasting {
     pub fn parts(&self) -> &[Vec<u8>] {
         &self.parts
     }
-}
-
-/// Zeroed bytes for what `needs` them.
-pub(super) fn zeroed(bytes: usize, needs: &str) -> Result<AlignedBytes> {
-    AlignedBytes::zeroed(bytes).ok_or_else(|| memory::shortage(needs, bytes))
 }

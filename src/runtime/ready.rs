@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::execute::Run;
-use super::memory;
 use super::plan::{self, Plan, Step};
 use super::program::Setup;
 use crate::error::{Error, Result};
 use crate::kernels::Threads;
+use crate::memory;
 use crate::model::{NodeId, Tensor, ValueId, shape::element_count};
 use crate::ops::{self, Constant, Fact, Io, Kernel, Prepared, View};
 
@@ -153,7 +153,7 @@ pub fn evaluate(
             let mut tensors = plan::allocate_all(outputs)?;
             let views: Vec<_> = inputs.iter().map(|t| t.as_deref().map(View::of)).collect();
             let mut memory: Vec<_> = tensors.iter_mut().map(Tensor::bytes_mut).collect();
-            let mut scratch = memory::zeroed(kernel.scratch_bytes(), "the kernels")?;
+            let mut scratch = memory::zeroed("the kernels", kernel.scratch_bytes())?;
             write(
                 &**kernel,
                 &mut Io {

@@ -5,9 +5,9 @@ mod generated;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ROOMS: [&str; 18] = [
-    "sort", "error", "progress", "model", "format", "kernels", "ops", "analysis", "layout",
-    "runtime", "quantize", "prune", "convert", "feed", "compare", "report", "cli", "tui",
+const ROOMS: [&str; 19] = [
+    "sort", "error", "progress", "memory", "model", "format", "kernels", "ops", "analysis",
+    "layout", "runtime", "quantize", "prune", "convert", "feed", "compare", "report", "cli", "tui",
 ];
 
 fn rank(room: &str) -> Option<usize> {

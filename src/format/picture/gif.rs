@@ -6,7 +6,7 @@ use gif::{ColorOutput, DecodeOptions, MemoryLimit};
 
 use super::{Picture, Samples};
 use crate::error::{Error, Result};
-use crate::model::memory;
+use crate::memory;
 
 /// Pixels that a byte of a file stands for at most: a word of 12 bits for a run of 4096 pixels.
 const MOST_PER_BYTE: usize = 4096;

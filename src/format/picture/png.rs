@@ -6,7 +6,7 @@ use png::{BitDepth, ColorType, Transformations};
 
 use super::{Picture, Samples};
 use crate::error::{Error, Result};
-use crate::model::memory;
+use crate::memory;
 
 /// Deflate makes at most 1032 bytes of one.
 const MOST_PER_BYTE: usize = 1100;

@@ -5,8 +5,9 @@ use super::super::broadcast;
 use crate::error::{Error, Result};
 use crate::kernels::bounded::{Bounded, Drawn, Refused};
 use crate::kernels::philox::Philox;
+use crate::memory;
 use crate::model::shape::element_count;
-use crate::model::{DType, Element, Tensor, memory};
+use crate::model::{DType, Element, Tensor};
 
 /// Where what belongs to one set of parameters lies.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,7 +7,8 @@ use super::super::{Context, Fact, Operator, Prepared, View};
 use super::{Indices, picked, whole};
 use crate::error::{Error, Result};
 use crate::format::saved_model::serialized;
-use crate::model::{DType, Shape, Tensor, TensorList, VariantKind, memory};
+use crate::memory;
+use crate::model::{DType, Shape, Tensor, TensorList, VariantKind};
 
 pub(in super::super) const OPERATORS: &[Operator] = &[
     Operator::new(

@@ -4,7 +4,8 @@
 use super::{Inner, Io, Number, Operand, Prepared, Shape, numbers, staged};
 use crate::error::Result;
 use crate::kernels::params::{same_output, valid_output};
-use crate::model::{Attr, Element, memory};
+use crate::memory;
+use crate::model::{Attr, Element};
 use crate::ops::conv_types::EVERY_STEP;
 use crate::ops::types::with_float;
 use crate::ops::{Context, Fact, Operator};

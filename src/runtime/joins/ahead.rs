@@ -5,11 +5,10 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::movement::gather::index;
-use crate::model::memory::AlignedBytes;
+use crate::memory::{self, AlignedBytes};
 use crate::model::{DType, Node, ValueId};
 use crate::ops::{self, Constant, Content, Context, Fact, Io, Kernel, Prepared, View};
 use crate::runtime::execute::Run;
-use crate::runtime::memory;
 use crate::runtime::plan::{Builder, Call, Place, Step, Work};
 
 /// Rows of a product at once: a loop that ends early has computed less than so many for nothing.
@@ -50,7 +49,7 @@ impl Ahead {
     }
 
     fn room(&self) -> Result<Room> {
-        let bytes = |bytes: usize| memory::zeroed(bytes, "the products of a loop");
+        let bytes = |bytes: usize| memory::zeroed("the products of a loop", bytes);
         Ok(Room {
             first: None,
             products: bytes(self.block * self.product)?,

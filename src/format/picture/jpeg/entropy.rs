@@ -2,7 +2,7 @@
 
 use super::broken;
 use crate::error::Result;
-use crate::model::memory;
+use crate::memory;
 
 /// Where coefficient `k` of the zigzag stands in the block, row by row.
 pub const ZIGZAG: [u8; 64] = [

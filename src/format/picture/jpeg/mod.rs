@@ -10,7 +10,7 @@ mod write;
 use self::entropy::{Component, Scan, Tables};
 use super::{Picture, Samples};
 use crate::error::{Error, Result};
-use crate::model::memory;
+use crate::memory;
 
 pub use write::{Wishes, encode};
 

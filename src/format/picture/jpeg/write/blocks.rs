@@ -4,7 +4,7 @@
 use super::super::colour::{HALF, fixed};
 use super::super::entropy::ZIGZAG;
 use crate::error::Result;
-use crate::model::memory;
+use crate::memory;
 
 /// Divisors of lightness and of colour, in zigzag order (annex K.1), for the quality 50.
 const DIVISORS: [[i32; 64]; 2] = [

@@ -86,6 +86,14 @@ pub fn ask(what: &str, bytes: usize) -> Result<()> {
     }
 }
 
+/// Zeroed bytes for `what`.
+///
+/// # Errors
+/// There is not that much memory.
+pub fn zeroed(what: &str, bytes: usize) -> Result<AlignedBytes> {
+    AlignedBytes::zeroed(bytes).ok_or_else(|| shortage(what, bytes))
+}
+
 /// Less than this is not worth asking the system.
 const SMALL: usize = 16 << 20;
 
