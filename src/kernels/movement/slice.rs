@@ -55,23 +55,6 @@ pub fn strided_slice(size: usize, src: &[u8], shape: &[usize], spec: StridedSlic
     );
 }
 
-/// Writes `values` into the slice of `dst`.
-pub fn strided_slice_assign(
-    size: usize,
-    dst: &mut [u8],
-    shape: &[usize],
-    spec: StridedSlice,
-    values: &[u8],
-) {
-    assert_eq!(values.len(), spec.sizes.iter().product::<usize>() * size);
-    copy_strided(
-        size,
-        spec.sizes,
-        (values, Side::whole(spec.sizes)),
-        (dst, spec.side(shape)),
-    );
-}
-
 /// A copy of `src` with `update` written at `start`, which is moved so that the update fits.
 pub fn dynamic_update_slice(
     size: usize,
