@@ -7,6 +7,10 @@ use std::sync::OnceLock;
 pub enum Level {
     /// Plain Rust, any processor.
     Portable,
+    /// NEON, which every 64-bit Arm has.
+    Neon,
+    /// NEON with dot products of bytes (Armv8.2).
+    NeonDot,
     /// AVX2 and FMA.
     Avx2,
     /// AVX-512 F, BW, DQ, VL.
@@ -21,9 +25,13 @@ pub fn level() -> Level {
 
 /// Every level that runs here, for tests and measurements.
 pub fn levels() -> impl Iterator<Item = Level> {
-    [Level::Portable, Level::Avx2, Level::Avx512]
-        .into_iter()
-        .filter(|&l| l <= level())
+    #[cfg(target_arch = "x86_64")]
+    let all = [Level::Portable, Level::Avx2, Level::Avx512];
+    #[cfg(target_arch = "aarch64")]
+    let all = [Level::Portable, Level::Neon, Level::NeonDot];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let all = [Level::Portable];
+    all.into_iter().filter(|&l| l <= level())
 }
 
 /// Whether AVX-512 VNNI (`vpdpbusd`) is there too.
@@ -38,7 +46,7 @@ pub fn has_vbmi() -> bool {
     *VBMI.get_or_init(detect_vbmi)
 }
 
-/// A function that is compiled for each level around an `#[inline(always)]` one of the same arguments, and takes the
+/// A function that is compiled for each level (NEON is in every function of its processors) around an `#[inline(always)]` one of the same arguments, and takes the
 /// level, which must be there, before them. What the inner one calls has to be inlined too.
 macro_rules! by_level {
     ($(#[$doc:meta])* $seen:vis fn $name:ident$(<$g:ident: $bound:path>)?($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $inner:path) => {
@@ -92,7 +100,15 @@ fn detect_vbmi() -> bool {
     level() == Level::Avx512 && is_x86_feature_detected!("avx512vbmi")
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+fn detect() -> Level {
+    match std::arch::is_aarch64_feature_detected!("dotprod") {
+        true => Level::NeonDot,
+        false => Level::Neon,
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn detect() -> Level {
     Level::Portable
 }

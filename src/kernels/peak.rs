@@ -55,6 +55,9 @@ fn floats() -> usize {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { x86::floats256() },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon | Level::NeonDot => unsafe { arm::floats() },
         _ => {
             let (mut sums, x) = ([[1f32; 4]; SUMS], black_box(0.5f32));
             for _ in 0..ROUNDS {
@@ -78,6 +81,12 @@ fn integers() -> usize {
         // SAFETY: AVX-512 comes with AVX2.
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 | Level::Avx2 => unsafe { x86::words256() },
+        // SAFETY: the instructions are there.
+        #[cfg(target_arch = "aarch64")]
+        Level::NeonDot => unsafe { arm::bytes() },
+        // SAFETY: every 64-bit Arm has NEON.
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => unsafe { arm::words() },
         _ => {
             let (mut sums, x) = ([[1i32; 4]; SUMS], black_box(3i32));
             for _ in 0..ROUNDS {
@@ -152,6 +161,58 @@ mod x86 {
         }
         black_box(sums);
         2 * 16 * SUMS * ROUNDS
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use std::arch::aarch64::*;
+
+    use super::{ROUNDS, black_box};
+    use crate::kernels::fast::dot;
+
+    /// As many as there are registers for: processors have up to four such units.
+    const SUMS: usize = 24;
+
+    #[target_feature(enable = "neon")]
+    pub unsafe fn floats() -> usize {
+        let x = vdupq_n_f32(black_box(0.5));
+        let mut sums = [x; SUMS];
+        for _ in 0..ROUNDS {
+            for at in 0..SUMS {
+                sums[at] = vfmaq_f32(sums[at], x, x);
+            }
+        }
+        black_box(sums);
+        2 * 4 * SUMS * ROUNDS
+    }
+
+    #[target_feature(enable = "neon,dotprod")]
+    pub unsafe fn bytes() -> usize {
+        let (x, y) = (vdupq_n_s8(black_box(3)), vdupq_n_s8(black_box(-5)));
+        let mut sums = [vdupq_n_s32(0); SUMS];
+        for _ in 0..ROUNDS {
+            for at in 0..SUMS {
+                // SAFETY: promised by the caller.
+                sums[at] = unsafe { dot(sums[at], x, y) };
+            }
+        }
+        black_box(sums);
+        2 * 16 * SUMS * ROUNDS
+    }
+
+    #[target_feature(enable = "neon")]
+    pub unsafe fn words() -> usize {
+        let x = vdup_n_s16(black_box(3));
+        let mut sums = [vdupq_n_s32(1); SUMS];
+        for _ in 0..ROUNDS {
+            for at in 0..SUMS {
+                let y = vget_low_s16(vreinterpretq_s16_s32(sums[at]));
+                sums[at] = vmlal_s16(sums[at], x, y);
+            }
+        }
+        black_box(sums);
+        2 * 4 * SUMS * ROUNDS
     }
 }
 

@@ -145,6 +145,11 @@ impl PackedDepthwise {
             // SAFETY: the level was checked when packing.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { self.rows_avx2(p, input, filter, first, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon | Level::NeonDot => unsafe {
+                self.ordered_or_not::<super::vector::arm::Neon>(p, input, filter, first, out);
+            },
             // SAFETY: plain Rust needs no instruction set.
             _ => unsafe { self.ordered_or_not::<Plain>(p, input, filter, first, out) },
         }

@@ -150,7 +150,7 @@ fn pack(window: &Window, filter: &[i8], form: Form, width: usize) -> Aligned {
                     + k % form.group() * form.bytes();
                 let w = filter[(c * taps + tap) * run + k];
                 match form {
-                    Form::Bytes => bytes[at] = w as u8,
+                    Form::Bytes | Form::Signed => bytes[at] = w as u8,
                     Form::Words => bytes[at..at + 2].copy_from_slice(&i16::from(w).to_ne_bytes()),
                 }
             }

@@ -54,7 +54,7 @@ impl Int8Sums {
     pub fn excess(&self, zero: i32) -> i32 {
         match self.form {
             Form::Bytes => 128 + zero,
-            Form::Words => zero,
+            Form::Signed | Form::Words => zero,
         }
     }
 
@@ -71,6 +71,13 @@ impl Int8Sums {
             Form::Bytes => self.prepare_bytes(input, zero, prepared, threads, |from, to| {
                 flip(level, from, to);
             }),
+            Form::Signed => {
+                let (body, slack) = prepared.split_at_mut(self.prepared_len() - SLACK);
+                slack.fill(0);
+                let zero = |image| zero(image) as i8;
+                let copy = |from: &[i8], to: &mut [i8]| to.copy_from_slice(from);
+                window.copy_rows(input, (0, bytemuck::cast_slice_mut(body)), zero, copy);
+            }
             Form::Words => {
                 let (body, slack) = prepared.split_at_mut(self.prepared_len() - SLACK);
                 slack.fill(0);

@@ -42,4 +42,6 @@ pub use matmul::{FastMatMul, Place, Steps};
 pub use matmul_int8::MatMulInt8;
 pub use pack::FilterView;
 pub use panels::Aligned;
+#[cfg(target_arch = "aarch64")]
+pub use tile_int8::arm::dot;
 pub use winograd::{Winograd, WinogradWeights};

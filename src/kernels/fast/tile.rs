@@ -1,5 +1,10 @@
 //! Register tiles for f32: a few rows of the left side times one panel of the right.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
+#[cfg(target_arch = "aarch64")]
+use super::vector::arm;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
 use super::vector::{InOrder, Plain, Vector};
@@ -75,7 +80,26 @@ unsafe fn tile<
                     true => job.run.min(from + (V::BLOCK - since)),
                     false => job.run,
                 };
-                for k in from..to {
+                let mut k = from;
+                while V::AT_ONCE == 4 && k + 4 <= to {
+                    let mut some = [zero; MR];
+                    for m in 0..MR {
+                        some[m] = V::load(rows[m].add(k));
+                    }
+                    step::<V, MR, NV, NP, 0>(&mut sums, &some, weights, panel_len);
+                    step::<V, MR, NV, NP, 1>(&mut sums, &some, weights.add(width), panel_len);
+                    step::<V, MR, NV, NP, 2>(&mut sums, &some, weights.add(2 * width), panel_len);
+                    step::<V, MR, NV, NP, 3>(&mut sums, &some, weights.add(3 * width), panel_len);
+                    weights = weights.add(4 * width);
+                    if FETCH {
+                        for line in 0..4 {
+                            V::fetch(ahead.wrapping_add(line * LINE));
+                        }
+                        ahead = ahead.wrapping_add(4 * LINE);
+                    }
+                    k += 4;
+                }
+                for k in k..to {
                     let mut w = [[zero; NV]; NP];
                     for (q, w) in w.iter_mut().enumerate() {
                         *w = V::load_all(weights.add(q * panel_len));
@@ -160,6 +184,31 @@ unsafe fn tile<
             for m in 0..MR {
                 let row = from.add(m * NP * width);
                 std::ptr::copy_nonoverlapping(row, out.add(m * job.out_row), job.columns);
+            }
+        }
+    }
+}
+
+/// One step of the sums: the `I`th of `some` numbers of each row times the panels' weights.
+///
+/// # Safety
+/// The instruction set of `V` must be there, and `NV * LANES` weights of each panel.
+#[inline(always)]
+unsafe fn step<V: Vector, const MR: usize, const NV: usize, const NP: usize, const I: usize>(
+    sums: &mut [[[V; NV]; NP]; MR],
+    some: &[V; MR],
+    weights: *const f32,
+    panel_len: usize,
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        for q in 0..NP {
+            let w: [V; NV] = V::load_all(weights.add(q * panel_len));
+            for m in 0..MR {
+                let a = some[m].nth::<I>();
+                for v in 0..NV {
+                    sums[m][q][v] = sums[m][q][v].fma(a, w[v]);
+                }
             }
         }
     }
@@ -318,6 +367,18 @@ const fn plain<V: Vector>() -> Tiles {
     }
 }
 
+/// Eight rows by eight columns: 16 registers of sums, 8 of rows, 2 of weights.
+#[cfg(target_arch = "aarch64")]
+const fn neon<V: Vector>() -> Tiles {
+    Tiles {
+        wide: rows::<V, 8, 2>,
+        narrow: rows::<V, 8, 1>,
+        row: one_row::<V>,
+        rows: 8,
+        width: 2 * V::LANES,
+    }
+}
+
 /// The tiles of a level, for sums [in order](Vector::IN_ORDER) or not.
 pub fn choose(level: Level, in_order: bool) -> Tiles {
     match (level, in_order) {
@@ -329,6 +390,10 @@ pub fn choose(level: Level, in_order: bool) -> Tiles {
         (Level::Avx512, true) => ordered_avx512::TILES,
         #[cfg(target_arch = "x86_64")]
         (Level::Avx2, true) => ordered_avx2::TILES,
+        #[cfg(target_arch = "aarch64")]
+        (Level::Neon | Level::NeonDot, false) => neon::<arm::Neon>(),
+        #[cfg(target_arch = "aarch64")]
+        (Level::Neon | Level::NeonDot, true) => neon::<InOrder<arm::Neon>>(),
         (_, false) => plain::<Plain>(),
         (_, true) => plain::<InOrder<Plain>>(),
     }

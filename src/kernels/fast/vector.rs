@@ -10,6 +10,8 @@ pub trait Vector: Copy {
     /// Sums are the very ones of the plain kernels: products rounded before they are added, one after the other, the
     /// bias last.
     const IN_ORDER: bool = false;
+    /// Numbers that are loaded at once to be multiplied with a vector each, see [`Vector::nth`]: 1 or 4.
+    const AT_ONCE: usize = 1;
     /// # Safety
     /// The instruction set must be there.
     unsafe fn splat(v: f32) -> Self;
@@ -36,6 +38,14 @@ pub trait Vector: Copy {
     /// # Safety
     /// As [`Vector::splat`].
     unsafe fn clamp(self, lo: Self, hi: Self) -> Self;
+
+    /// The number in the lane `I`, below [`Vector::AT_ONCE`], in all lanes: free where it is but multiplied.
+    /// # Safety
+    /// As [`Vector::splat`].
+    #[inline(always)]
+    unsafe fn nth<const I: usize>(self) -> Self {
+        self
+    }
 
     /// Asks for the cache line at `p`, which need not be readable, in the cache of the core.
     #[inline(always)]
@@ -132,6 +142,7 @@ impl<V: Vector> Vector for InOrder<V> {
     const REGISTERS: usize = V::REGISTERS;
     const BLOCK: usize = usize::MAX;
     const IN_ORDER: bool = true;
+    const AT_ONCE: usize = V::AT_ONCE;
     #[inline(always)]
     unsafe fn splat(v: f32) -> Self {
         // SAFETY: the caller promises the instruction set.
@@ -171,6 +182,92 @@ impl<V: Vector> Vector for InOrder<V> {
     unsafe fn clamp(self, lo: Self, hi: Self) -> Self {
         // SAFETY: the caller promises the instruction set.
         InOrder(unsafe { self.0.clamp(lo.0, hi.0) })
+    }
+    #[inline(always)]
+    unsafe fn nth<const I: usize>(self) -> Self {
+        // SAFETY: the caller promises the instruction set.
+        InOrder(unsafe { self.0.nth::<I>() })
+    }
+    #[inline(always)]
+    fn fetch(p: *const f32) {
+        V::fetch(p);
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+pub mod arm {
+    use std::arch::aarch64::*;
+    use std::arch::asm;
+
+    use super::Vector;
+
+    /// Four lanes of NEON.
+    #[derive(Clone, Copy)]
+    pub struct Neon(float32x4_t);
+
+    impl Vector for Neon {
+        const LANES: usize = 4;
+        const REGISTERS: usize = 32;
+        const AT_ONCE: usize = 4;
+        #[inline(always)]
+        unsafe fn splat(v: f32) -> Self {
+            // SAFETY: the caller promises the instruction set.
+            Neon(unsafe { vdupq_n_f32(v) })
+        }
+        #[inline(always)]
+        unsafe fn load(p: *const f32) -> Self {
+            // SAFETY: the caller promises the instruction set and the memory; unaligned load.
+            Neon(unsafe { vld1q_f32(p) })
+        }
+        #[inline(always)]
+        unsafe fn store(self, p: *mut f32) {
+            // SAFETY: the caller promises the instruction set and the memory; unaligned store.
+            unsafe { vst1q_f32(p, self.0) }
+        }
+        #[inline(always)]
+        unsafe fn fma(self, a: Self, b: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
+            Neon(unsafe { vfmaq_f32(self.0, a.0, b.0) })
+        }
+        #[inline(always)]
+        unsafe fn add(self, o: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
+            Neon(unsafe { vaddq_f32(self.0, o.0) })
+        }
+        #[inline(always)]
+        unsafe fn sub(self, o: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
+            Neon(unsafe { vsubq_f32(self.0, o.0) })
+        }
+        #[inline(always)]
+        unsafe fn mul(self, o: Self) -> Self {
+            // SAFETY: the caller promises the instruction set.
+            Neon(unsafe { vmulq_f32(self.0, o.0) })
+        }
+        #[inline(always)]
+        unsafe fn clamp(self, lo: Self, hi: Self) -> Self {
+            // SAFETY: the caller promises the instruction set. These give NaN where either is, and bounds are none.
+            Neon(unsafe { vminq_f32(hi.0, vmaxq_f32(lo.0, self.0)) })
+        }
+        #[inline(always)]
+        unsafe fn nth<const I: usize>(self) -> Self {
+            // SAFETY: the caller promises the instruction set.
+            Neon(unsafe {
+                match I {
+                    0 => vdupq_laneq_f32::<0>(self.0),
+                    1 => vdupq_laneq_f32::<1>(self.0),
+                    2 => vdupq_laneq_f32::<2>(self.0),
+                    _ => vdupq_laneq_f32::<3>(self.0),
+                }
+            })
+        }
+        #[inline(always)]
+        fn fetch(p: *const f32) {
+            // SAFETY: a prefetch reads nothing.
+            unsafe {
+                asm!("prfm pldl2keep, [{}]", in(reg) p, options(nostack, preserves_flags, readonly))
+            }
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::grid::SharedOut;
+#[cfg(target_arch = "aarch64")]
+use super::vector::arm;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
 use super::vector::{Plain, Vector};
@@ -49,6 +51,11 @@ pub fn transforms(level: Level) -> Transforms {
         Level::Avx512 => avx512::TRANSFORMS,
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => avx2::TRANSFORMS,
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon | Level::NeonDot => Transforms {
+            inputs: transform_inputs::<arm::Neon>,
+            outputs: transform_outputs::<arm::Neon>,
+        },
         _ => Transforms {
             inputs: transform_inputs::<Plain>,
             outputs: transform_outputs::<Plain>,

@@ -1,5 +1,6 @@
 //! Eigen's functions in vectors, to the bit as [`eigen`] has them one by one.
 
+#[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
 use super::lanes::Lanes;
@@ -104,6 +105,7 @@ pub unsafe fn gelu<V: Lanes>(x: V) -> V {
 }
 
 /// Vectors whose far lanes are put together.
+#[cfg(target_arch = "x86_64")]
 const GROUP: usize = 16;
 
 /// [`gelu`] of whole groups; gives the numbers that it did. Far lanes, which are a fifth of normal numbers and cost four
@@ -111,6 +113,7 @@ const GROUP: usize = 16;
 ///
 /// # Safety
 /// AVX-512 must be there; `len` values must be readable at `x` and writable at `out`, which may be the same place.
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 pub unsafe fn gelu_in_groups(x: *const f32, out: *mut f32, len: usize) -> usize {
     const LANES: usize = 16;

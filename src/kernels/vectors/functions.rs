@@ -1,9 +1,7 @@
 //! Functions of one f32 in vectors.
 
-use std::arch::x86_64::{__m256, __m512};
-
 use super::as_c::AsC;
-use super::lanes::{Lanes, SHIFT};
+use super::lanes::{Lanes, SHIFT, by_lanes};
 use super::{eigen, fdlibm};
 use crate::kernels::cpu::Level;
 use crate::kernels::elementwise::unary::UnaryOp;
@@ -335,15 +333,26 @@ pub fn run(level: Level, op: UnaryOp, exact: bool, x: Option<&[f32]>, out: &mut 
     run(level, x, out)
 }
 
-fn exact_gelu(level: Level, x: Option<&[f32]>, out: &mut [f32]) -> bool {
-    let mut done = 0;
-    if level == Level::Avx512 {
-        let len = x.map_or(out.len(), |x| x.len().min(out.len()));
-        let to = out.as_mut_ptr();
-        let from = x.map_or(to.cast_const(), <[f32]>::as_ptr);
-        // SAFETY: the level is there; both slices have `len` values, and where they overlap they are the same.
-        done = unsafe { eigen::gelu_in_groups(from, to, len) };
+/// The numbers from the first on that AVX-512 computes in groups, if it is there.
+#[cfg(target_arch = "x86_64")]
+fn far_apart(level: Level, x: Option<&[f32]>, out: &mut [f32]) -> usize {
+    if level != Level::Avx512 {
+        return 0;
     }
+    let len = x.map_or(out.len(), |x| x.len().min(out.len()));
+    let to = out.as_mut_ptr();
+    let from = x.map_or(to.cast_const(), <[f32]>::as_ptr);
+    // SAFETY: the level is there; both slices have `len` values, and where they overlap they are the same.
+    unsafe { eigen::gelu_in_groups(from, to, len) }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn far_apart(_: Level, _: Option<&[f32]>, _: &mut [f32]) -> usize {
+    0
+}
+
+fn exact_gelu(level: Level, x: Option<&[f32]>, out: &mut [f32]) -> bool {
+    let done = far_apart(level, x, out);
     all::<ExactGelu>(level, x.map(|x| &x[done..]), &mut out[done..])
 }
 
@@ -366,26 +375,14 @@ fn all<F: Function>(level: Level, x: Option<&[f32]>, out: &mut [f32]) -> bool {
     let len = x.map_or(out.len(), |x| x.len().min(out.len()));
     let to = out.as_mut_ptr();
     let from = x.map_or(to.cast_const(), <[f32]>::as_ptr);
-    match level {
-        // SAFETY: the level is there; both slices have `len` values, and where they overlap they are the same.
-        Level::Avx512 => unsafe { avx512::<F>(from, to, len) },
-        // SAFETY: as above.
-        Level::Avx2 => unsafe { avx2::<F>(from, to, len) },
-        Level::Portable => return false,
-    }
-    true
+    // SAFETY: the level is there; both slices have `len` values, and where they overlap they are the same.
+    unsafe { each_of::<F>(level, from, to, len) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn avx512<F: Function>(x: *const f32, out: *mut f32, len: usize) {
-    // SAFETY: as promised.
-    unsafe { each::<__m512, F>(x, out, len) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<F: Function>(x: *const f32, out: *mut f32, len: usize) {
-    // SAFETY: as promised.
-    unsafe { each::<__m256, F>(x, out, len) }
+by_lanes! {
+    /// # Safety
+    /// As [`each`].
+    unsafe fn each_of[F: Function][F](x: *const f32, out: *mut f32, len: usize) = each
 }
 
 /// Vectors that are worked on side by side.

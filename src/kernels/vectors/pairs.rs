@@ -1,9 +1,7 @@
 //! Operators of two f32 operands in vectors.
 
-use std::arch::x86_64::{__m256, __m512};
-
 use super::Spread;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, by_lanes};
 use super::spread::SHORT;
 use crate::kernels::cpu::Level;
 use crate::kernels::elementwise::binary::BinaryOp;
@@ -79,26 +77,14 @@ pub fn run(
 }
 
 fn all<P: Pair>(level: Level, job: Job) -> bool {
-    match level {
-        // SAFETY: the level is there.
-        Level::Avx512 => unsafe { avx512::<P>(job) },
-        // SAFETY: the level is there.
-        Level::Avx2 => unsafe { avx2::<P>(job) },
-        Level::Portable => return false,
-    }
-    true
+    // SAFETY: the level is there.
+    unsafe { rows_of::<P>(level, job) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn avx512<P: Pair>(job: Job) {
-    // SAFETY: as promised.
-    unsafe { rows::<__m512, P>(job) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<P: Pair>(job: Job) {
-    // SAFETY: as promised.
-    unsafe { rows::<__m256, P>(job) }
+by_lanes! {
+    /// # Safety
+    /// As [`rows`].
+    unsafe fn rows_of[P: Pair][P](job: Job) = rows
 }
 
 /// # Safety

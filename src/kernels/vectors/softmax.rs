@@ -3,11 +3,9 @@
 // By index: iterators are functions of their own, compiled without the instruction set of these loops.
 #![allow(clippy::needless_range_loop)]
 
-use std::arch::x86_64::{__m256, __m512};
-
 use super::as_c::AsC;
 use super::functions::exp;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, by_lanes};
 use super::rows;
 use crate::kernels::cpu::Level;
 
@@ -21,47 +19,41 @@ pub fn run(
     let depth = depth.max(1);
     let rows = x.len().min(out.len()) / depth;
     let (x, out) = (x.as_ptr(), out.as_mut_ptr());
-    match (level, in_order) {
-        // SAFETY: the level is there, both have `rows` rows of `depth` values.
-        (Level::Avx512, false) => unsafe { avx512::<false>(rows, depth, beta, x, out) },
-        // SAFETY: as above.
-        (Level::Avx512, true) => unsafe { avx512::<true>(rows, depth, beta, x, out) },
-        // SAFETY: as above.
-        (Level::Avx2, false) => unsafe { avx2::<false>(rows, depth, beta, x, out) },
-        // SAFETY: as above.
-        (Level::Avx2, true) => unsafe { avx2::<true>(rows, depth, beta, x, out) },
-        (Level::Portable, _) => return false,
+    // SAFETY: the level is there, both have `rows` rows of `depth` values.
+    unsafe {
+        match in_order {
+            true => all_of::<true>(level, rows, depth, beta, (x, out), level),
+            false => all_of::<false>(level, rows, depth, beta, (x, out), level),
+        }
     }
-    true
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn avx512<const IN_ORDER: bool>(
+by_lanes! {
+    /// # Safety
+    /// As [`all`].
+    unsafe fn all_of[const IN_ORDER: bool][IN_ORDER](
+        rows: usize,
+        depth: usize,
+        beta: f32,
+        places: (*const f32, *mut f32),
+        level: Level,
+    ) = all
+}
+
+/// # Safety
+/// As [`Lanes::splat`]; `rows` of `depth` values must be readable at `x` and writable at `out`.
+#[inline(always)]
+unsafe fn all<V: AsC, const IN_ORDER: bool>(
     rows: usize,
     depth: usize,
     beta: f32,
-    x: *const f32,
-    out: *mut f32,
+    (x, out): (*const f32, *mut f32),
+    level: Level,
 ) {
     for first in (0..rows).step_by(ROWS) {
         let (at, count) = (first * depth, ROWS.min(rows - first));
         // SAFETY: as promised.
-        unsafe { softmax::<__m512, IN_ORDER>(count, depth, beta, (x.add(at), out.add(at))) }
-    }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const IN_ORDER: bool>(
-    rows: usize,
-    depth: usize,
-    beta: f32,
-    x: *const f32,
-    out: *mut f32,
-) {
-    for first in (0..rows).step_by(ROWS) {
-        let (at, count) = (first * depth, ROWS.min(rows - first));
-        // SAFETY: as promised.
-        unsafe { softmax::<__m256, IN_ORDER>(count, depth, beta, (x.add(at), out.add(at))) }
+        unsafe { softmax::<V, IN_ORDER>(count, depth, beta, (x.add(at), out.add(at)), level) }
     }
 }
 
@@ -144,11 +136,8 @@ unsafe fn softmax<V: AsC, const IN_ORDER: bool>(
     depth: usize,
     beta: f32,
     (x, out): (*const f32, *mut f32),
+    level: Level,
 ) {
-    let level = match V::N {
-        16 => Level::Avx512,
-        _ => Level::Avx2,
-    };
     let (whole, left) = (depth / V::N * V::N, depth % V::N);
     let wide = depth / (TOGETHER * V::N) * (TOGETHER * V::N);
     let (mut most, mut sums) = ([f32::MIN; ROWS], [0.0; ROWS]);
