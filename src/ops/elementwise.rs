@@ -182,7 +182,7 @@ fn prepare_binary(cx: &Context) -> Result<Prepared> {
         && !stablehlo
         && cx.out_quantization(0).is_some()
         && cx.quantization(0).is_some()
-        && let Some(prepared) = super::quantized_math::binary(cx, op)?
+        && let Some(prepared) = super::quantized::math::binary(cx, op)?
     {
         return Ok(prepared);
     }

@@ -18,13 +18,7 @@ use crate::model::{DType, Element, Shape};
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
-        &[
-            "MatMul",
-            "SparseMatMul",
-            "BatchMatMul",
-            "BatchMatMulV2",
-            "BatchMatMulV3",
-        ],
+        &["MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"],
         &["BATCH_MATMUL"],
         infer,
         prepare,

@@ -1,5 +1,6 @@
-//! Operators: names in both dialects, shapes, cost, and which kernel runs them. One file per family; each has a table
-//! `OPERATORS`, and the registry here is those tables. To add an operator, add a line to its family's table.
+//! Operators: names in both dialects, shapes, cost, and which kernel runs them. One file per family, or a folder
+//! where a family takes several; each has a table of operators, and the registry here is those tables. To add an
+//! operator, add a line to its family's table.
 
 mod arrays;
 mod audio;
@@ -13,9 +14,6 @@ mod constant;
 mod context;
 mod control;
 mod conv;
-mod conv3d;
-mod conv_types;
-mod convert;
 mod cost;
 mod counts;
 mod crosses;
@@ -23,7 +21,6 @@ mod ctc;
 mod detection;
 mod diagonal;
 mod distance;
-mod eigen;
 mod einsum;
 mod elementwise;
 mod examples;
@@ -31,7 +28,6 @@ mod fact;
 mod family;
 mod fast;
 mod folds;
-mod fractional;
 mod gather;
 mod halves;
 mod host;
@@ -41,7 +37,6 @@ mod isotonic;
 mod joins;
 mod kernel;
 mod known;
-mod layer_slopes;
 mod linalg;
 mod lists;
 mod lookup;
@@ -52,21 +47,15 @@ mod matmul;
 mod movement;
 mod normalization;
 mod packed;
-mod pad_slopes;
 pub mod parsers;
 mod perception;
 mod phrases;
 mod picks;
 mod places;
 mod pool;
-mod pool3d;
-mod quantization;
 pub mod quantize;
 mod quantized;
-mod quantized_math;
-mod quantizers;
 mod ragged;
-mod ragged_variant;
 mod random;
 mod reals;
 mod recurrent;
@@ -78,15 +67,12 @@ mod scatter;
 mod search;
 mod segment;
 mod sequence;
-mod sequence_examples;
 mod serialized;
 mod shape;
 mod slice;
-mod slice_update;
 mod slopes;
 mod sparse;
 mod special;
-mod spectra;
 mod spectral;
 mod spread;
 mod stablehlo;
@@ -101,7 +87,6 @@ mod training;
 mod turned;
 mod types;
 mod unary;
-mod variable_slices;
 mod variables;
 pub mod weights;
 mod windows;
@@ -209,19 +194,17 @@ const FAMILIES: &[&[Operator]] = &[
     constant::OPERATORS,
     control::OPERATORS,
     conv::OPERATORS,
-    conv3d::OPERATORS,
-    convert::OPERATORS,
+    conv::VOLUMES,
     counts::OPERATORS,
     crosses::OPERATORS,
     ctc::OPERATORS,
     detection::OPERATORS,
     diagonal::OPERATORS,
     distance::OPERATORS,
-    eigen::OPERATORS,
     einsum::OPERATORS,
     elementwise::OPERATORS,
     examples::OPERATORS,
-    fractional::OPERATORS,
+    examples::SEQUENCES,
     gather::OPERATORS,
     host::OPERATORS,
     image::COLOUR,
@@ -234,48 +217,50 @@ const FAMILIES: &[&[Operator]] = &[
     image::VOLUMES,
     image::WARP,
     isotonic::OPERATORS,
+    joins::OPERATORS,
     linalg::OPERATORS,
+    linalg::EIGEN,
+    linalg::SPECTRA,
     lists::OPERATORS,
-    loss::OPERATORS,
     lookup::OPERATORS,
+    loss::OPERATORS,
     maps::OPERATORS,
     matmul::OPERATORS,
-    joins::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
-    pad_slopes::OPERATORS,
     perception::OPERATORS,
     phrases::OPERATORS,
     places::OPERATORS,
     pool::OPERATORS,
-    pool3d::OPERATORS,
-    quantization::OPERATORS,
-    quantizers::OPERATORS,
+    pool::FRACTIONAL,
+    pool::VOLUMES,
+    quantized::CONVERSIONS,
+    quantized::CUSTOM,
+    quantized::TENSORFLOW,
     ragged::OPERATORS,
-    ragged_variant::OPERATORS,
+    ragged::VARIANTS,
     random::OPERATORS,
     recurrent::OPERATORS,
     reduce::OPERATORS,
     reduce_window::OPERATORS,
     resize::OPERATORS,
     scatter::OPERATORS,
-    sequence::OPERATORS,
-    sequence_examples::OPERATORS,
-    serialized::OPERATORS,
-    shape::OPERATORS,
     search::OPERATORS,
     segment::OPERATORS,
+    sequence::OPERATORS,
+    serialized::OPERATORS,
+    shape::OPERATORS,
     slice::OPERATORS,
-    slice_update::OPERATORS,
+    slice::UPDATES,
     slopes::OPERATORS,
-    layer_slopes::OPERATORS,
+    slopes::LAYERS,
+    slopes::PADDING,
     sparse::OPERATORS,
     sparse::ARITHMETIC,
     sparse::REDUCE,
     sparse::SERIAL,
     sparse::SETS,
     special::OPERATORS,
-    spectra::OPERATORS,
     spectral::OPERATORS,
     spread::OPERATORS,
     stablehlo::OPERATORS,
@@ -286,8 +271,8 @@ const FAMILIES: &[&[Operator]] = &[
     tokens::OPERATORS,
     training::OPERATORS,
     unary::OPERATORS,
-    variable_slices::OPERATORS,
     variables::OPERATORS,
+    variables::SLICES,
 ];
 
 type Table = HashMap<&'static str, &'static Operator>;
@@ -375,4 +360,20 @@ pub(crate) fn infer_in(context: &Context) -> Result<Vec<Fact>> {
 /// again then.
 fn later() -> Result<Prepared> {
     Ok(Prepared::Later)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_operators() {
+        for names in [|o: &Operator| o.tf, |o: &Operator| o.tflite] {
+            let all = FAMILIES.iter().flat_map(|family| family.iter());
+            let mut all: Vec<&str> = all.flat_map(names).copied().collect();
+            all.sort_unstable();
+            let twice = all.windows(2).filter(|pair| pair[0] == pair[1]);
+            assert_eq!(twice.map(|pair| pair[0]).collect::<Vec<_>>(), [""; 0]);
+        }
+    }
 }

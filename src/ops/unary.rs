@@ -180,7 +180,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         && cx.out_quantization(0).is_some()
         && dtype.is_integer()
         && let Some(op) = function(cx)
-        && let Some(prepared) = super::quantized_math::unary(cx, op)?
+        && let Some(prepared) = super::quantized::math::unary(cx, op)?
     {
         return Ok(prepared);
     }
@@ -264,10 +264,10 @@ fn prepare_prelu(cx: &Context) -> Result<Prepared> {
             unary::prelu_f32((values, &x), (slopes, &alpha), io.output(0)?);
             Ok(())
         }),
-        DType::Int8 => super::quantized_math::prelu::<i8, i8>(cx),
-        DType::UInt8 => super::quantized_math::prelu::<u8, u8>(cx),
-        DType::Int16 if cx.dtype(1)? == DType::Int8 => super::quantized_math::prelu::<i16, i8>(cx),
-        DType::Int16 => super::quantized_math::prelu::<i16, i16>(cx),
+        DType::Int8 => super::quantized::math::prelu::<i8, i8>(cx),
+        DType::UInt8 => super::quantized::math::prelu::<u8, u8>(cx),
+        DType::Int16 if cx.dtype(1)? == DType::Int8 => super::quantized::math::prelu::<i16, i8>(cx),
+        DType::Int16 => super::quantized::math::prelu::<i16, i16>(cx),
         other => Err(cx.no_kernel(other)),
     }
 }

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::kernels::params::{same_output, valid_output};
 use crate::memory;
 use crate::model::{Attr, Element};
-use crate::ops::conv_types::EVERY_STEP;
+use crate::ops::conv::EVERY_STEP;
 use crate::ops::types::with_float;
 use crate::ops::{Context, Fact, Operator};
 

@@ -1,7 +1,7 @@
 //! Operators that make an operand ready and then do another operator's work: convolutions that pad and resize on their way,
 //! one of any number of axes, a product of mixed types.
 
-use super::conv_types::EVERY_STEP;
+use super::conv::EVERY_STEP;
 use super::kernel::{Content, Io, Kernel, Prepared, View, room_bytes};
 use super::{Context, Fact, Operator, find};
 use crate::error::{Error, Result};

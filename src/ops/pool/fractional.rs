@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::state::{State, tensor};
-use super::types::with_type;
-use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::fractional::{cells, each_cell};
 use crate::kernels::philox::Philox;
 use crate::model::{Attr, DType, Element, Name, Shape, Tensor};
+use crate::ops::state::{State, tensor};
+use crate::ops::types::with_type;
+use crate::ops::{Context, Fact, Operator, Prepared};
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(
+pub const OPERATORS: &[Operator] = &[Operator::new(
     &["FractionalMaxPool", "FractionalAvgPool"],
     &[],
     infer,

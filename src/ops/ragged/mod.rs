@@ -1,5 +1,7 @@
 //! Rows of different lengths: values one behind the other, and where each row of them begins and ends.
 
+mod variant;
+
 use super::scatter::{Gathered, Rows};
 use super::segment::{view, whole_numbers};
 use super::tokens::numbers;
@@ -8,6 +10,8 @@ use super::{Context, Fact, HandsOn, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::model::{DType, Shape, Tensor};
+
+pub(super) use variant::OPERATORS as VARIANTS;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["RaggedTensorToTensor"], &[], infer_dense, prepare_dense)

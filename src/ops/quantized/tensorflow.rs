@@ -1,13 +1,13 @@
 //! TensorFlow's own operators around quantized values, from before the time of TFLite's.
 
-use super::reals::{doubles, floats, of_doubles, of_floats};
-use super::segment::view;
-use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::quantized::convert::{Nudged, fake_quant};
 use crate::model::{DType, Tensor};
+use crate::ops::reals::{doubles, floats, of_doubles, of_floats};
+use crate::ops::segment::view;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(
         &[
             "QuantizeAndDequantizeV2",

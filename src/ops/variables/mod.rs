@@ -1,5 +1,7 @@
 //! Variables: read, changed, picked from.
 
+mod slices;
+
 use std::sync::Arc;
 
 use super::combine::calculated;
@@ -9,6 +11,8 @@ use super::{Constant, Context, Fact, Operator, Picks, Prepared, View, state};
 use crate::error::{Error, Result};
 use crate::kernels::movement::{self, Places};
 use crate::model::{DType, Element, Node, Resource, Shape, Tensor, TensorData};
+
+pub(super) use slices::OPERATORS as SLICES;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["VarHandleOp"], &["VAR_HANDLE"], variable, nothing),

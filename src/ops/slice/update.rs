@@ -1,12 +1,12 @@
 //! Slices that are written to: of a variable, or of a copy of a tensor.
 
-use super::segment::{view, whole_numbers};
-use super::slice::{Masks, Resolved, told};
-use super::{Content, Context, Operator, Prepared, View, broadcast, state};
+use super::{Masks, Resolved, told};
 use crate::error::{Error, Result};
 use crate::model::Tensor;
+use crate::ops::segment::{view, whole_numbers};
+use crate::ops::{Content, Context, Operator, Prepared, View, broadcast, state};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(
         &["ResourceStridedSliceAssign"],
         &[],

@@ -2,9 +2,7 @@
 
 use bytemuck::{cast_slice, cast_slice_mut};
 
-use super::in_place::{self, Sizes};
-use super::quantized::{activation, range};
-use super::{Context, Prepared};
+use super::{activation, range};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::binary::BinaryOp;
 use crate::kernels::elementwise::unary::{self, UnaryOp};
@@ -18,6 +16,8 @@ use crate::kernels::requant::quantized_range;
 use crate::kernels::vectors::Spread;
 use crate::kernels::{Clamp, Quantized};
 use crate::model::{DType, Element};
+use crate::ops::in_place::{self, Sizes};
+use crate::ops::{Context, Prepared};
 
 fn affine((scale, zero): (f32, i32)) -> Affine {
     Affine { scale, zero }
@@ -49,7 +49,7 @@ pub fn binary(cx: &Context, op: BinaryOp) -> Result<Option<Prepared>> {
 }
 
 fn sizes(cx: &Context) -> Result<Sizes> {
-    let out = super::broadcast::shape(cx, &[cx.shape(0)?, cx.shape(1)?])?.fixed();
+    let out = crate::ops::broadcast::shape(cx, &[cx.shape(0)?, cx.shape(1)?])?.fixed();
     Ok(Sizes {
         a: cx.sizes(0)?,
         b: cx.sizes(1)?,
@@ -120,7 +120,7 @@ fn of_one<T: Quantized + Element>(
     cx: &Context,
     math: &QuantizedBinary,
 ) -> Result<Option<Prepared>> {
-    let Some((own, producer)) = super::elementwise::made_of_other(cx) else {
+    let Some((own, producer)) = crate::ops::elementwise::made_of_other(cx) else {
         return Ok(None);
     };
     let inner = Context {
@@ -128,7 +128,7 @@ fn of_one<T: Quantized + Element>(
         inputs: &[cx.inputs[own].clone()],
         ..*cx
     };
-    let Some(op) = super::unary::function(&inner) else {
+    let Some(op) = crate::ops::unary::function(&inner) else {
         return Ok(None);
     };
     if !inner.tflite() || inner.dtype(0)? != T::DTYPE || inner.out_dtype(0)? != T::DTYPE {

@@ -1,18 +1,18 @@
 //! Singular values, eigenvalues of Hermitian matrices, logarithms, least squares. Leading axes are batches; computed in
 //! `f64` and rounded once.
 
-use super::linalg::{Entry, Matrices, infer_unknown, tensor, with_matrices};
-use super::segment::view;
-use super::types::with_type;
-use super::{Context, Fact, Operator, Prepared, View};
+use super::{Entry, Matrices, infer_unknown, tensor, with_matrices};
 use crate::error::{Error, Result};
 use crate::kernels::linalg::jacobi::{self, Svd};
 use crate::kernels::linalg::logarithm::logarithm;
 use crate::kernels::linalg::{self, Half};
 use crate::kernels::scalar::Scalar;
 use crate::model::{Shape, Tensor};
+use crate::ops::segment::view;
+use crate::ops::types::with_type;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(&["Svd"], &[], infer_unknown, prepare_svd),
     Operator::new(&["SelfAdjointEigV2"], &[], infer_unknown, prepare_eigen),
     Operator::new(

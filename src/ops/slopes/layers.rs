@@ -1,18 +1,18 @@
 //! Slopes of layers by their operands, as training signatures ask for them: convolutions and batch normalization. Computed
 //! in `f64` and rounded once.
 
-use super::reals::{doubles, of_doubles};
-use super::segment::{view, whole_numbers};
-use super::windows::Windows;
-use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::Conv2d;
 use crate::kernels::reference::conv_slopes::{by_filter, depthwise_by_filter, depthwise_by_input};
 use crate::memory;
 use crate::model::shape::element_count;
 use crate::model::{DType, Shape, Tensor};
+use crate::ops::reals::{doubles, of_doubles};
+use crate::ops::segment::{view, whole_numbers};
+use crate::ops::windows::Windows;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(
         &[
             "Conv2DBackpropFilter",

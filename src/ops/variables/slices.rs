@@ -1,13 +1,13 @@
 //! Slices put into variables: in the place of what is there, or combined with it.
 
-use super::combine::{combines, passes_over, with_combination};
-use super::segment::whole_numbers;
-use super::{Context, Operator, Prepared, View, state};
 use crate::error::{Error, Result};
 use crate::kernels::movement::{self, Named, Places};
 use crate::model::{DType, Element, Tensor};
+use crate::ops::combine::{combines, passes_over, with_combination};
+use crate::ops::segment::whole_numbers;
+use crate::ops::{Context, Operator, Prepared, View, state};
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(
+pub const OPERATORS: &[Operator] = &[Operator::new(
     &[
         "ResourceScatterUpdate",
         "ResourceScatterAdd",

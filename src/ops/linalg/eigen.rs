@@ -1,12 +1,12 @@
 //! Eigenvalues and eigenvectors of square matrices of any kind. Leading axes are batches.
 
-use super::segment::view;
-use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::linalg::eigen::{Complex, Found, NotFound, Real, eigen, real_eigen};
 use crate::model::{DType, Element, Shape, Tensor};
+use crate::ops::segment::view;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(&["Eig"], &[], infer, prepare)];
+pub const OPERATORS: &[Operator] = &[Operator::new(&["Eig"], &[], infer, prepare)];
 
 fn has_vectors(cx: &Context) -> bool {
     cx.node.attrs.bool("compute_v").unwrap_or(true)

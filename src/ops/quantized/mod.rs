@@ -1,5 +1,10 @@
 //! Scales and zero points of quantized operators, as kernels take them.
 
+mod convert;
+mod custom;
+pub(super) mod math;
+mod tensorflow;
+
 use std::sync::Arc;
 
 use super::{Context, Io, room_bytes};
@@ -10,6 +15,10 @@ use crate::kernels::reference::conv::ZeroPoints;
 use crate::kernels::requant::quantized_range;
 use crate::kernels::{Clamp, Quantized, Requant};
 use crate::model::{DType, Quantization, QuantizationDetails, Tensor};
+
+pub(super) use convert::OPERATORS as CONVERSIONS;
+pub(super) use custom::OPERATORS as CUSTOM;
+pub(super) use tensorflow::OPERATORS as TENSORFLOW;
 
 /// The bounds of `fused_activation_function`, or of the [tail](super::Tail) of a product; in TFLite no activation still
 /// means finite numbers.

@@ -6,9 +6,7 @@
 
 use std::ops::{AddAssign, Mul};
 
-use super::quantized::activation;
-use super::windows::{channels_last, turning_bytes};
-use super::{Context, Fact, Operator, Prepared, conv_types};
+use super::types;
 use crate::error::Result;
 use crate::kernels::params::{padding, same_output, valid_output};
 use crate::kernels::reference::conv3d::{
@@ -16,8 +14,11 @@ use crate::kernels::reference::conv3d::{
 };
 use crate::kernels::reference::matmul::MulAdd;
 use crate::model::{DType, Shape};
+use crate::ops::quantized::activation;
+use crate::ops::windows::{channels_last, turning_bytes};
+use crate::ops::{Context, Fact, Operator, Prepared};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(&["Conv3D"], &["CONV_3D"], infer, prepare),
     Operator::new(
         &["Conv3DBackpropInputV2"],
@@ -221,7 +222,7 @@ fn other_types(
             false => conv3d(p, x, w, out),
         }
     }
-    if cx.attr_bool(conv_types::EVERY_STEP) && cx.dtype(x)? == DType::BFloat16 {
+    if cx.attr_bool(types::EVERY_STEP) && cx.dtype(x)? == DType::BFloat16 {
         let ready = Prepared::function(move |io| {
             let (x, w) = (io.input::<half::bf16>(x)?, io.input(filter)?);
             run(transposed, &p, x, w, io.output(0)?);
@@ -229,7 +230,7 @@ fn other_types(
         });
         return ready.map(Some);
     }
-    conv_types::whole(
+    types::whole(
         cx.dtype(x)?,
         [x, filter],
         [p.input_len(), p.filter_len(), p.output_len()],
@@ -273,7 +274,7 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
         .pop()
         .and_then(|fact| fact.shape.fixed())
     else {
-        return super::later();
+        return crate::ops::later();
     };
     let ([batch, d, h, w, in_c], [kd, kh, kw, out_c, filter_in]) = (five(cx, 2)?, five(cx, 1)?);
     let (input, window, output) = ([d, h, w], [kd, kh, kw], [told[1], told[2], told[3]]);

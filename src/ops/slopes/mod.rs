@@ -1,6 +1,9 @@
 //! Slopes of functions of one element, as training signatures and gradients inside a graph ask for them. Computed in
 //! `f64` and rounded once; every step is in half types.
 
+mod layers;
+mod padding;
+
 use half::{bf16, f16};
 
 use super::reals::{doubles, of_doubles};
@@ -13,6 +16,9 @@ use crate::kernels::elementwise::halves::{LANES, Steps};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::scalar::{Scalar, Z};
 use crate::model::{DType, Element, Tensor};
+
+pub(super) use layers::OPERATORS as LAYERS;
+pub(super) use padding::OPERATORS as PADDING;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

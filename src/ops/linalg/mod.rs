@@ -1,5 +1,8 @@
 //! Matrices factored, inverted, solved. Leading axes are batches; computed in `f64` and rounded once.
 
+mod eigen;
+mod spectra;
+
 use super::segment::view;
 use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, View};
@@ -9,6 +12,9 @@ use crate::kernels::elementwise::number::Number;
 use crate::kernels::linalg::{self, Half, Lu};
 use crate::kernels::scalar::{Scalar, Z};
 use crate::model::{Element, Shape, Tensor};
+
+pub(super) use eigen::OPERATORS as EIGEN;
+pub(super) use spectra::OPERATORS as SPECTRA;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

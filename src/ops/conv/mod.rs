@@ -1,5 +1,8 @@
 //! Convolutions: plain, depthwise, transposed; float, hybrid and integer.
 
+mod types;
+mod volumes;
+
 use super::fast;
 use super::quantized::{self, Style, live_bias};
 use super::windows::{Windows, channels_last, dims4, turning_bytes};
@@ -14,6 +17,9 @@ use crate::kernels::reference::conv::{
 };
 use crate::kernels::{Clamp, Conv2d, Quantized};
 use crate::model::{DType, Element, Shape};
+
+pub(super) use types::EVERY_STEP;
+pub(super) use volumes::OPERATORS as VOLUMES;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["Conv2D"], &["CONV_2D"], infer, prepare),
@@ -238,7 +244,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         (DType::Int16, DType::Int8 | DType::Int4) => integer::<i16, i8>(cx, roles, p, clamp),
         (x, w) => {
             let depthwise = roles.kind == Kind::Depthwise;
-            let ready = super::conv_types::prepare(cx, p, depthwise, windows.channels_first)?;
+            let ready = types::prepare(cx, p, depthwise, windows.channels_first)?;
             ready.ok_or_else(|| cx.unsupported(format!("no kernel for {x} with {w} weights")))
         }
     }
@@ -431,7 +437,7 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
     let types = (cx.dtype(roles.input)?, cx.dtype(roles.filter)?);
     if !cx.tflite() && types.0 == types.1 && types.0 != DType::Float32 && !windows.channels_first {
         let inputs = [roles.input, roles.filter];
-        let prepared = super::conv_types::transposed(types.0, inputs, p)?;
+        let prepared = types::transposed(types.0, inputs, p)?;
         return prepared.ok_or_else(|| cx.no_kernel(types.0));
     }
     let clamp = quantized::activation(cx)?;

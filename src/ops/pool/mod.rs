@@ -1,5 +1,8 @@
 //! Pooling.
 
+mod fractional;
+mod volumes;
+
 use half::{bf16, f16};
 
 use super::quantized;
@@ -15,6 +18,9 @@ use crate::kernels::reference::pool::{
 use crate::kernels::reference::wide;
 use crate::kernels::{Clamp, Pool2d, Quantized};
 use crate::model::{Attr, DType, Element, Node, Shape};
+
+pub(super) use fractional::OPERATORS as FRACTIONAL;
+pub(super) use volumes::OPERATORS as VOLUMES;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::ragged::checked;
-use super::segment::whole_numbers;
-use super::tokens::numbers;
-use super::{Context, Fact, Operator, Prepared, View, state};
+use super::checked;
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::model::{DType, Shape, Tensor, TensorList, VariantKind};
+use crate::ops::segment::whole_numbers;
+use crate::ops::tokens::numbers;
+use crate::ops::{Context, Fact, Operator, Prepared, View, state};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(
         &["RaggedTensorToVariant"],
         &[],
@@ -97,7 +97,7 @@ fn rows(inputs: &Inputs, levels: usize) -> Result<Vec<Vec<usize>>> {
 fn unbatched(splits: &[Vec<usize>], inputs: &Inputs, levels: usize) -> Result<Tensor> {
     let values = state::tensor(inputs, levels)?;
     let Some((outer, inner)) = splits.split_first() else {
-        let rows = super::lists::slices(values)?.into_iter();
+        let rows = crate::ops::lists::slices(values)?.into_iter();
         let rows = rows.map(|row| Arc::new(TensorList::ragged([], Arc::new(row))));
         return Tensor::from_lists(&values.shape()[..1], rows.collect());
     };

@@ -5,15 +5,15 @@
 use bytemuck::Pod;
 use half::{bf16, f16};
 
-use super::halves::Lengths;
-use super::windows::{channels_last, turning_bytes};
-use super::{Context, Prepared};
 use crate::error::Result;
 use crate::kernels::elementwise::halves::Half;
 use crate::kernels::reference::matmul::MulAdd;
 use crate::kernels::reference::wide::{conv2d_rows, depthwise_rows, transpose_conv};
 use crate::kernels::{Conv2d, Threads};
 use crate::model::{DType, Element};
+use crate::ops::halves::Lengths;
+use crate::ops::windows::{channels_last, turning_bytes};
+use crate::ops::{Context, Prepared};
 
 /// An attribute of convolutions that other operators make of themselves: half types are rounded after every step.
 pub const EVERY_STEP: &str = "_rounds_every_step";

@@ -1,13 +1,13 @@
 //! Pooling that few models have: over three dimensions, and with the places of the maxima.
 
-use super::reals::{doubles, of_doubles};
-use super::segment::view;
-use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::params::{padding, same_output, valid_output};
 use crate::model::{DType, Shape, Tensor, shape::element_count};
+use crate::ops::reals::{doubles, of_doubles};
+use crate::ops::segment::view;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(&["AvgPool3D", "MaxPool3D"], &[], infer, prepare),
     Operator::new(&["MaxPoolWithArgmax"], &[], infer_places, prepare_places),
     Operator::new(
@@ -249,7 +249,7 @@ fn infer_told(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_average_slopes(cx: &Context) -> Result<Prepared> {
     let (windows, dtype) = (Windows::of(cx)?, cx.dtype(1)?);
     Prepared::compute(move |inputs| {
-        let told = super::segment::whole_numbers(&view(inputs, 0)?)?;
+        let told = crate::ops::segment::whole_numbers(&view(inputs, 0)?)?;
         let shape: Option<Vec<usize>> = told.iter().map(|&v| v.try_into().ok()).collect();
         let shape = shape.ok_or_else(|| Error::usage(format!("a shape of {told:?}")))?;
         slopes_of(&windows, dtype, &shape, &view(inputs, 1)?, |window| {

@@ -1,14 +1,14 @@
 //! Custom operators that quantizers leave in a `.tflite`: the rotation that spreads outliers over a row, and the
 //! comparison of a quantized value with the float one.
 
-use super::types::with_type;
-use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
 use crate::kernels::hadamard::hadamard;
 use crate::kernels::quantized::convert::dequantize;
 use crate::model::DType;
+use crate::ops::types::with_type;
+use crate::ops::{Context, Fact, Operator, Prepared};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(
         &[],
         &["aeq.hadamard_rotation"],

@@ -1,7 +1,5 @@
 //! Between real numbers and their quantized forms.
 
-use super::types::with_type;
-use super::{Context, Fact, Operator, Prepared};
 use crate::error::Result;
 use crate::kernels::Quantized;
 use crate::kernels::elementwise::map;
@@ -10,8 +8,10 @@ use crate::kernels::quantized::convert::{
     quantize_within, requantize, requantize_i32, requantize_to_i32,
 };
 use crate::model::{DType, Element, Quantization};
+use crate::ops::types::with_type;
+use crate::ops::{Context, Fact, Operator, Prepared};
 
-pub(super) const OPERATORS: &[Operator] = &[
+pub const OPERATORS: &[Operator] = &[
     Operator::new(&[], &["QUANTIZE"], infer, prepare_quantize),
     Operator::new(&[], &["DEQUANTIZE"], infer, prepare_dequantize),
     Operator::new(

@@ -1,5 +1,7 @@
 //! Records of training data taken apart: `tf.Example`, rows of CSV, raw bytes.
 
+mod sequences;
+
 use std::collections::HashMap;
 use std::str::FromStr;
 
@@ -13,6 +15,8 @@ use crate::format::example_json;
 use crate::memory;
 use crate::model::shape::element_count;
 use crate::model::{Attr, DType, Element, Shape, Tensor};
+
+pub(super) use sequences::OPERATORS as SEQUENCES;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

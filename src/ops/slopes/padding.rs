@@ -1,13 +1,13 @@
 //! The slopes of mirrored padding: what stands in the padding is added where it came from.
 
-use super::segment::{view, whole_numbers};
-use super::types::{check_ring, with_ring};
-use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::ring::Ring;
 use crate::model::{Element, Shape, Tensor};
+use crate::ops::segment::{view, whole_numbers};
+use crate::ops::types::{check_ring, with_ring};
+use crate::ops::{Context, Fact, Operator, Prepared};
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(&["MirrorPadGrad"], &[], infer, prepare)];
+pub const OPERATORS: &[Operator] = &[Operator::new(&["MirrorPadGrad"], &[], infer, prepare)];
 
 fn infer(cx: &Context) -> Result<Vec<Fact>> {
     let dims = match (cx.shape(0)?.fixed(), cx.ints(1)?) {

@@ -1,16 +1,16 @@
 //! Records of sequences taken apart: `tf.SequenceExample`, features of the whole record and lists of them, one per step.
 
-use super::examples::{Keys, Values, texts, types};
-use super::segment::view;
-use super::tokens::numbers;
-use super::{Context, Fact, Operator, Prepared, View};
+use super::{Keys, Values, texts, types};
 use crate::error::{Error, Result};
 use crate::format::example::{self, Feature, Sequence};
 use crate::memory;
 use crate::model::shape::element_count;
 use crate::model::{Attr, DType, Shape, Tensor};
+use crate::ops::segment::view;
+use crate::ops::tokens::numbers;
+use crate::ops::{Context, Fact, Operator, Prepared, View};
 
-pub(super) const OPERATORS: &[Operator] = &[Operator::new(
+pub const OPERATORS: &[Operator] = &[Operator::new(
     &[
         "ParseSequenceExample",
         "ParseSequenceExampleV2",

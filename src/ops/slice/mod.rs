@@ -1,5 +1,7 @@
 //! Slices with begins, ends, strides and masks.
 
+mod update;
+
 use super::movement::element_size;
 use super::sequence::live_ints;
 use super::{Context, Fact, HandsOn, Operator, Prepared};
@@ -7,6 +9,8 @@ use crate::error::{Error, Result};
 use crate::kernels::movement::{self, StridedSlice};
 use crate::kernels::strides::MAX_RANK;
 use crate::model::{DType, Shape};
+
+pub(super) use update::OPERATORS as UPDATES;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(
