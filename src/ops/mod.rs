@@ -87,6 +87,7 @@ mod training;
 mod turned;
 mod types;
 mod unary;
+mod unicode;
 mod variables;
 pub mod weights;
 mod windows;
@@ -271,6 +272,7 @@ const FAMILIES: &[&[Operator]] = &[
     tokens::OPERATORS,
     training::OPERATORS,
     unary::OPERATORS,
+    unicode::OPERATORS,
     variables::OPERATORS,
     variables::SLICES,
 ];

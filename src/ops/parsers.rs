@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::tables::{Lines, Table};
-use super::{examples, tokens};
+use super::{examples, unicode};
 use crate::error::Result;
 use crate::format::parsers::Parser;
 use crate::kernels::text::pattern;
@@ -14,7 +14,7 @@ pub const PARSERS: &[Parser] = &[
     Parser::new("pattern", replaced),
     Parser::new("csv", columns),
     Parser::new("vocabulary", vocabulary),
-    Parser::new("characters", tokens::in_each_encoding),
+    Parser::new("characters", unicode::in_each_encoding),
 ];
 
 /// A pattern, what takes the place of its matches, and a text, a line each.
