@@ -154,8 +154,11 @@ proptest! {
             let given = layer.given(&order, seed);
             let found = run(&mut fast, &given).unwrap().remove(0);
             let wanted = run(&mut plain, &given).unwrap().remove(0);
-            let close = |(a, b): (f64, f64)| (a - b).abs() <= 1e-4 * (1.0 + b.abs());
-            prop_assert!(found.numbers().into_iter().zip(wanted.numbers()).all(close));
+            let (found, wanted) = (found.numbers(), wanted.numbers());
+            // Sums cancel: what is small has the rounding errors of what is large.
+            let most = wanted.iter().fold(1f64, |most, v| most.max(v.abs()));
+            let mut pairs = found.into_iter().zip(wanted);
+            prop_assert!(pairs.all(|(a, b)| (a - b).abs() <= 1e-5 * most));
             let alone = changes || items < 2 || rows > 8;
             prop_assert_eq!(taken(&fast), if alone { 2 } else { 1 });
             prop_assert_eq!(taken(&plain), 2);
