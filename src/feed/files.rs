@@ -52,6 +52,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("jpeg", Kind::Picture),
     ("png", Kind::Picture),
     ("gif", Kind::Picture),
+    ("webp", Kind::Picture),
     ("bmp", Kind::Picture),
     ("wav", Kind::Sound),
     ("txt", Kind::Text),
@@ -155,7 +156,7 @@ pub fn forms(port: &Port) -> &'static str {
     match port.dtype {
         DType::String => "FILE.npy, FILE.npz:KEY[:INDEX], FILE.txt[:lines], FILE.jpg (its bytes)",
         _ if pixels::takes_pictures(port) => {
-            "FILE.npy, FILE.npz:KEY[:INDEX], FILE.jpg[:-1..1,crop] (or .png, .bmp, .gif)"
+            "FILE.npy, FILE.npz:KEY[:INDEX], FILE.jpg[:-1..1,crop] (or .png, .bmp, .gif, .webp)"
         }
         _ if sound::takes_sounds(port) => {
             "FILE.npy, FILE.npz:KEY[:INDEX], FILE.txt, FILE.wav[:rate=HZ,from=SECONDS]"

@@ -234,8 +234,9 @@ fn normalization(wish: &Wish, port: &Port) -> (Normalization, Told) {
 
 /// With 1 (grey), 3 (RGB) or 4 (RGB and opacity) channels, 8 bits each.
 fn decode(bytes: &[u8], channels: usize) -> Result<Picture> {
-    let kind = Kind::of(bytes)
-        .ok_or_else(|| Error::unreadable("it is no picture: expected JPEG, PNG, GIF or BMP"))?;
+    let kind = Kind::of(bytes).ok_or_else(|| {
+        Error::unreadable("it is no picture: expected JPEG, PNG, GIF, BMP or WebP")
+    })?;
     let picture = match kind {
         Kind::Jpeg => jpeg::decode(
             bytes,
@@ -255,6 +256,8 @@ fn decode(bytes: &[u8], channels: usize) -> Result<Picture> {
                 .next()
                 .ok_or_else(|| Error::unreadable("a GIF file without a picture"))?
         }
+        Kind::Webp => (picture::decode_webp(bytes, 1)?.into_iter().next())
+            .ok_or_else(|| Error::unreadable("a WebP file without a picture"))?,
     };
     Ok(with_channels(picture, channels))
 }
@@ -508,7 +511,7 @@ mod tests {
                 .fault()
         };
         insta::assert_snapshot!(said("", &file, &[1, 128]), @"it is a picture, but the input takes float32 1×128");
-        insta::assert_snapshot!(said("", b"no", &[1, 8, 8, 3]), @"it is no picture: expected JPEG, PNG, GIF or BMP");
+        insta::assert_snapshot!(said("", b"no", &[1, 8, 8, 3]), @"it is no picture: expected JPEG, PNG, GIF, BMP or WebP");
         insta::assert_snapshot!(said("round", &file, &[1, 8, 8, 3]), @r#""round" behind a picture"#);
         insta::assert_snapshot!(said("1..1", &file, &[1, 8, 8, 3]), @r#""1..1" behind a picture"#);
         insta::assert_snapshot!(said("std=0", &file, &[1, 8, 8, 3]), @"a standard deviation of 0, or numbers that are not finite");

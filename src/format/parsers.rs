@@ -49,6 +49,7 @@ pub const PARSERS: &[Parser] = &[
     Parser::new("png", |b| png_with_each_channels(&b)),
     Parser::new("gif", |b| picture::decode_gif(&b, usize::MAX).map(drop)),
     Parser::new("bmp", |b| picture::decode_bmp(&b, 0).map(drop)),
+    Parser::new("webp", |b| picture::decode_webp(&b, usize::MAX).map(drop)),
     Parser::new("wav", |b| wav::decode(&b).map(drop)),
     Parser::new("tf_example", |b| example::features(&b).map(drop)),
     Parser::new("tf_sequence_example", |b| sequence(&b)),

@@ -9,7 +9,7 @@
 //! - [`vectors`]: functions, broadcasting arithmetic, sums, softmax and tables with vector instructions;
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
 //! - [`linalg`]: matrices and their factors; [`fourier`] and [`hadamard`]: transforms; [`picture`] and [`text`]: files, colours, words;
-//! - [`recurrent`]: cells that remember; [`philox`], [`draws`] and [`bounded`]: random numbers; [`boxes`]: detectors;
+//! - [`recurrent`]: cells that remember; [`philox`], [`draws`] and [`bounded`]: random numbers; [`sobol`]: even ones; [`boxes`]: detectors;
 //! - [`mod@peak`]: what the processor can do at most;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
 
@@ -45,6 +45,7 @@ pub mod reference;
 pub mod requant;
 pub mod scalar;
 pub mod segment;
+pub mod sobol;
 pub mod strides;
 pub mod text;
 pub mod threads;

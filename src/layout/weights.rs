@@ -99,6 +99,7 @@ fn acts(node: &Node) -> bool {
         "Merge",
         "Switch",
         "NextIteration",
+        "Stack",
         "TensorArray",
         "TensorList",
         "LookupTable",

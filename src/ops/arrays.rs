@@ -18,6 +18,13 @@ pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(&["TensorArrayConcatV3"], &[], infer_unknown, join).effect(),
     Operator::new(&["TensorArraySizeV3"], &[], infer_size, size).effect(),
     Operator::new(
+        &["TensorArrayGradV3", "TensorArrayGradWithShape"],
+        &[],
+        infer_made,
+        make_slopes,
+    )
+    .effect(),
+    Operator::new(
         &["TensorArrayCloseV3"],
         &[],
         |_| Ok(Vec::new()),
@@ -25,6 +32,76 @@ pub(super) const OPERATORS: &[Operator] = &[
     )
     .effect(),
 ];
+
+/// What a handle stands for.
+#[derive(Debug, Clone)]
+pub struct Array {
+    pub list: TensorList,
+    /// Of an array that gathers slopes: what is written to an element is added to it, and one that nothing was written to
+    /// is zeros of this shape, the shape of the element that the slope is of.
+    slopes: Option<Vec<Shape>>,
+}
+
+impl From<TensorList> for Array {
+    fn from(list: TensorList) -> Self {
+        Array { list, slopes: None }
+    }
+}
+
+impl Array {
+    /// An array for the slopes of this one, whose elements have further axes of the sizes `outer` in front.
+    fn for_slopes(&self, outer: &[i64]) -> Self {
+        let within = |shape: &Shape| {
+            let dims = shape.dims().map(|dims| [outer, dims].concat());
+            Shape(dims)
+        };
+        let count = self.list.items.len();
+        let own = self.list.items.iter().enumerate().map(|(at, item)| {
+            let of_slope = self.slopes.as_ref().and_then(|shapes| shapes.get(at));
+            let known = item.as_ref().map(|item| Shape::of(item.shape()));
+            let shape = known.or_else(|| of_slope.cloned());
+            within(&shape.unwrap_or_else(|| self.list.shape.clone()))
+        });
+        Array {
+            slopes: Some(own.collect()),
+            list: TensorList {
+                shape: within(&self.list.shape),
+                items: vec![None; count],
+                limit: Some(count),
+                ..self.list.clone()
+            },
+        }
+    }
+
+    /// Puts `items` in at `places`; a later value takes the place of an earlier one, or is added to it.
+    fn put(
+        &mut self,
+        items: impl IntoIterator<Item = Arc<Tensor>>,
+        places: impl IntoIterator<Item = i64>,
+    ) -> Result<()> {
+        let (grows, sums) = (self.list.limit.is_none(), self.slopes.is_some());
+        for (item, at) in items.into_iter().zip(places) {
+            let there = usize::try_from(at).ok();
+            match there.and_then(|at| self.list.items.get_mut(at)) {
+                Some(Some(sum)) if sums => lists::add_to(Arc::make_mut(sum), &item)?,
+                _ => put(&mut self.list, at, item, grows)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// An element; one that nothing was written to is zeros where its shape is known.
+    fn element(&self, at: i64, shape: &Shape) -> Result<Arc<Tensor>> {
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let item = self.list.items.get(at).ok_or_else(|| {
+            let count = self.list.items.len();
+            Error::usage(format!("element {at} of an array of {count}"))
+        })?;
+        let own = self.slopes.as_ref().and_then(|shapes| shapes.get(at));
+        let own = own.filter(|shape| shape.fixed().is_some());
+        lists::unset(item.clone(), self.list.dtype, own.unwrap_or(shape))
+    }
+}
 
 type Inputs = Vec<Option<Arc<Tensor>>>;
 
@@ -75,24 +152,29 @@ fn make(cx: &Context) -> Result<Prepared> {
     })
 }
 
-/// Puts `items` in at `places`; a later value takes the place of an earlier one.
-fn put_all(
-    array: &mut TensorList,
-    items: impl IntoIterator<Item = Arc<Tensor>>,
-    places: impl IntoIterator<Item = i64>,
-) -> Result<()> {
-    let grows = array.limit.is_none();
-    for (item, at) in items.into_iter().zip(places) {
-        put(array, at, item, grows)?;
-    }
-    Ok(())
+/// The array for the slopes of another one; the same to all who give it the same name.
+fn make_slopes(cx: &Context) -> Result<Prepared> {
+    let source: Arc<str> = cx.node.attrs.text("source").unwrap_or_default().into();
+    let wider = &*cx.node.op == "TensorArrayGradWithShape";
+    Prepared::effect(move |inputs, state| {
+        let outer = if wider {
+            numbers(&inputs, 2)?
+        } else {
+            Vec::new()
+        };
+        let of = state::handle(&inputs, 0)?;
+        let handle = state.slopes_of(of, &source, |array| array.for_slopes(&outer))?;
+        Ok(vec![Arc::new(Tensor::handle(handle)), flow()])
+    })
 }
 
 fn write(_: &Context) -> Result<Prepared> {
     Prepared::effect(|mut inputs, state| {
         let value = state::take(&mut inputs, 2)?;
         let at = lists::number(&inputs, 1)?;
-        put_all(state.array(state::handle(&inputs, 0)?)?, [value], [at])?;
+        state
+            .array(state::handle(&inputs, 0)?)?
+            .put([value], [at])?;
         Ok(vec![flow()])
     })
 }
@@ -108,7 +190,7 @@ fn scatter(_: &Context) -> Result<Prepared> {
             )));
         }
         let array = state.array(state::handle(&inputs, 0)?)?;
-        put_all(array, rows.into_iter().map(Arc::new), places)?;
+        array.put(rows.into_iter().map(Arc::new), places)?;
         Ok(vec![flow()])
     })
 }
@@ -117,62 +199,60 @@ fn split(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs, state| {
         let parts = lists::cut(state::tensor(&inputs, 1)?, &numbers(&inputs, 2)?)?;
         let items = shared(parts).into_iter().flatten();
-        put_all(state.array(state::handle(&inputs, 0)?)?, items, 0..)?;
+        state.array(state::handle(&inputs, 0)?)?.put(items, 0..)?;
         Ok(vec![flow()])
     })
 }
 
-/// An element that nothing was written to is zeros where its shape is known.
 fn read(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs, state| {
         let at = lists::number(&inputs, 1)?;
         let array = state.array(state::handle(&inputs, 0)?)?;
-        Ok(vec![element(array, at)?])
+        Ok(vec![array.element(at, &array.list.shape)?])
     })
-}
-
-fn element(array: &TensorList, at: i64) -> Result<Arc<Tensor>> {
-    let item = usize::try_from(at).ok().and_then(|at| array.items.get(at));
-    let item = item.ok_or_else(|| {
-        let count = array.items.len();
-        Error::usage(format!("element {at} of an array of {count}"))
-    })?;
-    lists::unset(item.clone(), array.dtype, &array.shape)
 }
 
 fn gather(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs, state| {
         let places = numbers(&inputs, 1)?;
         let array = state.array(state::handle(&inputs, 0)?)?;
-        let known = array.items.iter().flatten().next();
-        let mut whole = array.clone();
-        if let (None, Some(item)) = (whole.shape.fixed(), known) {
-            whole.shape = Shape::of(item.shape());
-        }
-        let items = places.into_iter().map(|at| element(&whole, at).map(Some));
+        let known = array.list.items.iter().flatten().next();
+        let shape = match (array.list.shape.fixed(), known) {
+            (None, Some(item)) => Shape::of(item.shape()),
+            _ => array.list.shape.clone(),
+        };
+        let items = places
+            .into_iter()
+            .map(|at| array.element(at, &shape).map(Some));
         let items = items.collect::<Result<Vec<_>>>()?;
-        Ok(vec![Arc::new(stacked(&items, array.dtype, &whole.shape)?)])
+        Ok(vec![Arc::new(stacked(&items, array.list.dtype, &shape)?)])
     })
 }
 
 fn join(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs: Inputs, state| {
         let array = state.array(state::handle(&inputs, 0)?)?;
+        let mut list = array.list.clone();
+        if array.slopes.is_some() {
+            for (at, item) in list.items.iter_mut().enumerate() {
+                *item = Some(array.element(at as i64, &array.list.shape)?);
+            }
+        }
         let form = Form {
-            dtype: array.dtype,
+            dtype: list.dtype,
             grows: false,
             shape: None,
             shape_type: DType::Int32,
         };
-        let list = Arc::new(Tensor::list(array.clone()));
-        let joined = concat(&form, vec![Some(list)])?;
+        let joined = concat(&form, vec![Some(Arc::new(Tensor::list(list)))])?;
         Ok(joined.into_iter().map(Arc::new).collect())
     })
 }
 
 fn size(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs, state| {
-        let count = state.array(state::handle(&inputs, 0)?)?.items.len() as i32;
+        let array = state.array(state::handle(&inputs, 0)?)?;
+        let count = array.list.items.len() as i32;
         Ok(vec![Arc::new(Tensor::from_values(&[], &[count]))])
     })
 }

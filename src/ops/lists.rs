@@ -483,7 +483,8 @@ fn add_list(sum: &mut TensorList, other: &TensorList) -> Result<()> {
     Ok(())
 }
 
-fn add_to(sum: &mut Tensor, other: &Tensor) -> Result<()> {
+/// Adds a tensor to one like it.
+pub(super) fn add_to(sum: &mut Tensor, other: &Tensor) -> Result<()> {
     let dtype = sum.dtype();
     if (sum.shape(), dtype) != (other.shape(), other.dtype()) {
         return Err(Error::usage("a sum of lists whose elements differ"));

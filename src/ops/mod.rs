@@ -76,6 +76,7 @@ mod special;
 mod spectral;
 mod spread;
 mod stablehlo;
+mod stacks;
 mod staged;
 mod state;
 mod strings;
@@ -265,6 +266,7 @@ const FAMILIES: &[&[Operator]] = &[
     spectral::OPERATORS,
     spread::OPERATORS,
     stablehlo::OPERATORS,
+    stacks::OPERATORS,
     staged::OPERATORS,
     staged::FUSED,
     tables::OPERATORS,

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::arrays::Array;
 use super::control::Block;
 use super::tables::Table;
 use crate::error::{Error, Result};
 use crate::kernels::philox::Philox;
-use crate::model::{Name, Quantization, Resource, Tensor, TensorList, Variable, VariableId};
+use crate::model::{Name, Quantization, Resource, Tensor, Variable, VariableId};
 
 /// Begins the names of arrays; no name of a graph has a blank.
 const ARRAY: &str = "array ";
@@ -23,8 +24,10 @@ pub struct State {
     values: HashMap<Resource, Arc<Tensor>>,
     /// Shared with copies of the state until one of them changes.
     tables: HashMap<Resource, Arc<Table>>,
-    /// What `TensorArray` operators of the present run made, by a number of their own.
-    arrays: Vec<TensorList>,
+    /// What `TensorArray` and `Stack` operators of the present run made, by a number of their own.
+    arrays: Vec<Array>,
+    /// The arrays for the slopes of others, by these and the name of whose slopes they are.
+    slopes: HashMap<(Resource, Arc<str>), Resource>,
     /// Files that travel with the model, by the name that the graph has for them.
     files: HashMap<Vec<u8>, Bytes>,
     /// Generators of random numbers, by graph and node.
@@ -154,6 +157,7 @@ impl State {
     /// Arrays live as long as the run that makes them, and so do lines that it prints.
     pub fn begin_run(&mut self) {
         self.arrays.clear();
+        self.slopes.clear();
         self.said.clear();
     }
 
@@ -171,20 +175,40 @@ impl State {
     }
 
     /// A handle of a new array.
-    pub fn add_array(&mut self, array: TensorList) -> Resource {
-        self.arrays.push(array);
+    pub fn add_array(&mut self, array: impl Into<Array>) -> Resource {
+        self.arrays.push(array.into());
         Resource::Named(format!("{ARRAY}{}", self.arrays.len() - 1).into())
     }
 
     /// # Errors
     /// The handle is of something else.
-    pub fn array(&mut self, resource: &Resource) -> Result<&mut TensorList> {
+    pub fn array(&mut self, resource: &Resource) -> Result<&mut Array> {
         let number = match resource {
             Resource::Named(name) => name.strip_prefix(ARRAY).and_then(|n| n.parse().ok()),
             Resource::Stored(_) => None,
         };
         let array = number.and_then(|number: usize| self.arrays.get_mut(number));
         array.ok_or_else(|| Error::unsupported("a handle that stands for no array"))
+    }
+
+    /// A handle of the array for the slopes of another one; `make` makes it at first.
+    ///
+    /// # Errors
+    /// As [`State::array`].
+    pub fn slopes_of(
+        &mut self,
+        of: &Resource,
+        source: &Arc<str>,
+        make: impl FnOnce(&Array) -> Array,
+    ) -> Result<Resource> {
+        let key = (of.clone(), source.clone());
+        if let Some(known) = self.slopes.get(&key) {
+            return Ok(known.clone());
+        }
+        let made = make(self.array(of)?);
+        let handle = self.add_array(made);
+        self.slopes.insert(key, handle.clone());
+        Ok(handle)
     }
 
     /// The content of a file that travels with the model.
@@ -220,6 +244,7 @@ impl State {
     pub fn copy(&self) -> State {
         State {
             arrays: Vec::new(),
+            slopes: HashMap::new(),
             ..self.clone()
         }
     }

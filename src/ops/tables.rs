@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::state;
+use super::types::with_type;
 use super::variables::handle;
 use super::{Context, Fact, Operator, Prepared};
 use crate::error::{Error, Result};
+use crate::kernels::text::read::Read;
 use crate::model::{DType, Node, Resource, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -359,42 +361,15 @@ fn cell(line: &[u8], number: usize, index: i64, delimiter: &[u8], dtype: DType) 
             })?
         }
     };
-    let parsed = || {
-        std::str::from_utf8(text)
-            .ok()
-            .map(str::trim)
-            .ok_or_else(|| Error::usage(format!("line {number} of a vocabulary is no number")))
-    };
-    let wrong = || Error::usage(format!("line {number} of a vocabulary is no {dtype}"));
     Ok(match dtype {
-        DType::Int64 => Row::Bytes(
-            parsed()?
-                .parse::<i64>()
-                .map_err(|_| wrong())?
-                .to_le_bytes()
-                .to_vec(),
-        ),
-        DType::Int32 => Row::Bytes(
-            parsed()?
-                .parse::<i32>()
-                .map_err(|_| wrong())?
-                .to_le_bytes()
-                .to_vec(),
-        ),
-        DType::Float32 => Row::Bytes(
-            parsed()?
-                .parse::<f32>()
-                .map_err(|_| wrong())?
-                .to_le_bytes()
-                .to_vec(),
-        ),
-        DType::Float64 => Row::Bytes(
-            parsed()?
-                .parse::<f64>()
-                .map_err(|_| wrong())?
-                .to_le_bytes()
-                .to_vec(),
-        ),
+        DType::Int64 | DType::Int32 | DType::Float32 | DType::Float64 => {
+            let bytes = with_type!(dtype, T in [
+                Int32: i32, Int64: i64, Float32: f32, Float64: f64,
+            ] => T::read(text).map(|value| value.to_le_bytes().to_vec()), else None);
+            Row::Bytes(bytes.ok_or_else(|| {
+                Error::usage(format!("line {number} of a vocabulary is no {dtype}"))
+            })?)
+        }
         _ => Row::Strings(vec![text.to_vec()]),
     })
 }

@@ -6,6 +6,7 @@ use super::{Content, Context, Fact, Operator, Prepared, View, broadcast};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::text::print::{self, Style};
+use crate::kernels::text::read::Read;
 use crate::kernels::text::{hash, pattern};
 use crate::model::{Attr, DType, Shape, Tensor};
 
@@ -415,12 +416,9 @@ fn infer_number(cx: &Context) -> Result<Vec<Fact>> {
 
 fn prepare_number(cx: &Context) -> Result<Prepared> {
     let dtype = cx.out_dtype(0)?;
-    fn parsed<T: crate::model::Element>(
-        x: &View<'_>,
-        parse: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<Tensor>> {
+    fn parsed<T: crate::model::Element + Read>(x: &View<'_>) -> Result<Vec<Tensor>> {
         let number = |s: &Vec<u8>| {
-            parse(s).ok_or_else(|| {
+            T::read(s).ok_or_else(|| {
                 let text = String::from_utf8_lossy(s);
                 Error::usage(format!("the string {text:?} is no {}", T::DTYPE))
             })
@@ -428,17 +426,11 @@ fn prepare_number(cx: &Context) -> Result<Prepared> {
         let values: Vec<T> = x.strings()?.iter().map(number).collect::<Result<_>>()?;
         Ok(vec![Tensor::from_values(x.shape, &values)])
     }
-    match dtype {
-        DType::Float32 => {
-            Prepared::compute(|inputs| parsed(&view(inputs, 0)?, print::parse_single))
-        }
-        DType::Float64 => Prepared::compute(|inputs| parsed(&view(inputs, 0)?, print::parse_float)),
-        _ => with_type!(dtype, T in [Int32: i32, Int64: i64, UInt32: u32, UInt64: u64] => {
-            Prepared::compute(|inputs| parsed::<T>(&view(inputs, 0)?, |s| {
-                std::str::from_utf8(s).ok()?.trim_ascii().parse().ok()
-            }))
-        }, else Err(cx.no_kernel(dtype))),
-    }
+    with_type!(dtype, T in [
+        Float32: f32, Float64: f64, Int32: i32, Int64: i64, UInt32: u32, UInt64: u64,
+    ] => {
+        Prepared::compute(|inputs| parsed::<T>(&view(inputs, 0)?))
+    }, else Err(cx.no_kernel(dtype)))
 }
 
 /// The alphabet for web addresses.

@@ -32,6 +32,8 @@ struct Frame {
     merges: Vec<NodeId>,
     switches: Vec<Option<NodeId>>,
     next: Vec<ValueId>,
+    /// What a round does before the next one begins, whether or not a value tells of it.
+    acts: Vec<NodeId>,
     /// Values from outside that stay the same.
     constants: Vec<NodeId>,
     /// What belongs to the loop, other loops in it included.
@@ -56,7 +58,9 @@ pub fn close(
         return Ok(parts);
     }
     let mut stack = graph.control_outputs.clone();
-    let made = outputs.iter().filter_map(|&v| graph.value(v).producer);
+    // What goes out as it came in needs none of what made it further out.
+    let own = outputs.iter().filter(|value| !inputs.contains(value));
+    let made = own.filter_map(|&v| graph.value(v).producer);
     stack.extend(made.map(|(id, _)| id));
     let needed = graph.needed(stack, |value| inputs.contains(&value));
     let heads: Vec<NodeId> = (graph.node_ids())
@@ -101,6 +105,7 @@ impl Frame {
             merges: Vec::new(),
             switches: Vec::new(),
             next: Vec::new(),
+            acts: Vec::new(),
             constants: Vec::new(),
             inside: Vec::new(),
             cut: graph.clone(),
@@ -152,7 +157,10 @@ impl Frame {
             if let Some((id, _)) = graph.value(*value).producer {
                 match &*graph.node(id).op {
                     "Enter" | "RefEnter" => enter = Some(id),
-                    "NextIteration" | "RefNextIteration" => next = graph.node(id).input(0),
+                    "NextIteration" | "RefNextIteration" => {
+                        next = graph.node(id).input(0);
+                        self.acts.extend(&graph.node(id).control);
+                    }
                     _ => {}
                 }
             }
@@ -197,10 +205,12 @@ impl Frame {
         for node in &mut self.cut.nodes {
             node.control.retain(|id| !outer[id.index()]);
         }
+        self.acts.retain(|id| !outer[id.index()]);
         let results = self.next.iter().chain([&test]);
         let made = results.filter(|value| !given[value.index()]);
-        let stack = made.filter_map(|&value| Some(self.cut.value(value).producer?.0));
-        self.inside = (self.cut).needed(stack.collect(), |value| given[value.index()]);
+        let made = made.filter_map(|&value| Some(self.cut.value(value).producer?.0));
+        let stack = made.chain(self.acts.iter().copied()).collect();
+        self.inside = (self.cut).needed(stack, |value| given[value.index()]);
         let used = |id: &NodeId| {
             let output = self.cut.node(*id).outputs.first().copied();
             let takes = |node: &Node| output.is_some_and(|v| node.inputs.contains(&Some(v)));
@@ -300,6 +310,7 @@ impl Frame {
         body.extend(&same);
         cut.control_outputs = (graph.control_outputs.iter().copied())
             .filter(|id| self.inside[id.index()])
+            .chain(self.acts.iter().copied())
             .collect();
         let test = graph.node(self.head).inputs.iter().copied().flatten();
         let next = self.next.iter().chain(&same).copied();

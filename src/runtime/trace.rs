@@ -191,7 +191,8 @@ impl Tracer {
         let node = values.setup.graph().node(step.node);
         let mut taint = Taint::default();
         // What a list or an array holds can't be seen: what goes in may come out.
-        if view.dtype == DType::Variant || node.op.starts_with("TensorArray") {
+        let held = ["TensorArray", "Stack"];
+        if view.dtype == DType::Variant || held.iter().any(|op| node.op.starts_with(op)) {
             for input in self.of_inputs(values, step) {
                 taint.nan = earlier(taint.nan, input.nan);
                 taint.infinite = earlier(taint.infinite, input.infinite);

@@ -152,6 +152,7 @@ fn good(parser: &str) -> Vec<Vec<u8>> {
         "png" => pictures(".png"),
         "gif" => pictures(".gif"),
         "bmp" => pictures(".bmp"),
+        "webp" => pictures(".webp"),
         "wav" => vec![SOUND.to_vec()],
         // A feature of each type: packed integers, packed floats, two texts.
         "tf_example" => vec![
@@ -289,6 +290,28 @@ fn empty_gif(size: u16, pixels: usize) -> Vec<u8> {
     file
 }
 
+/// A WebP file whose only chunk has sides as large as `sides` says and hardly any data.
+fn empty_webp(kind: &[u8; 4], sides: u32) -> Vec<u8> {
+    let sides = sides.to_le_bytes();
+    let chunk = match kind {
+        b"VP8L" => [&[0x2f], &sides[..], &[0; 5]].concat(),
+        b"VP8X" => [&[0; 4], &sides[..3], &sides[..3]].concat(),
+        _ => [b"\0\0\0\x9d\x01\x2a", &sides[..]].concat(),
+    };
+    let mut file = [
+        b"RIFF",
+        &22u32.to_le_bytes()[..],
+        b"WEBP",
+        kind,
+        &10u32.to_le_bytes(),
+    ]
+    .concat();
+    file.extend(chunk);
+    // What a file of the third kind names comes behind.
+    file.extend(b"VP8L\x0a\0\0\0\x2f\0\0\0\0\0\0\0\0\0");
+    file
+}
+
 #[test]
 fn headers_that_claim_much_take_little() {
     let scan: &[u8] = b"\xff\xda\0\x08\x01\x01\0\0\0\0\x5a";
@@ -297,7 +320,7 @@ fn headers_that_claim_much_take_little() {
     sound[length..][..4].fill(0xff);
     let mut bitmap = pictures("bgr.bmp").remove(0);
     bitmap[18..26].copy_from_slice(b"\xff\xff\xff\x7f\xff\xff\xff\x7f");
-    let claims: [(&str, Vec<u8>); 9] = [
+    let claims: [(&str, Vec<u8>); 12] = [
         ("png", empty_png(60_000)),
         ("png", empty_png(u32::MAX >> 1)),
         ("jpeg", empty_jpeg(false, &[])),
@@ -305,6 +328,9 @@ fn headers_that_claim_much_take_little() {
         ("jpeg", empty_jpeg(true, &scan.repeat(1000))),
         ("gif", empty_gif(60_000, 0)),
         ("gif", empty_gif(2000, 10_000)),
+        ("webp", empty_webp(b"VP8L", 0xfff_ffff)),
+        ("webp", empty_webp(b"VP8X", u32::MAX >> 8)),
+        ("webp", empty_webp(b"VP8 ", u32::MAX)),
         ("wav", sound),
         ("bmp", bitmap),
     ];

@@ -243,6 +243,16 @@ fn parts_of_variables_hold_their_own_values() {
 }
 
 #[test]
+fn slopes_of_tensorflow_1s_loops_are_tensorflows() {
+    assert_right("loops");
+}
+
+#[test]
+fn numbers_out_of_strings_and_sequences_are_tensorflows() {
+    assert_right("numbers");
+}
+
+#[test]
 fn files_that_graphs_write_are_tensorflows() {
     assert_right("files");
 }

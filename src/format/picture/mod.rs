@@ -1,13 +1,15 @@
-//! Pictures: JPEG, PNG, GIF and BMP files to samples, as TensorFlow's decoders give them.
+//! Pictures: JPEG, PNG, GIF, BMP and WebP files to samples, as TensorFlow's decoders give them.
 
 mod bmp;
 mod gif;
 pub mod jpeg;
 mod png;
+mod webp;
 
 pub use bmp::decode as decode_bmp;
 pub use gif::decode as decode_gif;
 pub use png::{decode as decode_png, encode as encode_png};
+pub use webp::decode as decode_webp;
 
 /// Samples row by row, the channels of a pixel side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,7 @@ pub enum Kind {
     Png,
     Gif,
     Bmp,
+    Webp,
 }
 
 impl Kind {
@@ -43,6 +46,21 @@ impl Kind {
             [0x89, b'P', b'N', b'G', ..] => Some(Kind::Png),
             [b'G', b'I', b'F', b'8', ..] => Some(Kind::Gif),
             [b'B', b'M', ..] => Some(Kind::Bmp),
+            [
+                b'R',
+                b'I',
+                b'F',
+                b'F',
+                _,
+                _,
+                _,
+                _,
+                b'W',
+                b'E',
+                b'B',
+                b'P',
+                ..,
+            ] => Some(Kind::Webp),
             _ => None,
         }
     }

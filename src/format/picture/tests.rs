@@ -37,6 +37,7 @@ fn decode(
         Some(Kind::Png) => Ok(vec![decode_png(bytes, channels, first)?]),
         Some(Kind::Gif) => decode_gif(bytes, usize::MAX),
         Some(Kind::Bmp) => Ok(vec![decode_bmp(bytes, channels)?]),
+        Some(Kind::Webp) => decode_webp(bytes, usize::MAX),
         None => Err(crate::error::Error::usage("no picture")),
     }
 }
@@ -73,7 +74,9 @@ fn every_file_decodes_to_the_bytes_that_tensorflow_gives() {
             ..
         } = pictures[0];
         let found = match Kind::of(&file(name)) {
-            Some(Kind::Gif) => format!("{}x{height}x{width}x{channels}", pictures.len()),
+            Some(Kind::Gif | Kind::Webp) => {
+                format!("{}x{height}x{width}x{channels}", pictures.len())
+            }
             _ => format!("{height}x{width}x{channels}"),
         };
         if found != sizes || format!("{:016x}", hash(&bytes)) != expected {

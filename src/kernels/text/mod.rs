@@ -4,4 +4,5 @@ pub mod hash;
 pub mod pattern;
 pub mod phrases;
 pub mod print;
+pub mod read;
 pub mod scripts;

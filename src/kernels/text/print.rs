@@ -85,18 +85,6 @@ pub fn padded(text: &str, width: usize, fill: &str) -> String {
     out
 }
 
-/// A number with blanks around it.
-pub fn parse_float(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?.trim_ascii();
-    text.parse().ok()
-}
-
-/// The same rounded once.
-pub fn parse_single(text: &[u8]) -> Option<f32> {
-    let text = std::str::from_utf8(text).ok()?.trim_ascii();
-    text.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

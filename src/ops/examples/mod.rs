@@ -3,15 +3,15 @@
 mod sequences;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 
 use super::segment::{view, whole_numbers};
 use super::tokens::numbers;
-use super::types::with_number;
+use super::types::with_type;
 use super::{Context, Fact, Operator, Prepared, View};
 use crate::error::{Error, Result};
 use crate::format::example::{self, Feature};
 use crate::format::example_json;
+use crate::kernels::text::read::Read;
 use crate::memory;
 use crate::model::shape::element_count;
 use crate::model::{Attr, DType, Element, Shape, Tensor};
@@ -473,21 +473,19 @@ fn prepare_csv(cx: &Context) -> Result<Prepared> {
                 out.push(Tensor::from_strings(x.shape, values));
                 continue;
             }
-            out.push(with_number!(
-                dtype,
-                T => {
-                    let values = column::<T>(cells, &absent, default.values::<T>()?.first(), &lacking)?;
-                    Tensor::from_values(x.shape, &values)
-                },
-                else return Err(Error::unsupported(format!("a column of {dtype}")))
-            ));
+            out.push(with_type!(dtype, T in [
+                Float32: f32, Float64: f64, Int32: i32, Int64: i64,
+            ] => {
+                let values = column::<T>(cells, &absent, default.values::<T>()?.first(), &lacking)?;
+                Tensor::from_values(x.shape, &values)
+            }, else return Err(Error::unsupported(format!("a column of {dtype}")))));
         }
         Ok(out)
     })
 }
 
 /// The numbers of a column, the default where a cell has none.
-fn column<T: Element + FromStr>(
+fn column<T: Element + Read>(
     cells: &[Vec<u8>],
     absent: &dyn Fn(&Vec<u8>) -> bool,
     default: Option<&T>,
@@ -511,9 +509,8 @@ fn texts_of(cx: &Context, attr: &str) -> Vec<u8> {
     }
 }
 
-pub(super) fn number<T: Element + FromStr>(field: &[u8]) -> Result<T> {
-    let text = std::str::from_utf8(field).map_or("", str::trim);
-    text.parse().map_err(|_| {
+pub(super) fn number<T: Element + Read>(field: &[u8]) -> Result<T> {
+    T::read(field).ok_or_else(|| {
         let field = String::from_utf8_lossy(field);
         Error::usage(format!("the field {field:?} is no {}", T::DTYPE))
     })

@@ -15,6 +15,7 @@ pub const OPERATORS: &[Operator] = &[
             "DecodeGif",
             "DecodeBmp",
             "DecodeAndCropJpeg",
+            "DecodeWebP",
         ],
         &[],
         infer,
@@ -51,7 +52,7 @@ impl Wish {
                 smooth_chroma: cx.node.attrs.bool("fancy_upscaling").unwrap_or(true),
             },
             frames: match &*cx.node.op {
-                "DecodeGif" => Some(true),
+                "DecodeGif" | "DecodeWebP" => Some(true),
                 "DecodeImage" => Some(cx.node.attrs.bool("expand_animations").unwrap_or(true)),
                 _ => None,
             },
@@ -69,7 +70,7 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(
         wish.dtype,
         match (&*cx.node.op, wish.frames) {
-            ("DecodeGif", _) => Shape(Some(vec![-1, -1, -1, channels])),
+            ("DecodeGif" | "DecodeWebP", _) => Shape(Some(vec![-1, -1, -1, channels])),
             (_, Some(true)) => Shape::UNKNOWN,
             _ => Shape(Some(vec![-1, -1, channels])),
         },
@@ -92,13 +93,14 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             false => None,
         };
         let kind = Kind::of(bytes).ok_or_else(|| {
-            Error::usage("bytes that are no picture: expected JPEG, PNG, GIF or BMP")
+            Error::usage("bytes that are no picture: expected JPEG, PNG, GIF, BMP or WebP")
         })?;
         let allowed = match &*op {
             "DecodeImage" => true,
             "DecodeBmp" => kind == Kind::Bmp,
+            "DecodeWebP" => kind == Kind::Webp,
             "DecodeAndCropJpeg" => kind == Kind::Jpeg,
-            _ => kind != Kind::Bmp,
+            _ => !matches!(kind, Kind::Bmp | Kind::Webp),
         };
         if !allowed {
             return Err(Error::usage(format!("a picture of kind {kind:?}")));
@@ -110,7 +112,8 @@ fn prepare(cx: &Context) -> Result<Prepared> {
                 .map(|picture| cropped(picture, window))
                 .collect::<Result<_>>()?;
         }
-        let framed = &*op == "DecodeGif" || animated && wish.frames == Some(true);
+        let framed =
+            matches!(&*op, "DecodeGif" | "DecodeWebP") || animated && wish.frames == Some(true);
         tensor(&pictures, framed, wish.dtype).map(|tensor| vec![tensor])
     })
 }
@@ -142,6 +145,25 @@ fn decoded(bytes: &[u8], kind: Kind, wish: Wish) -> Result<(Vec<Picture>, bool)>
                 return Err(Error::usage("a GIF file with several frames"));
             }
             (frames.into_iter().take(most).collect(), true)
+        }
+        Kind::Webp => {
+            let most = if wish.frames == Some(false) {
+                1
+            } else {
+                usize::MAX
+            };
+            let frames = picture::decode_webp(bytes, most)?;
+            let own = frames.first().map_or(0, |frame| frame.channels);
+            if !matches!(wish.channels, 0 | 3 | 4) || wish.channels != 0 && wish.channels != own {
+                return Err(Error::usage(format!(
+                    "{} channels of a WebP file that has {own}",
+                    wish.channels
+                )));
+            }
+            if wide {
+                return Err(Error::usage(format!("{} of a WebP file", wish.dtype)));
+            }
+            (frames, true)
         }
     })
 }

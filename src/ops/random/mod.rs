@@ -6,6 +6,7 @@ mod bounded;
 mod draws;
 mod indices;
 mod keys;
+mod sobol;
 mod sources;
 
 use std::sync::Arc;
@@ -84,6 +85,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         indices::infer,
         indices::prepare,
     ),
+    Operator::new(&["SobolSample"], &[], sobol::infer, sobol::prepare),
     Operator::new(
         &["RngReadAndSkip", "RngSkip"],
         &[],

@@ -1,0 +1,3 @@
+#![no_main]
+
+mexplore_fuzz::parser!(format, "webp");
