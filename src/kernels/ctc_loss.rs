@@ -6,7 +6,7 @@ pub struct Loss {
     /// The negative logarithm of the probability of its labels.
     pub loss: f64,
     /// Of the scores, step by step.
-    pub slopes: Vec<f64>,
+    pub gradients: Vec<f64>,
 }
 
 const NEVER: f64 = f64::NEG_INFINITY;
@@ -27,7 +27,7 @@ pub fn loss(scores: &[&[f64]], labels: &[usize], merges: bool) -> Loss {
     let Some(blank) = classes.checked_sub(1) else {
         return Loss {
             loss: 0.0,
-            slopes: Vec::new(),
+            gradients: Vec::new(),
         };
     };
     // A blank before each label and one behind the last.
@@ -44,25 +44,25 @@ pub fn loss(scores: &[&[f64]], labels: &[usize], merges: bool) -> Loss {
     let width = path.len();
     let both = |step: usize| (0..width).map(move |at| step * width + at);
     let total = both(0).map(|at| ahead[at] + back[at]).fold(NEVER, log_sum);
-    let mut slopes: Vec<f64> = odds.iter().map(|odds| odds.exp()).collect();
+    let mut gradients: Vec<f64> = odds.iter().map(|odds| odds.exp()).collect();
     if total == NEVER {
         return Loss {
             loss: -total,
-            slopes,
+            gradients,
         };
     }
-    for (step, row) in slopes.chunks_exact_mut(classes).enumerate() {
+    for (step, row) in gradients.chunks_exact_mut(classes).enumerate() {
         let mut own = vec![NEVER; classes];
         for (at, &label) in both(step).zip(&path) {
             own[label] = log_sum(own[label], ahead[at] + back[at]);
         }
-        for (slope, own) in row.iter_mut().zip(own) {
-            *slope -= (own - total).exp();
+        for (gradient, own) in row.iter_mut().zip(own) {
+            *gradient -= (own - total).exp();
         }
     }
     Loss {
         loss: -total,
-        slopes,
+        gradients,
     }
 }
 
@@ -190,12 +190,12 @@ mod tests {
         for labels in [vec![0], vec![1, 1], vec![0, 1, 0], vec![]] {
             let found = loss(&scores, &labels, true);
             assert!((found.loss - counted(&scores, &labels)).abs() < 1e-12);
-            // A small step along one score changes the loss as its slope says.
+            // A small step along one score changes the loss as its gradient says.
             let mut moved = rows.clone();
             moved[2][1] += 1e-6;
             let moved: Vec<&[f64]> = moved.iter().map(|row| &**row).collect();
-            let slope = (loss(&moved, &labels, true).loss - found.loss) / 1e-6;
-            assert!((slope - found.slopes[2 * 3 + 1]).abs() < 1e-5);
+            let gradient = (loss(&moved, &labels, true).loss - found.loss) / 1e-6;
+            assert!((gradient - found.gradients[2 * 3 + 1]).abs() < 1e-5);
         }
         assert_eq!(loss(&scores[..2], &[1, 1], true).loss, f64::INFINITY);
     }

@@ -21,7 +21,7 @@ pub(super) const OPERATORS: &[Operator] = &[
         &["TensorArrayGradV3", "TensorArrayGradWithShape"],
         &[],
         infer_made,
-        make_slopes,
+        make_gradients,
     )
     .effect(),
     Operator::new(
@@ -37,33 +37,36 @@ pub(super) const OPERATORS: &[Operator] = &[
 #[derive(Debug, Clone)]
 pub struct Array {
     pub list: TensorList,
-    /// Of an array that gathers slopes: what is written to an element is added to it, and one that nothing was written to
-    /// is zeros of this shape, the shape of the element that the slope is of.
-    slopes: Option<Vec<Shape>>,
+    /// Of an array that gathers gradients: what is written to an element is added to it, and one that nothing was
+    /// written to is zeros of this shape, the shape of the element that the gradient is of.
+    gradients: Option<Vec<Shape>>,
 }
 
 impl From<TensorList> for Array {
     fn from(list: TensorList) -> Self {
-        Array { list, slopes: None }
+        Array {
+            list,
+            gradients: None,
+        }
     }
 }
 
 impl Array {
-    /// An array for the slopes of this one, whose elements have further axes of the sizes `outer` in front.
-    fn for_slopes(&self, outer: &[i64]) -> Self {
+    /// An array for the gradients of this one, whose elements have further axes of the sizes `outer` in front.
+    fn for_gradients(&self, outer: &[i64]) -> Self {
         let within = |shape: &Shape| {
             let dims = shape.dims().map(|dims| [outer, dims].concat());
             Shape(dims)
         };
         let count = self.list.items.len();
         let own = self.list.items.iter().enumerate().map(|(at, item)| {
-            let of_slope = self.slopes.as_ref().and_then(|shapes| shapes.get(at));
+            let of_gradient = self.gradients.as_ref().and_then(|shapes| shapes.get(at));
             let known = item.as_ref().map(|item| Shape::of(item.shape()));
-            let shape = known.or_else(|| of_slope.cloned());
+            let shape = known.or_else(|| of_gradient.cloned());
             within(&shape.unwrap_or_else(|| self.list.shape.clone()))
         });
         Array {
-            slopes: Some(own.collect()),
+            gradients: Some(own.collect()),
             list: TensorList {
                 shape: within(&self.list.shape),
                 items: vec![None; count],
@@ -79,7 +82,7 @@ impl Array {
         items: impl IntoIterator<Item = Arc<Tensor>>,
         places: impl IntoIterator<Item = i64>,
     ) -> Result<()> {
-        let (grows, sums) = (self.list.limit.is_none(), self.slopes.is_some());
+        let (grows, sums) = (self.list.limit.is_none(), self.gradients.is_some());
         for (item, at) in items.into_iter().zip(places) {
             let there = usize::try_from(at).ok();
             match there.and_then(|at| self.list.items.get_mut(at)) {
@@ -97,7 +100,7 @@ impl Array {
             let count = self.list.items.len();
             Error::usage(format!("element {at} of an array of {count}"))
         })?;
-        let own = self.slopes.as_ref().and_then(|shapes| shapes.get(at));
+        let own = self.gradients.as_ref().and_then(|shapes| shapes.get(at));
         let own = own.filter(|shape| shape.fixed().is_some());
         lists::unset(item.clone(), self.list.dtype, own.unwrap_or(shape))
     }
@@ -152,8 +155,8 @@ fn make(cx: &Context) -> Result<Prepared> {
     })
 }
 
-/// The array for the slopes of another one; the same to all who give it the same name.
-fn make_slopes(cx: &Context) -> Result<Prepared> {
+/// The array for the gradients of another one; the same to all who give it the same name.
+fn make_gradients(cx: &Context) -> Result<Prepared> {
     let source: Arc<str> = cx.node.attrs.text("source").unwrap_or_default().into();
     let wider = &*cx.node.op == "TensorArrayGradWithShape";
     Prepared::effect(move |inputs, state| {
@@ -163,7 +166,7 @@ fn make_slopes(cx: &Context) -> Result<Prepared> {
             Vec::new()
         };
         let of = state::handle(&inputs, 0)?;
-        let handle = state.slopes_of(of, &source, |array| array.for_slopes(&outer))?;
+        let handle = state.gradients_of(of, &source, |array| array.for_gradients(&outer))?;
         Ok(vec![Arc::new(Tensor::handle(handle)), flow()])
     })
 }
@@ -233,7 +236,7 @@ fn join(_: &Context) -> Result<Prepared> {
     Prepared::effect(|inputs: Inputs, state| {
         let array = state.array(state::handle(&inputs, 0)?)?;
         let mut list = array.list.clone();
-        if array.slopes.is_some() {
+        if array.gradients.is_some() {
             for (at, item) in list.items.iter_mut().enumerate() {
                 *item = Some(array.element(at as i64, &array.list.shape)?);
             }

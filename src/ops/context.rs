@@ -18,7 +18,7 @@ pub struct Options {
     /// the graph would else now and then round to the next step, and differ from there on.
     pub in_order: bool,
     /// Operators may run as part of others, so that what passes between them is never seen.
-    pub joins: bool,
+    pub fusion: bool,
 }
 
 /// A node, what is known of its inputs, and the surroundings.
@@ -30,7 +30,8 @@ pub struct Context<'g> {
     pub variables: &'g [Variable],
     /// Those that the run changes, in order: their stored values say nothing.
     pub written: &'g [VariableId],
-    /// Bounds of a product of TensorFlow's that does the work of an activation behind it, see [`Tail`](super::Tail).
+    /// Bounds of a product of TensorFlow's that does the work of an activation behind it, see
+    /// [`Epilogue`](super::Epilogue).
     pub bounds: Clamp,
     pub options: Options,
 }

@@ -149,7 +149,7 @@ fn infer_loss(cx: &Context) -> Result<Vec<Fact>> {
     Ok(vec![loss, Fact::new(cx.dtype(0)?, scores.clone())])
 }
 
-/// The negative logarithm of the probability of each sequence's labels, and its slopes.
+/// The negative logarithm of the probability of each sequence's labels, and its gradients.
 fn prepare_loss(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     if !matches!(dtype, DType::Float32 | DType::Float64) {
@@ -177,7 +177,7 @@ fn prepare_loss(cx: &Context) -> Result<Prepared> {
         })?;
         let values = doubles(&scores)?;
         let mut losses = vec![0.0; batch];
-        let mut slopes = vec![0.0; values.len()];
+        let mut gradients = vec![0.0; values.len()];
         for (sequence, (labels, steps)) in labels(inputs, batch)?.iter().zip(known).enumerate() {
             let at = |error: Error| error.at(format!("sequence {sequence}"));
             let plain = plain(labels, classes, collapses).map_err(at)?;
@@ -199,13 +199,13 @@ fn prepare_loss(cx: &Context) -> Result<Prepared> {
             let rows: Vec<&[f64]> = (0..steps).map(|t| &values[start(t)..][..classes]).collect();
             let found = ctc_loss::loss(&rows, &plain, merges);
             losses[sequence] = found.loss;
-            for (step, row) in found.slopes.chunks_exact(classes).enumerate() {
-                slopes[start(step)..][..classes].copy_from_slice(row);
+            for (step, row) in found.gradients.chunks_exact(classes).enumerate() {
+                gradients[start(step)..][..classes].copy_from_slice(row);
             }
         }
         Ok(vec![
             of_doubles(dtype, &[batch], &losses)?,
-            of_doubles(dtype, scores.shape, &slopes)?,
+            of_doubles(dtype, scores.shape, &gradients)?,
         ])
     })
 }

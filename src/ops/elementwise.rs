@@ -217,7 +217,7 @@ fn same_as(cx: &Context, node: &Node) -> Option<usize> {
         let one = (float && narrow).then(|| value.read()?.ok()?.number(0))?? == 1.0;
         one.then_some(1 - slot)
     };
-    let product = !cx.tflite() && cx.options.joins && &*node.op == "Mul";
+    let product = !cx.tflite() && cx.options.fusion && &*node.op == "Mul";
     product.then(|| [1, 0].into_iter().find_map(is_one))?
 }
 
@@ -252,7 +252,7 @@ pub(super) fn made_of_other<'g>(cx: &Context<'g>) -> Option<(usize, &'g Node)> {
         let alone = producer.inputs.len() == 1
             && producer.inputs.iter().all(is_own)
             && !cx.graph.value(x).is_variable;
-        (cx.options.joins && alone && !given).then_some((own, producer))
+        (cx.options.fusion && alone && !given).then_some((own, producer))
     };
     [(0, 1), (1, 0)].into_iter().find_map(made)
 }

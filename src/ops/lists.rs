@@ -433,7 +433,7 @@ fn join_lists(_: &Form, mut inputs: Inputs) -> Outputs {
     Ok(vec![Tensor::list(list)])
 }
 
-/// What ZerosLike and AddN make of lists, as slopes of loops need them; nothing else is made of them.
+/// What ZerosLike and AddN make of lists, as gradients of loops need them; nothing else is made of them.
 pub(super) fn prepare_sum_or_zeros(cx: &Context) -> Result<Prepared> {
     let zeros = match &*cx.node.op {
         "ZerosLike" => true,

@@ -173,15 +173,15 @@ fn stepwise<T: Steps + Element>(
 ) -> Result<Vec<Tensor>> {
     let narrow = |values: &[f64]| -> Vec<T> { values.iter().map(|&v| T::from_f64(v)).collect() };
     let (scores, labels) = (narrow(scores), narrow(labels));
-    let (mut losses, mut slopes) = (vec![T::ZERO; sizes[0]], vec![T::ZERO; scores.len()]);
-    entropy_steps(sizes[1], [&scores, &labels], &mut losses, &mut slopes);
+    let (mut losses, mut gradients) = (vec![T::ZERO; sizes[0]], vec![T::ZERO; scores.len()]);
+    entropy_steps(sizes[1], [&scores, &labels], &mut losses, &mut gradients);
     Ok(vec![
         Tensor::from_values(&sizes[..1], &losses),
-        Tensor::from_values(&sizes, &slopes),
+        Tensor::from_values(&sizes, &gradients),
     ])
 }
 
-/// Losses of rows of scores, and their slopes: the softmax less the label.
+/// Losses of rows of scores, and their gradients: the softmax less the label.
 fn prepare_entropy(cx: &Context) -> Result<Prepared> {
     let (dtype, sparse) = (cx.dtype(0)?, cx.node.op.starts_with("Sparse"));
     Prepared::compute(move |inputs| {
@@ -207,7 +207,7 @@ fn prepare_entropy(cx: &Context) -> Result<Prepared> {
             DType::BFloat16 => return stepwise::<bf16>([rows, classes], &scores, &wanted),
             _ => {}
         }
-        let (mut losses, mut slopes) = (Vec::new(), Vec::new());
+        let (mut losses, mut gradients) = (Vec::new(), Vec::new());
         let width = classes.max(1);
         for (scores, wanted) in scores.chunks_exact(width).zip(wanted.chunks_exact(width)) {
             let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -218,11 +218,11 @@ fn prepare_entropy(cx: &Context) -> Result<Prepared> {
                 label => label * (sum.ln() - (score - most)),
             };
             losses.push(terms.clone().map(loss).sum());
-            slopes.extend(terms.map(|(score, label)| (score - most).exp() / sum - label));
+            gradients.extend(terms.map(|(score, label)| (score - most).exp() / sum - label));
         }
         Ok(vec![
             of_doubles(dtype, &[rows], &losses)?,
-            of_doubles(dtype, &shape, &slopes)?,
+            of_doubles(dtype, &shape, &gradients)?,
         ])
     })
 }

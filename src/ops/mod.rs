@@ -10,6 +10,7 @@ mod broadcast;
 mod cells;
 mod combine;
 mod complex;
+mod concat;
 mod constant;
 mod context;
 mod control;
@@ -23,18 +24,19 @@ mod diagonal;
 mod distance;
 mod einsum;
 mod elementwise;
+mod epilogue;
 mod examples;
 mod fact;
 mod family;
 mod fast;
 mod folds;
 mod gather;
+mod gradients;
 mod halves;
 mod host;
 mod image;
 mod in_place;
 mod isotonic;
-mod joins;
 mod kernel;
 mod known;
 mod linalg;
@@ -70,7 +72,6 @@ mod sequence;
 mod serialized;
 mod shape;
 mod slice;
-mod slopes;
 mod sparse;
 mod special;
 mod spectral;
@@ -81,7 +82,6 @@ mod staged;
 mod state;
 mod strings;
 mod tables;
-mod tail;
 mod text;
 mod tokens;
 mod training;
@@ -99,6 +99,7 @@ use std::sync::LazyLock;
 pub use context::{Context, Options};
 pub use control::{Block, Control, control};
 pub use cost::macs;
+pub use epilogue::{Epilogue, Fused};
 pub use fact::{Constant, Fact};
 pub use family::{Family, family};
 pub use folds::REGION;
@@ -109,7 +110,6 @@ pub use normalization::layer_norm;
 pub use picks::{HandsOn, Picks};
 pub use state::{Change, Changed, State};
 pub use tables::{Table as LookupTable, table_of};
-pub use tail::{Joined, Tail};
 pub use turned::{may_be_turned, transposes, turned_product};
 pub use variables::shared_variable;
 
@@ -193,6 +193,7 @@ const FAMILIES: &[&[Operator]] = &[
     blocks::OPERATORS,
     cells::OPERATORS,
     complex::OPERATORS,
+    concat::OPERATORS,
     constant::OPERATORS,
     control::OPERATORS,
     conv::OPERATORS,
@@ -208,6 +209,9 @@ const FAMILIES: &[&[Operator]] = &[
     examples::OPERATORS,
     examples::SEQUENCES,
     gather::OPERATORS,
+    gradients::OPERATORS,
+    gradients::LAYERS,
+    gradients::PADDING,
     host::OPERATORS,
     image::COLOUR,
     image::DECODE,
@@ -219,7 +223,6 @@ const FAMILIES: &[&[Operator]] = &[
     image::VOLUMES,
     image::WARP,
     isotonic::OPERATORS,
-    joins::OPERATORS,
     linalg::OPERATORS,
     linalg::EIGEN,
     linalg::SPECTRA,
@@ -254,9 +257,6 @@ const FAMILIES: &[&[Operator]] = &[
     shape::OPERATORS,
     slice::OPERATORS,
     slice::UPDATES,
-    slopes::OPERATORS,
-    slopes::LAYERS,
-    slopes::PADDING,
     sparse::OPERATORS,
     sparse::ARITHMETIC,
     sparse::REDUCE,

@@ -1,5 +1,5 @@
-//! TensorFlow 1's stacks: what each round of a loop leaves for the loop that computes its slopes, which takes it from the
-//! top.
+//! TensorFlow 1's stacks: what each round of a loop leaves for the loop that computes its gradients, which takes it
+//! from the top.
 
 use std::sync::Arc;
 

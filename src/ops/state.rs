@@ -26,8 +26,8 @@ pub struct State {
     tables: HashMap<Resource, Arc<Table>>,
     /// What `TensorArray` and `Stack` operators of the present run made, by a number of their own.
     arrays: Vec<Array>,
-    /// The arrays for the slopes of others, by these and the name of whose slopes they are.
-    slopes: HashMap<(Resource, Arc<str>), Resource>,
+    /// The arrays for the gradients of others, by these and the name of whose gradients they are.
+    gradients: HashMap<(Resource, Arc<str>), Resource>,
     /// Files that travel with the model, by the name that the graph has for them.
     files: HashMap<Vec<u8>, Bytes>,
     /// Generators of random numbers, by graph and node.
@@ -157,7 +157,7 @@ impl State {
     /// Arrays live as long as the run that makes them, and so do lines that it prints.
     pub fn begin_run(&mut self) {
         self.arrays.clear();
-        self.slopes.clear();
+        self.gradients.clear();
         self.said.clear();
     }
 
@@ -191,23 +191,23 @@ impl State {
         array.ok_or_else(|| Error::unsupported("a handle that stands for no array"))
     }
 
-    /// A handle of the array for the slopes of another one; `make` makes it at first.
+    /// A handle of the array for the gradients of another one; `make` makes it at first.
     ///
     /// # Errors
     /// As [`State::array`].
-    pub fn slopes_of(
+    pub fn gradients_of(
         &mut self,
         of: &Resource,
         source: &Arc<str>,
         make: impl FnOnce(&Array) -> Array,
     ) -> Result<Resource> {
         let key = (of.clone(), source.clone());
-        if let Some(known) = self.slopes.get(&key) {
+        if let Some(known) = self.gradients.get(&key) {
             return Ok(known.clone());
         }
         let made = make(self.array(of)?);
         let handle = self.add_array(made);
-        self.slopes.insert(key, handle.clone());
+        self.gradients.insert(key, handle.clone());
         Ok(handle)
     }
 
@@ -244,7 +244,7 @@ impl State {
     pub fn copy(&self) -> State {
         State {
             arrays: Vec::new(),
-            slopes: HashMap::new(),
+            gradients: HashMap::new(),
             ..self.clone()
         }
     }

@@ -25,10 +25,11 @@ pub(super) const OPERATORS: &[Operator] = &[Operator::new(
 )
 .effect()];
 
-/// One element's step: the variables' values, the numbers that hold for all of them, the slope, the attribute.
+/// One element's step: the variables' values, the numbers that hold for all of them, the gradient, the attribute.
 type Step = fn(&mut [f64], &[f64], f64, bool);
 
-/// How many variables lead the inputs, at which input the slope is, how many numbers the other inputs are, and the step.
+/// How many variables lead the inputs, at which input the gradient is, how many numbers the other inputs are, and the
+/// step.
 fn rule(op: &str) -> (usize, usize, usize, Step) {
     match op {
         "ResourceApplyGradientDescent" => (1, 2, 1, |v, n, g, _| v[0] -= n[0] * g),
@@ -95,15 +96,15 @@ fn rule(op: &str) -> (usize, usize, usize, Step) {
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {
-    let (count, slope, needed, step) = rule(&cx.node.op);
+    let (count, gradient, needed, step) = rule(&cx.node.op);
     let switch = match cx.node.attrs.bool("update_slots") {
         Some(update) => update,
         None => cx.attr_bool("use_nesterov") || cx.node.op.contains("Adagrad"),
     };
     Prepared::effect(move |inputs, state| {
-        let slopes = numbers(state::tensor(&inputs, slope)?)?;
+        let gradients = numbers(state::tensor(&inputs, gradient)?)?;
         let mut told = Vec::new();
-        for at in (count..inputs.len()).filter(|&at| at != slope) {
+        for at in (count..inputs.len()).filter(|&at| at != gradient) {
             let number = state::tensor(&inputs, at)?.number(0);
             told.push(number.ok_or_else(|| Error::usage(format!("input {at} is no number")))?);
         }
@@ -114,19 +115,19 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             .map(|at| state.value(state::handle(&inputs, at)?))
             .collect::<Result<_>>()?;
         let mut values: Vec<Vec<f64>> = held.iter().map(|v| numbers(v)).collect::<Result<_>>()?;
-        if values.iter().any(|values| values.len() != slopes.len()) {
+        if values.iter().any(|values| values.len() != gradients.len()) {
             return Err(Error::usage(format!(
                 "a step of {} elements for variables of {:?}",
-                slopes.len(),
+                gradients.len(),
                 held.iter().map(|v| v.shape()).collect::<Vec<_>>()
             )));
         }
         let mut element = vec![0.0; count];
-        for (at, &slope) in slopes.iter().enumerate() {
+        for (at, &gradient) in gradients.iter().enumerate() {
             for (slot, values) in element.iter_mut().zip(&values) {
                 *slot = values[at];
             }
-            step(&mut element, &told, slope, switch);
+            step(&mut element, &told, gradient, switch);
             for (slot, values) in element.iter().zip(&mut values) {
                 values[at] = *slot;
             }

@@ -16,7 +16,7 @@ const MOST: usize = 1 << 12;
 
 /// The order of axes that a TRANSPOSE of floats gives its input, where it is known.
 pub fn transposes(cx: &Context) -> Option<Vec<usize>> {
-    let turns = matches!(&*cx.node.op, "TRANSPOSE" | "Transpose") && cx.options.joins;
+    let turns = matches!(&*cx.node.op, "TRANSPOSE" | "Transpose") && cx.options.fusion;
     let float = turns && cx.dtype(0).ok()? == DType::Float32;
     let rank = float.then(|| cx.sizes(0).ok())??.len();
     permutation(cx, rank).ok()?
@@ -31,7 +31,7 @@ pub fn may_be_turned(cx: &Context) -> bool {
         "BATCH_MATMUL" | "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3"
     );
     product
-        && cx.options.joins
+        && cx.options.fusion
         && !cx.options.reference
         && float(0)
         && float(1)

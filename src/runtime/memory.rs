@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::blocks::Frame;
 use super::few::Spare;
-use super::joins::ahead::Room;
+use super::fusion::ahead::Room;
 use super::plan::{Kept, Plan};
 use super::ready::Ready;
 use crate::error::Result;

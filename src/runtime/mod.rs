@@ -19,9 +19,9 @@ mod few;
 mod frames;
 #[cfg(test)]
 mod frames_tests;
+mod fusion;
 mod handover;
 mod inputs;
-mod joins;
 mod memory;
 #[cfg(test)]
 mod packed_tests;

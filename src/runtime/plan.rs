@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::ArenaReport;
 use super::blocks::Blocks;
-use super::joins::ahead::Ahead;
-use super::joins::neighbours::uses;
+use super::fusion::ahead::Ahead;
+use super::fusion::neighbours::uses;
 use super::memory::Memory;
 use super::problems::Problems;
 use super::program::Setup;
 use super::ready::evaluate;
 use crate::error::{Error, Kind, Result};
 use crate::model::{DType, NodeId, Shape, Tensor, ValueId};
-use crate::ops::{self, Constant, Context, Fact, Prepared, Tail};
+use crate::ops::{self, Constant, Context, Epilogue, Fact, Prepared};
 use crate::progress::Progress;
 
 /// Where a value is while the plan runs.
@@ -105,7 +105,7 @@ pub struct Plan {
     pub kept: Vec<Kept>,
     pub report: ArenaReport,
     /// Whether values that only pass between two operators may be missing, or be more than the first one's.
-    pub joined: bool,
+    pub fused: bool,
     /// The value whose bytes each value is.
     pub same_as: Vec<usize>,
 }
@@ -134,7 +134,7 @@ pub(super) struct Builder<'s> {
     pub steps: Vec<Step>,
     pub kept: Vec<Kept>,
     /// Whether an operator runs as part of another.
-    pub joined: bool,
+    pub fused: bool,
     /// Steps that are made ready once all behind them is known.
     pub awaiting: Vec<usize>,
     pub problems: Problems,
@@ -177,7 +177,7 @@ impl Plan {
             uses: uses(setup.body()),
             steps: Vec::new(),
             kept: Vec::new(),
-            joined: false,
+            fused: false,
             awaiting: Vec::new(),
             problems: Problems::default(),
             call,
@@ -196,7 +196,7 @@ impl Plan {
                 builder.node(node)?;
             }
         }
-        builder.join_planned(progress)?;
+        builder.fuse_planned(progress)?;
         // A constant that was computed meanwhile may be half of one.
         progress.check()?;
         std::mem::take(&mut builder.problems).result(|number| setup.program.graph(number))?;
@@ -313,7 +313,7 @@ impl Builder<'_> {
             return Ok((folded, Choice::Nothing));
         }
         let fixed = outputs.iter().all(|fact| fact.shape.fixed().is_some());
-        if context.options.joins && fixed && !constant && Tail::of_product(context).is_some() {
+        if context.options.fusion && fixed && !constant && Epilogue::of_product(context).is_some() {
             return Ok((outputs, Choice::Awaiting));
         }
         let prepared = operator.ready(context)?;
@@ -454,7 +454,7 @@ impl Builder<'_> {
             sizes,
             arena_bytes,
             report,
-            joined: self.joined,
+            fused: self.fused,
             same_as: self.same_as,
         })
     }
@@ -481,7 +481,7 @@ impl Builder<'_> {
             }
         }
         // What only an operator read that does its work too.
-        self.joined |= self.setup.program.options.joins && keep.contains(&false);
+        self.fused |= self.setup.program.options.fusion && keep.contains(&false);
         let mut at = 0;
         self.steps.retain(|_| {
             at += 1;

@@ -100,7 +100,7 @@ impl Program {
             options: Options {
                 reference: options.kernels == KernelChoice::Reference,
                 in_order: false,
-                joins: false,
+                fusion: false,
             },
             seed: options.seed,
             threads: Threads::new(options.threads),
@@ -146,13 +146,13 @@ impl Program {
             program.tables = restored_tables(model, meta_graph)?;
         }
         program.options.in_order = program.bodies.iter().any(Body::quantizes);
-        program.options.joins = program.may_join();
+        program.options.fusion = program.may_fuse();
         Ok(program)
     }
 
     /// Whether operators may run as part of others: not where nobody wants that, they are the plain ones, or a variable tensor has its
     /// value in a plan that another one may replace.
-    pub fn may_join(&self) -> bool {
+    pub fn may_fuse(&self) -> bool {
         let graphs = self.bodies.iter().map(|body| &body.graph);
         let mut values = graphs.flat_map(|graph| &graph.values);
         self.fusion && !self.options.reference && !values.any(|value| value.is_variable)

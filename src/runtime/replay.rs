@@ -43,7 +43,7 @@ impl Session {
     /// Runs on `inputs` once more as from the moment `before` and tells what was computed; `look` is a value whose tensor
     /// is wanted, if it has at most so many bytes. The same random numbers are drawn, and variables, tables and generators
     /// are then as they were before the call. Every operator runs for itself, with a plan and an arena that are given up
-    /// afterwards where the session's own joins some.
+    /// afterwards where the session's own plan fuses some.
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -62,17 +62,17 @@ impl Session {
             ..Watch::default()
         };
         let usual = std::mem::replace(&mut self.watch, watch);
-        let joins = std::mem::replace(&mut self.program.options.joins, false);
-        // A plan that may join operators has no variable tensors: nothing is lost with its memory.
-        let own = self.planned.take_if(|_| joins);
+        let fusion = std::mem::replace(&mut self.program.options.fusion, false);
+        // A plan that may fuse operators has no variable tensors: nothing is lost with its memory.
+        let own = self.planned.take_if(|_| fusion);
         let before_it = own.as_ref().map(|(plan, _)| plan);
         let traced = self
             .apart(before_it, &given, progress)
             .and_then(|()| self.retrace(before, &given, progress));
         let tracer = self.watch.tracer.take();
-        self.program.options.joins = joins;
+        self.program.options.fusion = fusion;
         self.watch = usual;
-        if joins {
+        if fusion {
             self.planned = own;
         }
         self.go_back(&now);

@@ -320,8 +320,8 @@ impl Session {
     pub fn set_keep_intermediates(&mut self, on: bool) {
         self.watch.keeping = on;
         // Another plan has all of them.
-        self.program.options.joins = !on && self.program.may_join();
-        if on && self.planned.as_ref().is_some_and(|(plan, _)| plan.joined) {
+        self.program.options.fusion = !on && self.program.may_fuse();
+        if on && self.planned.as_ref().is_some_and(|(plan, _)| plan.fused) {
             self.planned = None;
         }
     }

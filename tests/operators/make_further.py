@@ -200,7 +200,7 @@ def maps():
 
 
 def edges():
-    """Slopes of mirrored padding, and axes turned round by truths."""
+    """Gradients of mirrored padding, and axes turned round by truths."""
     for at, dtype in each(REALS + WHOLE + COMPLEX):
         mode = ("REFLECT", "SYMMETRIC")[integer(0, 2)]
         inner = [integer(1, 6) for _ in range(integer(0, 6 if many > 1 else 4))]

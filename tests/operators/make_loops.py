@@ -1,4 +1,4 @@
-"""Makes loops/: slopes of TensorFlow 1's loops, which keep on stacks what each round leaves, and of its arrays."""
+"""Makes loops/: gradients of TensorFlow 1's loops, which keep on stacks what each round leaves, and of its arrays."""
 
 import os
 import shutil
@@ -20,20 +20,20 @@ def rounds(body, limit, start):
     return loop(lambda i, y: i < limit, lambda i, y: (i + 1, body(i, y)), [tf.constant(0), start])[1]
 
 
-def with_slopes(y, x):
+def with_gradients(y, x):
     return [y, tf.convert_to_tensor(tf.gradients(y, [x])[0])]
 
 
 def loops(x, n, none):
-    yield "many", with_slopes(rounds(lambda i, y: tf.tanh(y * x) + y, n, x), x)
-    yield "no_round", with_slopes(rounds(lambda i, y: tf.tanh(y * x), none, x), x)
-    yield "by_value", with_slopes(
+    yield "many", with_gradients(rounds(lambda i, y: tf.tanh(y * x) + y, n, x), x)
+    yield "no_round", with_gradients(rounds(lambda i, y: tf.tanh(y * x), none, x), x)
+    yield "by_value", with_gradients(
         loop(lambda y: tf.reduce_sum(y) < 100.0, lambda y: y * 1.5 + tf.abs(x), [tf.abs(x)]), x)
-    yield "branch", with_slopes(
+    yield "branch", with_gradients(
         rounds(lambda i, y: tf.cond(tf.equal(i % 2, 0), lambda: tf.sin(y) * x, lambda: tf.exp(-y * y) + x), 5, x), x)
-    yield "within", with_slopes(
+    yield "within", with_gradients(
         rounds(lambda i, y: rounds(lambda j, z: tf.sin(z) * x + z, i, y) * x, 4, x), x)
-    yield "picked", with_slopes(rounds(lambda i, y: y + tf.gather(x, i) ** 2, 4, tf.zeros([3])), x)
+    yield "picked", with_gradients(rounds(lambda i, y: y + tf.gather(x, i) ** 2, 4, tf.zeros([3])), x)
     weights = t1.get_variable("weights", initializer=tf.constant(random.normal(size=(3, 3)).astype("f4")))
     y = rounds(lambda i, y: tf.tanh(tf.matmul(y, weights)), 3, x)
     yield "weights", tf.gradients(tf.reduce_sum(y), [x, weights])

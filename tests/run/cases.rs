@@ -213,8 +213,8 @@ fn factors_of_matrices_are_tensorflows() {
 }
 
 #[test]
-fn slopes_of_layers_are_tensorflows() {
-    assert_right("slopes");
+fn gradients_of_layers_are_tensorflows() {
+    assert_right("gradients");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn parts_of_variables_hold_their_own_values() {
 }
 
 #[test]
-fn slopes_of_tensorflow_1s_loops_are_tensorflows() {
+fn gradients_of_tensorflow_1s_loops_are_tensorflows() {
     assert_right("loops");
 }
 

@@ -221,15 +221,15 @@ pub fn nearest_taps([input, output]: [usize; 2], ratio: Ratio, align_corners: bo
     (0..output).map(line).collect()
 }
 
-/// What [`resample`] does, turned round: every element of `slopes`, `[batch, rows, columns, channels]`, is shared out to
-/// the pixels that it was made of.
+/// What [`resample`] does, turned round: every element of `gradients`, `[batch, rows, columns, channels]`, is shared
+/// out to the pixels that it was made of.
 pub fn spread(
-    slopes: &[f32],
+    gradients: &[f32],
     [batch, height, width, channels]: Sizes,
     [rows, columns]: [&Taps; 2],
     out: &mut [f32],
 ) {
-    let mut elements = slopes.chunks_exact(channels.max(1));
+    let mut elements = gradients.chunks_exact(channels.max(1));
     for n in 0..batch {
         for row in rows {
             for column in columns {

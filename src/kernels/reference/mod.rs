@@ -4,7 +4,7 @@ pub mod argmax_pool;
 pub mod batch_norm;
 pub mod conv;
 pub mod conv3d;
-pub mod conv_slopes;
+pub mod conv_gradients;
 pub mod fully_connected;
 pub mod matmul;
 pub mod order;

@@ -176,29 +176,29 @@ pub fn log_softmax_steps<T: Steps>(depth: usize, input: &[T], output: &mut [T]) 
     }
 }
 
-/// Losses of rows of scores by their labels, and their slopes (the softmax less the label), every step rounded.
+/// Losses of rows of scores by their labels, and their gradients (the softmax less the label), every step rounded.
 pub fn entropy_steps<T: Steps>(
     depth: usize,
     [scores, labels]: [&[T]; 2],
     losses: &mut [T],
-    slopes: &mut [T],
+    gradients: &mut [T],
 ) {
     let depth = depth.max(1);
     let mut exponentials = Vec::new();
     let rows = scores.chunks_exact(depth).zip(labels.chunks_exact(depth));
-    let outputs = losses.iter_mut().zip(slopes.chunks_exact_mut(depth));
-    for ((x, labels), (loss, slopes)) in rows.zip(outputs) {
-        let all = shifted(x, slopes, &mut exponentials);
+    let outputs = losses.iter_mut().zip(gradients.chunks_exact_mut(depth));
+    for ((x, labels), (loss, gradients)) in rows.zip(outputs) {
+        let all = shifted(x, gradients, &mut exponentials);
         let log = T::narrow(all.wide().ln());
-        let terms: Vec<T> = (slopes.iter().zip(labels))
+        let terms: Vec<T> = (gradients.iter().zip(labels))
             .map(|(&x, &label)| match label == T::ZERO {
                 true => T::ZERO,
                 false => label.mul(log.sub(x)),
             })
             .collect();
         *loss = sum(&terms);
-        for ((slope, e), &label) in slopes.iter_mut().zip(&exponentials).zip(labels) {
-            *slope = e.div(all).sub(label);
+        for ((gradient, e), &label) in gradients.iter_mut().zip(&exponentials).zip(labels) {
+            *gradient = e.div(all).sub(label);
         }
     }
 }

@@ -15,8 +15,8 @@ pub const OPERATORS: &[Operator] = &[
     Operator::new(
         &["ResizeBilinearGrad", "ResizeNearestNeighborGrad"],
         &[],
-        infer_slopes,
-        prepare_slopes,
+        infer_gradients,
+        prepare_gradients,
     ),
     Operator::new(
         &["ResizeBicubic", "ResizeArea"],
@@ -133,7 +133,7 @@ fn resampled(
 }
 
 /// As large as the picture was: input 1 has its sizes, or tells height and width.
-fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
+fn infer_gradients(cx: &Context) -> Result<Vec<Fact>> {
     if &*cx.node.op == "ResizeBilinearGrad" {
         return cx.one(cx.dtype(1)?, cx.shape(1)?.clone());
     }
@@ -142,17 +142,17 @@ fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, shape.unwrap_or(Shape::UNKNOWN))
 }
 
-/// Every slope goes to the pixel that was taken, added up in the type that came: integers wrap, halves round.
-fn nearest_slopes(
-    slopes: &View<'_>,
+/// Every gradient goes to the pixel that was taken, added up in the type that came: integers wrap, halves round.
+fn nearest_gradients(
+    gradients: &View<'_>,
     shape: [usize; 4],
     [rows, columns]: &[Taps; 2],
 ) -> Result<Vec<Tensor>> {
     let [_, height, width, channels] = shape;
-    with_number!(slopes.dtype, T => {
-        let mut tensor = Tensor::zeros(slopes.dtype, &shape)?;
+    with_number!(gradients.dtype, T => {
+        let mut tensor = Tensor::zeros(gradients.dtype, &shape)?;
         let out = tensor.values_mut::<T>().unwrap_or_default();
-        let mut pixels = slopes.values::<T>()?.chunks_exact(channels.max(1));
+        let mut pixels = gradients.values::<T>()?.chunks_exact(channels.max(1));
         for picture in out.chunks_exact_mut((height * width * channels).max(1)) {
             for (row, column) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column))) {
                 let (&[(row, _)], &[(column, _)], Some(pixel)) = (&row[..], &column[..], pixels.next()) else {
@@ -163,17 +163,17 @@ fn nearest_slopes(
             }
         }
         Ok(vec![tensor])
-    }, else Err(Error::unsupported(format!("no kernel for {}", slopes.dtype))))
+    }, else Err(Error::unsupported(format!("no kernel for {}", gradients.dtype))))
 }
 
-fn prepare_slopes(cx: &Context) -> Result<Prepared> {
+fn prepare_gradients(cx: &Context) -> Result<Prepared> {
     let bilinear = &*cx.node.op == "ResizeBilinearGrad";
     let dtype = cx.dtype(if bilinear { 1 } else { 0 })?;
     let align = cx.attr_bool("align_corners");
     let half_pixel = cx.attr_bool("half_pixel_centers");
     Prepared::compute(move |inputs| {
-        let slopes = view(inputs, 0)?;
-        let [batch, rows, columns, channels] = sizes(&slopes)?;
+        let gradients = view(inputs, 0)?;
+        let [batch, rows, columns, channels] = sizes(&gradients)?;
         let [height, width] = match bilinear {
             true => {
                 let [_, height, width, _] = sizes(&view(inputs, 1)?)?;
@@ -182,7 +182,7 @@ fn prepare_slopes(cx: &Context) -> Result<Prepared> {
             false => wanted(inputs)?,
         };
         if height == 0 || width == 0 {
-            return Err(Error::usage("slopes of an empty picture"));
+            return Err(Error::usage("gradients of an empty picture"));
         }
         let taps = [[height, rows], [width, columns]].map(|sizes| {
             let ratio = Ratio::new(sizes, align, half_pixel);
@@ -193,9 +193,9 @@ fn prepare_slopes(cx: &Context) -> Result<Prepared> {
         });
         let shape = [batch, height, width, channels];
         if !bilinear {
-            return nearest_slopes(&slopes, shape, &taps);
+            return nearest_gradients(&gradients, shape, &taps);
         }
-        let values = floats(&slopes)?;
+        let values = floats(&gradients)?;
         let tensor = made(dtype, &shape, |out| {
             scale::spread(&values, shape, [&taps[0], &taps[1]], out);
         })?;

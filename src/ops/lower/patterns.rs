@@ -16,8 +16,8 @@ pub fn find(op: &str) -> Option<Lower> {
         "DynamicStitch" | "ParallelDynamicStitch" => stitch,
         "IsFinite" => is_finite,
         "IsInf" => is_infinite,
-        "SigmoidGrad" => sigmoid_slope,
-        "TanhGrad" => tanh_slope,
+        "SigmoidGrad" => sigmoid_gradient,
+        "TanhGrad" => tanh_gradient,
         "MulNoNan" => mul_no_nan,
         "Xdivy" | "Xlogy" => unless_zero,
         "TruncateDiv" => truncate_div,
@@ -253,21 +253,21 @@ fn is_infinite(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     Ok(vec![cx.emit("EQUAL", &[size, infinity], Attrs::new())?])
 }
 
-/// Of the result `y` and the slope behind it.
-fn sigmoid_slope(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
-    let (y, slope) = (float_alone(cx, call)?, call.arg(1)?);
+/// Of the result `y` and the gradient behind it.
+fn sigmoid_gradient(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
+    let (y, gradient) = (float_alone(cx, call)?, call.arg(1)?);
     let one = cx.scalar(DType::Float32, 1.0)?;
     let rest = cx.emit("SUB", &[one, y], plain())?;
-    let first = cx.emit("MUL", &[slope, y], plain())?;
+    let first = cx.emit("MUL", &[gradient, y], plain())?;
     Ok(vec![cx.emit("MUL", &[first, rest], plain())?])
 }
 
-fn tanh_slope(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
-    let (y, slope) = (float_alone(cx, call)?, call.arg(1)?);
+fn tanh_gradient(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
+    let (y, gradient) = (float_alone(cx, call)?, call.arg(1)?);
     let one = cx.scalar(DType::Float32, 1.0)?;
     let square = cx.emit("MUL", &[y, y], plain())?;
     let rest = cx.emit("SUB", &[one, square], plain())?;
-    Ok(vec![cx.emit("MUL", &[slope, rest], plain())?])
+    Ok(vec![cx.emit("MUL", &[gradient, rest], plain())?])
 }
 
 fn float_alone(cx: &Lowering, call: &Call<'_>) -> Result<ValueId> {
@@ -305,7 +305,8 @@ fn unless_zero(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     Ok(vec![cx.emit("SELECT_V2", &inputs, Attrs::new())?])
 }
 
-/// Of logits and the number of the class of each row: the loss, and its slope. A row whose number is no class makes NaN.
+/// Of logits and the number of the class of each row: the loss, and its gradient. A row whose number is no class makes
+/// NaN.
 fn cross_entropy(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     let (x, labels) = (float_alone(cx, call)?, cx.as_int32(call.arg(1)?)?);
     let classes = match cx.dims(x)?[..] {
@@ -335,10 +336,10 @@ fn cross_entropy(cx: &mut Lowering, call: &Call<'_>) -> Result<Vec<ValueId>> {
     let nan = cx.scalar(DType::Float32, f64::NAN)?;
     let loss = cx.emit("SELECT_V2", &[stray, nan, loss], Attrs::new())?;
     let shares = cx.emit("SOFTMAX", &[x], Attrs::new().with("beta", Attr::Float(1.0)))?;
-    let slope = cx.emit("SUB", &[shares, hot], plain())?;
+    let gradient = cx.emit("SUB", &[shares, hot], plain())?;
     let stray = cx.reshape(stray, &[-1, 1])?;
-    let slope = cx.emit("SELECT_V2", &[stray, nan, slope], Attrs::new())?;
-    Ok(vec![loss, slope])
+    let gradient = cx.emit("SELECT_V2", &[stray, nan, gradient], Attrs::new())?;
+    Ok(vec![loss, gradient])
 }
 
 /// TensorFlow Lite divides whole numbers towards 0.

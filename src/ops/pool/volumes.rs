@@ -14,13 +14,13 @@ pub const OPERATORS: &[Operator] = &[
         &["AvgPoolGrad", "AvgPool3DGrad"],
         &[],
         infer_told,
-        prepare_average_slopes,
+        prepare_average_gradients,
     ),
     Operator::new(
         &["MaxPoolGrad", "MaxPool3DGrad"],
         &[],
         infer_like,
-        prepare_most_slopes,
+        prepare_most_gradients,
     ),
 ];
 
@@ -245,14 +245,14 @@ fn infer_told(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(1)?, shape)
 }
 
-/// Each slope is shared by the elements of its window.
-fn prepare_average_slopes(cx: &Context) -> Result<Prepared> {
+/// Each gradient is shared by the elements of its window.
+fn prepare_average_gradients(cx: &Context) -> Result<Prepared> {
     let (windows, dtype) = (Windows::of(cx)?, cx.dtype(1)?);
     Prepared::compute(move |inputs| {
         let told = crate::ops::segment::whole_numbers(&view(inputs, 0)?)?;
         let shape: Option<Vec<usize>> = told.iter().map(|&v| v.try_into().ok()).collect();
         let shape = shape.ok_or_else(|| Error::usage(format!("a shape of {told:?}")))?;
-        slopes_of(&windows, dtype, &shape, &view(inputs, 1)?, |window| {
+        gradients_of(&windows, dtype, &shape, &view(inputs, 1)?, |window| {
             (window.to_vec(), 1.0 / window.len() as f64)
         })
     })
@@ -262,14 +262,14 @@ fn infer_like(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(cx.dtype(0)?, cx.shape(0)?.clone())
 }
 
-/// Each slope goes to the first of its window's largest elements; of volumes to all of them.
-fn prepare_most_slopes(cx: &Context) -> Result<Prepared> {
+/// Each gradient goes to the first of its window's largest elements; of volumes to all of them.
+fn prepare_most_gradients(cx: &Context) -> Result<Prepared> {
     let (windows, dtype) = (Windows::of(cx)?, cx.dtype(0)?);
     let all = windows.size.len() == 3;
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let values = doubles(&x)?;
-        slopes_of(&windows, dtype, x.shape, &view(inputs, 2)?, |window| {
+        gradients_of(&windows, dtype, x.shape, &view(inputs, 2)?, |window| {
             let first = largest(window, &values);
             let most = first.map(|first| values[first]);
             let equal = |&at: &usize| Some(values[at]) == most;
@@ -282,20 +282,20 @@ fn prepare_most_slopes(cx: &Context) -> Result<Prepared> {
     })
 }
 
-fn slopes_of(
+fn gradients_of(
     windows: &Windows,
     dtype: DType,
     shape: &[usize],
-    slopes: &View<'_>,
+    gradients: &View<'_>,
     share: impl Fn(&[usize]) -> (Vec<usize>, f64),
 ) -> Result<Vec<Tensor>> {
-    let values = doubles(slopes)?;
+    let values = doubles(gradients)?;
     let count = element_count(shape);
     let mut sums = Vec::new();
     let fits = count.is_some_and(|count| sums.try_reserve_exact(count).is_ok());
     match count.filter(|_| fits) {
         Some(count) => sums.resize(count, 0.0),
-        None => return Err(Error::usage(format!("slopes of {shape:?}"))),
+        None => return Err(Error::usage(format!("gradients of {shape:?}"))),
     }
     windows.walk(shape, |at, window| {
         let (elements, part) = share(window);

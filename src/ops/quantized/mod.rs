@@ -20,8 +20,8 @@ pub(super) use convert::OPERATORS as CONVERSIONS;
 pub(super) use custom::OPERATORS as CUSTOM;
 pub(super) use tensorflow::OPERATORS as TENSORFLOW;
 
-/// The bounds of `fused_activation_function`, or of the [tail](super::Tail) of a product; in TFLite no activation still
-/// means finite numbers.
+/// The bounds of `fused_activation_function`, or of the [epilogue](super::Epilogue) of a product; in TFLite no
+/// activation still means finite numbers.
 pub fn activation(cx: &Context) -> Result<Clamp> {
     if !cx.tflite() {
         return Ok(cx.bounds);

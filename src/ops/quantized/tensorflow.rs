@@ -33,8 +33,8 @@ pub const OPERATORS: &[Operator] = &[
             "FakeQuantWithMinMaxVarsPerChannelGradient",
         ],
         &[],
-        infer_slopes,
-        prepare_slopes,
+        infer_gradients,
+        prepare_gradients,
     ),
 ];
 
@@ -323,34 +323,34 @@ fn bits(cx: &Context) -> Result<u32> {
     bits.ok_or_else(|| cx.wrong("a number of bits outside 2 to 16"))
 }
 
-/// Of slopes and values, by the values; then, where the range is an input, by its ends.
-fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
-    let (slopes, dtype) = (cx.input(0)?, cx.dtype(0)?);
-    let mut out = vec![Fact::new(dtype, slopes.shape.clone())];
+/// Of gradients and values, by the values; then, where the range is an input, by its ends.
+fn infer_gradients(cx: &Context) -> Result<Vec<Fact>> {
+    let (gradients, dtype) = (cx.input(0)?, cx.dtype(0)?);
+    let mut out = vec![Fact::new(dtype, gradients.shape.clone())];
     for end in 2..cx.inputs.len().min(4) {
         out.push(Fact::new(dtype, cx.shape(end)?.clone()));
     }
     Ok(out)
 }
 
-/// A slope passes where the value is within the range, and moves that end of it which the value is beyond. Channels are the
-/// last axis.
-fn prepare_slopes(cx: &Context) -> Result<Prepared> {
+/// A gradient passes where the value is within the range, and moves that end of it which the value is beyond. Channels
+/// are the last axis.
+fn prepare_gradients(cx: &Context) -> Result<Prepared> {
     let (bits, narrow) = (bits(cx)?, cx.attr_bool("narrow_range"));
     let told = [cx.attr_float("min", -6.0), cx.attr_float("max", 6.0)].map(|end| end as f32);
     let live = cx.inputs.len() > 2;
     Prepared::compute(move |inputs| {
-        let (slopes, x) = (view(inputs, 0)?, view(inputs, 1)?);
+        let (gradients, x) = (view(inputs, 0)?, view(inputs, 1)?);
         let (lows, highs) = match live {
             true => (floats(&view(inputs, 2)?)?, floats(&view(inputs, 3)?)?),
             false => (vec![told[0]], vec![told[1]]),
         };
         let channels = lows.len();
         let fits = channels == 1 || x.shape.last() == Some(&channels);
-        if slopes.shape != x.shape || highs.len() != channels || !fits {
+        if gradients.shape != x.shape || highs.len() != channels || !fits {
             return Err(Error::usage(format!(
-                "slopes of {:?} for {:?} with {channels} ranges",
-                slopes.shape, x.shape
+                "gradients of {:?} for {:?} with {channels} ranges",
+                gradients.shape, x.shape
             )));
         }
         let ends = lows.iter().zip(&highs);
@@ -358,12 +358,12 @@ fn prepare_slopes(cx: &Context) -> Result<Prepared> {
             .map(|(&low, &high)| Nudged::new((low, high), bits, narrow))
             .collect();
         let (mut below, mut above) = (vec![0f64; channels], vec![0f64; channels]);
-        let (mut by_x, x_values) = (floats(&slopes)?, floats(&x)?);
-        for (at, (slope, x)) in by_x.iter_mut().zip(x_values).enumerate() {
+        let (mut by_x, x_values) = (floats(&gradients)?, floats(&x)?);
+        for (at, (gradient, x)) in by_x.iter_mut().zip(x_values).enumerate() {
             let (channel, Nudged { lo, hi, .. }) = (at % channels, ranges[at % channels]);
             match (x < lo, x > hi) {
-                (true, _) => below[channel] += f64::from(std::mem::take(slope)),
-                (_, true) => above[channel] += f64::from(std::mem::take(slope)),
+                (true, _) => below[channel] += f64::from(std::mem::take(gradient)),
+                (_, true) => above[channel] += f64::from(std::mem::take(gradient)),
                 _ => {}
             }
         }

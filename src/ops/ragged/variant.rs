@@ -267,7 +267,7 @@ fn joined<'t>(
     Ok(out)
 }
 
-/// Slopes by the values: those of each variant one behind the other, zeros for rows that nothing was made of.
+/// Gradients by the values: those of each variant one behind the other, zeros for rows that nothing was made of.
 fn prepare_gradient(cx: &Context) -> Result<Prepared> {
     let dtype = cx.out_dtype(0)?;
     Prepared::effect(move |inputs, _| {

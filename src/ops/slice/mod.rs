@@ -21,7 +21,12 @@ pub(super) const OPERATORS: &[Operator] = &[
     )
     .moving()
     .handing_on(HandsOn::Inputs(&[0])),
-    Operator::new(&["StridedSliceGrad"], &[], infer_slopes, prepare_slopes),
+    Operator::new(
+        &["StridedSliceGrad"],
+        &[],
+        infer_gradients,
+        prepare_gradients,
+    ),
     Operator::new(&["Slice"], &["SLICE"], infer_slice, prepare_slice)
         .moving()
         .handing_on(HandsOn::Inputs(&[0])),
@@ -294,7 +299,7 @@ fn prepare_strided(cx: &Context) -> Result<Prepared> {
     })
 }
 
-fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
+fn infer_gradients(cx: &Context) -> Result<Vec<Fact>> {
     let shape = match cx.ints(0)? {
         Some(sizes) => Shape(Some(sizes)),
         None => Shape::UNKNOWN,
@@ -303,7 +308,7 @@ fn infer_slopes(cx: &Context) -> Result<Vec<Fact>> {
 }
 
 /// Zeros of the shape that input 0 tells, with input 4 where the slice would be taken.
-fn prepare_slopes(cx: &Context) -> Result<Prepared> {
+fn prepare_gradients(cx: &Context) -> Result<Prepared> {
     let size = element_size(cx, 4)?;
     let Some(shape) = cx.ints(0)?.map(|sizes| Shape(Some(sizes))) else {
         return super::later();

@@ -1,6 +1,6 @@
 //! Types and shapes of the results of TFLite operators, with unknown sizes as -1.
 
-mod joins;
+mod concat;
 mod moves;
 mod windows;
 
@@ -44,7 +44,7 @@ pub fn infer(op: &str, args: &[Option<Arg>], attrs: &Attrs) -> Result<Results> {
         .or_else(|| operands.products())
         .or_else(|| operands.reductions())
         .or_else(|| operands.moves())
-        .or_else(|| operands.joins())
+        .or_else(|| operands.concat())
         .or_else(|| operands.makers())
         .unwrap_or_else(|| Err(Error::unsupported(format!("shape inference of {op}"))))
 }

@@ -1,4 +1,4 @@
-"""Makes slopes/: slopes of layers, as training signatures ask for them. `make_slopes.py FOLDER SEED` makes other ones."""
+"""Makes gradients/: those of layers, as training signatures ask for them. `make_gradients.py FOLDER SEED` makes others."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,7 +6,7 @@ import tensorflow as tf
 from harness import Cases
 
 R = tf.raw_ops
-cases = Cases("slopes", 7)
+cases = Cases("gradients", 7)
 random = cases.random
 
 

@@ -1,4 +1,4 @@
-//! The slopes of mirrored padding: what stands in the padding is added where it came from.
+//! The gradients of mirrored padding: what stands in the padding is added where it came from.
 
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::ring::Ring;

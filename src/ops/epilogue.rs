@@ -14,7 +14,7 @@ const LARGEST: f64 = 1e20;
 
 /// What is done to the channels of a product: `activation(product * scale + shift)`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tail {
+pub struct Epilogue {
     scale: Vec<f64>,
     shift: Vec<f64>,
     activation: Option<Clamp>,
@@ -23,16 +23,16 @@ pub struct Tail {
 }
 
 /// A product and what comes behind it.
-pub struct Joined {
+pub struct Fused {
     pub node: Node,
     /// What is known of its inputs, of which the filter and the bias are new.
     pub inputs: Vec<Option<Fact>>,
     pub bounds: Clamp,
 }
 
-impl Tail {
+impl Epilogue {
     /// That of a bare product; `None` for nodes that take none.
-    pub fn of_product(cx: &Context) -> Option<Tail> {
+    pub fn of_product(cx: &Context) -> Option<Epilogue> {
         let float = |at: usize| matches!(cx.dtype(at), Ok(DType::Float32));
         if cx.tflite() || cx.node.inputs.len() != 2 || !float(0) || !float(1) {
             return None;
@@ -52,7 +52,7 @@ impl Tail {
             }
             _ => return None,
         };
-        Some(Tail {
+        Some(Epilogue {
             scale: vec![1.0; channels],
             shift: vec![0.0; channels],
             activation: None,
@@ -131,8 +131,8 @@ impl Tail {
         })
     }
 
-    /// The product with this tail. `None` where a factor is so small or large that weights would lose digits.
-    pub fn join(&self, cx: &Context) -> Option<Joined> {
+    /// The product with this epilogue. `None` where a factor is so small or large that weights would lose digits.
+    pub fn fuse(&self, cx: &Context) -> Option<Fused> {
         let count = self.scale.len();
         let filter = match self.scale.iter().all(|&scale| scale == 1.0) {
             true => cx.inputs[1].clone()?,
@@ -154,7 +154,7 @@ impl Tail {
         // Nobody reads it: its values are those below.
         node.inputs.push(node.inputs[1]);
         let inputs = vec![cx.inputs[0].clone(), Some(filter), Some(bias)];
-        Some(Joined {
+        Some(Fused {
             node,
             inputs,
             bounds: self.activation.unwrap_or(Clamp::NONE),

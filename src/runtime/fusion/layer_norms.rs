@@ -19,7 +19,7 @@ impl Builder<'_> {
     /// Lets the last step of a layer normalization do all of it, where nobody sees what passes between.
     pub(in crate::runtime) fn normalize(&mut self) -> Result<()> {
         let tflite = self.setup.graph().dialect == Dialect::Tflite;
-        if !tflite || !self.setup.program.options.joins {
+        if !tflite || !self.setup.program.options.fusion {
             return Ok(());
         }
         let readers = self.readers();
@@ -36,7 +36,7 @@ impl Builder<'_> {
             if let Some(work) = self.normalizing(id, x, parts)? {
                 let step = &mut self.steps[at];
                 (step.work, step.inputs) = (work, vec![Some(x)]);
-                self.joined = true;
+                self.fused = true;
             }
         }
         Ok(())

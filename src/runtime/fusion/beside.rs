@@ -14,13 +14,13 @@ impl Builder<'_> {
     /// now on, and the input that the node's output is then the same as. Not where somebody else sees the bare product.
     pub(in crate::runtime) fn join(&mut self, context: &Context) -> Result<Option<usize>> {
         match ops::transposes(context) {
-            Some(order) => self.join_transpose(context, &order),
-            None => self.join_bias(context),
+            Some(order) => self.fuse_transpose(context, &order),
+            None => self.fuse_bias(context),
         }
     }
 
-    fn join_bias(&mut self, context: &Context) -> Result<Option<usize>> {
-        let Some([product, bias]) = ops::adds_a_bias(context).filter(|_| context.options.joins)
+    fn fuse_bias(&mut self, context: &Context) -> Result<Option<usize>> {
+        let Some([product, bias]) = ops::adds_a_bias(context).filter(|_| context.options.fusion)
         else {
             return Ok(None);
         };
@@ -47,16 +47,16 @@ impl Builder<'_> {
         if !ops::takes_a_bias(&setup.context(self.steps[at].node, &inputs), units) {
             return Ok(None);
         }
-        let mut joined: Node = maker.clone();
-        joined.inputs.truncate(2);
-        joined.inputs.push(Some(bias_id));
+        let mut fused: Node = maker.clone();
+        fused.inputs.truncate(2);
+        fused.inputs.push(Some(bias_id));
         inputs.truncate(2);
         inputs.push(Some(flat));
         let context = Context {
-            node: &joined,
+            node: &fused,
             ..setup.context(self.steps[at].node, &inputs)
         };
-        let Some(operator) = ops::find_for(setup.graph(), &joined) else {
+        let Some(operator) = ops::find_for(setup.graph(), &fused) else {
             return Ok(None);
         };
         let Prepared::Kernel(kernel) = operator.ready(&context)? else {
@@ -64,13 +64,13 @@ impl Builder<'_> {
         };
         let step = &mut self.steps[at];
         step.work = Work::Kernel(kernel);
-        step.inputs = joined.inputs;
-        self.joined = true;
+        step.inputs = fused.inputs;
+        self.fused = true;
         Ok(Some(product))
     }
 
     /// A product whose output a TRANSPOSE alone reads writes it in that order.
-    fn join_transpose(&mut self, context: &Context, order: &[usize]) -> Result<Option<usize>> {
+    fn fuse_transpose(&mut self, context: &Context, order: &[usize]) -> Result<Option<usize>> {
         let (Some(value), setup) = (context.node.input(0), self.setup) else {
             return Ok(None);
         };
@@ -88,7 +88,7 @@ impl Builder<'_> {
         };
         let step = &mut self.steps[at];
         (step.work, step.inputs) = (work, inputs);
-        self.joined = true;
+        self.fused = true;
         Ok(Some(0))
     }
 
@@ -218,7 +218,7 @@ mod tests {
             (&[4, 8], true, false),
         ];
         for hybrid in [false, true] {
-            for (bias, twice, joins) in cases {
+            for (bias, twice, fuses) in cases {
                 for left in [false, true] {
                     let model = net(hybrid, bias, left, twice);
                     let mut fast = session(&model, KernelChoice::Auto);
@@ -229,7 +229,7 @@ mod tests {
                         got.iter().zip(&want).all(close),
                         "{hybrid} {bias:?} {twice} {left}"
                     );
-                    assert_eq!(ran(&fast).iter().any(|op| op == "ADD"), !joins, "{bias:?}");
+                    assert_eq!(ran(&fast).iter().any(|op| op == "ADD"), !fuses, "{bias:?}");
                     assert!(ran(&plain).iter().any(|op| op == "ADD"));
                 }
             }
@@ -240,11 +240,11 @@ mod tests {
     fn whoever_looks_at_all_values_sees_the_bare_product() {
         let model = net(false, &[4, 8], false, false);
         let mut session = session(&model, KernelChoice::Auto);
-        let joined = run(&mut session);
+        let fused = run(&mut session);
         session.set_keep_intermediates(true);
         let apart = run(&mut session);
         assert!(ran(&session).iter().any(|op| op == "ADD"));
-        assert!(joined.iter().zip(&apart).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert!(fused.iter().zip(&apart).all(|(a, b)| (a - b).abs() < 1e-6));
         let kept = session.intermediates();
         assert!(kept.len() >= 3);
         let product = kept[0].tensor.numbers();

@@ -1,4 +1,4 @@
-//! Slopes of functions of one element, as training signatures and gradients inside a graph ask for them. Computed in
+//! Gradients of functions of one element, as training signatures and gradients inside a graph ask for them. Computed in
 //! `f64` and rounded once; every step is in half types.
 
 mod layers;
@@ -51,9 +51,9 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
 /// Klambauer and others' factor of SELU, and its product with their alpha.
 const SELU: [f64; 2] = [1.050_700_987_355_480_5, 1.758_099_340_847_376_6];
 
-/// Of inputs 0 and 1 in their order, which is the function's value (or argument) and the slope behind it, or the other
-/// way round.
-fn slope(op: &str) -> fn(f64, f64, f64) -> f64 {
+/// Of inputs 0 and 1 in their order, which is the function's value (or argument) and the gradient behind it, or the
+/// other way round.
+fn gradient(op: &str) -> fn(f64, f64, f64) -> f64 {
     match op {
         "SigmoidGrad" => |y, dy, _| dy * y * (1.0 - y),
         "TanhGrad" => |y, dy, _| dy * (1.0 - y * y),
@@ -78,7 +78,7 @@ fn slope(op: &str) -> fn(f64, f64, f64) -> f64 {
 
 /// The same in rounded steps. TensorFlow goes another way where it takes elements one by one: those that fill no packet
 /// of eight.
-fn half_slope<T: Steps>(op: &str) -> fn(T, T, T, bool) -> T {
+fn half_gradient<T: Steps>(op: &str) -> fn(T, T, T, bool) -> T {
     fn one<T: Steps>() -> T {
         T::narrow(1.0)
     }
@@ -116,13 +116,13 @@ fn half_slope<T: Steps>(op: &str) -> fn(T, T, T, bool) -> T {
     }
 }
 
-fn half_slopes<T: Steps + Element>(
+fn half_gradients<T: Steps + Element>(
     op: &str,
     a: &View<'_>,
     b: &View<'_>,
     alpha: f64,
 ) -> Result<Vec<Tensor>> {
-    let (f, alpha) = (half_slope::<T>(op), T::from_f64(alpha));
+    let (f, alpha) = (half_gradient::<T>(op), T::from_f64(alpha));
     let (x, y) = (a.values::<T>()?, b.values::<T>()?);
     let packets = x.len() / LANES * LANES;
     let pairs = x.iter().zip(y).enumerate();
@@ -132,8 +132,8 @@ fn half_slopes<T: Steps + Element>(
     Ok(vec![Tensor::from_values(a.shape, &values)])
 }
 
-/// Of complex functions: the function's value and the slope behind it. TensorFlow conjugates the value for some.
-fn complex_slope(op: &str) -> Option<fn(Z, Z) -> Z> {
+/// Of complex functions: the function's value and the gradient behind it. TensorFlow conjugates the value for some.
+fn complex_gradient(op: &str) -> Option<fn(Z, Z) -> Z> {
     Some(match op {
         "SigmoidGrad" => |y, dy| dy * y * (Z::real(1.0) - y),
         "TanhGrad" => |y, dy| dy * (Z::real(1.0) - y * y),
@@ -144,7 +144,7 @@ fn complex_slope(op: &str) -> Option<fn(Z, Z) -> Z> {
     })
 }
 
-fn complex_slopes<T: Stored + Element>(
+fn complex_gradients<T: Stored + Element>(
     f: fn(Z, Z) -> Z,
     a: &View<'_>,
     b: &View<'_>,
@@ -156,22 +156,22 @@ fn complex_slopes<T: Stored + Element>(
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {
-    let (dtype, f) = (cx.dtype(0)?, slope(&cx.node.op));
-    let (op, complex) = (cx.node.op.clone(), complex_slope(&cx.node.op));
+    let (dtype, f) = (cx.dtype(0)?, gradient(&cx.node.op));
+    let (op, complex) = (cx.node.op.clone(), complex_gradient(&cx.node.op));
     let alpha = f64::from(cx.attr_float("alpha", 0.2) as f32);
     Prepared::compute(move |inputs| {
         let (a, b) = (view(inputs, 0)?, view(inputs, 1)?);
         if a.shape != b.shape {
             return Err(Error::usage(format!(
-                "values of {:?} and slopes of {:?}",
+                "values of {:?} and gradients of {:?}",
                 a.shape, b.shape
             )));
         }
         match (dtype, complex) {
-            (DType::Float16, _) => return half_slopes::<f16>(&op, &a, &b, alpha),
-            (DType::BFloat16, _) => return half_slopes::<bf16>(&op, &a, &b, alpha),
-            (DType::Complex64, Some(f)) => return complex_slopes::<[f32; 2]>(f, &a, &b),
-            (DType::Complex128, Some(f)) => return complex_slopes::<[f64; 2]>(f, &a, &b),
+            (DType::Float16, _) => return half_gradients::<f16>(&op, &a, &b, alpha),
+            (DType::BFloat16, _) => return half_gradients::<bf16>(&op, &a, &b, alpha),
+            (DType::Complex64, Some(f)) => return complex_gradients::<[f32; 2]>(f, &a, &b),
+            (DType::Complex128, Some(f)) => return complex_gradients::<[f64; 2]>(f, &a, &b),
             _ => {}
         }
         let (x, y) = (doubles(&a)?, doubles(&b)?);
@@ -202,27 +202,27 @@ fn prepare_bias(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     let axis = channel_axis(cx, cx.sizes(0)?.len())?;
     Prepared::compute(move |inputs| {
-        let slopes = view(inputs, 0)?;
-        let channels = slopes.shape[axis];
-        let inner: usize = slopes.shape[axis + 1..].iter().product();
+        let gradients = view(inputs, 0)?;
+        let channels = gradients.shape[axis];
+        let inner: usize = gradients.shape[axis + 1..].iter().product();
         let channel = |at: usize| at / inner.max(1) % channels.max(1);
         if dtype.is_integer() {
             // These wrap.
             return with_integer!(dtype, T => {
                 let mut sums = vec![<T as Number>::ZERO; channels];
-                for (at, &value) in slopes.values::<T>()?.iter().enumerate() {
+                for (at, &value) in gradients.values::<T>()?.iter().enumerate() {
                     sums[channel(at)] = Number::add(sums[channel(at)], value);
                 }
                 Ok(vec![Tensor::from_values(&[channels], &sums)])
             }, else Err(Error::unsupported(format!("no kernel for {dtype}"))));
         }
         match dtype {
-            DType::Complex64 => return complex_bias::<[f32; 2]>(&slopes, channels, channel),
-            DType::Complex128 => return complex_bias::<[f64; 2]>(&slopes, channels, channel),
+            DType::Complex64 => return complex_bias::<[f32; 2]>(&gradients, channels, channel),
+            DType::Complex128 => return complex_bias::<[f64; 2]>(&gradients, channels, channel),
             _ => {}
         }
         let mut sums = vec![0.0; channels];
-        for (at, value) in doubles(&slopes)?.into_iter().enumerate() {
+        for (at, value) in doubles(&gradients)?.into_iter().enumerate() {
             sums[channel(at)] += value;
         }
         Ok(vec![of_doubles(dtype, &[channels], &sums)?])
@@ -230,12 +230,12 @@ fn prepare_bias(cx: &Context) -> Result<Prepared> {
 }
 
 fn complex_bias<T: Stored + Element>(
-    slopes: &View<'_>,
+    gradients: &View<'_>,
     channels: usize,
     channel: impl Fn(usize) -> usize,
 ) -> Result<Vec<Tensor>> {
     let mut sums = vec![Z::default(); channels];
-    for (at, value) in slopes.values::<T>()?.iter().enumerate() {
+    for (at, value) in gradients.values::<T>()?.iter().enumerate() {
         sums[channel(at)] = sums[channel(at)] + Z(value.wide());
     }
     let sums: Vec<T> = sums.iter().map(|sum| T::narrow(sum.0)).collect();

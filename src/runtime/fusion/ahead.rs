@@ -141,19 +141,19 @@ fn missing(input: usize) -> Error {
 }
 
 impl Builder<'_> {
-    /// Lets the products of a loop's body work ahead that may; once all that joins others has done so.
+    /// Lets the products of a loop's body work ahead that may; once all that takes others in has done so.
     pub(in crate::runtime) fn work_ahead(&mut self) -> Result<()> {
         let Call::Within { unchanged, .. } = self.call else {
             return Ok(());
         };
-        if !self.setup.program.options.joins || !unchanged.contains(&true) {
+        if !self.setup.program.options.fusion || !unchanged.contains(&true) {
             return Ok(());
         }
         for at in 0..self.steps.len() {
             if let Some((ahead, inputs)) = self.ahead(at, unchanged)? {
                 let step = &mut self.steps[at];
                 (step.work, step.inputs) = (Work::Ahead(Box::new(ahead)), inputs);
-                self.joined = true;
+                self.fused = true;
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::neighbours::Readers;
 use crate::error::{Kind, Result};
 use crate::model::{NodeId, ValueId};
-use crate::ops::{self, Context, Fact, Joined, Prepared, Tail};
+use crate::ops::{self, Context, Epilogue, Fact, Fused, Prepared};
 use crate::progress::Progress;
 use crate::runtime::plan::{Builder, Step, Work};
 
@@ -42,7 +42,7 @@ impl Builder<'_> {
         if taken.steps.is_empty() {
             return Ok(());
         }
-        self.joined = true;
+        self.fused = true;
         for root in &mut self.same_as {
             // A chain of takers is a product at its beginning.
             if let Some(&product) = taken.values.get(root) {
@@ -99,7 +99,7 @@ impl Builder<'_> {
         readers: &Readers,
     ) -> Result<Option<(Work, Vec<usize>)>> {
         let (graph, steps) = (self.setup.graph(), &self.steps);
-        let Some(mut tail) = Tail::of_product(context) else {
+        let Some(mut epilogue) = Epilogue::of_product(context) else {
             return Ok(None);
         };
         let (mut value, mut fused) = (steps[at].outputs[0], Vec::new());
@@ -117,7 +117,7 @@ impl Builder<'_> {
                 break;
             }
             let inputs = self.facts_of(step.node);
-            if !tail.take(&self.setup.context(step.node, &inputs), slot) {
+            if !epilogue.take(&self.setup.context(step.node, &inputs), slot) {
                 break;
             }
             fused.push(next);
@@ -126,15 +126,15 @@ impl Builder<'_> {
         if fused.is_empty() {
             return Ok(None);
         }
-        let Some(Joined {
+        let Some(Fused {
             node,
             inputs,
             bounds,
-        }) = tail.join(context)
+        }) = epilogue.fuse(context)
         else {
             return Ok(None);
         };
-        let joined = Context {
+        let whole = Context {
             node: &node,
             inputs: &inputs,
             bounds,
@@ -143,7 +143,7 @@ impl Builder<'_> {
         let Some(operator) = ops::find_for(graph, &node) else {
             return Ok(None);
         };
-        Ok(match operator.ready(&joined)? {
+        Ok(match operator.ready(&whole)? {
             // Any other would read the filter that is in the graph.
             Prepared::Kernel(kernel) if !kernel.reads(1) && !kernel.reads(2) => {
                 Some((Work::Kernel(kernel), fused))
@@ -196,7 +196,7 @@ mod tests {
         net.op(op, &[x, filter], DType::Float32, attrs)
     }
 
-    fn tail(net: &mut Net, x: ValueId, kind: usize, seed: usize) -> ValueId {
+    fn epilogue(net: &mut Net, x: ValueId, kind: usize, seed: usize) -> ValueId {
         let mut constant = |shape: &[usize]| net.constant(&numbers(shape, seed));
         let float = DType::Float32;
         match kind {
@@ -252,12 +252,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_product_does_what_follows_within_a_millionth(
-            kind in 0usize..5, tails in prop::collection::vec(0usize..6, 0..5), seen in 0usize..6,
+            kind in 0usize..5, epilogues in prop::collection::vec(0usize..6, 0..5), seen in 0usize..6,
         ) {
             let mut net = Net::new(Dialect::Tf);
             let mut values = vec![product(&mut net, kind)];
-            for (seed, &kind) in tails.iter().enumerate() {
-                let next = tail(&mut net, values[seed], kind, seed * 37);
+            for (seed, &kind) in epilogues.iter().enumerate() {
+                let next = epilogue(&mut net, values[seed], kind, seed * 37);
                 values.push(next);
             }
             let last = *values.last().unwrap();
@@ -268,11 +268,11 @@ mod tests {
             let model = net.finish(&outputs);
             let (whole, fused) = ran(&mut session(&model, true));
             let (apart, all) = ran(&mut session(&model, false));
-            prop_assert!(near(&whole, &apart), "{tails:?}");
-            prop_assert_eq!(all.len(), tails.len() + 2);
-            let activation = tails.iter().position(|&t| t >= 4).map_or(tails.len(), |at| at + 1);
+            prop_assert!(near(&whole, &apart), "{epilogues:?}");
+            prop_assert_eq!(all.len(), epilogues.len() + 2);
+            let activation = epilogues.iter().position(|&t| t >= 4).map_or(epilogues.len(), |at| at + 1);
             let taken = activation.min(also.map_or(usize::MAX, |_| seen));
-            prop_assert_eq!(fused.len(), tails.len() + 2 - taken, "{:?}", fused);
+            prop_assert_eq!(fused.len(), epilogues.len() + 2 - taken, "{:?}", fused);
             // Where all values are kept, they are those of the parts.
             let mut kept = session(&model, true);
             kept.set_keep_intermediates(true);

@@ -7,7 +7,7 @@ use crate::ops::lower::axis_of;
 
 impl Operands<'_> {
     /// Operators that put together or take apart.
-    pub(super) fn joins(&self) -> Option<Result<Results>> {
+    pub(super) fn concat(&self) -> Option<Result<Results>> {
         Some(match self.op {
             "CONCATENATION" => self.concatenation(),
             "PACK" => self.pack(),

@@ -1,9 +1,11 @@
-//! Slopes of layers by their operands, as training signatures ask for them: convolutions and batch normalization. Computed
-//! in `f64` and rounded once.
+//! Gradients of layers by their operands, as training signatures ask for them: convolutions and batch normalization.
+//! Computed in `f64` and rounded once.
 
 use crate::error::{Error, Result};
 use crate::kernels::Conv2d;
-use crate::kernels::reference::conv_slopes::{by_filter, depthwise_by_filter, depthwise_by_input};
+use crate::kernels::reference::conv_gradients::{
+    by_filter, depthwise_by_filter, depthwise_by_input,
+};
 use crate::memory;
 use crate::model::shape::element_count;
 use crate::model::{DType, Shape, Tensor};
@@ -89,28 +91,28 @@ fn prepare_conv(cx: &Context) -> Result<Prepared> {
         let told = whole_numbers(&view(inputs, by.told())?)?;
         let sizes: Option<Vec<usize>> = told.iter().map(|&v| v.try_into().ok()).collect();
         let sizes = sizes.ok_or_else(|| Error::usage(format!("sizes {told:?}")))?;
-        let (other, slopes) = (view(inputs, by.other())?, view(inputs, 2)?);
+        let (other, gradients) = (view(inputs, by.other())?, view(inputs, 2)?);
         let (x, filter) = match by {
             By::DepthwiseInput => (four(&sizes)?, four(other.shape)?),
             By::Filter | By::DepthwiseFilter => (four(other.shape)?, four(&sizes)?),
         };
-        let out = windows.nhwc(four(slopes.shape)?);
+        let out = windows.nhwc(four(gradients.shape)?);
         let p = geometry(&windows, by, windows.nhwc(x), filter, out)?;
         let count = element_count(&sizes);
         let mut sums = Vec::new();
         let fits = count.is_some_and(|count| sums.try_reserve_exact(count).is_ok());
         let Some(count) = count.filter(|_| fits) else {
-            return Err(Error::usage(format!("slopes of {sizes:?}")));
+            return Err(Error::usage(format!("gradients of {sizes:?}")));
         };
-        memory::ask("the slopes", count.saturating_mul(size_of::<f64>()))?;
+        memory::ask("the gradients", count.saturating_mul(size_of::<f64>()))?;
         sums.resize(count, 0.0);
-        let slopes = channels_last(&windows, &slopes)?;
+        let gradients = channels_last(&windows, &gradients)?;
         match by {
-            By::Filter => by_filter(&p, &channels_last(&windows, &other)?, &slopes, &mut sums),
+            By::Filter => by_filter(&p, &channels_last(&windows, &other)?, &gradients, &mut sums),
             By::DepthwiseFilter => {
-                depthwise_by_filter(&p, &channels_last(&windows, &other)?, &slopes, &mut sums);
+                depthwise_by_filter(&p, &channels_last(&windows, &other)?, &gradients, &mut sums);
             }
-            By::DepthwiseInput => depthwise_by_input(&p, &doubles(&other)?, &slopes, &mut sums),
+            By::DepthwiseInput => depthwise_by_input(&p, &doubles(&other)?, &gradients, &mut sums),
         }
         if by == By::DepthwiseInput && windows.channels_first {
             sums = channels_first(&sums, windows.nhwc(x));
@@ -119,7 +121,7 @@ fn prepare_conv(cx: &Context) -> Result<Prepared> {
     })
 }
 
-/// The convolution whose output has these slopes; all sizes with the channels last.
+/// The convolution whose output has these gradients; all sizes with the channels last.
 fn geometry(
     windows: &Windows,
     by: By,
@@ -130,7 +132,7 @@ fn geometry(
     let ([_, _, _, in_c], [k_h, k_w, deep, last]) = (x, filter);
     let misfit = || {
         Error::usage(format!(
-            "slopes of {out:?} by {x:?} through a filter of {filter:?}"
+            "gradients of {out:?} by {x:?} through a filter of {filter:?}"
         ))
     };
     let span = |axis: usize| filter[axis].checked_mul(windows.dilation[axis]);
@@ -195,7 +197,7 @@ fn infer_norm(cx: &Context) -> Result<Vec<Fact>> {
     ])
 }
 
-/// Of slopes, x, the scale, and mean and variance: those of the batch in training, the stored ones else.
+/// Of gradients, x, the scale, and mean and variance: those of the batch in training, the stored ones else.
 fn prepare_norm(cx: &Context) -> Result<Prepared> {
     let training = cx.node.attrs.bool("is_training").unwrap_or(true);
     // TensorFlow's attribute is a float.
@@ -207,23 +209,23 @@ fn prepare_norm(cx: &Context) -> Result<Prepared> {
         return Err(cx.no_kernel(dtype));
     }
     Prepared::compute(move |inputs| {
-        let (slopes, x) = (view(inputs, 0)?, view(inputs, 1)?);
+        let (gradients, x) = (view(inputs, 0)?, view(inputs, 1)?);
         let [scale, mean, variance] = [2, 3, 4].map(|input| doubles(&view(inputs, input)?));
         let (scale, mean, variance) = (scale?, mean?, variance?);
         let (shape, rank) = (x.shape, x.shape.len());
         let axis = if first { 1 } else { rank.max(1) - 1 };
         let channels = shape.get(axis).copied().unwrap_or(0);
         let sides = [&scale, &mean, &variance];
-        if slopes.shape != shape || rank < 2 || sides.iter().any(|side| side.len() != channels) {
+        if gradients.shape != shape || rank < 2 || sides.iter().any(|side| side.len() != channels) {
             return Err(Error::usage(format!(
-                "slopes of {:?} by {shape:?} with scales of {}",
-                slopes.shape,
+                "gradients of {:?} by {shape:?} with scales of {}",
+                gradients.shape,
                 scale.len()
             )));
         }
         let inner: usize = shape[axis + 1..].iter().product();
         let channel = |at: usize| at / inner.max(1) % channels.max(1);
-        let (dy, values) = (doubles(&slopes)?, doubles(&x)?);
+        let (dy, values) = (doubles(&gradients)?, doubles(&x)?);
         let (mut sums, mut products) = (vec![0.0; channels], vec![0.0; channels]);
         for (at, (dy, x)) in dy.iter().zip(&values).enumerate() {
             let c = channel(at);
