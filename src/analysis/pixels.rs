@@ -11,7 +11,8 @@ const FACTOR: f64 = 1.0 / 50.0;
 const MEAN: f64 = 16.0;
 
 /// For each of `inputs`, whether the first arithmetic behind it multiplies by about 1/255, divides by about 255, or
-/// takes means of bytes away: a Rescaling layer, or the means of a set of pictures. `graph` is one with its calls inlined.
+/// takes means of bytes away: a Rescaling layer, or the means of a set of images. `graph` is one with its calls
+/// inlined.
 pub fn takes_bytes(graph: &Graph, inputs: &[ValueId]) -> Vec<bool> {
     let consumers = graph.consumers();
     let each = |&input: &ValueId| {

@@ -195,10 +195,10 @@ pub struct SessionArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// An input: NAME or #0, and zeros, ones, random[:SEED], range (of the input's sizes, or as ones(4,3)), a literal
-    /// ([[1, 2]], 0.5, "text"), FILE.npy, FILE.npz:KEY[:INDEX]; a picture (FILE.jpg, .png, .bmp, .gif, .webp), resized to fit, with
-    /// what follows a colon: LOW..HIGH (what pixels 0 and 255 become), mean=M, std=S, crop, pad, bgr;
-    /// FILE.wav[:rate=HZ,from=SECONDS]; numbers in FILE.txt or .csv; for texts FILE.txt[:lines], the bytes of a picture or
-    /// sound, and records of tf.Example as JSON ([{"age": [22], "name": ["a"]}]) or FILE.json
+    /// ([[1, 2]], 0.5, "text"), FILE.npy, FILE.npz:KEY[:INDEX]; an image (FILE.jpg, .png, .bmp, .gif, .webp), resized
+    /// to fit, with what follows a colon: LOW..HIGH (what pixels 0 and 255 become), mean=M, std=S, crop, pad, bgr;
+    /// FILE.wav[:rate=HZ,from=SECONDS]; numbers in FILE.txt or .csv; for texts FILE.txt[:lines], the bytes of an image
+    /// or sound, and records of tf.Example as JSON ([{"age": [22], "name": ["a"]}]) or FILE.json
     #[arg(long = "input", value_name = "NAME=SPEC", value_parser = named_spec)]
     pub input: Vec<(String, String)>,
     /// Inputs by name (or #0, #1, …) from a NumPy archive

@@ -10,12 +10,12 @@ pub struct Detection {
     pub class: usize,
     /// 0 to 1.
     pub score: f64,
-    /// Top, left, bottom and right: parts of the picture's height and width, or pixels ([`Detections::in_pixels`]).
+    /// Top, left, bottom and right: parts of the image's height and width, or pixels ([`Detections::in_pixels`]).
     #[serde(rename = "box")]
     pub edges: [f64; 4],
 }
 
-/// What a detector saw in the first picture of the batch.
+/// What a detector saw in the first image of the batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detections {
     /// The highest score first.
@@ -30,7 +30,7 @@ const CERTAIN: f64 = 0.3;
 const FEW: usize = 3;
 /// No detector gives more; longer lists are raw predictions.
 const MOST: usize = 10_000;
-/// Parts of a picture reach a little beyond it; edges farther out are pixels.
+/// Parts of an image reach a little beyond it; edges farther out are pixels.
 const PARTS: f64 = 2.0;
 
 /// The outputs that are boxes, classes, scores and, where there is one, the count.

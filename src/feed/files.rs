@@ -7,7 +7,7 @@ use std::path::Path;
 use super::element::{Scalar, build};
 use super::{examples, fit, generate, literal, pixels, sound, spec};
 use crate::error::{Error, Result};
-use crate::format::picture;
+use crate::format::image;
 use crate::model::shape::element_count;
 use crate::model::{DType, Port, Shape, Tensor};
 use crate::sort;
@@ -15,7 +15,7 @@ use crate::sort;
 /// A value and, where the file was changed to fit, what was done with it.
 pub(super) type Told = (Tensor, Option<String>);
 
-/// No picture, sound or text is larger.
+/// No image, sound or text is larger.
 const MAX_BYTES: u64 = 1 << 29;
 
 /// Elements of the largest value that a file is brought to.
@@ -41,19 +41,19 @@ pub(super) fn room(sizes: &[usize]) -> Result<Vec<f32>> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    Picture,
+    Image,
     Sound,
     Text,
 }
 
 /// By the end of the name.
 const KINDS: &[(&str, Kind)] = &[
-    ("jpg", Kind::Picture),
-    ("jpeg", Kind::Picture),
-    ("png", Kind::Picture),
-    ("gif", Kind::Picture),
-    ("webp", Kind::Picture),
-    ("bmp", Kind::Picture),
+    ("jpg", Kind::Image),
+    ("jpeg", Kind::Image),
+    ("png", Kind::Image),
+    ("gif", Kind::Image),
+    ("webp", Kind::Image),
+    ("bmp", Kind::Image),
     ("wav", Kind::Sound),
     ("txt", Kind::Text),
     ("csv", Kind::Text),
@@ -127,7 +127,7 @@ pub(super) fn read(spec: &str, port: &Port) -> Option<Result<Told>> {
             return records(&bytes, port).map(|tensor| (tensor, None));
         }
         let kind = match kind {
-            Kind::Text if picture::Kind::of(&bytes).is_some() => Kind::Picture,
+            Kind::Text if image::Kind::of(&bytes).is_some() => Kind::Image,
             Kind::Text if bytes.starts_with(b"RIFF") => Kind::Sound,
             kind => kind,
         };
@@ -146,7 +146,7 @@ pub(super) fn value(bytes: Vec<u8>, kind: Kind, wishes: &str, port: &Port) -> Re
             let said = format!("the {} bytes of the file", bytes.len());
             Ok((text(bytes, port)?, Some(said)))
         }
-        (Kind::Picture, _) => pixels::read(&bytes, wishes, port).map(whole),
+        (Kind::Image, _) => pixels::read(&bytes, wishes, port).map(whole),
         (Kind::Sound, _) => sound::read(&bytes, wishes, port).map(whole),
     }
 }
@@ -155,7 +155,7 @@ pub(super) fn value(bytes: Vec<u8>, kind: Kind, wishes: &str, port: &Port) -> Re
 pub fn forms(port: &Port) -> &'static str {
     match port.dtype {
         DType::String => "FILE.npy, FILE.npz:KEY[:INDEX], FILE.txt[:lines], FILE.jpg (its bytes)",
-        _ if pixels::takes_pictures(port) => {
+        _ if pixels::takes_images(port) => {
             "FILE.npy, FILE.npz:KEY[:INDEX], FILE.jpg[:-1..1,crop] (or .png, .bmp, .gif, .webp)"
         }
         _ if sound::takes_sounds(port) => {
@@ -165,7 +165,7 @@ pub fn forms(port: &Port) -> &'static str {
     }
 }
 
-/// The picture, sound or text behind or before the one that `spec` names in its folder, by name; round at the ends.
+/// The image, sound or text behind or before the one that `spec` names in its folder, by name; round at the ends.
 pub fn neighbour(spec: &str, forward: bool) -> Option<String> {
     /// Files of a folder that are looked at.
     const MOST: usize = 100_000;
@@ -311,7 +311,7 @@ mod tests {
     fn names_split_at_their_kind() {
         assert_eq!(
             split("a/b.JPG:crop,-1..1"),
-            Some(("a/b.JPG", Kind::Picture, "crop,-1..1"))
+            Some(("a/b.JPG", Kind::Image, "crop,-1..1"))
         );
         assert_eq!(split("b.txt.wav"), Some(("b.txt.wav", Kind::Sound, "")));
         assert_eq!(split("C:\\x.txt"), Some(("C:\\x.txt", Kind::Text, "")));
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_picture_of_a_folder() {
+    fn the_next_image_of_a_folder() {
         let (folder, path) = file("b.png", b"");
         for name in ["a.JPG", "c.wav", "d.bmp", ".e.png"] {
             std::fs::write(folder.path().join(name), b"").unwrap();

@@ -1,7 +1,7 @@
 //! Made-up values: zeros, ones, a range, seeded random ones.
 
 use super::element::{Scalar, build, int_range};
-use super::pixels::takes_pictures;
+use super::pixels::takes_images;
 use crate::error::{Error, Result};
 use crate::model::{DType, Port, Tensor};
 
@@ -70,11 +70,11 @@ pub fn random(port: &Port, seed: u64) -> Result<Tensor> {
     .map_err(|e: Error| e.at(format_args!("input {:?}", port.name)))
 }
 
-/// The real values that the model says it takes; those of each pixel where it takes pictures.
+/// The real values that the model says it takes; those of each pixel where it takes images.
 fn real_range(port: &Port) -> Option<(f64, f64)> {
     let pixels = || {
         let (normalization, _) = port.content.normalization.as_ref()?;
-        takes_pictures(port).then(|| normalization.range())
+        takes_images(port).then(|| normalization.range())
     };
     pixels().or(port.content.range)
 }

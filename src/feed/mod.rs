@@ -24,4 +24,4 @@ pub use labels::{labels_beside, labels_of, read_labels};
 pub use rank::{Ranked, top_k};
 pub use samples::{SampleSet, samples_for};
 pub use spec::{parse, parse_told};
-pub use views::{ClassMap, Picture, Signal, Trace};
+pub use views::{ClassMap, Image, Signal, Trace};

@@ -53,7 +53,7 @@ fn input_file(bytes: Bytes) -> Result<()> {
         for dims in &dims {
             let mut port = port.clone();
             port.shape = Shape(Some(dims.clone()));
-            for kind in [Kind::Picture, Kind::Sound, Kind::Text] {
+            for kind in [Kind::Image, Kind::Sound, Kind::Text] {
                 let one = files::value(file.to_vec(), kind, wishes, &port);
                 // Texts take any bytes.
                 if one.is_ok() && port.dtype != DType::String {

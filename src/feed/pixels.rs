@@ -1,9 +1,9 @@
-//! Picture files as inputs: decoded, brought to the size and channels of the input, pixels to values.
+//! Image files as inputs: decoded, brought to the size and channels of the input, pixels to values.
 
 use super::{files, fit};
 use crate::error::{Error, Result};
-use crate::format::picture::{self, Kind, Picture, Samples, jpeg};
-use crate::kernels::picture::scale::{self, Taps, Window};
+use crate::format::image::{self, Image, Kind, Samples, jpeg};
+use crate::kernels::image::scale::{self, Taps, Window};
 use crate::model::content::Teller;
 use crate::model::{DType, Normalization, Port, Quantization, Tensor};
 
@@ -11,7 +11,7 @@ use crate::model::{DType, Normalization, Port, Quantization, Tensor};
 const WISHES: &str = "give LOW..HIGH (what pixels 0 and 255 become), mean=M and std=S (of 0 to 255; M/M/M for each channel), \
      crop, pad or stretch, bgr, with commas between";
 
-/// How a picture of another shape fills the input.
+/// How an image of another shape fills the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fill {
     /// Both sides for themselves.
@@ -39,7 +39,7 @@ impl Wish {
         };
         let (mut mean, mut std) = (None, None);
         for word in words.split(',').map(str::trim).filter(|w| !w.is_empty()) {
-            let unknown = || Error::usage(format!("{word:?} behind a picture")).hint(WISHES);
+            let unknown = || Error::usage(format!("{word:?} behind an image")).hint(WISHES);
             let numbers = |text: &str| -> Result<Vec<f32>> {
                 let numbers = text.split('/').map(|n| n.trim().parse().ok());
                 numbers.collect::<Option<_>>().ok_or_else(unknown)
@@ -73,7 +73,7 @@ impl Wish {
     }
 }
 
-/// The sizes that an input has for a picture; `None` where it takes any.
+/// The sizes that an input has for an image; `None` where it takes any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Frame {
     batch: usize,
@@ -94,7 +94,7 @@ enum Layout {
 impl Frame {
     /// Reads N×H×W×C, N×C×H×W, H×W×C, C×H×W, N×H×W and H×W, with 1, 3 or 4 channels.
     fn of(port: &Port) -> Option<Frame> {
-        /// Rows and columns below which two axes are no picture but a table.
+        /// Rows and columns below which two axes are no image but a table.
         const LEAST: i64 = 8;
         const CHANNELS: [i64; 3] = [1, 3, 4];
         let last = |batch, channels| Layout::Last { batch, channels };
@@ -138,22 +138,22 @@ impl Frame {
     }
 }
 
-/// Whether a picture can be given for `port`.
-pub(super) fn takes_pictures(port: &Port) -> bool {
+/// Whether an image can be given for `port`.
+pub(super) fn takes_images(port: &Port) -> bool {
     port.dtype != DType::String && Frame::of(port).is_some()
 }
 
-/// The picture in `bytes` as a tensor for `port`, and what was done with it.
+/// The image in `bytes` as a tensor for `port`, and what was done with it.
 ///
 /// # Errors
-/// What is no picture or damaged, wishes that are none, and an input that takes no picture.
+/// What is no image or damaged, wishes that are none, and an input that takes no image.
 pub(super) fn read(bytes: &[u8], wishes: &str, port: &Port) -> Result<(Tensor, String)> {
     let wish = Wish::read(wishes)?;
     let frame = Frame::of(port)
         .filter(|frame| frame.batch > 0)
         .ok_or_else(|| misfit(port))?;
-    let picture = decode(bytes, frame.channels)?;
-    let own = [picture.height, picture.width];
+    let image = decode(bytes, frame.channels)?;
+    let own = [image.height, image.width];
     let size = match [frame.height, frame.width] {
         [Some(height), Some(width)] => [height, width],
         // One side is given: the other keeps the shape.
@@ -162,12 +162,12 @@ pub(super) fn read(bytes: &[u8], wishes: &str, port: &Port) -> Result<(Tensor, S
         [None, None] => own,
     };
     if own.contains(&0) || size.contains(&0) {
-        return Err(Error::usage("a picture without pixels"));
+        return Err(Error::usage("an image without pixels"));
     }
     // Before anything is scaled, for the whole batch.
     drop(files::room(&frame.shape(size))?);
     let (normalization, teller) = normalization(&wish, port);
-    let pixels = resized(&picture, size, wish.fill)?;
+    let pixels = resized(&image, size, wish.fill)?;
     let values = arranged(&pixels, size, &frame, &wish, &normalization);
     let rounds = !port.dtype.is_float() && !is_quantized(port);
     let values: Vec<f32> = match rounds {
@@ -185,10 +185,10 @@ fn scaled(side: usize, to: usize, from: usize) -> usize {
 
 fn misfit(port: &Port) -> Error {
     Error::usage(format!(
-        "it is a picture, but the input takes {} {}",
+        "it is an image, but the input takes {} {}",
         port.dtype, port.shape
     ))
-    .hint("a picture fits N×H×W×C, N×C×H×W, H×W×C or H×W with 1, 3 or 4 channels; other data can come from a .npy")
+    .hint("an image fits N×H×W×C, N×C×H×W, H×W×C or H×W with 1, 3 or 4 channels; other data can come from a .npy")
 }
 
 fn is_quantized(port: &Port) -> bool {
@@ -233,11 +233,10 @@ fn normalization(wish: &Wish, port: &Port) -> (Normalization, Told) {
 }
 
 /// With 1 (grey), 3 (RGB) or 4 (RGB and opacity) channels, 8 bits each.
-fn decode(bytes: &[u8], channels: usize) -> Result<Picture> {
-    let kind = Kind::of(bytes).ok_or_else(|| {
-        Error::unreadable("it is no picture: expected JPEG, PNG, GIF, BMP or WebP")
-    })?;
-    let picture = match kind {
+fn decode(bytes: &[u8], channels: usize) -> Result<Image> {
+    let kind = Kind::of(bytes)
+        .ok_or_else(|| Error::unreadable("it is no image: expected JPEG, PNG, GIF, BMP or WebP"))?;
+    let image = match kind {
         Kind::Jpeg => jpeg::decode(
             bytes,
             jpeg::Options {
@@ -247,28 +246,28 @@ fn decode(bytes: &[u8], channels: usize) -> Result<Picture> {
                 smooth_chroma: true,
             },
         )?,
-        Kind::Png => picture::decode_png(bytes, channels, false)?,
-        Kind::Bmp => picture::decode_bmp(bytes, 0)?,
+        Kind::Png => image::decode_png(bytes, channels, false)?,
+        Kind::Bmp => image::decode_bmp(bytes, 0)?,
         Kind::Gif => {
-            let frames = picture::decode_gif(bytes, 1)?;
+            let frames = image::decode_gif(bytes, 1)?;
             let mut frames = frames.into_iter();
             frames
                 .next()
-                .ok_or_else(|| Error::unreadable("a GIF file without a picture"))?
+                .ok_or_else(|| Error::unreadable("a GIF file without an image"))?
         }
-        Kind::Webp => (picture::decode_webp(bytes, 1)?.into_iter().next())
-            .ok_or_else(|| Error::unreadable("a WebP file without a picture"))?,
+        Kind::Webp => (image::decode_webp(bytes, 1)?.into_iter().next())
+            .ok_or_else(|| Error::unreadable("a WebP file without an image"))?,
     };
-    Ok(with_channels(picture, channels))
+    Ok(with_channels(image, channels))
 }
 
 /// Grey is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), as JPEG's own.
-fn with_channels(picture: Picture, channels: usize) -> Picture {
-    let Samples::Bytes(samples) = &picture.samples else {
-        return picture;
+fn with_channels(image: Image, channels: usize) -> Image {
+    let Samples::Bytes(samples) = &image.samples else {
+        return image;
     };
-    if picture.channels == channels {
-        return picture;
+    if image.channels == channels {
+        return image;
     }
     let pixel = |from: &[u8]| -> [u8; 4] {
         match *from {
@@ -279,7 +278,7 @@ fn with_channels(picture: Picture, channels: usize) -> Picture {
             [] => [0; 4],
         }
     };
-    let pixels = samples.chunks_exact(picture.channels.max(1)).map(pixel);
+    let pixels = samples.chunks_exact(image.channels.max(1)).map(pixel);
     let samples = match channels {
         1 => pixels
             .map(|[r, g, b, _]| {
@@ -288,21 +287,21 @@ fn with_channels(picture: Picture, channels: usize) -> Picture {
             .collect(),
         _ => pixels.flat_map(|p| p.into_iter().take(channels)).collect(),
     };
-    Picture {
+    Image {
         channels,
         samples: Samples::Bytes(samples),
-        ..picture
+        ..image
     }
 }
 
-/// Pixels row by row at another size, by triangles that grow where the picture shrinks: `tf.image.resize` with
+/// Pixels row by row at another size, by triangles that grow where the image shrinks: `tf.image.resize` with
 /// `antialias=True`.
-fn resized(picture: &Picture, [height, width]: [usize; 2], fill: Fill) -> Result<Vec<f32>> {
-    let Samples::Bytes(samples) = &picture.samples else {
-        return Err(Error::unsupported("a picture of 16 bits a sample"));
+fn resized(image: &Image, [height, width]: [usize; 2], fill: Fill) -> Result<Vec<f32>> {
+    let Samples::Bytes(samples) = &image.samples else {
+        return Err(Error::unsupported("an image of 16 bits a sample"));
     };
     let pixels: Vec<f32> = samples.iter().map(|&v| v.into()).collect();
-    let own = [picture.height, picture.width];
+    let own = [image.height, image.width];
     if own == [height, width] {
         return Ok(pixels);
     }
@@ -322,8 +321,8 @@ fn resized(picture: &Picture, [height, width]: [usize; 2], fill: Fill) -> Result
             true,
         )
     };
-    let mut out = files::room(&[height, width, picture.channels])?;
-    let sizes = [1, own[0], own[1], picture.channels];
+    let mut out = files::room(&[height, width, image.channels])?;
+    let sizes = [1, own[0], own[1], image.channels];
     scale::resample(&pixels, sizes, [&taps(0), &taps(1)], &mut out);
     // Weights whose sum is rounded up make a white that is more than white.
     out.iter_mut().for_each(|v| *v = v.clamp(0.0, 255.0));
@@ -452,7 +451,7 @@ mod tests {
             numbers(&file, wishes, &last),
             [31.0, 0.0, 51.0, -20.0, 51.0, 0.0]
         );
-        // An input that leaves the size open gets the picture's own, one of four pictures all of them.
+        // An input that leaves the size open gets the image's own, one of four images all of them.
         assert_eq!(
             read(&file, "", &port(DType::UInt8, &[-1, -1, -1, 3]))
                 .unwrap()
@@ -510,10 +509,10 @@ mod tests {
                 .unwrap_err()
                 .fault()
         };
-        insta::assert_snapshot!(said("", &file, &[1, 128]), @"it is a picture, but the input takes float32 1×128");
-        insta::assert_snapshot!(said("", b"no", &[1, 8, 8, 3]), @"it is no picture: expected JPEG, PNG, GIF, BMP or WebP");
-        insta::assert_snapshot!(said("round", &file, &[1, 8, 8, 3]), @r#""round" behind a picture"#);
-        insta::assert_snapshot!(said("1..1", &file, &[1, 8, 8, 3]), @r#""1..1" behind a picture"#);
+        insta::assert_snapshot!(said("", &file, &[1, 128]), @"it is an image, but the input takes float32 1×128");
+        insta::assert_snapshot!(said("", b"no", &[1, 8, 8, 3]), @"it is no image: expected JPEG, PNG, GIF, BMP or WebP");
+        insta::assert_snapshot!(said("round", &file, &[1, 8, 8, 3]), @r#""round" behind an image"#);
+        insta::assert_snapshot!(said("1..1", &file, &[1, 8, 8, 3]), @r#""1..1" behind an image"#);
         insta::assert_snapshot!(said("std=0", &file, &[1, 8, 8, 3]), @"a standard deviation of 0, or numbers that are not finite");
     }
 }

@@ -9,7 +9,7 @@ use crate::format::npy;
 use crate::model::{DType, Port, Shape, Tensor};
 
 /// A tensor for `port` from what a person typed: `zeros`, `ones`, `random`, `random:SEED`, `range`, each also with sizes
-/// (`ones(4, 3)`), a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, `FILE.npz:KEY[:INDEX]`, a picture
+/// (`ones(4, 3)`), a literal (`[[1, 2], [3, 4]]`, `0.5`, `"text"`), a `.npy` path, `FILE.npz:KEY[:INDEX]`, an image
 /// (`FILE.jpg[:0..255,crop]`), a `.wav`, or a text file: numbers, or for texts one text or its lines (`FILE.txt:lines`).
 /// For texts also JSON objects, each a serialized tf.Example, typed or in a `.json` file, and the bytes of any of these
 /// files. Unknown sizes become 1 unless the value says more; one number fills the whole shape.

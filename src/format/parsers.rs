@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::picture::{self, jpeg};
+use super::image::{self, jpeg};
 use super::{archive, example, npy, saved_model, tflite, wav};
 use crate::error::Result;
 use crate::model::MetaGraph;
@@ -47,9 +47,9 @@ pub const PARSERS: &[Parser] = &[
     Parser::new("npz", |b| npy::npz_from_bytes(&b).map(drop)),
     Parser::new("jpeg", |b| jpeg_at_each_size(&b)),
     Parser::new("png", |b| png_with_each_channels(&b)),
-    Parser::new("gif", |b| picture::decode_gif(&b, usize::MAX).map(drop)),
-    Parser::new("bmp", |b| picture::decode_bmp(&b, 0).map(drop)),
-    Parser::new("webp", |b| picture::decode_webp(&b, usize::MAX).map(drop)),
+    Parser::new("gif", |b| image::decode_gif(&b, usize::MAX).map(drop)),
+    Parser::new("bmp", |b| image::decode_bmp(&b, 0).map(drop)),
+    Parser::new("webp", |b| image::decode_webp(&b, usize::MAX).map(drop)),
     Parser::new("wav", |b| wav::decode(&b).map(drop)),
     Parser::new("tf_example", |b| example::features(&b).map(drop)),
     Parser::new("tf_sequence_example", |b| sequence(&b)),
@@ -83,9 +83,9 @@ fn jpeg_at_each_size(bytes: &[u8]) -> Result<()> {
 
 fn png_with_each_channels(bytes: &[u8]) -> Result<()> {
     for (channels, wide) in [(1, true), (2, false), (3, false), (4, true)] {
-        let _ = picture::decode_png(bytes, channels, wide);
+        let _ = image::decode_png(bytes, channels, wide);
     }
-    picture::decode_png(bytes, 0, false).map(drop)
+    image::decode_png(bytes, 0, false).map(drop)
 }
 
 /// All features of a record of sequences, and all of its lists.

@@ -8,7 +8,8 @@
 //! - [`fast`]: the same sums with packed weights and vector instructions, chosen in [`cpu`], split by [`threads`];
 //! - [`vectors`]: functions, broadcasting arithmetic, sums, softmax and tables with vector instructions;
 //! - [`elementwise`]: one value at a time, with broadcasting; [`movement`]: bytes from place to place;
-//! - [`linalg`]: matrices and their factors; [`fourier`] and [`hadamard`]: transforms; [`picture`] and [`text`]: files, colours, words;
+//! - [`linalg`]: matrices and their factors; [`fourier`] and [`hadamard`]: transforms; [`image`] and [`text`]: files,
+//!   colours, words;
 //! - [`recurrent`]: cells that remember; [`philox`], [`draws`] and [`bounded`]: random numbers; [`sobol`]: even ones; [`boxes`]: detectors;
 //! - [`mod@peak`]: what the processor can do at most;
 //! - [`quantized`]: integer and hybrid kernels; [`fixed`], [`fixed16`] and [`requant`]: the arithmetic under them.
@@ -30,6 +31,7 @@ pub mod fixed16;
 pub mod fourier;
 pub mod fractional;
 pub mod hadamard;
+pub mod image;
 pub mod index_shuffle;
 pub mod isotonic;
 pub mod linalg;
@@ -38,7 +40,6 @@ pub mod movement;
 pub mod params;
 pub mod peak;
 pub mod philox;
-pub mod picture;
 pub mod quantized;
 pub mod recurrent;
 pub mod reference;

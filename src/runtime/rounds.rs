@@ -65,7 +65,7 @@ impl<'v> Rounds<'v> {
     }
 }
 
-/// Small tensors first: a counter tells two rounds apart before a picture does.
+/// Small tensors first: a counter tells two rounds apart before an image does.
 fn equal(a: &[Arc<Tensor>], b: &[Arc<Tensor>]) -> bool {
     const SMALL: usize = 16;
     let alike = |small: bool| {

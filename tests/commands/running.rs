@@ -66,16 +66,16 @@ fn bmp(grey: &[f64]) -> Vec<u8> {
 }
 
 #[test]
-fn a_digit_from_a_picture_file_is_read() {
+fn a_digit_from_an_image_file_is_read() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = path(&folder, "digit.bmp");
+    let image = path(&folder, "digit.bmp");
     let truth = npy::read_npz(&sample("digits.npz")).unwrap();
     let of = |name: &str| &truth.iter().find(|(key, _)| key == name).unwrap().1;
     let (images, labels) = (of("image").numbers(), of("label"));
     for model in [FLOAT, INT8, "samples/digits_cnn"] {
         for at in [0, 1, 2] {
-            std::fs::write(&picture, bmp(&images[at * 64..][..64])).unwrap();
-            let input = format!("image={picture}");
+            std::fs::write(&image, bmp(&images[at * 64..][..64])).unwrap();
+            let input = format!("image={image}");
             let (code, out, err) = said(&["run", model, "--input", &input, "--json"]);
             assert_eq!(code, 0, "{err}");
             assert!(
@@ -87,10 +87,10 @@ fn a_digit_from_a_picture_file_is_read() {
             assert_eq!(top.as_f64(), labels.number(at), "{model} {at}");
         }
     }
-    let input = format!("image={picture}:crop,wide");
+    let input = format!("image={image}:crop,wide");
     let (code, _, err) = said(&["run", FLOAT, "--input", &input]);
     assert_eq!(code, 2);
-    assert!(err.contains("\"wide\" behind a picture"), "{err}");
+    assert!(err.contains("\"wide\" behind an image"), "{err}");
 }
 
 #[test]

@@ -108,9 +108,9 @@ fn texts(all: &[&str]) -> Vec<Vec<u8>> {
     all.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
-/// Those of the pictures that are for their decoders alone.
-fn pictures(name: &str) -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures");
+/// Those of the images that are for their decoders alone.
+fn images(name: &str) -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images");
     let files = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
     let mut files: Vec<PathBuf> = files
         .filter(|path| path.to_string_lossy().ends_with(name))
@@ -148,11 +148,11 @@ fn good(parser: &str) -> Vec<Vec<u8>> {
         "flexbuffer" => vec![b"n\0\x01\x03\x01\x01\x01\x07\x04\x02\x24\x01".to_vec()],
         "archive" | "npz" => all("digits.npz"),
         "npy" | "samples" => arrays(),
-        "jpeg" => pictures(".jpg"),
-        "png" => pictures(".png"),
-        "gif" => pictures(".gif"),
-        "bmp" => pictures(".bmp"),
-        "webp" => pictures(".webp"),
+        "jpeg" => images(".jpg"),
+        "png" => images(".png"),
+        "gif" => images(".gif"),
+        "bmp" => images(".bmp"),
+        "webp" => images(".webp"),
         "wav" => vec![SOUND.to_vec()],
         // A feature of each type: packed integers, packed floats, two texts.
         "tf_example" => vec![
@@ -182,8 +182,8 @@ fn good(parser: &str) -> Vec<Vec<u8>> {
         ]),
         "input_file" => {
             let files = [
-                (&b"crop,mean=1/2/3,std=2\n"[..], pictures("rgb8.png")),
-                (b"-1..1,pad\n", pictures("bgr.bmp")),
+                (&b"crop,mean=1/2/3,std=2\n"[..], images("rgb8.png")),
+                (b"-1..1,pad\n", images("bgr.bmp")),
                 (b"rate=900,from=0.0001\n", vec![SOUND.to_vec()]),
                 (b"\n", texts(&["1, 2.5\n3; 4\n", "[[1], [2]]"])),
             ];
@@ -318,7 +318,7 @@ fn headers_that_claim_much_take_little() {
     let mut sound = SOUND.to_vec();
     let length = sound.len() - 12;
     sound[length..][..4].fill(0xff);
-    let mut bitmap = pictures("bgr.bmp").remove(0);
+    let mut bitmap = images("bgr.bmp").remove(0);
     bitmap[18..26].copy_from_slice(b"\xff\xff\xff\x7f\xff\xff\xff\x7f");
     let claims: [(&str, Vec<u8>); 12] = [
         ("png", empty_png(60_000)),

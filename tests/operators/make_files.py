@@ -23,7 +23,7 @@ def sound():
         case(f"wav_{channels}", lambda x: tf.io.decode_raw(R.EncodeWav(audio=x, sample_rate=44100), tf.uint8), tf.constant(x))
 
 
-def pictures():
+def images():
     for dtype in (np.uint8, np.uint16):
         for channels in (1, 2, 3, 4):
             x = random.integers(0, np.iinfo(dtype).max, size=(5, 6, channels)).astype(dtype)
@@ -157,7 +157,7 @@ def sequences(count):
 
 
 def jpegs(count):
-    def picture(height, width, channels):
+    def image(height, width, channels):
         """Smooth with some noise, so that all lengths of codes come up."""
         y, x = np.mgrid[:height, :width]
         waves = [np.sin(x / random.uniform(2, 30) + y / random.uniform(2, 30)) * random.uniform(20, 127) for _ in range(channels)]
@@ -172,24 +172,24 @@ def jpegs(count):
         for channels in (1, 3):
             for number, wishes in enumerate(small):
                 height, width = (int(n) for n in random.integers(1, 60, size=2))
-                written(f"{at}_{channels}_{number}", picture(height, width, channels), quality=int(random.integers(0, 101)), **wishes)
+                written(f"{at}_{channels}_{number}", image(height, width, channels), quality=int(random.integers(0, 101)), **wishes)
         x = random.integers(0, 2, size=(int(random.integers(1, 40)), 33, 3)).astype(np.uint8) * 255
         written(f"{at}_harsh", x, quality=100, chroma_downsampling=bool(at % 2), progressive=bool(at // 2 % 2))
         quality = tf.constant(int(random.integers(0, 101)))
-        x = tf.constant(picture(19, 21, 3))
+        x = tf.constant(image(19, 21, 3))
         case(f"jpeg_{at}_variable", lambda x, q: tf.io.decode_raw(R.EncodeJpegVariableQuality(images=x, quality=q), tf.uint8), x, quality)
-    x = picture(9, 8, 1)
+    x = image(9, 8, 1)
     written("words", x, xmp_metadata="<x/>", density_unit="cm", x_density=7, y_density=70000, format="grayscale")
     written("flat", np.full((40, 50, 3), 7, np.uint8), progressive=True)
     if count > 9:
         for number, wishes in enumerate(small):
-            written(f"large_{number}", picture(700, 1301, 3), **wishes)
+            written(f"large_{number}", image(700, 1301, 3), **wishes)
             case(f"jpeg_black_{number}", lambda x, w=wishes: tf.io.decode_raw(R.EncodeJpeg(
                 image=tf.fill([2000, 2100, 3], x), **w), tf.uint8), tf.constant(9, tf.uint8))
 
 
 sound()
-pictures()
+images()
 pressed()
 crosses()
 records()

@@ -218,7 +218,7 @@ def edges():
 
 
 def cuts():
-    """Blocks of volumes, windows of pictures."""
+    """Blocks of volumes, windows of images."""
     for at, dtype in each(REALS + WHOLE):
         sizes, steps = ([1, *(integer(1, 4) for _ in range(3)), 1] for _ in range(2))
         shape = [integer(1, 3), *(integer(3, 6) for _ in range(3)), integer(1, 3)]
@@ -264,10 +264,10 @@ def sequences():
 
 
 def products():
-    """Convolutions that make their pictures ready, those of any number of axes, products of mixed types."""
+    """Convolutions that make their images ready, those of any number of axes, products of mixed types."""
     for at, dtype in each(3 * REALS):
         mode, pad = ("REFLECT", "SYMMETRIC")[integer(0, 2)], ("SAME", "VALID")[integer(0, 2)]
-        # TensorFlow takes rows of the first picture for those behind it.
+        # TensorFlow takes rows of the first image for those behind it.
         shape = [1, integer(3, 9), integer(3, 9), integer(1, 4)]
         window = [integer(1, 4), integer(1, 4), shape[3], integer(1, 4)]
         steps = [1, integer(1, 6), integer(1, 6), 1]

@@ -232,7 +232,7 @@ mod tests {
         assert!(!ClassMap::of(&features).unwrap().likely);
         let cut = scores(&[1, 32, 32, 8], Planes::last(32, 32, 8), (3, 5), 2.5);
         assert!(!ClassMap::of(&cut).unwrap().likely);
-        // Bytes of a picture are too many classes.
+        // Bytes of an image are too many classes.
         let bytes: Vec<u8> = (0..1024).map(|i| (i / 4) as u8).collect();
         assert_eq!(ClassMap::of(&Tensor::from_values(&[32, 32], &bytes)), None);
     }

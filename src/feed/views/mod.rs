@@ -1,16 +1,16 @@
-//! What a tensor reads as beside numbers: a picture, a map of classes, a signal. How it is drawn stands elsewhere.
+//! What a tensor reads as beside numbers: an image, a map of classes, a signal. How it is drawn stands elsewhere.
 
 mod classes;
-mod picture;
+mod image;
 mod signal;
 
 pub use classes::ClassMap;
-pub use picture::Picture;
+pub use image::Image;
 pub use signal::{Signal, Trace};
 
 use crate::model::Tensor;
 
-/// What is kept of a picture or map on each side at most: more than a screen of characters shows.
+/// What is kept of an image or map on each side at most: more than a screen of characters shows.
 const KEPT: usize = 512;
 
 /// Pixels of a plane, and the neighbours to the right and below that lie in it too.
@@ -20,7 +20,7 @@ fn neighbours(height: usize, width: usize) -> impl Iterator<Item = (usize, usize
     across.chain(down).map(|(at, step)| (at, at + step))
 }
 
-/// Where the values of a picture lie in a tensor. Of a batch it is the first.
+/// Where the values of an image lie in a tensor. Of a batch it is the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Planes {
     height: usize,

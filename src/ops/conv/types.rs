@@ -1,5 +1,5 @@
 //! Convolutions of TensorFlow's in half types, float64 and int32, with plain kernels. Sums of half types are kept in
-//! float32 and rounded once, but for float16 in depthwise convolutions and those that make their pictures ready, whose
+//! float32 and rounded once, but for float16 in depthwise convolutions and those that make their images ready, whose
 //! every step is rounded.
 
 use bytemuck::Pod;

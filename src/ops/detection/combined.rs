@@ -1,4 +1,4 @@
-//! `CombinedNonMaxSuppression`: the boxes of each class suppressed, then the best of all classes, picture by picture.
+//! `CombinedNonMaxSuppression`: the boxes of each class suppressed, then the best of all classes, image by image.
 
 use super::super::{Context, Fact, Prepared, View};
 use super::{input, most};
@@ -86,7 +86,7 @@ fn run(
         let within = |values: usize| at * count * values..(at + 1) * count * values;
         let shared = boxes.len() / (batch * count).max(1);
         let boxes = &boxes[within(shared)];
-        let found = of_picture(boxes, &scores[within(classes)], classes, limits);
+        let found = of_image(boxes, &scores[within(classes)], classes, limits);
         counts.push(found.len().min(places) as i32);
         for (place, (corner, class, score)) in found.into_iter().take(places).enumerate() {
             let place = at * places + place;
@@ -109,7 +109,7 @@ fn run(
 }
 
 /// Box, class and score of what stays of every class, best first.
-fn of_picture(
+fn of_image(
     boxes: &[Corners],
     scores: &[f32],
     classes: usize,

@@ -3,7 +3,7 @@
 use super::sizes;
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
-use crate::kernels::picture::colour;
+use crate::kernels::image::colour;
 use crate::model::Element;
 use crate::ops::reals::{floats, made};
 use crate::ops::segment::view;
@@ -70,7 +70,7 @@ fn check_colours(images: &View<'_>) -> Result<()> {
     }
 }
 
-/// Away from the mean of each channel of each picture.
+/// Away from the mean of each channel of each image.
 fn prepare_contrast(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     Prepared::compute(move |inputs| {

@@ -1,7 +1,7 @@
-//! Pictures from the bytes of their files.
+//! Images from the bytes of their files.
 
 use crate::error::{Error, Result};
-use crate::format::picture::{self, Kind, Picture, Samples, jpeg};
+use crate::format::image::{self, Image, Kind, Samples, jpeg};
 use crate::model::{DType, Shape, Tensor};
 use crate::ops::segment::view;
 use crate::ops::{Context, Fact, Operator, Prepared};
@@ -93,7 +93,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             false => None,
         };
         let kind = Kind::of(bytes).ok_or_else(|| {
-            Error::usage("bytes that are no picture: expected JPEG, PNG, GIF, BMP or WebP")
+            Error::usage("bytes that are no image: expected JPEG, PNG, GIF, BMP or WebP")
         })?;
         let allowed = match &*op {
             "DecodeImage" => true,
@@ -103,31 +103,28 @@ fn prepare(cx: &Context) -> Result<Prepared> {
             _ => !matches!(kind, Kind::Bmp | Kind::Webp),
         };
         if !allowed {
-            return Err(Error::usage(format!("a picture of kind {kind:?}")));
+            return Err(Error::usage(format!("an image of kind {kind:?}")));
         }
-        let (mut pictures, animated) = decoded(bytes, kind, wish)?;
+        let (mut images, animated) = decoded(bytes, kind, wish)?;
         if let Some(window) = window {
-            pictures = pictures
+            images = images
                 .iter()
-                .map(|picture| cropped(picture, window))
+                .map(|image| cropped(image, window))
                 .collect::<Result<_>>()?;
         }
         let framed =
             matches!(&*op, "DecodeGif" | "DecodeWebP") || animated && wish.frames == Some(true);
-        tensor(&pictures, framed, wish.dtype).map(|tensor| vec![tensor])
+        tensor(&images, framed, wish.dtype).map(|tensor| vec![tensor])
     })
 }
 
-/// The pictures of a file, and whether it is of a kind that has several.
-fn decoded(bytes: &[u8], kind: Kind, wish: Wish) -> Result<(Vec<Picture>, bool)> {
+/// The images of a file, and whether it is of a kind that has several.
+fn decoded(bytes: &[u8], kind: Kind, wish: Wish) -> Result<(Vec<Image>, bool)> {
     let wide = wish.dtype != DType::UInt8;
     Ok(match kind {
         Kind::Jpeg => (vec![jpeg::decode(bytes, wish.jpeg)?], false),
-        Kind::Png => (
-            vec![picture::decode_png(bytes, wish.channels, wide)?],
-            false,
-        ),
-        Kind::Bmp => (vec![picture::decode_bmp(bytes, wish.channels)?], false),
+        Kind::Png => (vec![image::decode_png(bytes, wish.channels, wide)?], false),
+        Kind::Bmp => (vec![image::decode_bmp(bytes, wish.channels)?], false),
         Kind::Gif => {
             if matches!(wish.channels, 1 | 4) {
                 return Err(Error::usage(format!(
@@ -140,7 +137,7 @@ fn decoded(bytes: &[u8], kind: Kind, wish: Wish) -> Result<(Vec<Picture>, bool)>
             } else {
                 1
             };
-            let frames = picture::decode_gif(bytes, usize::MAX)?;
+            let frames = image::decode_gif(bytes, usize::MAX)?;
             if wish.frames.is_none() && frames.len() > 1 {
                 return Err(Error::usage("a GIF file with several frames"));
             }
@@ -152,7 +149,7 @@ fn decoded(bytes: &[u8], kind: Kind, wish: Wish) -> Result<(Vec<Picture>, bool)>
             } else {
                 usize::MAX
             };
-            let frames = picture::decode_webp(bytes, most)?;
+            let frames = image::decode_webp(bytes, most)?;
             let own = frames.first().map_or(0, |frame| frame.channels);
             if !matches!(wish.channels, 0 | 3 | 4) || wish.channels != 0 && wish.channels != own {
                 return Err(Error::usage(format!(
@@ -168,26 +165,26 @@ fn decoded(bytes: &[u8], kind: Kind, wish: Wish) -> Result<(Vec<Picture>, bool)>
     })
 }
 
-/// The part of a picture in a window of top, left, height and width.
-fn cropped(picture: &Picture, window: &[i32]) -> Result<Picture> {
+/// The part of an image in a window of top, left, height and width.
+fn cropped(image: &Image, window: &[i32]) -> Result<Image> {
     let told: Vec<usize> = (window.iter()).filter_map(|&v| v.try_into().ok()).collect();
     let &[top, left, height, width] = &told[..] else {
         return Err(Error::usage(format!("a window of {window:?}")));
     };
     let inside = height > 0
         && width > 0
-        && top.saturating_add(height) <= picture.height
-        && left.saturating_add(width) <= picture.width;
-    let (true, Samples::Bytes(samples)) = (inside, &picture.samples) else {
+        && top.saturating_add(height) <= image.height
+        && left.saturating_add(width) <= image.width;
+    let (true, Samples::Bytes(samples)) = (inside, &image.samples) else {
         return Err(Error::usage(format!(
-            "a window of {window:?} in a picture of {}×{}",
-            picture.height, picture.width
+            "a window of {window:?} in an image of {}×{}",
+            image.height, image.width
         )));
     };
-    let (stride, channels) = (picture.width * picture.channels, picture.channels);
+    let (stride, channels) = (image.width * image.channels, image.channels);
     let rows =
         (top..top + height).map(|y| &samples[y * stride + left * channels..][..width * channels]);
-    Ok(Picture {
+    Ok(Image {
         width,
         height,
         channels,
@@ -195,17 +192,17 @@ fn cropped(picture: &Picture, window: &[i32]) -> Result<Picture> {
     })
 }
 
-fn tensor(pictures: &[Picture], framed: bool, dtype: DType) -> Result<Tensor> {
-    let Some(first) = pictures.first() else {
-        return Err(Error::usage("a file without a picture"));
+fn tensor(images: &[Image], framed: bool, dtype: DType) -> Result<Tensor> {
+    let Some(first) = images.first() else {
+        return Err(Error::usage("a file without an image"));
     };
     let mut shape = vec![first.height, first.width, first.channels];
     if framed {
-        shape.insert(0, pictures.len());
+        shape.insert(0, images.len());
     }
     let (mut bytes, mut words) = (Vec::new(), Vec::new());
-    for picture in pictures {
-        match &picture.samples {
+    for image in images {
+        match &image.samples {
             Samples::Bytes(samples) => bytes.extend_from_slice(samples),
             Samples::Words(samples) => words.extend_from_slice(samples),
         }
@@ -226,7 +223,7 @@ fn tensor(pictures: &[Picture], framed: bool, dtype: DType) -> Result<Tensor> {
             let values: Vec<f32> = bytes.iter().map(|&v| real(v.into(), 255.0)).collect();
             Tensor::from_values(&shape, &values)
         }
-        (other, _) => return Err(Error::unsupported(format!("pictures of {other}"))),
+        (other, _) => return Err(Error::unsupported(format!("images of {other}"))),
     })
 }
 

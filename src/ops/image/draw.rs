@@ -1,4 +1,4 @@
-//! Boxes drawn on pictures.
+//! Boxes drawn on images.
 
 use super::sizes;
 use crate::error::{Error, Result};
@@ -36,12 +36,12 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     Prepared::compute(move |inputs| {
         let (images, boxes) = (view(inputs, 0)?, view(inputs, 1)?);
         let [batch, height, width, channels] = sizes(&images)?;
-        let &[pictures, count, 4] = boxes.shape else {
+        let &[count_of_images, count, 4] = boxes.shape else {
             return Err(Error::usage(format!("boxes of {:?}", boxes.shape)));
         };
-        if pictures != batch || !matches!(channels, 1 | 3 | 4) {
+        if count_of_images != batch || !matches!(channels, 1 | 3 | 4) {
             return Err(Error::usage(format!(
-                "boxes of {:?} for pictures of {:?}",
+                "boxes of {:?} for images of {:?}",
                 boxes.shape, images.shape
             )));
         }
@@ -61,11 +61,11 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let tensor = made(dtype, images.shape, |out| {
             out.copy_from_slice(&values);
             let size = (height * width * channels).max(1);
-            for (n, picture) in out.chunks_exact_mut(size).enumerate() {
+            for (n, image) in out.chunks_exact_mut(size).enumerate() {
                 for number in 0..count {
                     let at = (n * count + number) * 4;
                     let colour = &colours[number % colours.len()][..channels];
-                    outline(picture, [height, width], &corners[at..at + 4], colour);
+                    outline(image, [height, width], &corners[at..at + 4], colour);
                 }
             }
         })?;
@@ -88,8 +88,8 @@ fn table(view: &crate::ops::View<'_>, channels: usize) -> Result<Vec<Vec<f32>>> 
     }
 }
 
-/// The sides of a box, as far as they lie in the picture. Places are cut to whole pixels.
-fn outline(picture: &mut [f32], [height, width]: [usize; 2], corners: &[f32], colour: &[f32]) {
+/// The sides of a box, as far as they lie in the image. Places are cut to whole pixels.
+fn outline(image: &mut [f32], [height, width]: [usize; 2], corners: &[f32], colour: &[f32]) {
     let (h, w) = (height as i64, width as i64);
     let place = |corner: f32, size: i64| (corner * (size - 1) as f32) as i64;
     let (top, left) = (place(corners[0], h), place(corners[1], w));
@@ -100,7 +100,7 @@ fn outline(picture: &mut [f32], [height, width]: [usize; 2], corners: &[f32], co
     let mut paint = |y: i64, x: i64| {
         if (0..h).contains(&y) && (0..w).contains(&x) {
             let at = (y * w + x) as usize * colour.len();
-            picture[at..][..colour.len()].copy_from_slice(colour);
+            image[at..][..colour.len()].copy_from_slice(colour);
         }
     };
     for x in left.max(0)..=right.min(w - 1) {

@@ -1,9 +1,9 @@
-//! Pictures to the bytes of files. A JPEG file is TensorFlow's to the byte. A PNG file holds the very samples; its bytes are
-//! others than TensorFlow's, which another library presses.
+//! Images to the bytes of files. A JPEG file is TensorFlow's to the byte. A PNG file holds the very samples; its bytes
+//! are others than TensorFlow's, which another library presses.
 
 use crate::error::{Error, Result};
-use crate::format::picture::jpeg::{self, Wishes};
-use crate::format::picture::{self, Picture, Samples};
+use crate::format::image::jpeg::{self, Wishes};
+use crate::format::image::{self, Image, Samples};
 use crate::model::{Attr, DType, Shape, Tensor};
 use crate::ops::segment::{view, whole_numbers};
 use crate::ops::{Context, Fact, Operator, Prepared};
@@ -18,11 +18,11 @@ pub const OPERATORS: &[Operator] = &[
     ),
 ];
 
-/// One file per picture.
+/// One file per image.
 fn infer(cx: &Context) -> Result<Vec<Fact>> {
     let files = match cx.shape(0)?.dims() {
         Some([files @ .., _, _, _]) => Shape(Some(files.to_vec())),
-        Some(_) => return Err(cx.wrong(format!("pictures of {}", cx.shape(0)?))),
+        Some(_) => return Err(cx.wrong(format!("images of {}", cx.shape(0)?))),
         None => Shape::UNKNOWN,
     };
     cx.one(DType::String, files)
@@ -39,7 +39,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let &[ref files @ .., height, width, channels] = x.shape else {
-            return Err(Error::usage(format!("pictures of {:?}", x.shape)));
+            return Err(Error::usage(format!("images of {:?}", x.shape)));
         };
         let count = files.iter().product::<usize>();
         // Without files the sizes of each may be any.
@@ -50,20 +50,20 @@ fn prepare(cx: &Context) -> Result<Prepared> {
                 DType::UInt8 => Samples::Bytes(x.values::<u8>()?[samples].to_vec()),
                 _ => Samples::Words(x.values::<u16>()?[samples].to_vec()),
             };
-            let picture = Picture {
+            let image = Image {
                 width,
                 height,
                 channels,
                 samples,
             };
-            picture::encode_png(&picture, effort)
+            image::encode_png(&image, effort)
         });
         let written = written.collect::<Result<Vec<_>>>()?;
         Ok(vec![Tensor::from_strings(files, written)])
     })
 }
 
-/// One picture; its quality is an attribute or an input.
+/// One image; its quality is an attribute or an input.
 fn prepare_jpeg(cx: &Context) -> Result<Prepared> {
     let attrs = &cx.node.attrs;
     let bool = |name: &str, default| attrs.bool(name).unwrap_or(default);
@@ -103,11 +103,11 @@ fn prepare_jpeg(cx: &Context) -> Result<Prepared> {
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let &[height, width, own] = x.shape else {
-            return Err(Error::usage(format!("a picture of {:?}", x.shape)));
+            return Err(Error::usage(format!("an image of {:?}", x.shape)));
         };
         if channels.is_some_and(|channels| channels != own) {
             return Err(Error::usage(format!(
-                "a picture of {own} channels, whose format has others"
+                "an image of {own} channels, whose format has others"
             )));
         }
         let mut wishes = wishes.clone();
@@ -115,13 +115,13 @@ fn prepare_jpeg(cx: &Context) -> Result<Prepared> {
             let first = whole_numbers(&view(inputs, 1)?)?.first().copied();
             wishes.quality = quality(first.unwrap_or(-1))?;
         }
-        let picture = Picture {
+        let image = Image {
             width,
             height,
             channels: own,
             samples: Samples::Bytes(x.values::<u8>()?.to_vec()),
         };
-        let file = jpeg::encode(&picture, &wishes)?;
+        let file = jpeg::encode(&image, &wishes)?;
         Ok(vec![Tensor::from_strings(&[], vec![file])])
     })
 }

@@ -1,4 +1,4 @@
-//! Windows cut out of pictures at offsets; what lies outside a picture is noise of its own kind.
+//! Windows cut out of images at offsets; what lies outside an image is noise of its own kind.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ pub const OPERATORS: &[Operator] =
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Noise {
     Zero,
-    /// Between the least and the largest value of the picture.
+    /// Between the least and the largest value of the image.
     Uniform,
-    /// Of the mean and deviation of the picture's channel, within its least and largest value.
+    /// Of the mean and deviation of the image's channel, within its least and largest value.
     Gaussian,
 }
 
@@ -82,7 +82,7 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
     let [batch, channels] = match cx.shape(0)?.dims() {
         Some(&[batch, _, _, channels]) => [batch, channels],
         None => [-1, -1],
-        Some(_) => return Err(cx.wrong(format!("a picture of {}", cx.shape(0)?))),
+        Some(_) => return Err(cx.wrong(format!("an image of {}", cx.shape(0)?))),
     };
     let dims = vec![batch, told[0].max(-1), told[1].max(-1), channels];
     cx.one(DType::Float32, Shape(Some(dims)))
@@ -94,7 +94,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     Prepared::effect(move |inputs, state: &mut State| {
         let images = View::of(state::tensor(&inputs, 0)?);
         let &[batch, height, width, channels] = images.shape else {
-            return Err(Error::usage(format!("pictures of {:?}", images.shape)));
+            return Err(Error::usage(format!("images of {:?}", images.shape)));
         };
         let told = whole_numbers(&View::of(state::tensor(&inputs, 1)?))?;
         let size = told.iter().map(|&size| usize::try_from(size).ok());
@@ -107,7 +107,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let offsets = View::of(state::tensor(&inputs, 2)?);
         if offsets.shape != [batch, 2] {
             return Err(Error::usage(format!(
-                "offsets of {:?} for {batch} pictures, expected two each",
+                "offsets of {:?} for {batch} images, expected two each",
                 offsets.shape
             )));
         }
@@ -115,30 +115,30 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let to = out.values_mut::<f32>().unwrap_or_default();
         let from = images.values::<f32>()?;
         let windows = to.chunks_exact_mut((h * w * channels).max(1));
-        let pictures = from.chunks_exact((height * width * channels).max(1));
+        let images = from.chunks_exact((height * width * channels).max(1));
         let offsets = offsets.values::<f32>()?.chunks_exact(2);
-        for ((window, picture), offset) in windows.zip(pictures).zip(offsets) {
+        for ((window, image), offset) in windows.zip(images).zip(offsets) {
             let rows = Span::of(form.start(offset[0], height, h), height, h);
             let columns = Span::of(form.start(offset[1], width, w), width, w);
             if form.noise != Noise::Zero && (rows.open || columns.open) {
                 // The generator goes on from window to window.
                 let philox = state.generator(&place, None);
-                fill(form.noise, philox, (picture, channels), window);
+                fill(form.noise, philox, (image, channels), window);
             }
             let pixels = columns.count * channels;
             for row in 0..rows.count {
                 let source = ((rows.from + row) * width + columns.from) * channels;
                 let target = ((rows.to + row) * w + columns.to) * channels;
-                window[target..][..pixels].copy_from_slice(&picture[source..][..pixels]);
+                window[target..][..pixels].copy_from_slice(&image[source..][..pixels]);
             }
         }
         Ok(vec![Arc::new(out)])
     })
 }
 
-/// What of a window lies in the picture, along an axis.
+/// What of a window lies in the image, along an axis.
 struct Span {
-    /// First element of the picture, and of the window.
+    /// First element of the image, and of the window.
     from: usize,
     to: usize,
     count: usize,
@@ -157,28 +157,28 @@ impl Span {
             from: from.min(size),
             to,
             count,
-            // A window that ends with the picture too, as in TensorFlow.
+            // A window that ends with the image too, as in TensorFlow.
             open: start < 0 || from.saturating_add(window) >= size,
         }
     }
 }
 
-fn fill(noise: Noise, philox: &mut Philox, (picture, channels): (&[f32], usize), out: &mut [f32]) {
+fn fill(noise: Noise, philox: &mut Philox, (image, channels): (&[f32], usize), out: &mut [f32]) {
     let ends = |values: &mut dyn Iterator<Item = f32>| {
         values.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| {
             [low.min(v), high.max(v)]
         })
     };
     if noise == Noise::Uniform {
-        let [low, high] = ends(&mut picture.iter().copied());
+        let [low, high] = ends(&mut image.iter().copied());
         philox.fill(out, |words| words.map(uniform));
         out.iter_mut().for_each(|v| *v = low + *v * (high - low));
         return;
     }
     philox.fill(out, normal);
-    let count = (picture.len() / channels.max(1)).max(1) as f32;
+    let count = (image.len() / channels.max(1)).max(1) as f32;
     for channel in 0..channels {
-        let own = || picture.iter().skip(channel).step_by(channels).copied();
+        let own = || image.iter().skip(channel).step_by(channels).copied();
         let [low, high] = ends(&mut own());
         let mean = own().sum::<f32>() / count;
         let variance = own().map(|v| (v - mean) * (v - mean)).sum::<f32>() / count;
@@ -207,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_of_the_picture() {
-        let picture: Vec<f32> = (0..64).map(|v| v as f32 % 2.0 * 100.0 + v as f32).collect();
+    fn noise_is_of_the_image() {
+        let image: Vec<f32> = (0..64).map(|v| v as f32 % 2.0 * 100.0 + v as f32).collect();
         let mut out = [0.0; 256];
         fill(
             Noise::Gaussian,
             &mut Philox::new(1, 2),
-            (&picture, 2),
+            (&image, 2),
             &mut out,
         );
         let mean = |channel| out.iter().skip(channel).step_by(2).sum::<f32>() / 128.0;
@@ -221,7 +221,7 @@ mod tests {
         fill(
             Noise::Uniform,
             &mut Philox::new(1, 2),
-            (&picture, 2),
+            (&image, 2),
             &mut out,
         );
         assert!(out.iter().all(|v| (0.0..=163.0).contains(v)));

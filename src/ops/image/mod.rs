@@ -1,4 +1,4 @@
-//! Operators on pictures: decoded, resized, cropped, turned, coloured, drawn on. One file per kind.
+//! Operators on images: decoded, resized, cropped, turned, coloured, drawn on. One file per kind.
 
 mod colour;
 mod decode;
@@ -25,12 +25,12 @@ pub(super) use warp::OPERATORS as WARP;
 use super::View;
 use crate::error::{Error, Result};
 
-/// Batch, height, width and channels of pictures; further axes in front count as batch.
+/// Batch, height, width and channels of images; further axes in front count as batch.
 fn sizes(view: &View<'_>) -> Result<[usize; 4]> {
     match view.shape {
         &[ref batch @ .., height, width, channels] => {
             Ok([batch.iter().product(), height, width, channels])
         }
-        other => Err(Error::usage(format!("pictures of {other:?}"))),
+        other => Err(Error::usage(format!("images of {other:?}"))),
     }
 }

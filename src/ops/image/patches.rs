@@ -1,4 +1,4 @@
-//! Windows over pictures: cut out side by side, or folded to a maximum.
+//! Windows over images: cut out side by side, or folded to a maximum.
 
 use super::sizes;
 use crate::error::{Error, Result};

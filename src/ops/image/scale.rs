@@ -1,9 +1,9 @@
-//! Pictures at other sizes, by weighted sums of lines.
+//! Images at other sizes, by weighted sums of lines.
 
 use super::sizes;
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::number::Number;
-use crate::kernels::picture::scale::{self, Ratio, Taps, Window};
+use crate::kernels::image::scale::{self, Ratio, Taps, Window};
 use crate::model::{DType, Shape, Tensor};
 use crate::ops::reals::{floats, made};
 use crate::ops::segment::{view, whole_numbers};
@@ -42,7 +42,7 @@ pub fn infer(cx: &Context) -> Result<Vec<Fact>> {
     cx.one(DType::Float32, Shape(Some(dims)))
 }
 
-/// Lines of a picture at most; each has a list of its own of what it is made of.
+/// Lines of an image at most; each has a list of its own of what it is made of.
 const LONGEST: usize = 1 << 22;
 
 /// The height and width that input 1 tells.
@@ -115,7 +115,7 @@ fn resampled(
     let [batch, height, width, channels] = from;
     let [to_height, to_width] = wanted(inputs)?;
     if height == 0 || width == 0 {
-        return Err(Error::usage(format!("an empty picture of {from:?}")));
+        return Err(Error::usage(format!("an empty image of {from:?}")));
     }
     let shape = [batch, to_height, to_width, channels];
     let values = floats(&images)?;
@@ -132,7 +132,7 @@ fn resampled(
     }
 }
 
-/// As large as the picture was: input 1 has its sizes, or tells height and width.
+/// As large as the image was: input 1 has its sizes, or tells height and width.
 fn infer_gradients(cx: &Context) -> Result<Vec<Fact>> {
     if &*cx.node.op == "ResizeBilinearGrad" {
         return cx.one(cx.dtype(1)?, cx.shape(1)?.clone());
@@ -153,12 +153,12 @@ fn nearest_gradients(
         let mut tensor = Tensor::zeros(gradients.dtype, &shape)?;
         let out = tensor.values_mut::<T>().unwrap_or_default();
         let mut pixels = gradients.values::<T>()?.chunks_exact(channels.max(1));
-        for picture in out.chunks_exact_mut((height * width * channels).max(1)) {
+        for image in out.chunks_exact_mut((height * width * channels).max(1)) {
             for (row, column) in rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column))) {
                 let (&[(row, _)], &[(column, _)], Some(pixel)) = (&row[..], &column[..], pixels.next()) else {
                     continue;
                 };
-                let sums = &mut picture[(row * width + column) * channels..][..channels];
+                let sums = &mut image[(row * width + column) * channels..][..channels];
                 sums.iter_mut().zip(pixel).for_each(|(sum, &v)| *sum = Number::add(*sum, v));
             }
         }
@@ -182,7 +182,7 @@ fn prepare_gradients(cx: &Context) -> Result<Prepared> {
             false => wanted(inputs)?,
         };
         if height == 0 || width == 0 {
-            return Err(Error::usage("gradients of an empty picture"));
+            return Err(Error::usage("gradients of an empty image"));
         }
         let taps = [[height, rows], [width, columns]].map(|sizes| {
             let ratio = Ratio::new(sizes, align, half_pixel);

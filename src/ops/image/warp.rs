@@ -2,7 +2,7 @@
 
 use super::sizes;
 use crate::error::{Error, Result};
-use crate::kernels::picture::warp::{self, Between, Outside, Projection, Source};
+use crate::kernels::image::warp::{self, Between, Outside, Projection, Source};
 use crate::model::{DType, Shape};
 use crate::ops::reals::{floats, made};
 use crate::ops::segment::{view, whole_numbers};
@@ -73,7 +73,7 @@ fn prepare_crops(cx: &Context) -> Result<Prepared> {
         let size = wanted(&whole_numbers(&view(inputs, 3)?)?)?;
         if boxes.shape != [numbers.len(), 4] {
             return Err(Error::usage(format!(
-                "boxes of {:?} for {} pictures",
+                "boxes of {:?} for {} images",
                 boxes.shape,
                 numbers.len()
             )));
@@ -82,7 +82,7 @@ fn prepare_crops(cx: &Context) -> Result<Prepared> {
         let numbers: Option<Vec<usize>> = numbers.iter().map(pick).collect();
         let numbers = numbers
             .filter(|_| from[1] > 0 && from[2] > 0)
-            .ok_or_else(|| Error::usage(format!("a box of no picture of {from:?}")))?;
+            .ok_or_else(|| Error::usage(format!("a box of no image of {from:?}")))?;
         let values = floats(&images)?;
         let shape = [numbers.len(), size[0], size[1], from[3]];
         let count = (size[0] * size[1] * from[3]).max(1);
@@ -127,7 +127,7 @@ fn prepare_projected(cx: &Context) -> Result<Prepared> {
         };
         if from[0] > 0 && of(from[0] - 1).is_none() || from[1] == 0 || from[2] == 0 {
             return Err(Error::usage(format!(
-                "{} numbers for the transforms of pictures of {from:?}",
+                "{} numbers for the transforms of images of {from:?}",
                 factors.len()
             )));
         }

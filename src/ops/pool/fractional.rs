@@ -53,7 +53,7 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
             )
         }
         None => (vec![-1; 4], [-1; 2]),
-        Some(_) => return Err(cx.wrong(format!("pictures of {}", cx.shape(0)?))),
+        Some(_) => return Err(cx.wrong(format!("images of {}", cx.shape(0)?))),
     };
     let [rows, columns] = ends.map(|n| Fact::new(DType::Int64, Shape(Some(vec![n]))));
     let pooled = Fact::new(cx.dtype(0)?, Shape(Some(pooled)));
@@ -89,7 +89,7 @@ impl Drawn {
         let generator = state.generator(&self.place, None);
         let base = generator.clone();
         if !self.fixed {
-            // More than any picture's rows and columns take.
+            // More than any image's rows and columns take.
             generator.skip(1 << 32);
         }
         base
@@ -105,7 +105,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     ] => Prepared::effect(move |inputs, state| {
         let x = tensor(&inputs, 0)?;
         let (&[n, h, w, c], Some(values)) = (x.shape(), x.values::<T>()) else {
-            return Err(Error::usage(format!("pictures of {} {:?}", x.dtype(), x.shape())));
+            return Err(Error::usage(format!("images of {} {:?}", x.dtype(), x.shape())));
         };
         let out = [output(h as i64, ratios[0]), output(w as i64, ratios[1])].map(|n| n as usize);
         if out.contains(&0) {
@@ -116,10 +116,10 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let columns = cells(w, out[1], pseudo, &mut philox);
         let mut pooled = Tensor::zeros(dtype, &[n, out[0], out[1], c])?;
         let mut slots = pooled.values_mut::<T>().unwrap_or_default().iter_mut();
-        for picture in values.chunks_exact((h * w * c).max(1)) {
+        for image in values.chunks_exact((h * w * c).max(1)) {
             each_cell([&rows, &columns], c, overlapping, |places| {
                 if let Some(slot) = slots.next() {
-                    *slot = pool(places.map(|at| picture[at]), largest);
+                    *slot = pool(places.map(|at| image[at]), largest);
                 }
             });
         }

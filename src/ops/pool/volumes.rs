@@ -223,12 +223,12 @@ fn prepare_places(cx: &Context) -> Result<Prepared> {
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let (values, mut most, mut at) = (doubles(&x)?, Vec::new(), Vec::new());
-        let picture: usize = x.shape.iter().skip(1).product();
+        let image: usize = x.shape.iter().skip(1).product();
         let shape = windows.walk(x.shape, |_, window| {
             let best = largest(window, &values);
             most.push(best.map_or(f64::MIN, |best| values[best]));
             let best = best.unwrap_or(0);
-            at.push(if whole { best } else { best % picture.max(1) } as f64);
+            at.push(if whole { best } else { best % image.max(1) } as f64);
         })?;
         Ok(vec![
             of_doubles(dtype, &shape, &most)?,

@@ -1,4 +1,4 @@
-//! Convolutions of pictures that are resized and mirrored at their edges on the way. Each picture of a batch is its own;
+//! Convolutions of images that are resized and mirrored at their edges on the way. Each image of a batch is its own;
 //! TensorFlow 2.21 reads rows of the first one for those behind it.
 
 use super::{Inner, Io, Number, Operand, Prepared, Shape, numbers, staged};
@@ -17,7 +17,7 @@ pub const OPERATORS: &[Operator] = &[Operator::new(
     prepare,
 )];
 
-/// Where a row or column of what is convolved comes from: two of the picture, and how much of the second.
+/// Where a row or column of what is convolved comes from: two of the image, and how much of the second.
 type Source = (usize, usize, f32);
 
 /// Height or width.
@@ -26,7 +26,7 @@ struct Axis {
     resized: usize,
     /// Before and after.
     pads: [usize; 2],
-    /// From a row of what is resized to one of the picture.
+    /// From a row of what is resized to one of the image.
     scale: f32,
     size: usize,
 }
@@ -98,7 +98,7 @@ impl Form {
             return Ok(None);
         };
         let &[_, height, width, _] = &*sizes else {
-            return Err(cx.wrong(format!("a picture of {sizes:?}")));
+            return Err(cx.wrong(format!("an image of {sizes:?}")));
         };
         let resized = match self.resizes {
             false => vec![height as i64, width as i64],
@@ -206,7 +206,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     {
         let size = [0, 1].map(|at| axes[at].padded());
         return Err(cx.wrong(format!(
-            "a filter of {filter:?} on pictures padded to {size:?}"
+            "a filter of {filter:?} on images padded to {size:?}"
         )));
     }
     let placed = [0, 1].map(|at| form.placed(at, axes[at].padded(), places[at]));
@@ -225,12 +225,12 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     let dtype = cx.dtype(0)?;
     let inner = convolution(cx, &form, placed.map(|(_, pads)| pads), &shape)?;
     let operands = vec![Operand::Made(dtype, shape), Operand::Given(form.filter)];
-    let picture = [height, width, channels];
+    let image = [height, width, channels];
     let resizes = form.resizes;
     with_float!(dtype, T => {
         staged(inner, operands, vec![0], move |io: &Io<'_, '_>, _, room| {
             let (from, to) = (io.input::<T>(0)?, numbers::<T>(room)?);
-            sampled(from, picture, &sources, resizes, to);
+            sampled(from, image, &sources, resizes, to);
             Ok(())
         })
     }, else Err(cx.no_kernel(dtype)))
@@ -256,7 +256,7 @@ fn convolution(
     Inner::new(cx, "Conv2D", attrs, inputs)?.prepare(cx)
 }
 
-/// Pixels of pictures of height, width and channels `picture`, every step rounded to their type.
+/// Pixels of images of height, width and channels `image`, every step rounded to their type.
 fn sampled<T: Number + Element>(
     from: &[T],
     [height, width, channels]: [usize; 3],
@@ -266,8 +266,8 @@ fn sampled<T: Number + Element>(
 ) {
     let mix = |a: T, b: T, share: T| a.add(b.sub(a).mul(share));
     let mut pixels = to.chunks_exact_mut(channels.max(1));
-    for picture in from.chunks_exact((height * width * channels).max(1)) {
-        let pixel = |y: usize, x: usize| &picture[(y * width + x) * channels..][..channels];
+    for image in from.chunks_exact((height * width * channels).max(1)) {
+        let pixel = |y: usize, x: usize| &image[(y * width + x) * channels..][..channels];
         for &(top, bottom, low) in rows {
             let low = <T as Number>::from_f64(low.into());
             for &(left, right, far) in columns {

@@ -1,11 +1,11 @@
-//! Pictures and maps of classes in half blocks: two pixels a character.
+//! Images and maps of classes in half blocks: two pixels a character.
 
 use super::hues::Hues;
-use crate::feed::{ClassMap, Picture};
+use crate::feed::{ClassMap, Image};
 use crate::tui::term::{Buffer, Color, Rect, Style};
 use crate::tui::theme::Theme;
 
-/// Where a picture is drawn, and how large.
+/// Where an image is drawn, and how large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     /// The characters that it takes.
@@ -16,7 +16,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A picture of `height` × `width` in the upper left of `room`: as large as fits, its aspect kept; small ones grow
+    /// An image of `height` × `width` in the upper left of `room`: as large as fits, its aspect kept; small ones grow
     /// by whole steps, four times at most. `None` where nobody would see what it is.
     pub fn of(room: Rect, (height, width): (usize, usize)) -> Option<Frame> {
         /// Rows and columns of characters.
@@ -79,11 +79,11 @@ fn halves(cell: &mut crate::tui::term::Cell, upper: Option<Color>, lower: Option
     cell.set_style(style);
 }
 
-/// Draws a picture into the frame made for it.
-pub fn picture(frame: &Frame, picture: &Picture, buf: &mut Buffer, theme: &Theme) {
-    let (rows, tall) = side(picture.height, frame.height);
-    let (columns, broad) = side(picture.width, frame.width);
-    let shown = picture.shrunk(rows, columns);
+/// Draws an image into the frame made for it.
+pub fn image(frame: &Frame, image: &Image, buf: &mut Buffer, theme: &Theme) {
+    let (rows, tall) = side(image.height, frame.height);
+    let (columns, broad) = side(image.width, frame.width);
+    let shown = image.shrunk(rows, columns);
     let pixel = |y: usize, x: usize| {
         shown[(y / tall).min(rows - 1) * columns + (x / broad).min(columns - 1)]
     };
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn pixels_lie_two_in_a_character() {
-        let picture = Picture {
+        let image = Image {
             height: 3,
             width: 4,
             pixels: (0..12).map(|i| [i * 20; 3]).collect(),
@@ -165,18 +165,18 @@ mod tests {
         let area = Rect::new(0, 0, 4, 2);
         let frame = Frame::of(area, (3, 4)).unwrap();
         let mut buf = Buffer::empty(area);
-        super::picture(
+        super::image(
             &frame,
-            &picture,
+            &image,
             &mut buf,
             &Theme::named("dark", None).unwrap(),
         );
         let grey = |level: u8| Color::Rgb(level, level, level);
         assert_eq!((buf[(1, 0)].fg, buf[(1, 0)].bg), (grey(20), grey(100)));
         assert_eq!((buf[(3, 1)].fg, buf[(3, 1)].bg), (grey(220), Color::Reset));
-        super::picture(
+        super::image(
             &frame,
-            &picture,
+            &image,
             &mut buf,
             &Theme::named("mono", None).unwrap(),
         );

@@ -21,7 +21,7 @@ fn common(name: &str) -> Option<&'static str> {
         "axis" | "dim" => "the axis along which it works",
         "batch_dims" => "leading axes that go together, one by one",
         "block_size" => "edge of the blocks that move between space and depth",
-        "align_corners" => "the corners of both pictures meet",
+        "align_corners" => "the corners of both images meet",
         "half_pixel_centers" => "pixels are squares that are sampled in their middle",
         "alpha" => "slope below zero",
         "epsilon" => "added to the variance against division by zero",

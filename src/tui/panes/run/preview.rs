@@ -1,7 +1,7 @@
-//! The value of the chosen input: drawn where it reads as a picture or a signal, and as numbers.
+//! The value of the chosen input: drawn where it reads as an image or a signal, and as numbers.
 
 use super::inputs::Told;
-use crate::feed::{Picture, Signal};
+use crate::feed::{Image, Signal};
 use crate::model::Tensor;
 use crate::tui::term::{Buffer, Rect};
 use crate::tui::text;
@@ -15,17 +15,17 @@ pub struct Preview {
     tensor: Tensor,
     /// What was done with a file to make it fit.
     said: Option<String>,
-    picture: Option<Picture>,
+    image: Option<Image>,
     signal: Option<Signal>,
 }
 
 impl Preview {
     pub fn of((tensor, said): Told) -> Preview {
-        /// A side of what is drawn though only its sizes speak for a picture: samples of digits are small.
+        /// A side of what is drawn though only its sizes speak for an image: samples of digits are small.
         const MOST: usize = 512;
-        let is_small = |p: &Picture| p.of.0.max(p.of.1) <= MOST;
+        let is_small = |p: &Image| p.of.0.max(p.of.1) <= MOST;
         Preview {
-            picture: Picture::of(&tensor).filter(|p| p.likely || is_small(p)),
+            image: Image::of(&tensor).filter(|p| p.likely || is_small(p)),
             signal: Signal::of(&tensor).filter(|s| s.likely),
             tensor,
             said,
@@ -43,10 +43,10 @@ impl Preview {
         /// Rows of a line, and those below which numbers tell nothing beside a drawing.
         const LINE: u16 = 8;
         const NUMBERS: u16 = 9;
-        let used = if let Some(picture) = &self.picture {
-            let frame = Frame::of(area, (picture.height, picture.width));
+        let used = if let Some(image) = &self.image {
+            let frame = Frame::of(area, (image.height, image.width));
             if let Some(frame) = &frame {
-                image::picture(frame, picture, buf, theme);
+                image::image(frame, image, buf, theme);
             }
             frame.map_or(0, |frame| frame.area.height)
         } else if let Some(signal) = &self.signal {

@@ -1,7 +1,7 @@
-//! What a detector saw, drawn over the picture it was given.
+//! What a detector saw, drawn over the image it was given.
 
 use super::drawn;
-use crate::feed::{Detection, Detections, Picture};
+use crate::feed::{Detection, Detections, Image};
 use crate::model::Tensor;
 use crate::tui::term::{Buffer, Line, Modifier, Rect, Span, Style, width};
 use crate::tui::text;
@@ -10,22 +10,22 @@ use crate::tui::widgets::hues::Hues;
 use crate::tui::widgets::image::{self, Frame};
 use crate::tui::widgets::{put, put_cut};
 
-/// Detections and the picture that they are of.
+/// Detections and the image that they are of.
 pub struct Detector {
     detections: Detections,
-    picture: Option<Picture>,
+    image: Option<Image>,
 }
 
 /// Columns of a label at most.
 const LABEL: usize = 24;
 
 impl Detector {
-    /// The picture is the input that reads most like one.
+    /// The image is the input that reads most like one.
     pub fn new(detections: Detections, inputs: &[(String, Tensor)]) -> Detector {
-        let pictures = inputs.iter().filter_map(|(_, tensor)| Picture::of(tensor));
+        let images = inputs.iter().filter_map(|(_, tensor)| Image::of(tensor));
         Detector {
             detections,
-            picture: pictures.max_by_key(|p| (p.likely, p.of.0 * p.of.1)),
+            image: images.max_by_key(|p| (p.likely, p.of.0 * p.of.1)),
         }
     }
 
@@ -37,8 +37,8 @@ impl Detector {
 
     /// Height and width of what the boxes lie over.
     pub fn extent(&self) -> (usize, usize) {
-        match &self.picture {
-            Some(picture) => (picture.height, picture.width),
+        match &self.image {
+            Some(image) => (image.height, image.width),
             None => (512, 512),
         }
     }
@@ -50,9 +50,9 @@ impl Detector {
 
     /// Height and width that are 1 to the edges of the boxes.
     fn whole(&self) -> (f64, f64) {
-        match (&self.picture, self.detections.in_pixels) {
+        match (&self.image, self.detections.in_pixels) {
             (_, false) => (1.0, 1.0),
-            (Some(picture), true) => (picture.of.0 as f64, picture.of.1 as f64),
+            (Some(image), true) => (image.of.0 as f64, image.of.1 as f64),
             (None, true) => {
                 let edges = self.detections.found.iter().flat_map(|d| d.edges);
                 let farthest = edges.fold(1.0, f64::max);
@@ -61,7 +61,7 @@ impl Detector {
         }
     }
 
-    /// The boxes over the picture, and which they are.
+    /// The boxes over the image, and which they are.
     pub fn render(&self, area: Rect, labels: Option<&[String]>, buf: &mut Buffer, theme: &Theme) {
         let hues = Hues::of(theme);
         let shown = self.detections.certain();
@@ -84,8 +84,8 @@ impl Detector {
         let Some(frame) = drawn::place(area, self.extent(), &notes, buf, theme) else {
             return;
         };
-        match &self.picture {
-            Some(picture) => image::picture(&frame, picture, buf, theme),
+        match &self.image {
+            Some(image) => image::image(&frame, image, buf, theme),
             None => outline(frame.area, theme[Role::Border], buf),
         }
         for d in shown.iter().rev() {

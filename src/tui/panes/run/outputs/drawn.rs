@@ -1,7 +1,7 @@
 //! Outputs as drawings, with what there is to say of them beside or below.
 
 use crate::analysis::Statistics;
-use crate::feed::{ClassMap, Picture, Signal};
+use crate::feed::{ClassMap, Image, Signal};
 use crate::tui::term::{Buffer, Line, Rect, Span};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
@@ -84,10 +84,10 @@ fn put_notes(
     }
 }
 
-/// A picture, and what black and white stand for.
-pub fn picture(
+/// An image, and what black and white stand for.
+pub fn image(
     area: Rect,
-    picture: &Picture,
+    image: &Image,
     statistics: Option<&Statistics>,
     buf: &mut Buffer,
     theme: &Theme,
@@ -117,10 +117,10 @@ pub fn picture(
             notes.push(Line::styled(words, theme[Role::Bad]));
         }
     }
-    let ends = format!("{} … {}", n(picture.ends.0), n(picture.ends.1));
+    let ends = format!("{} … {}", n(image.ends.0), n(image.ends.1));
     notes.push(say("drawn", ends));
-    if let Some(frame) = place(area, (picture.height, picture.width), &notes, buf, theme) {
-        image::picture(&frame, picture, buf, theme);
+    if let Some(frame) = place(area, (image.height, image.width), &notes, buf, theme) {
+        image::image(&frame, image, buf, theme);
     }
 }
 

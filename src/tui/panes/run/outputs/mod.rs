@@ -1,4 +1,4 @@
-//! What came out: drawn where it reads as a picture, boxes or a signal; otherwise the largest values with their labels,
+//! What came out: drawn where it reads as an image, boxes or a signal; otherwise the largest values with their labels,
 //! single values, or the spread of many. A key takes the next of the ways that apply.
 
 mod boxes;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use self::boxes::Detector;
 use crate::analysis::{self, Statistics};
 use crate::error::Result;
-use crate::feed::{self, ClassMap, Picture, Ranked, Signal};
+use crate::feed::{self, ClassMap, Image, Ranked, Signal};
 use crate::model::{Port, Tensor};
 use crate::tui::term::{Buffer, Line, Rect, Span};
 use crate::tui::text;
@@ -47,7 +47,7 @@ pub struct Chosen(HashMap<String, Kind>);
 enum Kind {
     Boxes,
     List,
-    Picture,
+    Image,
     Classes,
     Line,
     Single,
@@ -63,7 +63,7 @@ impl Kind {
         match self {
             Kind::Boxes => "boxes",
             Kind::List => "list",
-            Kind::Picture => "picture",
+            Kind::Image => "image",
             Kind::Classes => "classes",
             Kind::Line => "line",
             Kind::Single => "value",
@@ -79,7 +79,7 @@ impl Kind {
 enum Way {
     Boxes(Arc<Detector>),
     List(Arc<Detector>),
-    Picture(Box<Picture>),
+    Image(Box<Image>),
     Classes(Box<ClassMap>),
     Line(Box<Signal>),
     Single,
@@ -95,7 +95,7 @@ impl Way {
         match self {
             Way::Boxes(_) => Kind::Boxes,
             Way::List(_) => Kind::List,
-            Way::Picture(_) => Kind::Picture,
+            Way::Image(_) => Kind::Image,
             Way::Classes(_) => Kind::Classes,
             Way::Line(_) => Kind::Line,
             Way::Single => Kind::Single,
@@ -143,7 +143,7 @@ impl Given {
         })
     }
 
-    /// All outputs of a run; before those of a detector what they say together, over the picture among the inputs.
+    /// All outputs of a run; before those of a detector what they say together, over the image among the inputs.
     pub fn all(
         outputs: &[(String, Tensor)],
         ports: &[Port],
@@ -179,7 +179,7 @@ impl Given {
         match way {
             Way::Boxes(detector) => drawn::height(detector.extent(), wide),
             Way::List(detector) => detector.rows(),
-            Way::Picture(picture) => drawn::height((picture.height, picture.width), wide),
+            Way::Image(image) => drawn::height((image.height, image.width), wide),
             Way::Classes(map) => drawn::height((map.height, map.width), wide),
             Way::Line(signal) => signal.channels.len() as u16 * 10,
             _ if self.real.len() <= 1 => 1,
@@ -215,9 +215,9 @@ fn ways(real: &Tensor) -> Vec<Way> {
         let likely = signal.likely;
         add(Way::Line(Box::new(signal)), likely);
     }
-    if let Some(picture) = Picture::of(real) {
-        let likely = picture.likely;
-        add(Way::Picture(Box::new(picture)), likely);
+    if let Some(image) = Image::of(real) {
+        let likely = image.likely;
+        add(Way::Image(Box::new(image)), likely);
     }
     if let Some(map) = ClassMap::of(real) {
         let likely = map.likely;
@@ -294,7 +294,7 @@ fn heights(area: Rect, outputs: &[Given], look: Look) -> Vec<u16> {
         let most = match way.kind() {
             // They tell what the outputs that follow hold.
             Kind::Boxes | Kind::List => rest,
-            Kind::Picture | Kind::Classes | Kind::Line => rest * 2 / 3,
+            Kind::Image | Kind::Classes | Kind::Line => rest * 2 / 3,
             _ => rest / 2,
         };
         let high = match at + 1 == outputs.len() {
@@ -334,8 +334,8 @@ fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
     match look.chosen.way(given) {
         Way::Boxes(detector) => detector.render(inner, look.labels, buf, theme),
         Way::List(detector) => detector.list(inner, look.labels, buf, theme),
-        Way::Picture(picture) => {
-            drawn::picture(inner, picture, given.statistics(), buf, theme);
+        Way::Image(image) => {
+            drawn::image(inner, image, given.statistics(), buf, theme);
         }
         Way::Classes(map) => drawn::classes(inner, map, look.labels, buf, theme),
         Way::Line(signal) => drawn::signal(inner, signal, buf, theme),

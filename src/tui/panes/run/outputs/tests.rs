@@ -52,13 +52,13 @@ fn each_kind_of_output_has_its_ways() {
     assert_eq!(kinds(&zeros(&[1])), ["value"]);
     assert_eq!(kinds(&zeros(&[2, 3])), ["spread", "numbers"]);
     let disc = Tensor::from_values(&[1, 32, 32, 1], &disc(32));
-    assert_eq!(kinds(&disc), ["picture", "spread", "numbers"]);
+    assert_eq!(kinds(&disc), ["image", "spread", "numbers"]);
     let text = Tensor::from_strings(&[1], vec![b"a".to_vec()]);
     assert_eq!(kinds(&text), ["numbers"]);
 }
 
 #[test]
-fn a_picture_has_its_range_beside() {
+fn a_image_has_its_range_beside() {
     let outputs = given("mask", Tensor::from_values(&[1, 32, 32, 1], &disc(32)));
     insta::assert_snapshot!(screen(&outputs, &Chosen::default(), (64, 12)), @r"
     ╭ mask  float32 1×32×32×1 ─────────────────────────── v spread ╮
@@ -82,7 +82,7 @@ fn a_key_takes_the_next_way_and_it_stays() {
     let mut chosen = Chosen::default();
     assert!(chosen.next(&outputs, 0) && chosen.next(&outputs, 7));
     insta::assert_snapshot!(screen(&outputs, &chosen, (44, 6)), @r"
-    ╭ mask  float32 1×16×16×1 ────── v picture ╮
+    ╭ mask  float32 1×16×16×1 ──────── v image ╮
     │             0                            │
     │  0         0                             │
     │  1         0                             │
@@ -90,7 +90,7 @@ fn a_key_takes_the_next_way_and_it_stays() {
     ╰──────────────────────────────────────────╯
     ");
     assert!(chosen.next(&outputs, 0));
-    assert_eq!(chosen.way(&outputs[0]).kind(), Kind::Picture);
+    assert_eq!(chosen.way(&outputs[0]).kind(), Kind::Image);
     // What was chosen for an output that has no such way now is as if it were not.
     chosen.next(&outputs, 0);
     chosen.next(&outputs, 0);
@@ -112,7 +112,7 @@ fn classes_have_a_legend() {
         .collect();
     let outputs = given("ids", Tensor::from_values(&[1, 24, 24], &ids));
     insta::assert_snapshot!(screen(&outputs, &Chosen::default(), (56, 12)), @r"
-    ╭ ids  int64 1×24×24 ─────────────────────── v picture ╮
+    ╭ ids  int64 1×24×24 ───────────────────────── v image ╮
     │ ····················  · 0 none  56.8%                │
     │ ····················  ▓ 1 cat   23.1%                │
     │ ·······░░░▓▓▓▓▓·····  ░ 2 dog   20.1%                │
@@ -175,7 +175,7 @@ fn detector() -> Vec<(String, Tensor)> {
 #[test]
 fn boxes_lie_over_the_input_and_stand_in_a_list() {
     let disc = Tensor::from_values(&[1, 40, 40, 1], &disc(40));
-    let inputs = [("picture".to_owned(), disc)];
+    let inputs = [("image".to_owned(), disc)];
     let outputs = Given::all(&detector(), &[], &inputs).unwrap();
     assert_eq!(outputs.len(), 5);
     let mut chosen = Chosen::default();
@@ -232,7 +232,7 @@ fn boxes_lie_over_the_input_and_stand_in_a_list() {
 }
 
 #[test]
-fn boxes_without_a_picture_lie_in_an_empty_frame() {
+fn boxes_without_an_image_lie_in_an_empty_frame() {
     let outputs = Given::all(&detector(), &[], &[]).unwrap();
     insta::assert_snapshot!(screen(&outputs[..1], &Chosen::default(), (60, 14)), @r"
     ╭ detections  2 of 3 score ≥ 0.3 ────────────────── v list ╮

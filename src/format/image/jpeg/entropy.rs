@@ -230,7 +230,7 @@ impl<'b> Bits<'b> {
     }
 }
 
-/// One pass over the picture.
+/// One pass over the image.
 pub struct Scan {
     /// Component, DC code, AC code.
     pub members: Vec<(usize, usize, usize)>,
@@ -304,7 +304,7 @@ impl Scan {
                     let (bx, by) = (x * h + block % h, y * v + block / h);
                     let place = by * component.blocks[0] + bx;
                     let Some(block) = component.coefficients.get_mut(place) else {
-                        return Err(broken("a block outside the picture"));
+                        return Err(broken("a block outside the image"));
                     };
                     self.block(&mut bits, &mut carry, slot, tables, [dc, ac], block)?;
                 }

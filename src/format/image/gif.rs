@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use gif::{ColorOutput, DecodeOptions, MemoryLimit};
 
-use super::{Picture, Samples};
+use super::{Image, Samples};
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -16,7 +16,7 @@ const MOST_PER_BYTE: usize = 4096;
 ///
 /// # Errors
 /// What is no GIF file, or damaged.
-pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Picture>> {
+pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Image>> {
     let fault = |e: gif::DecodingError| Error::usage(format!("a GIF file that can't be read: {e}"));
     let most_pixels = bytes.len().saturating_mul(MOST_PER_BYTE);
     let limit = NonZeroU64::new(most_pixels as u64).unwrap_or(NonZeroU64::MIN);
@@ -40,24 +40,24 @@ pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Picture>> {
     let (Some(width), Some(height)) = (width, height) else {
         return Err(Error::usage("a GIF file without a frame"));
     };
-    // Small frames of a large picture need few bytes of the file each.
+    // Small frames of a large image need few bytes of the file each.
     let count = frames.len().min(most);
     if (width * height).saturating_mul(count) > most_pixels {
         return Err(Error::usage("a GIF file with larger frames than data"));
     }
     memory::ask("the frames of a GIF file", width * height * 3 * (count + 1))?;
     let mut canvas = vec![0; width * height * 3];
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     for frame in frames.iter().take(most) {
         paint(frame, &shared, &mut canvas, [width, height]);
-        pictures.push(Picture {
+        images.push(Image {
             width,
             height,
             channels: 3,
             samples: Samples::Bytes(canvas.clone()),
         });
     }
-    Ok(pictures)
+    Ok(images)
 }
 
 fn paint(frame: &gif::Frame<'_>, shared: &[u8], canvas: &mut [u8], [width, height]: [usize; 2]) {

@@ -8,7 +8,7 @@ mod transform;
 mod write;
 
 use self::entropy::{Component, Scan, Tables};
-use super::{Picture, Samples};
+use super::{Image, Samples};
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -64,8 +64,8 @@ fn broken(what: &str) -> Error {
 
 /// # Errors
 /// What is no JPEG file, damaged, cut off, or of a kind that nothing here reads (arithmetic coding, 12 bits, lossless).
-pub fn decode(bytes: &[u8], options: Options) -> Result<Picture> {
-    read(bytes, false)?.picture(options)
+pub fn decode(bytes: &[u8], options: Options) -> Result<Image> {
+    read(bytes, false)?.image(options)
 }
 
 /// Height, width and components, without decoding.
@@ -290,7 +290,7 @@ impl File {
         }
     }
 
-    fn picture(&self, options: Options) -> Result<Picture> {
+    fn image(&self, options: Options) -> Result<Image> {
         if self.components.is_empty() {
             return Err(broken("no frame"));
         }
@@ -326,7 +326,7 @@ impl File {
             1 => colour::grey(space, &planes),
             _ => colour::rgb(space, &planes, self.adobe.is_some()),
         };
-        Ok(Picture {
+        Ok(Image {
             width: size[0],
             height: size[1],
             channels,

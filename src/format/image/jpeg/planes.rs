@@ -1,4 +1,4 @@
-//! A component's samples, spread to the size of the picture as libjpeg-turbo does it.
+//! A component's samples, spread to the size of the image as libjpeg-turbo does it.
 
 use super::broken;
 use super::entropy::{Component, ZIGZAG};
@@ -12,7 +12,7 @@ pub struct Plane {
 }
 
 impl Component {
-    /// Samples that each block is made into, across and down, where the picture's are `least`: more where sampling is
+    /// Samples that each block is made into, across and down, where the image's are `least`: more where sampling is
     /// coarser, so that nothing need be spread.
     pub fn points(&self, [most_h, most_v]: [usize; 2], least: usize) -> usize {
         let mut points = least;
@@ -45,7 +45,7 @@ impl Component {
         match whole {
             true => Ok([most[0] / own[0], most[1] / own[1]]),
             false => Err(Error::unsupported(
-                "JPEG files whose components don't divide the picture's sampling",
+                "JPEG files whose components don't divide the image's sampling",
             )),
         }
     }
@@ -84,7 +84,7 @@ impl Plane {
         &self.samples[at * self.stride..][..width]
     }
 
-    /// The component, `own` samples across and down, at the picture's `[width, height]`, each counted `h` and `v` times.
+    /// The component, `own` samples across and down, at the image's `[width, height]`, each counted `h` and `v` times.
     pub fn spread(
         &self,
         [own_width, own_height]: [usize; 2],

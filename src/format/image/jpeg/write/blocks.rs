@@ -32,7 +32,7 @@ pub fn divisors(quality: u8) -> [[u8; 64]; 2] {
     DIVISORS.map(|table| table.map(scaled))
 }
 
-/// One component of a picture.
+/// One component of an image.
 pub struct Plane {
     /// 2 and 2 for lightness beside halved colours, else 1 and 1.
     pub h: usize,
@@ -47,7 +47,7 @@ pub struct Plane {
     pub coefficients: Vec<[i16; 64]>,
 }
 
-/// The planes of a picture of 1 or 3 channels, neither side of which is 0.
+/// The planes of an image of 1 or 3 channels, neither side of which is 0.
 ///
 /// # Errors
 /// There is no memory for them.

@@ -1,4 +1,4 @@
-//! Promise: pictures decode to the bytes that TensorFlow gives, and damaged ones to errors.
+//! Promise: images decode to the bytes that TensorFlow gives, and damaged ones to errors.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn folder() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures"))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images"))
 }
 
 fn file(name: &str) -> Vec<u8> {
@@ -25,7 +25,7 @@ fn decode(
     channels: usize,
     first: bool,
     second: bool,
-) -> crate::error::Result<Vec<Picture>> {
+) -> crate::error::Result<Vec<Image>> {
     let options = jpeg::Options {
         channels,
         fast_transform: first,
@@ -38,7 +38,7 @@ fn decode(
         Some(Kind::Gif) => decode_gif(bytes, usize::MAX),
         Some(Kind::Bmp) => Ok(vec![decode_bmp(bytes, channels)?]),
         Some(Kind::Webp) => decode_webp(bytes, usize::MAX),
-        None => Err(crate::error::Error::usage("no picture")),
+        None => Err(crate::error::Error::usage("no image")),
     }
 }
 
@@ -51,31 +51,31 @@ fn every_file_decodes_to_the_bytes_that_tensorflow_gives() {
         let &[name, channels, first, second, sizes, expected] = &fields[..] else {
             panic!("{line}");
         };
-        let pictures = decode(
+        let images = decode(
             &file(name),
             channels.parse().unwrap(),
             first == "1",
             second == "1",
         );
-        let pictures = pictures.unwrap_or_else(|e| panic!("{line}: {e}"));
+        let images = images.unwrap_or_else(|e| panic!("{line}: {e}"));
         let mut bytes = Vec::new();
-        for picture in &pictures {
-            match &picture.samples {
+        for image in &images {
+            match &image.samples {
                 Samples::Bytes(samples) => bytes.extend_from_slice(samples),
                 Samples::Words(samples) => {
                     bytes.extend(samples.iter().flat_map(|v| v.to_le_bytes()))
                 }
             }
         }
-        let Picture {
+        let Image {
             width,
             height,
             channels,
             ..
-        } = pictures[0];
+        } = images[0];
         let found = match Kind::of(&file(name)) {
             Some(Kind::Gif | Kind::Webp) => {
-                format!("{}x{height}x{width}x{channels}", pictures.len())
+                format!("{}x{height}x{width}x{channels}", images.len())
             }
             _ => format!("{height}x{width}x{channels}"),
         };
@@ -87,7 +87,7 @@ fn every_file_decodes_to_the_bytes_that_tensorflow_gives() {
 }
 
 #[test]
-fn smaller_pictures_have_the_bytes_that_tensorflow_gives() {
+fn smaller_images_have_the_bytes_that_tensorflow_gives() {
     let answers = std::fs::read_to_string(folder().join("smaller.tsv")).unwrap();
     let mut wrong = Vec::new();
     for line in answers.lines().skip(1) {
@@ -101,9 +101,9 @@ fn smaller_pictures_have_the_bytes_that_tensorflow_gives() {
             ratio: ratio.parse().unwrap(),
             smooth_chroma: true,
         };
-        let picture = jpeg::decode(&file(name), options).unwrap();
-        let found = format!("{}x{}x{}", picture.height, picture.width, picture.channels);
-        let Samples::Bytes(bytes) = picture.samples else {
+        let image = jpeg::decode(&file(name), options).unwrap();
+        let found = format!("{}x{}x{}", image.height, image.width, image.channels);
+        let Samples::Bytes(bytes) = image.samples else {
             panic!("{line}");
         };
         if found != sizes || format!("{:016x}", hash(&bytes)) != expected {
@@ -114,7 +114,7 @@ fn smaller_pictures_have_the_bytes_that_tensorflow_gives() {
 }
 
 #[test]
-fn a_picture_with_larger_sizes_than_data_is_refused() {
+fn a_image_with_larger_sizes_than_data_is_refused() {
     let mut bytes = file("ycc420.jpg");
     let at = bytes
         .windows(2)
@@ -142,15 +142,15 @@ fn scans(count: usize) -> Vec<u8> {
 
 #[test]
 fn a_jpeg_file_may_have_so_many_scans() {
-    let picture = &decode(&scans(500), 0, true, true).unwrap()[0];
-    assert_eq!(picture.samples, Samples::Bytes(vec![128; 64]));
+    let image = &decode(&scans(500), 0, true, true).unwrap()[0];
+    assert_eq!(image.samples, Samples::Bytes(vec![128; 64]));
     let refused = decode(&scans(501), 0, true, true).unwrap_err();
     assert_eq!(refused.to_string(), "a JPEG file with more than 500 scans");
 }
 
 proptest! {
     #[test]
-    fn damaged_files_give_errors_or_pictures(
+    fn damaged_files_give_errors_or_images(
         name in prop::sample::select(vec![
             "ycc420.jpg", "progressive.jpg", "restart.jpg", "cmyk.jpg", "palette_alpha.png",
             "rgb16.png", "moving.gif", "bgra.bmp",

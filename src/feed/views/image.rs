@@ -1,11 +1,11 @@
-//! Tensors that read as pictures.
+//! Tensors that read as images.
 
 use super::{KEPT, Planes, neighbours, reader};
 use crate::model::{DType, Tensor};
 
-/// A picture made small enough to be kept and drawn, in sRGB.
+/// An image made small enough to be kept and drawn, in sRGB.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
+pub struct Image {
     pub height: usize,
     pub width: usize,
     /// Row by row from the top.
@@ -14,24 +14,24 @@ pub struct Picture {
     pub of: (usize, usize),
     /// The values that black and full colour stand for.
     pub ends: (f64, f64),
-    /// Whether the tensor is meant as a picture, as far as one can tell.
+    /// Whether the tensor is meant as an image, as far as one can tell.
     pub likely: bool,
 }
 
 /// Rows and columns below which nobody sees what it is, and below which numbers tell more.
 const LEAST: usize = 4;
 const LIKELY: usize = 16;
-/// No larger values are read as pictures.
+/// No larger values are read as images.
 const MOST: usize = 1 << 14;
 
-impl Picture {
-    /// The picture in a tensor: `[n, h, w, c]` (the first of the batch), `[h, w, c]`, `[1, c, h, w]`, `[c, h, w]` with
+impl Image {
+    /// The image in a tensor: `[n, h, w, c]` (the first of the batch), `[h, w, c]`, `[1, c, h, w]`, `[c, h, w]` with
     /// 1, 3 or 4 channels (1 or 3 where they come before the rows), `[1, h, w]` or `[h, w]`. `None` where the shape is
-    /// no picture's, or a side is shorter than 4.
+    /// no image's, or a side is shorter than 4.
     ///
     /// It is likely meant as one if both sides have 16 or more, and, where only the sizes speak for it (that is without a
     /// last axis of 1 or 3 behind a batch), if what lies side by side is alike, which rows of features or tokens are not.
-    pub fn of(tensor: &Tensor) -> Option<Picture> {
+    pub fn of(tensor: &Tensor) -> Option<Image> {
         if tensor.strings().is_some() || tensor.number(0).is_none() {
             return None;
         }
@@ -45,7 +45,7 @@ impl Picture {
             sides.iter().all(|side| *side >= LIKELY) && (is_plain || is_smooth(&planes, &read));
         let ends = ends(&planes, &read, tensor.dtype());
         let (height, width, pixels) = pixels(&planes, &read, ends);
-        Some(Picture {
+        Some(Image {
             height,
             width,
             pixels,
@@ -55,7 +55,7 @@ impl Picture {
         })
     }
 
-    /// A part of its pixels as a picture of `height` × `width` (neither larger than its own): each pixel the mean of
+    /// A part of its pixels as an image of `height` × `width` (neither larger than its own): each pixel the mean of
     /// the area that it covers.
     pub fn shrunk(&self, height: usize, width: usize) -> Vec<[u8; 3]> {
         let (rows, columns) = (parts(self.height, height), parts(self.width, width));
@@ -91,7 +91,7 @@ fn parts(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
     (0..to).map(part).collect()
 }
 
-/// Where its values lie, and whether the shape alone says that it is a picture.
+/// Where its values lie, and whether the shape alone says that it is an image.
 fn planes(shape: &[usize]) -> Option<(Planes, bool)> {
     let is_side = |size: usize| size >= LEAST;
     Some(match *shape {
@@ -239,33 +239,33 @@ mod tests {
             (&[1, 3, 20, 30], Planes::first(20, 30, 3)),
             (&[3, 20, 30], Planes::first(20, 30, 3)),
         ] {
-            let picture = Picture::of(&slope(shape, planes)).unwrap();
-            assert_eq!((picture.height, picture.width), (20, 30), "{shape:?}");
-            assert_eq!(picture.pixels[0], [0; 3], "{shape:?}");
-            assert_eq!(picture.pixels.last(), Some(&[255, 128, 85]), "{shape:?}");
-            assert!(picture.likely, "{shape:?}");
+            let image = Image::of(&slope(shape, planes)).unwrap();
+            assert_eq!((image.height, image.width), (20, 30), "{shape:?}");
+            assert_eq!(image.pixels[0], [0; 3], "{shape:?}");
+            assert_eq!(image.pixels.last(), Some(&[255, 128, 85]), "{shape:?}");
+            assert!(image.likely, "{shape:?}");
         }
         for shape in [&[1, 20, 30][..], &[20, 30], &[1, 1, 20, 30], &[20, 30, 1]] {
-            let picture = Picture::of(&slope(shape, Planes::last(20, 30, 1))).unwrap();
-            assert_eq!(picture.pixels[599], [255; 3], "{shape:?}");
-            assert!(picture.likely, "{shape:?}");
+            let image = Image::of(&slope(shape, Planes::last(20, 30, 1))).unwrap();
+            assert_eq!(image.pixels[599], [255; 3], "{shape:?}");
+            assert!(image.likely, "{shape:?}");
         }
     }
 
     #[test]
-    fn what_is_no_picture_is_not_taken_for_one() {
+    fn what_is_no_image_is_not_taken_for_one() {
         for shape in [&[1, 64, 64][..], &[64, 64], &[32, 32, 4], &[1, 1, 64, 64]] {
-            assert!(!Picture::of(&noise(shape)).unwrap().likely, "{shape:?}");
+            assert!(!Image::of(&noise(shape)).unwrap().likely, "{shape:?}");
         }
-        // A picture of noise is one.
-        assert!(Picture::of(&noise(&[1, 64, 64, 3])).unwrap().likely);
+        // An image of noise is one.
+        assert!(Image::of(&noise(&[1, 64, 64, 3])).unwrap().likely);
         let small = slope(&[1, 8, 8, 1], Planes::last(8, 8, 1));
-        assert!(!Picture::of(&small).unwrap().likely);
+        assert!(!Image::of(&small).unwrap().likely);
         for shape in [&[10][..], &[1, 10], &[1, 1917, 91, 2], &[2, 3], &[]] {
-            assert_eq!(Picture::of(&noise(shape)), None, "{shape:?}");
+            assert_eq!(Image::of(&noise(shape)), None, "{shape:?}");
         }
         let nothing = Tensor::from_values(&[16, 16], &[f32::NAN; 256]);
-        assert!(!Picture::of(&nothing).unwrap().likely);
+        assert!(!Image::of(&nothing).unwrap().likely);
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
             let values: Vec<f32> = (0..256)
                 .map(|i| low + (high - low) * i as f32 / 255.0)
                 .collect();
-            Picture::of(&Tensor::from_values(&[16, 16], &values))
+            Image::of(&Tensor::from_values(&[16, 16], &values))
                 .unwrap()
                 .ends
         };
@@ -283,28 +283,28 @@ mod tests {
         assert_eq!(ends(-5.0, 260.0), (0.0, 255.0));
         assert_eq!(ends(3.0, 19.0), (3.0, 19.0));
         let bytes: Vec<u8> = (0..=255).map(|i| i / 4 + 30).collect();
-        let dim = Picture::of(&Tensor::from_values(&[16, 16], &bytes)).unwrap();
+        let dim = Image::of(&Tensor::from_values(&[16, 16], &bytes)).unwrap();
         assert_eq!(dim.ends, (30.0, 93.0));
         let signed: Vec<i8> = (-128..=127).collect();
-        let signed = Picture::of(&Tensor::from_values(&[16, 16], &signed)).unwrap();
+        let signed = Image::of(&Tensor::from_values(&[16, 16], &signed)).unwrap();
         assert_eq!(signed.ends, (-128.0, 127.0));
     }
 
     #[test]
     fn large_ones_are_means_of_areas() {
-        // Stripes of one pixel: a picture of single pixels would be black or white.
+        // Stripes of one pixel: an image of single pixels would be black or white.
         let values: Vec<u8> = (0..1024 * 1024).map(|i| (i % 2) as u8 * 255).collect();
-        let picture = Picture::of(&Tensor::from_values(&[1, 1024, 1024, 1], &values)).unwrap();
-        assert_eq!((picture.height, picture.width), (512, 512));
-        assert_eq!(picture.of, (1024, 1024));
-        assert!(picture.pixels.iter().all(|p| *p == [128; 3]));
-        let corner = Picture {
+        let image = Image::of(&Tensor::from_values(&[1, 1024, 1024, 1], &values)).unwrap();
+        assert_eq!((image.height, image.width), (512, 512));
+        assert_eq!(image.of, (1024, 1024));
+        assert!(image.pixels.iter().all(|p| *p == [128; 3]));
+        let corner = Image {
             height: 3,
             width: 3,
             pixels: vec![
                 [0; 3], [90; 3], [90; 3], [0; 3], [90; 3], [90; 3], [0; 3], [0; 3], [0; 3],
             ],
-            ..picture
+            ..image
         };
         // Each of the halves covers one and a half pixels.
         assert_eq!(corner.shrunk(1, 2), [[20; 3], [60; 3]]);

@@ -1,13 +1,13 @@
 //! BMP files without compression or palette: 8 bits of grey, 24 of BGR, 32 of BGRA.
 
-use super::{Picture, Samples};
+use super::{Image, Samples};
 use crate::error::{Error, Result};
 
 /// `channels` 0 takes what the file has.
 ///
 /// # Errors
 /// A file that is cut off, or whose pixels have another number of channels.
-pub fn decode(bytes: &[u8], channels: usize) -> Result<Picture> {
+pub fn decode(bytes: &[u8], channels: usize) -> Result<Image> {
     let broken = || Error::usage("a BMP file that is cut off, or with sizes out of range");
     let word = |at: usize| {
         let bytes = bytes.get(at..at + 4)?;
@@ -51,7 +51,7 @@ pub fn decode(bytes: &[u8], channels: usize) -> Result<Picture> {
             }
         }
     }
-    Ok(Picture {
+    Ok(Image {
         width,
         height,
         channels: own,

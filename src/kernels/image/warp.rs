@@ -1,4 +1,4 @@
-//! Pictures sampled at places that are no whole numbers: parts cropped and projective transforms.
+//! Images sampled at places that are no whole numbers: parts cropped and projective transforms.
 
 use super::Sizes;
 
@@ -9,12 +9,12 @@ pub enum Between {
     Bilinear,
 }
 
-/// What stands outside a picture.
+/// What stands outside an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outside {
-    /// The picture mirrored at its edges, edges twice.
+    /// The image mirrored at its edges, edges twice.
     Reflect,
-    /// The picture again.
+    /// The image again.
     Wrap,
     Constant,
     /// The edge.
@@ -60,7 +60,7 @@ impl Outside {
     }
 }
 
-/// One picture of a batch.
+/// One image of a batch.
 #[derive(Clone, Copy)]
 pub struct Source<'p> {
     pub pixels: &'p [f32],
@@ -100,7 +100,7 @@ pub struct Projection<'t> {
 }
 
 impl Projection<'_> {
-    /// Fills `out`, a picture of the given height and width.
+    /// Fills `out`, an image of the given height and width.
     pub fn run(&self, source: Source<'_>, [_, width]: [usize; 2], out: &mut [f32]) {
         let a = self.factors;
         let channels = source.channels.max(1);
@@ -133,7 +133,7 @@ impl Projection<'_> {
     }
 }
 
-/// A box of a picture as `[y1, x1, y2, x2]` in parts of its height and width, at the sizes of the output; what lies
+/// A box of an image as `[y1, x1, y2, x2]` in parts of its height and width, at the sizes of the output; what lies
 /// outside is `fill`.
 pub fn crop(
     source: Source<'_>,
@@ -191,7 +191,7 @@ mod tests {
     };
 
     #[test]
-    fn the_whole_box_is_the_picture() {
+    fn the_whole_box_is_the_image() {
         let mut out = [0.0; 6];
         crop(
             PICTURE,

@@ -1,4 +1,5 @@
-//! Pictures to JPEG files, baseline and progressive, with the very bytes of libjpeg-turbo, by which TensorFlow writes them.
+//! Images to JPEG files, baseline and progressive, with the very bytes of libjpeg-turbo, by which TensorFlow writes
+//! them.
 
 mod blocks;
 mod codes;
@@ -7,7 +8,7 @@ mod scans;
 use self::blocks::Plane;
 use self::codes::{Codes, Table};
 use self::scans::{Scan, Sink};
-use super::super::{Picture, Samples};
+use super::super::{Image, Samples};
 use crate::error::{Error, Result};
 
 /// What a JPEG file is to be like.
@@ -16,7 +17,7 @@ pub struct Wishes {
     /// 0 to 100.
     pub quality: u8,
     pub progressive: bool,
-    /// Codes made for the picture; progressive files have no others.
+    /// Codes made for the image; progressive files have no others.
     pub small: bool,
     /// Half as many samples of colour, both ways.
     pub halved_colour: bool,
@@ -30,19 +31,19 @@ pub struct Wishes {
 /// The bytes of a file.
 ///
 /// # Errors
-/// A picture of other than 1 or 3 channels of bytes, or too large or without pixels; metadata that is too long.
-pub fn encode(picture: &Picture, wishes: &Wishes) -> Result<Vec<u8>> {
+/// An image of other than 1 or 3 channels of bytes, or too large or without pixels; metadata that is too long.
+pub fn encode(image: &Image, wishes: &Wishes) -> Result<Vec<u8>> {
     // libjpeg's own.
     const MOST: usize = 65_500;
     let (
-        &Picture {
+        &Image {
             width,
             height,
             channels,
             ..
         },
         Samples::Bytes(samples),
-    ) = (picture, &picture.samples)
+    ) = (image, &image.samples)
     else {
         return Err(Error::unsupported("a JPEG file of 16 bits"));
     };
@@ -52,7 +53,7 @@ pub fn encode(picture: &Picture, wishes: &Wishes) -> Result<Vec<u8>> {
         .and_then(|n| n.checked_mul(channels));
     if !fits(width) || !fits(height) || !matches!(channels, 1 | 3) || count != Some(samples.len()) {
         return Err(Error::usage(format!(
-            "a picture of {height}×{width} with {channels} channels, expected 1 or 3 channels and 1 to {MOST} pixels \
+            "an image of {height}×{width} with {channels} channels, expected 1 or 3 channels and 1 to {MOST} pixels \
              each way"
         )));
     }
@@ -228,9 +229,9 @@ mod tests {
     use super::super::{Options, decode};
     use super::*;
 
-    fn picture(width: usize, height: usize, channels: usize) -> Picture {
+    fn image(width: usize, height: usize, channels: usize) -> Image {
         let wave = |at: usize| (128.0 + 90.0 * (at as f64 / 40.0).sin()) as u8;
-        Picture {
+        Image {
             width,
             height,
             channels,
@@ -255,8 +256,8 @@ mod tests {
     fn what_is_written_is_read_again() {
         for (width, height, channels) in [(1, 1, 1), (17, 9, 3), (33, 40, 1), (8, 50, 3)] {
             for progressive in [false, true] {
-                let picture = picture(width, height, channels);
-                let file = encode(&picture, &wishes(progressive, false)).unwrap();
+                let image = image(width, height, channels);
+                let file = encode(&image, &wishes(progressive, false)).unwrap();
                 let options = Options {
                     channels: 0,
                     fast_transform: false,
@@ -268,8 +269,7 @@ mod tests {
                     (read.width, read.height, read.channels),
                     (width, height, channels)
                 );
-                let (Samples::Bytes(read), Samples::Bytes(told)) =
-                    (&read.samples, &picture.samples)
+                let (Samples::Bytes(read), Samples::Bytes(told)) = (&read.samples, &image.samples)
                 else {
                     panic!("words");
                 };
@@ -281,14 +281,14 @@ mod tests {
 
     #[test]
     fn what_no_file_can_hold_is_refused() {
-        let refused = |picture: &Picture| encode(picture, &wishes(false, true)).is_err();
-        assert!(refused(&picture(0, 4, 3)) && refused(&picture(4, 0, 1)));
-        assert!(refused(&picture(4, 4, 2)) && refused(&picture(65_501, 1, 1)));
-        let mut words = picture(1, 1, 1);
+        let refused = |image: &Image| encode(image, &wishes(false, true)).is_err();
+        assert!(refused(&image(0, 4, 3)) && refused(&image(4, 0, 1)));
+        assert!(refused(&image(4, 4, 2)) && refused(&image(65_501, 1, 1)));
+        let mut words = image(1, 1, 1);
         words.samples = Samples::Words(vec![7]);
         assert!(refused(&words));
         let mut long = wishes(false, true);
         long.xmp = vec![b'x'; 1 << 16];
-        assert!(encode(&picture(4, 4, 3), &long).is_err());
+        assert!(encode(&image(4, 4, 3), &long).is_err());
     }
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use png::{BitDepth, ColorType, Transformations};
 
-use super::{Picture, Samples};
+use super::{Image, Samples};
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -16,7 +16,7 @@ const MOST_PER_BYTE: usize = 1100;
 ///
 /// # Errors
 /// What is no PNG file, or damaged.
-pub fn decode(bytes: &[u8], channels: usize, wide: bool) -> Result<Picture> {
+pub fn decode(bytes: &[u8], channels: usize, wide: bool) -> Result<Image> {
     let fault = |e: png::DecodingError| Error::usage(format!("a PNG file that can't be read: {e}"));
     let mut decoder = png::Decoder::new(Cursor::new(bytes));
     decoder.set_transformations(Transformations::EXPAND);
@@ -60,7 +60,7 @@ pub fn decode(bytes: &[u8], channels: usize, wide: bool) -> Result<Picture> {
     for pixel in samples.chunks_exact(own) {
         convert(pixel, wanted, opaque, &mut out);
     }
-    Ok(Picture {
+    Ok(Image {
         width,
         height,
         channels: wanted,
@@ -73,14 +73,14 @@ pub fn decode(bytes: &[u8], channels: usize, wide: bool) -> Result<Picture> {
     })
 }
 
-/// A picture as a PNG file, its samples without loss. How hard to press, 0 to 9, -1 for the usual.
+/// An image as a PNG file, its samples without loss. How hard to press, 0 to 9, -1 for the usual.
 ///
 /// # Errors
-/// A picture without pixels, or with more than 4 channels.
-pub fn encode(picture: &Picture, effort: i64) -> Result<Vec<u8>> {
+/// An image without pixels, or with more than 4 channels.
+pub fn encode(image: &Image, effort: i64) -> Result<Vec<u8>> {
     let fault = |e: png::EncodingError| Error::usage(format!("no PNG file can be made: {e}"));
-    let sizes = [picture.width, picture.height].map(|n| u32::try_from(n).ok().filter(|&n| n > 0));
-    let colours = match picture.channels {
+    let sizes = [image.width, image.height].map(|n| u32::try_from(n).ok().filter(|&n| n > 0));
+    let colours = match image.channels {
         1 => Some(ColorType::Grayscale),
         2 => Some(ColorType::GrayscaleAlpha),
         3 => Some(ColorType::Rgb),
@@ -89,8 +89,8 @@ pub fn encode(picture: &Picture, effort: i64) -> Result<Vec<u8>> {
     };
     let ([Some(width), Some(height)], Some(colours)) = (sizes, colours) else {
         return Err(Error::usage(format!(
-            "a picture of {}×{} with {} channels, expected some pixels and 1 to 4 channels",
-            picture.height, picture.width, picture.channels
+            "an image of {}×{} with {} channels, expected some pixels and 1 to 4 channels",
+            image.height, image.width, image.channels
         )));
     };
     let mut file = Vec::new();
@@ -103,7 +103,7 @@ pub fn encode(picture: &Picture, effort: i64) -> Result<Vec<u8>> {
         _ => png::Compression::Balanced,
     });
     let deep: Vec<u8>;
-    let samples = match &picture.samples {
+    let samples = match &image.samples {
         Samples::Bytes(samples) => {
             encoder.set_depth(BitDepth::Eight);
             samples
@@ -158,30 +158,30 @@ mod tests {
             let bytes = Samples::Bytes((0..count).map(|v| (v * 37) as u8).collect());
             let words = Samples::Words((0..count).map(|v| (v * 9973) as u16).collect());
             for (samples, wide) in [(bytes, false), (words, true)] {
-                let picture = Picture {
+                let image = Image {
                     width: 5,
                     height: 3,
                     channels,
                     samples,
                 };
                 for effort in -1..=9 {
-                    let file = encode(&picture, effort).unwrap();
-                    assert_eq!(decode(&file, channels, wide).unwrap(), picture);
+                    let file = encode(&image, effort).unwrap();
+                    assert_eq!(decode(&file, channels, wide).unwrap(), image);
                 }
             }
         }
     }
 
     #[test]
-    fn what_is_no_picture_is_told() {
+    fn what_is_no_image_is_told() {
         for (width, height, channels) in [(0, 3, 1), (3, 0, 1), (1, 1, 5), (1, 1, 0)] {
-            let picture = Picture {
+            let image = Image {
                 width,
                 height,
                 channels,
                 samples: Samples::Bytes(vec![0; width * height * channels]),
             };
-            assert!(encode(&picture, -1).is_err());
+            assert!(encode(&image, -1).is_err());
         }
     }
 }

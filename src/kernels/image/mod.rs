@@ -1,4 +1,4 @@
-//! Pictures as `[batch, height, width, channels]` in float32: scaled, warped, coloured, drawn on. The order of the
+//! Images as `[batch, height, width, channels]` in float32: scaled, warped, coloured, drawn on. The order of the
 //! float32 steps is TensorFlow's.
 
 pub mod colour;

@@ -37,7 +37,7 @@ impl Scan {
         vec![Self::new(&Vec::from_iter(0..parts), [0, 63], [0, 0])]
     }
 
-    /// libjpeg's steps from a rough picture to the whole one.
+    /// libjpeg's steps from a rough image to the whole one.
     pub fn steps(parts: usize) -> Vec<Self> {
         let all = Vec::from_iter(0..parts);
         let scan = |parts: &[usize], from, to, bits| Self::new(parts, [from, to], bits);

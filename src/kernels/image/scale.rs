@@ -75,7 +75,7 @@ impl Window {
 pub type Taps = Vec<Vec<(usize, f32)>>;
 
 /// Which input lines make an output line where the output is the input times `scale`, moved by `shift`. Lines from
-/// outside are zero. With `antialias` the window grows when the picture shrinks.
+/// outside are zero. With `antialias` the window grows when the image shrinks.
 pub fn spans(
     window: Window,
     [input, output]: [usize; 2],
@@ -259,11 +259,11 @@ pub fn resample(
     let mut line = vec![0.0f32; row];
     let mut lines = out.chunks_exact_mut((columns.len() * channels).max(1));
     for n in 0..batch {
-        let picture = &image[n * height * row..][..height * row];
+        let image = &image[n * height * row..][..height * row];
         for taps in rows {
             line.fill(0.0);
             for &(source, weight) in taps {
-                let from = &picture[source * row..][..row];
+                let from = &image[source * row..][..row];
                 line.iter_mut()
                     .zip(from)
                     .for_each(|(sum, v)| *sum += v * weight);

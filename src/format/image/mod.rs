@@ -1,4 +1,4 @@
-//! Pictures: JPEG, PNG, GIF, BMP and WebP files to samples, as TensorFlow's decoders give them.
+//! Images: JPEG, PNG, GIF, BMP and WebP files to samples, as TensorFlow's decoders give them.
 
 mod bmp;
 mod gif;
@@ -13,7 +13,7 @@ pub use webp::decode as decode_webp;
 
 /// Samples row by row, the channels of a pixel side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct Image {
     pub width: usize,
     pub height: usize,
     /// 1 grey, 2 grey and opacity, 3 RGB, 4 RGB and opacity.
@@ -28,7 +28,7 @@ pub enum Samples {
     Words(Vec<u16>),
 }
 
-/// The kind of a picture file.
+/// The kind of an image file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Jpeg,

@@ -1,4 +1,4 @@
-//! Huffman's codes: T.81's usual ones (annex K.3), and the best for a picture (annex K.2).
+//! Huffman's codes: T.81's usual ones (annex K.3), and the best for an image (annex K.2).
 
 /// How many symbols have codes of each length, from 1 to 16 bits, and the symbols in the order of their codes.
 pub struct Table {

@@ -1,14 +1,14 @@
-//! WebP files: pictures and frames as RGB, or RGB and opacity.
+//! WebP files: images and frames as RGB, or RGB and opacity.
 
 use std::io::Cursor;
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::{Picture, Samples};
+use super::{Image, Samples};
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// Pixels that any file may have, and further ones that a byte of it may stand for. A picture of one colour takes no
+/// Pixels that any file may have, and further ones that a byte of it may stand for. An image of one colour takes no
 /// bits for its pixels, so this is a limit of ours.
 const ALWAYS: usize = 1 << 20;
 const MOST_PER_BYTE: usize = 4096;
@@ -18,7 +18,7 @@ const MOST_PER_BYTE: usize = 4096;
 ///
 /// # Errors
 /// What is no WebP file, or damaged.
-pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Picture>> {
+pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Image>> {
     let fault = |e: DecodingError| Error::usage(format!("a WebP file that can't be read: {e}"));
     let mut reader = WebPDecoder::new(Cursor::new(bytes)).map_err(fault)?;
     let moves = reader.is_animated();
@@ -39,7 +39,7 @@ pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Picture>> {
     let pixels = seen.saturating_add(coded(bytes));
     if moves && !frames_fit(bytes) {
         return Err(Error::usage(
-            "a WebP file with a frame of another size than its picture",
+            "a WebP file with a frame of another size than its image",
         ));
     }
     if pixels > bytes.len().saturating_mul(MOST_PER_BYTE).max(ALWAYS) {
@@ -47,7 +47,7 @@ pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Picture>> {
     }
     memory::ask("the frames of a WebP file", pixels.saturating_mul(8))?;
     let mut buffer = vec![0; width * height * channels];
-    let mut pictures = Vec::new();
+    let mut images = Vec::new();
     if moves {
         // What a frame leaves free behind it is clear.
         reader.set_background_color([0; 4]).map_err(fault)?;
@@ -58,17 +58,17 @@ pub fn decode(bytes: &[u8], most: usize) -> Result<Vec<Picture>> {
             false => reader.read_image(&mut buffer),
         }
         .map_err(fault)?;
-        pictures.push(Picture {
+        images.push(Image {
             width,
             height,
             channels,
             samples: Samples::Bytes(buffer.clone()),
         });
     }
-    Ok(pictures)
+    Ok(images)
 }
 
-/// Pixels of all pictures in a file by the heads of what they are coded in, wherever these stand: one that says another
+/// Pixels of all images in a file by the heads of what they are coded in, wherever these stand: one that says another
 /// size than the file is found out only when room for it was taken.
 fn coded(bytes: &[u8]) -> usize {
     let sides = |width: u32, height: u32| width as usize * height as usize;
@@ -105,7 +105,7 @@ fn coded(bytes: &[u8]) -> usize {
     each.fold(0, usize::saturating_add)
 }
 
-/// Whether the picture of each frame with opacity apart is where it should be and as large as the frame, which the
+/// Whether the image of each frame with opacity apart is where it should be and as large as the frame, which the
 /// decoder takes for granted.
 fn frames_fit(bytes: &[u8]) -> bool {
     let short = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
@@ -115,10 +115,10 @@ fn frames_fit(bytes: &[u8]) -> bool {
     let fits = |frame: usize| {
         let opacity = frame + 24;
         let length = u32::from(short(opacity + 4)?) | u32::from(short(opacity + 6)?) << 16;
-        let picture = opacity + 8 + length as usize + length as usize % 2;
+        let image = opacity + 8 + length as usize + length as usize % 2;
         let sides = [side(frame + 14)?, side(frame + 17)?];
-        let own = [short(picture + 14)?, short(picture + 16)?].map(|v| u32::from(v) & 0x3fff);
-        Some(is(picture, b"VP8 ") && own == sides)
+        let own = [short(image + 14)?, short(image + 16)?].map(|v| u32::from(v) & 0x3fff);
+        Some(is(image, b"VP8 ") && own == sides)
     };
     let mut frames = (0..bytes.len()).filter(|&at| is(at, b"ANMF") && is(at + 24, b"ALPH"));
     frames.all(|frame| fits(frame) == Some(true))
