@@ -42,15 +42,95 @@ pub struct Limits<T = f32> {
     /// Above 0: boxes that overlap a better one lose score, by `e^(-overlap^2 / (2 sigma))` (soft suppression).
     pub sigma: T,
     /// TensorFlow Lite's way: a box that overlaps a better one just as much as the limit is dropped too, and the limit holds
-    /// in soft suppression as well.
+    /// in soft suppression as well; equal scores come in the order of its heap.
     pub at_least: bool,
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Candidate<T> {
     index: usize,
     score: T,
     /// The boxes that stay and that it was compared with already.
     seen: usize,
+}
+
+/// A binary heap whose order of equal scores is that of GNU's `push_heap` and `pop_heap`, on which TensorFlow Lite's
+/// depends.
+struct Heap<T>(Vec<Candidate<T>>);
+
+impl<T: Number> Heap<T> {
+    fn push(&mut self, value: Candidate<T>) {
+        self.0.push(value);
+        self.rise(self.0.len() - 1, value);
+    }
+
+    /// Puts `value` at `at`, or as far above as it beats what is there.
+    fn rise(&mut self, mut at: usize, value: Candidate<T>) {
+        let heap = &mut self.0;
+        while at > 0 && heap[(at - 1) / 2].score < value.score {
+            heap[at] = heap[(at - 1) / 2];
+            at = (at - 1) / 2;
+        }
+        heap[at] = value;
+    }
+
+    fn pop(&mut self) -> Option<Candidate<T>> {
+        let last = self.0.pop()?;
+        let heap = &mut self.0;
+        let Some(&top) = heap.first() else {
+            return Some(last);
+        };
+        // The hole goes down to a leaf, always to the better child, of equals to the right one.
+        let (mut at, count) = (0, heap.len());
+        while 2 * at + 1 < count {
+            let (left, right) = (2 * at + 1, 2 * at + 2);
+            let child = match right < count {
+                true if heap[right].score < heap[left].score => left,
+                true => right,
+                false => left,
+            };
+            heap[at] = heap[child];
+            at = child;
+        }
+        self.rise(at, last);
+        Some(top)
+    }
+}
+
+/// Those that may still stay.
+enum Waiting<T> {
+    /// The best is the last.
+    Sorted(Vec<Candidate<T>>),
+    Heap(Heap<T>),
+}
+
+impl<T: Number> Waiting<T> {
+    fn of(mut all: Vec<Candidate<T>>, heap: bool) -> Self {
+        if heap {
+            let mut heap = Heap(Vec::with_capacity(all.len()));
+            all.into_iter().for_each(|one| heap.push(one));
+            return Waiting::Heap(heap);
+        }
+        all.sort_by(order);
+        Waiting::Sorted(all)
+    }
+
+    fn pop(&mut self) -> Option<Candidate<T>> {
+        match self {
+            Waiting::Sorted(all) => all.pop(),
+            Waiting::Heap(heap) => heap.pop(),
+        }
+    }
+
+    fn push(&mut self, one: Candidate<T>) {
+        match self {
+            Waiting::Sorted(all) => {
+                let at = all.partition_point(|other| order(other, &one).is_lt());
+                all.insert(at, one);
+            }
+            Waiting::Heap(heap) => heap.push(one),
+        }
+    }
 }
 
 fn order<T: Number>(a: &Candidate<T>, b: &Candidate<T>) -> Ordering {
@@ -59,14 +139,13 @@ fn order<T: Number>(a: &Candidate<T>, b: &Candidate<T>) -> Ordering {
 }
 
 /// The boxes that stay, best first, with their scores (`NonMaxSuppressionV4`, `V5`); `overlap` tells it of two boxes. Of
-/// equal scores the first box wins.
+/// equal scores the first box wins, but for [`Limits::at_least`].
 pub fn suppress<T: Number>(
     overlap: impl Fn(usize, usize) -> T,
     scores: &[T],
     limits: Limits<T>,
 ) -> Vec<(usize, T)> {
-    // Sorted so that the best is the last.
-    let mut waiting: Vec<Candidate<T>> = scores
+    let all: Vec<Candidate<T>> = scores
         .iter()
         .enumerate()
         .filter(|(_, score)| **score > limits.score)
@@ -76,11 +155,12 @@ pub fn suppress<T: Number>(
             seen: 0,
         })
         .collect();
-    waiting.sort_by(order);
+    let most = limits.most.min(all.len());
+    let mut waiting = Waiting::of(all, limits.at_least);
     let soft = limits.sigma > T::ZERO;
     let scale = T::from_f64(-0.5).div(if soft { limits.sigma } else { T::from_f64(1.0) });
     let mut kept: Vec<(usize, T)> = Vec::new();
-    while kept.len() < limits.most {
+    while kept.len() < most {
         let Some(mut next) = waiting.pop() else {
             break;
         };
@@ -105,11 +185,13 @@ pub fn suppress<T: Number>(
         if dropped {
             continue;
         }
-        if next.score == before {
+        let stays = next.score == before;
+        if stays {
             kept.push((next.index, next.score));
-        } else if next.score > limits.score {
-            let at = waiting.partition_point(|other| order(other, &next).is_lt());
-            waiting.insert(at, next);
+        }
+        // TensorFlow Lite puts back what stays too, which then overlaps itself; that moves the others in the heap.
+        if next.score > limits.score && (!stays || limits.at_least) {
+            waiting.push(next);
         }
     }
     kept

@@ -107,6 +107,9 @@ impl<'g> Context<'g> {
         if let Some(values) = tensor.values::<i16>() {
             return Ok(Some(values.iter().map(|&v| i64::from(v)).collect()));
         }
+        if let Some(values) = tensor.values::<i8>() {
+            return Ok(Some(values.iter().map(|&v| i64::from(v)).collect()));
+        }
         Err(self.wrong(format!(
             "input {index} is {}, expected whole numbers",
             tensor.dtype()

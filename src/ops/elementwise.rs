@@ -326,20 +326,22 @@ fn arithmetic(
     }
 }
 
-/// The bounds of a fused activation on numbers other than f32; "no activation" has none for them.
+/// The bounds of a fused activation on numbers other than f32. The largest f32 stands for their own largest number.
 fn clamp_numbers<T: Number>(clamp: Clamp, values: &mut [T]) {
-    if clamp == Clamp::NONE || clamp == Clamp::FINITE {
+    if clamp == Clamp::NONE || T::INTEGER && clamp == Clamp::FINITE {
         return;
     }
-    let lo = T::from_f64(clamp.lo.into());
-    let hi = (clamp.hi < f32::MAX).then(|| T::from_f64(clamp.hi.into()));
+    let end = |end: f32| match end {
+        f32::MIN => T::lowest(),
+        f32::MAX => T::highest(),
+        end => T::from_f64(end.into()),
+    };
+    let (lo, hi) = (end(clamp.lo), end(clamp.hi));
     for value in values {
         if *value < lo {
             *value = lo;
         }
-        if let Some(hi) = hi
-            && *value > hi
-        {
+        if *value > hi {
             *value = hi;
         }
     }
@@ -414,14 +416,21 @@ fn prepare_add_n(cx: &Context) -> Result<Prepared> {
         over @ 0..2 => (over + GROUP).min(count),
         over => over,
     };
+    // TensorFlow Lite keeps every sum on the way finite, as ADD does.
+    let finite = cx.tflite() && dtype == DType::Float32;
     with_number!(dtype, T => Prepared::in_place(&[0], move |io| {
         let out = io.output::<T>(0)?;
         if !io.is_in_place(0) {
             out.copy_from_slice(io.input::<T>(0)?);
         }
+        let (lowest, highest) = (T::lowest(), T::highest());
         for input in 1..first {
             for (sum, &x) in out.iter_mut().zip(io.input::<T>(input)?) {
-                *sum = sum.add(x);
+                *sum = match sum.add(x) {
+                    sum if finite && sum < lowest => lowest,
+                    sum if finite && sum > highest => highest,
+                    sum => sum,
+                };
             }
         }
         for group in (first..count).step_by(GROUP) {

@@ -444,7 +444,8 @@ fn infer_range(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare_range(cx: &Context) -> Result<Prepared> {
     let (dtype, known) = (cx.dtype(0)?, range(cx)?.is_some());
     if dtype.is_float() && !(known && cx.tflite()) {
-        return with_float!(dtype, T => Prepared::compute(computed_range::<T>), else Err(cx.no_kernel(dtype)));
+        let adds = cx.tflite();
+        return with_float!(dtype, T => Prepared::compute(move |inputs| computed_range::<T>(inputs, adds)), else Err(cx.no_kernel(dtype)));
     }
     if !known {
         // Ends that are computed: the length is found when they are there.
@@ -513,14 +514,25 @@ fn range_of_floats<T: Number + Element>(start: T, limit: T, step: T) -> Result<V
     Ok((0..count as usize).map(value).collect())
 }
 
-fn computed_range<T: Number + Element>(inputs: &[Option<super::View>]) -> Result<Vec<Tensor>> {
+/// `adds`: every number is the one before and the step, as TensorFlow Lite has them.
+fn computed_range<T: Number + Element>(
+    inputs: &[Option<super::View>],
+    adds: bool,
+) -> Result<Vec<Tensor>> {
     let mut ends = [T::ZERO; 3];
     for (end, view) in ends.iter_mut().zip(inputs) {
         if let Some(view) = view {
             *end = view.values::<T>()?.first().copied().unwrap_or(T::ZERO);
         }
     }
-    let values = range_of_floats(ends[0], ends[1], ends[2])?;
+    let mut values = range_of_floats(ends[0], ends[1], ends[2])?;
+    if adds {
+        let mut next = ends[0];
+        for value in &mut values {
+            *value = next;
+            next = next.add(ends[2]);
+        }
+    }
     Ok(vec![Tensor::from_values(&[values.len()], &values)])
 }
 

@@ -55,6 +55,10 @@ fn reduced(cx: &Context, rank: usize) -> Result<Option<Vec<bool>>> {
         return Ok(None);
     };
     let mut reduced = vec![false; rank];
+    // TensorFlow Lite takes any axis of a number, which has none.
+    if cx.tflite() && rank == 0 {
+        return Ok(Some(reduced));
+    }
     for axis in axes {
         reduced[cx.axis(axis, rank)?] = true;
     }

@@ -38,7 +38,8 @@ pub enum BinaryOp {
 }
 
 /// Any of the operators on numbers, broadcasting both sides to `out_shape`. Integers wrap. `rules` decides what
-/// Maximum and Minimum make of NaN and whether a zero divisor of a float FloorDiv is an error.
+/// Maximum and Minimum make of NaN, what Div and Pow make of integers out of range and whether a zero divisor of a float
+/// FloorDiv is an error.
 ///
 /// Errors: an integer division by 0; under TensorFlow Lite's rules a float FloorDiv by 0 and an integer Pow with a
 /// negative exponent.
@@ -51,6 +52,15 @@ pub fn binary<T: Number>(
 ) -> Result<()> {
     use BinaryOp::*;
     check_values(op, rules, b.0)?;
+    if op == Pow
+        && rules == Rules::Tflite
+        && let Some(times) = whole_power(a.1, b)
+    {
+        for (&x, to) in a.0.iter().zip(out.0) {
+            *to = power(x, times);
+        }
+        return Ok(());
+    }
     let nan_wins = rules == Rules::TensorFlow;
     // For what vectors don't help, or few models do: one loop for all of them.
     let mut called = |f: fn(T, T) -> T| zip_rows(a, b, (&mut *out.0, out.1), &by_rows(f));
@@ -58,6 +68,7 @@ pub fn binary<T: Number>(
         Add => each(a, b, out, T::add),
         Sub => each(a, b, out, T::sub),
         Mul => each(a, b, out, T::mul),
+        Div if T::INTEGER && rules == Rules::Tflite => called(bounded_div),
         Div => each(a, b, out, T::div),
         Maximum => each(a, b, out, |x, y| {
             if x > y || (nan_wins && x.is_nan()) {
@@ -79,7 +90,12 @@ pub fn binary<T: Number>(
         }),
         DivNoNan => called(|x, y| unless_zero(y, T::ZERO, || x.div(y))),
         MulNoNan => called(|x, y| unless_zero(y, T::ZERO, || x.mul(y))),
+        Pow if T::INTEGER && rules == Rules::Tflite => called(bounded_pow),
         Pow => called(T::pow),
+        // Divided in f64, where fewer quotients round up to a whole number.
+        FloorDiv if !T::INTEGER && rules == Rules::Tflite => {
+            called(|x, y| T::from_f64((x.to_f64() / y.to_f64()).floor()));
+        }
         FloorDiv => called(T::floor_div),
         TruncateDiv => called(truncate_div),
         FloorMod => called(T::floor_mod),
@@ -102,6 +118,52 @@ fn each<T: Number>(
     match T::USUAL {
         true => zip(a, b, out, f),
         false => zip_rows(a, b, out, &by_rows(f)),
+    }
+}
+
+/// TensorFlow Lite's quotient of integers: the one that is too large becomes the largest number.
+fn bounded_div<T: Number>(a: T, b: T) -> T {
+    match a == T::lowest() && b.to_f64() == -1.0 {
+        true => T::highest(),
+        false => a.div(b),
+    }
+}
+
+/// TensorFlow Lite's power of integers, computed in f64: what is out of range becomes the lowest number.
+fn bounded_pow<T: Number>(a: T, b: T) -> T {
+    let wide = a.to_f64().powf(b.to_f64());
+    match (T::lowest().to_f64()..=T::highest().to_f64()).contains(&wide) {
+        true => a.pow(b),
+        false => T::lowest(),
+    }
+}
+
+/// The exponent that TensorFlow Lite multiplies out: a single whole one from 1 up, unless both shapes are the same.
+fn whole_power<T: Number>(shape: &[usize], (b, b_shape): (&[T], &[usize])) -> Option<u32> {
+    let &[exponent] = b else {
+        return None;
+    };
+    let exponent = exponent.to_f64();
+    let whole = exponent.round();
+    let near = (exponent - whole).abs() < 1e-5 && (1.0..=f64::from(i32::MAX)).contains(&whole);
+    (near && shape != b_shape).then_some(whole as u32)
+}
+
+/// `x` to the power of `times` by squares, every product kept finite.
+fn power<T: Number>(x: T, times: u32) -> T {
+    let product = |a: T, b: T| match a.mul(b) {
+        low if low < T::lowest() => T::lowest(),
+        high if high > T::highest() => T::highest(),
+        product => product,
+    };
+    if times <= 1 {
+        return x;
+    }
+    let root = power(x, times / 2);
+    let square = product(root, root);
+    match times % 2 {
+        0 => square,
+        _ => product(x, square),
     }
 }
 

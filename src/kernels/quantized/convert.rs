@@ -143,7 +143,7 @@ pub fn requantize_to_i32<T: Quantized>(
     });
 }
 
-/// FAKE_QUANT: to `2^bits` steps between the nudged ends and back. `narrow` leaves the lowest step out.
+/// FAKE_QUANT: to `2^bits` steps between the nudged ends and back. `narrow` leaves the lowest step out. A NaN stays.
 pub fn fake_quant(x: &[f32], range: (f32, f32), bits: u32, narrow: bool, out: &mut [f32]) {
     // As TensorFlow does it; the nudged ends would be no numbers.
     if range == (0.0, 0.0) {

@@ -61,7 +61,9 @@ pub fn l2_normalize_f32(depth: usize, input: &[f32], output: &mut [f32]) {
         .chunks_exact(depth)
         .zip(output.chunks_exact_mut(depth))
     {
-        let norm = x.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-6);
+        let norm = x.iter().map(|v| v * v).sum::<f32>().sqrt();
+        // Not `max`, which drops a NaN.
+        let norm = if norm < 1e-6 { 1e-6 } else { norm };
         for (o, v) in out.iter_mut().zip(x) {
             *o = v / norm;
         }

@@ -27,8 +27,8 @@ impl Axis {
     }
 }
 
-/// ARG_MAX or ARG_MIN: the smallest index of the extreme. NaN never wins, but under TensorFlow Lite's rules a NaN
-/// in the first place stays.
+/// ARG_MAX or ARG_MIN: the smallest index of the extreme. NaN never wins; TensorFlow Lite loses sight of some numbers
+/// beside one in rows of at least four.
 pub fn arg_extreme<T: Number>(
     greatest: bool,
     rules: Rules,
@@ -36,7 +36,15 @@ pub fn arg_extreme<T: Number>(
     input: &[T],
     write: &mut dyn FnMut(usize, usize),
 ) {
+    let lanes = rules == Rules::Tflite && T::USUAL && axis.inner == 1 && axis.length >= 4;
     for (at, first) in axis.lines().enumerate() {
+        if lanes {
+            let row = &input[first..][..axis.length];
+            if row.iter().any(|x| x.is_nan()) {
+                write(at, extreme_of_four(greatest, row));
+                continue;
+            }
+        }
         let mut best = 0;
         for step in 1..axis.length {
             let (x, old) = (
@@ -44,13 +52,37 @@ pub fn arg_extreme<T: Number>(
                 input[first + best * axis.inner],
             );
             let better = if greatest { x > old } else { x < old };
-            let over_nan = rules == Rules::TensorFlow && old.is_nan() && !x.is_nan();
+            let over_nan = old.is_nan() && !x.is_nan();
             if better || over_nan {
                 best = step;
             }
         }
         write(at, best);
     }
+}
+
+/// TensorFlow Lite's extreme of a row of at least four with a NaN in it: four lanes that a NaN never wins, but where
+/// they meet it stays if it comes first, and hides what comes second.
+fn extreme_of_four<T: Number>(greatest: bool, row: &[T]) -> usize {
+    let better = |x: T, old: T| if greatest { x > old } else { x < old };
+    let over = |x: T, old: T| !x.is_nan() && (old.is_nan() || better(x, old));
+    let (mut best, mut found) = ([row[0], row[1], row[2], row[3]], [0, 1, 2, 3]);
+    let whole = row.len() / 4 * 4;
+    for at in 4..whole {
+        if over(row[at], best[at % 4]) {
+            (best[at % 4], found[at % 4]) = (row[at], at);
+        }
+    }
+    let meet = |x: T, y: T| if better(y, x) { y } else { x };
+    let mut extreme = meet(meet(best[0], best[1]), meet(best[2], best[3]));
+    let lanes = best.iter().zip(found).filter(|&(&x, _)| x == extreme);
+    let mut index = lanes.map(|(_, at)| at).min().unwrap_or(0);
+    for (at, &x) in row.iter().enumerate().skip(whole) {
+        if over(x, extreme) {
+            (extreme, index) = (x, at);
+        }
+    }
+    index
 }
 
 /// The `k` largest of each row of `length`, descending, equal ones by smaller index.

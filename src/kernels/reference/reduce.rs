@@ -199,6 +199,16 @@ pub fn reduce_numbers<T: Reducible>(
             T::total(s)
         }),
         Reduction::Mean => reduce(input, shape, reduced, output, T::ZERO, T::add, T::mean),
+        // TensorFlow Lite rounds every product to the type.
+        Reduction::Prod if !keep_nan => reduce(
+            input,
+            shape,
+            reduced,
+            output,
+            T::total(T::ONE),
+            |so_far: T, x| T::total(T::multiply(T::multiply(T::ONE, so_far), x)),
+            |product, _| product,
+        ),
         Reduction::Prod => reduce(
             input,
             shape,

@@ -170,7 +170,15 @@ pub fn product<X: Quantized>(
     };
     let range = quantized_range::<X>((clamp.lo, clamp.hi), os, oz);
     let wide = cx.dtype(input)? == DType::Int16;
-    let narrow_bias = cx.has(bias) && cx.dtype(bias)? == DType::Int32;
+    // What sums are kept in without a bias, TRANSPOSE_CONV takes from its attribute.
+    let told = || {
+        &*cx.node.op == "TRANSPOSE_CONV"
+            && cx.node.attrs.dtype("quantized_bias_type") == Some(DType::Int32)
+    };
+    let narrow_bias = match cx.has(bias) {
+        true => cx.dtype(bias)? == DType::Int32,
+        false => told(),
+    };
     let requant = match style {
         Style::Double => Requant::double(&factors, oz, range),
         Style::Fixed if wide && !narrow_bias => Requant::fixed64(&factors, oz, range),

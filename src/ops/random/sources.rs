@@ -88,10 +88,12 @@ pub(super) struct Lasting {
 
 impl Lasting {
     pub(super) fn of(cx: &Context, source: Source) -> Self {
-        let seeds = [
-            cx.attr_int("seed", 0) as u64,
-            cx.attr_int("seed2", 0) as u64,
-        ];
+        // TensorFlow Lite keeps 32 bits of a seed, with their sign.
+        let seed = |name: &str| match cx.attr_int(name, 0) {
+            seed if cx.tflite() => i64::from(seed as i32) as u64,
+            seed => seed as u64,
+        };
+        let seeds = [seed("seed"), seed("seed2")];
         let has_seeds = matches!(source, Source::Attributes) && seeds != [0, 0];
         Lasting {
             place: (cx.graph.name.clone(), cx.node.name.clone()),

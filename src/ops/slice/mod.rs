@@ -49,11 +49,13 @@ pub(super) struct Resolved {
     pub shape: Vec<i64>,
 }
 
-/// One axis of the input: first element, step, count; -1 for an unknown count.
+/// One axis of the input: first element, step, count; -1 for an unknown count. `from_first`: the end counts from the
+/// first element.
 fn resolve_axis(
     size: i64,
     (begin, end): (Option<i64>, Option<i64>),
     stride: i64,
+    from_first: bool,
 ) -> Result<(i64, i64, i64)> {
     if stride == 0 {
         return Err(Error::usage("a stride of 0"));
@@ -68,7 +70,9 @@ fn resolve_axis(
     };
     let place = |at: i64| (if at < 0 { at.saturating_add(size) } else { at }).clamp(lo, hi);
     let first = begin.map_or(if stride > 0 { 0 } else { size - 1 }, place);
-    let last = end.map_or(if stride > 0 { size } else { -1 }, place);
+    let start = if from_first { first } else { 0 };
+    let last = end.map(|end| place(start.saturating_add(end)));
+    let last = last.unwrap_or(if stride > 0 { size } else { -1 });
     let span = if stride > 0 {
         last - first
     } else {
@@ -89,6 +93,19 @@ struct Spec {
     masks: Masks,
     /// `end` counts from `begin` (TFLite's `offset`).
     offset: bool,
+    /// Whose rules hold where masks and indices go beyond the axes: TensorFlow Lite's or TensorFlow's.
+    lite: bool,
+}
+
+/// What becomes of one axis of the input, or where the output gets one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The axis from end to end.
+    Whole,
+    /// An axis of size 1 that the input does not have.
+    New,
+    /// The axis as this entry of begin, end and strides tells.
+    Entry(usize),
 }
 
 /// One bit per entry of begin, end and strides.
@@ -102,7 +119,7 @@ pub(super) struct Masks {
 }
 
 fn has(mask: i64, index: usize) -> bool {
-    mask >> index & 1 == 1
+    mask.unbounded_shr(index as u32) & 1 == 1
 }
 
 impl Masks {
@@ -126,10 +143,16 @@ impl Spec {
             return Ok(None);
         };
         let offset = cx.tflite() && cx.attr_bool("offset");
-        Self::new([begin, end, strides], Masks::of(cx), offset).map(Some)
+        let spec = Self::new([begin, end, strides], Masks::of(cx))?;
+        let lite = cx.tflite();
+        Ok(Some(Spec {
+            offset,
+            lite,
+            ..spec
+        }))
     }
 
-    fn new([begin, end, strides]: [Vec<i64>; 3], masks: Masks, offset: bool) -> Result<Self> {
+    fn new([begin, end, strides]: [Vec<i64>; 3], masks: Masks) -> Result<Self> {
         if begin.len() != end.len() || begin.len() != strides.len() || begin.len() > 32 {
             return Err(Error::usage("begin, end and strides differ in length"));
         }
@@ -138,20 +161,16 @@ impl Spec {
             end,
             strides,
             masks,
-            offset,
+            offset: false,
+            lite: false,
         })
     }
 
     /// Begin and end of entry `i`; `None` where a mask leaves it open.
     fn ends(&self, i: usize) -> (Option<i64>, Option<i64>) {
-        let last = if self.offset {
-            self.begin[i].saturating_add(self.end[i])
-        } else {
-            self.end[i]
-        };
         (
             (!has(self.masks.begin, i)).then_some(self.begin[i]),
-            (!has(self.masks.end, i)).then_some(last),
+            (!has(self.masks.end, i)).then_some(self.end[i]),
         )
     }
 }
@@ -202,19 +221,79 @@ fn resolve_in(cx: &Context, shape: &Shape) -> Result<Option<Resolved>> {
 /// The slice that begin, end and strides tell in a tensor of sizes `dims`.
 pub(super) fn told(bounds: [Vec<i64>; 3], masks: Masks, dims: &[usize]) -> Result<Resolved> {
     let dims: Vec<i64> = dims.iter().map(|&size| size as i64).collect();
-    Spec::new(bounds, masks, false)?.within(&dims)
+    Spec::new(bounds, masks)?.within(&dims)
 }
 
 impl Spec {
-    fn within(&self, dims: &[i64]) -> Result<Resolved> {
+    /// What becomes of `rank` axes, in order.
+    fn places(&self, rank: usize) -> Result<Vec<Place>> {
+        if self.lite {
+            return Ok(self.places_of_lite(rank));
+        }
         let masks = &self.masks;
         let named = (0..self.begin.len())
             .filter(|&i| !has(masks.new_axis, i) && !has(masks.ellipsis, i))
             .count();
-        let open = dims
-            .len()
-            .checked_sub(named)
-            .ok_or_else(|| Error::usage(format!("a slice over {named} axes of {dims:?}")))?;
+        let open = rank.checked_sub(named).ok_or_else(|| {
+            Error::usage(format!(
+                "a slice over {named} axes of a tensor with {rank} dimensions"
+            ))
+        })?;
+        let mut places = Vec::new();
+        let mut seen_ellipsis = false;
+        for i in 0..self.begin.len() {
+            if has(masks.ellipsis, i) && !seen_ellipsis {
+                seen_ellipsis = true;
+                places.extend(std::iter::repeat_n(Place::Whole, open));
+            } else if has(masks.new_axis, i) {
+                places.push(Place::New);
+            } else {
+                places.push(Place::Entry(i));
+            }
+        }
+        Ok(places)
+    }
+
+    /// The same under TensorFlow Lite's rules: an ellipsis takes an axis even where none is left for it, and entries
+    /// for more axes than there are tell nothing.
+    fn places_of_lite(&self, rank: usize) -> Vec<Place> {
+        let (masks, entries) = (&self.masks, self.begin.len());
+        let added = (0..entries)
+            .filter(|&i| has(masks.new_axis, i) && !has(masks.ellipsis, i))
+            .count();
+        let axes = rank + added;
+        let mut places = Vec::with_capacity(axes);
+        // How many axes more than its own entry the ellipsis takes.
+        let mut spread = 0;
+        while places.len() < axes {
+            let at = places.len();
+            if has(masks.ellipsis, at) {
+                let end = (at + 1 + axes).saturating_sub(entries).clamp(at + 1, axes);
+                spread = end - at - 1;
+                places.resize(end, Place::Whole);
+            } else if has(masks.new_axis, at - spread) {
+                places.push(Place::New);
+            } else if at - spread < entries {
+                places.push(Place::Entry(at - spread));
+            } else {
+                places.push(Place::Whole);
+            }
+        }
+        places
+    }
+
+    /// The element of an axis that the output drops, which entry `i` tells. TensorFlow Lite keeps to its masks, and to
+    /// the first element what lies before it.
+    fn single(&self, i: usize, size: i64) -> i64 {
+        match self.begin[i] {
+            _ if self.lite && has(self.masks.begin, i) && self.strides[i] < 0 => -1,
+            _ if self.lite && has(self.masks.begin, i) => 0,
+            index if self.lite && size >= 0 => index.max(-size),
+            index => index,
+        }
+    }
+
+    fn within(&self, dims: &[i64]) -> Result<Resolved> {
         let mut out = Resolved {
             begin: Vec::new(),
             strides: Vec::new(),
@@ -222,21 +301,21 @@ impl Spec {
             shape: Vec::new(),
         };
         let mut left = dims.iter().copied();
-        let mut seen_ellipsis = false;
-        for i in 0..self.begin.len() {
-            if has(masks.ellipsis, i) && !seen_ellipsis {
-                seen_ellipsis = true;
-                left.by_ref().take(open).for_each(|size| out.whole(size));
-            } else if has(masks.new_axis, i) {
-                out.shape.push(1);
-            } else {
-                let size = left
-                    .next()
-                    .ok_or_else(|| Error::usage("a slice over more axes than there are"))?;
-                if has(masks.shrink_axis, i) {
-                    out.shrunk(size, self.begin[i])?;
-                } else {
-                    let (first, stride, count) = resolve_axis(size, self.ends(i), self.strides[i])?;
+        for place in self.places(dims.len())? {
+            let mut next = || {
+                left.next()
+                    .ok_or_else(|| Error::usage("a slice over more axes than there are"))
+            };
+            match place {
+                Place::New => out.shape.push(1),
+                Place::Whole => out.whole(next()?),
+                Place::Entry(i) if has(self.masks.shrink_axis, i) => {
+                    let size = next()?;
+                    out.shrunk(size, self.single(i, size))?;
+                }
+                Place::Entry(i) => {
+                    let (first, stride, count) =
+                        resolve_axis(next()?, self.ends(i), self.strides[i], self.offset)?;
                     out.begin.push(first);
                     out.strides.push(stride);
                     out.sizes.push(count);
