@@ -20,6 +20,7 @@
 pub mod bounded;
 pub mod boxes;
 pub mod cpu;
+pub mod crops;
 pub mod ctc;
 pub mod ctc_loss;
 pub mod draws;

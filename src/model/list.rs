@@ -32,6 +32,8 @@ pub enum VariantKind {
     Tensor,
     /// Keys, each with its value behind it.
     Map,
+    /// Values that may be missing: all of them or none.
+    Optional,
 }
 
 impl TensorList {
@@ -55,6 +57,11 @@ impl TensorList {
     /// A map of these keys and values.
     pub fn map(items: Vec<Option<Arc<Tensor>>>) -> Self {
         Self::of(VariantKind::Map, DType::Invalid, items)
+    }
+
+    /// An optional of these values; without any it has none.
+    pub fn optional(items: Vec<Option<Arc<Tensor>>>) -> Self {
+        Self::of(VariantKind::Optional, DType::Invalid, items)
     }
 
     fn of(kind: VariantKind, dtype: DType, items: Vec<Option<Arc<Tensor>>>) -> Self {

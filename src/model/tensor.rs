@@ -382,6 +382,7 @@ impl Tensor {
                         format!("{dtype} {}", shape.concat())
                     }
                     VariantKind::Map => format!("a map of {} keys", count / 2),
+                    VariantKind::Optional => format!("optional, {count} values"),
                 }
             };
             return lists.get(index).map(text).unwrap_or_default();

@@ -48,6 +48,7 @@ mod maps;
 mod matmul;
 mod movement;
 mod normalization;
+mod optionals;
 mod packed;
 pub mod parsers;
 mod perception;
@@ -82,6 +83,7 @@ mod staged;
 mod state;
 mod strings;
 mod tables;
+mod templates;
 mod text;
 mod tokens;
 mod training;
@@ -212,6 +214,9 @@ const FAMILIES: &[&[Operator]] = &[
     gradients::OPERATORS,
     gradients::LAYERS,
     gradients::PADDING,
+    gradients::IMAGES,
+    gradients::ROWS,
+    gradients::WINDOWS,
     host::OPERATORS,
     image::COLOUR,
     image::DECODE,
@@ -233,6 +238,7 @@ const FAMILIES: &[&[Operator]] = &[
     matmul::OPERATORS,
     movement::OPERATORS,
     normalization::OPERATORS,
+    optionals::OPERATORS,
     perception::OPERATORS,
     phrases::OPERATORS,
     places::OPERATORS,
@@ -270,6 +276,7 @@ const FAMILIES: &[&[Operator]] = &[
     staged::OPERATORS,
     staged::FUSED,
     tables::OPERATORS,
+    templates::OPERATORS,
     text::OPERATORS,
     tokens::OPERATORS,
     training::OPERATORS,

@@ -366,7 +366,17 @@ fn prepare_written(cx: &Context) -> Result<Prepared> {
         _ => Style::Fixed,
     };
     let float = move |value: f64| print::float(value, style, precision);
-    let finish = move |text: String| print::padded(&text, width, &fill).into_bytes();
+    let single = move |value: f32| float(print::flushed(value).into());
+    // The parts of a complex number are as wide as another number.
+    let (wide, parts) = (
+        fill.clone(),
+        matches!(dtype, DType::Complex64 | DType::Complex128),
+    );
+    let part = move |text: String| print::padded(&text, width, &wide);
+    let finish = move |text: String| match parts {
+        true => text.into_bytes(),
+        false => print::padded(&text, width, &fill).into_bytes(),
+    };
     let write = move |strings: Vec<String>| strings.into_iter().map(&finish).collect::<Vec<_>>();
     macro_rules! written {
         ($T:ty, $text:expr) => {
@@ -382,27 +392,28 @@ fn prepare_written(cx: &Context) -> Result<Prepared> {
         DType::Bool => Prepared::compute(move |inputs| {
             let x = view(inputs, 0)?;
             let text = |&v: &u8| (if v != 0 { "true" } else { "false" }).to_owned();
-            let text = x.values::<u8>()?.iter().map(text);
-            Ok(vec![Tensor::from_strings(x.shape, write(text.collect()))])
+            let text = x.values::<u8>()?.iter().map(text).map(String::into_bytes);
+            Ok(vec![Tensor::from_strings(x.shape, text.collect())])
         }),
         DType::Complex64 => {
             written!([f32; 2], |v: &[f32; 2]| format!(
                 "({},{})",
-                float(v[0].into()),
-                float(v[1].into())
+                part(single(v[0])),
+                part(single(v[1]))
             ))
         }
         DType::Complex128 => {
             written!([f64; 2], |v: &[f64; 2]| format!(
                 "({},{})",
-                float(v[0]),
-                float(v[1])
+                part(float(v[0])),
+                part(float(v[1]))
             ))
         }
-        DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16 => {
+        DType::Float64 => written!(f64, |&v: &f64| float(v)),
+        DType::Float32 | DType::Float16 | DType::BFloat16 => {
             with_type!(dtype, T in [
-                Float32: f32, Float64: f64, Float16: half::f16, BFloat16: half::bf16,
-            ] => written!(T, |v: &T| float(Number::to_f64(*v))), else Err(cx.no_kernel(dtype)))
+                Float32: f32, Float16: half::f16, BFloat16: half::bf16,
+            ] => written!(T, |&v: &T| single(Number::to_f64(v) as f32)), else Err(cx.no_kernel(dtype)))
         }
         _ => with_integer!(dtype, T => {
             written!(T, |v: &T| v.to_string())

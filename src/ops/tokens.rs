@@ -20,10 +20,9 @@ pub(super) const OPERATORS: &[Operator] = &[
         infer_joined,
         prepare_segments,
     ),
-    Operator::new(&["StringFormat"], &[], infer_format, prepare_format),
 ];
 
-fn text(cx: &Context, name: &str) -> Vec<u8> {
+pub(super) fn text(cx: &Context, name: &str) -> Vec<u8> {
     match cx.attr(name) {
         Some(Attr::Bytes(bytes)) => bytes.to_vec(),
         Some(other) => other.as_text().unwrap_or_default().as_bytes().to_vec(),
@@ -97,7 +96,7 @@ fn split_at_letters(s: &[u8], letters: &[u8], skip: bool) -> Vec<Vec<u8>> {
 
 /// As TensorFlow splits: at runs of whitespace where there is no separator. At most `most` cuts, the rest stays whole;
 /// behind the last cut it stands even where whitespace was all that followed.
-fn split(s: &[u8], separator: &[u8], most: Option<usize>) -> Vec<Vec<u8>> {
+pub(super) fn split(s: &[u8], separator: &[u8], most: Option<usize>) -> Vec<Vec<u8>> {
     let space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0B;
     let mut words = Vec::new();
     let mut rest = s;
@@ -337,69 +336,4 @@ fn prepare_segments(cx: &Context) -> Result<Prepared> {
             .collect();
         Ok(vec![Tensor::from_strings(&[&[count], row].concat(), out)])
     })
-}
-
-fn infer_format(cx: &Context) -> Result<Vec<Fact>> {
-    cx.one(DType::String, Shape::scalar())
-}
-
-/// Each placeholder of a template replaced by a tensor in short.
-fn prepare_format(cx: &Context) -> Result<Prepared> {
-    let (template, mark) = (text(cx, "template"), text(cx, "placeholder"));
-    let ends = usize::try_from(cx.attr_int("summarize", 3)).unwrap_or(usize::MAX);
-    if mark.is_empty() {
-        return Err(cx.wrong("a template with empty placeholders"));
-    }
-    Prepared::compute(move |inputs| {
-        let parts = split(&template, &mark, None);
-        let mut out = Vec::new();
-        for (at, part) in parts.iter().enumerate() {
-            out.extend_from_slice(part);
-            if at + 1 < parts.len() {
-                let tensor = view(inputs, at)?.to_tensor()?;
-                summary(&tensor, 0, 0, ends, &mut out);
-            }
-        }
-        Ok(vec![Tensor::from_strings(&[], vec![out])])
-    })
-}
-
-/// As numpy writes an array, with the first and last `ends` elements of each axis.
-fn summary(tensor: &Tensor, axis: usize, first: usize, ends: usize, out: &mut Vec<u8>) {
-    let shape = tensor.shape();
-    let Some(&length) = shape.get(axis) else {
-        match tensor.strings() {
-            Some(strings) => {
-                out.push(b'"');
-                out.extend_from_slice(&strings[first]);
-                out.push(b'"');
-            }
-            None => out.extend_from_slice(tensor.element_text(first).as_bytes()),
-        }
-        return;
-    };
-    let width: usize = shape[axis + 1..].iter().product();
-    let between = |out: &mut Vec<u8>| match shape.len() - axis - 1 {
-        0 => out.push(b' '),
-        lines => {
-            out.extend(std::iter::repeat_n(b'\n', lines));
-            out.extend(std::iter::repeat_n(b' ', axis + 1));
-        }
-    };
-    out.push(b'[');
-    let mut skipped = false;
-    for at in 0..length {
-        if at >= ends && at < length.saturating_sub(ends) {
-            if !std::mem::replace(&mut skipped, true) {
-                between(out);
-                out.extend_from_slice(b"...");
-            }
-            continue;
-        }
-        if at > 0 {
-            between(out);
-        }
-        summary(tensor, axis + 1, first + at * width, ends, out);
-    }
-    out.push(b']');
 }

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 def plain(tensor):
     """Strings as bytes of one length: archives are read without Python's objects."""
-    array = tensor.numpy()
+    array = np.asarray(tensor.numpy())
     return array.astype("S") if array.dtype == object else array
 
 

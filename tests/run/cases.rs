@@ -253,6 +253,16 @@ fn numbers_out_of_strings_and_sequences_are_tensorflows() {
 }
 
 #[test]
+fn steps_and_gradients_of_training_are_tensorflows() {
+    assert_right("training");
+}
+
+#[test]
+fn texts_of_tensors_parts_of_images_and_codes_are_tensorflows() {
+    assert_right("summaries");
+}
+
+#[test]
 fn files_that_graphs_write_are_tensorflows() {
     assert_right("files");
 }

@@ -47,6 +47,41 @@ pub fn float(value: f64, style: Style, precision: Option<usize>) -> String {
     }
 }
 
+/// The fewer of `digits` where they are read back as the same number, otherwise the more.
+fn told_back<T: PartialEq + std::str::FromStr>(value: T, wide: f64, digits: [usize; 2]) -> String {
+    if wide.is_nan() {
+        return "nan".into();
+    }
+    let [few, many] = digits.map(|digits| float(wide, Style::Shortest, Some(digits)));
+    match few.parse::<T>() {
+        Ok(read) if read == value => few,
+        _ => many,
+    }
+}
+
+/// As TensorFlow writes a number in a summary: six digits, nine where six are another number.
+pub fn brief(value: f32) -> String {
+    let value = flushed(value);
+    told_back(value, value.into(), [6, 9])
+}
+
+/// Fifteen digits, seventeen where fifteen are another number.
+pub fn brief_f64(value: f64) -> String {
+    let value = match value.is_subnormal() {
+        true => 0f64.copysign(value),
+        false => value,
+    };
+    told_back(value, value, [15, 17])
+}
+
+/// Zero for a number too small to be normal: TensorFlow's threads take these for zero.
+pub fn flushed(value: f32) -> f32 {
+    match value.is_subnormal() {
+        true => 0f32.copysign(value),
+        false => value,
+    }
+}
+
 fn scientific(value: f64, digits: usize) -> String {
     let text = format!("{value:.digits$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));

@@ -1,8 +1,11 @@
 //! Gradients of functions of one element, as training signatures and gradients inside a graph ask for them. Computed in
 //! `f64` and rounded once; every step is in half types.
 
+mod images;
 mod layers;
 mod padding;
+mod rows;
+mod windows;
 
 use half::{bf16, f16};
 
@@ -17,8 +20,11 @@ use crate::kernels::elementwise::number::Number;
 use crate::kernels::scalar::{Scalar, Z};
 use crate::model::{DType, Element, Tensor};
 
+pub(super) use images::OPERATORS as IMAGES;
 pub(super) use layers::OPERATORS as LAYERS;
 pub(super) use padding::OPERATORS as PADDING;
+pub(super) use rows::OPERATORS as ROWS;
+pub(super) use windows::OPERATORS as WINDOWS;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new(

@@ -207,12 +207,15 @@ fn infer_quantized(cx: &Context) -> Result<Vec<Fact>> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Mode {
     MinCombined,
+    /// Zero is a whole step.
+    MinFirst,
     Scaled,
 }
 
 fn mode(cx: &Context) -> Result<Mode> {
     match cx.node.attrs.text("mode") {
         None | Some("MIN_COMBINED") => Ok(Mode::MinCombined),
+        Some("MIN_FIRST") => Ok(Mode::MinFirst),
         Some("SCALED") => Ok(Mode::Scaled),
         Some(other) => Err(cx.unsupported(format!("the mode {other:?}"))),
     }
@@ -240,7 +243,7 @@ fn prepare_quantized(cx: &Context) -> Result<Prepared> {
             let [low, high] = [bottom, high.max(bottom + width).max(0.0)];
             let span = (most - least) as f32;
             match mode {
-                Mode::MinCombined => Steps {
+                Mode::MinCombined | Mode::MinFirst => Steps {
                     low,
                     high,
                     scale: span / (high - low),
@@ -259,6 +262,18 @@ fn prepare_quantized(cx: &Context) -> Result<Prepared> {
             f64::from(match mode {
                 Mode::Scaled => round(inside * steps.scale),
                 Mode::MinCombined => round((inside - steps.low) * steps.scale + least as f32),
+                // The end alone is rounded only where codes are not bytes from 0 on; no code is beyond what float32
+                // tells apart.
+                Mode::MinFirst => {
+                    let code = match to {
+                        DType::QUInt8 => ((value - steps.low) * steps.scale).round(),
+                        _ => {
+                            let first = (steps.low * steps.scale).round() - least as f32;
+                            (value * steps.scale).round() - first
+                        }
+                    };
+                    code.max(least as f32).min(most.min(2_147_483_520.0) as f32)
+                }
             })
         });
         let coded: Vec<f64> = coded.collect();
@@ -307,6 +322,11 @@ fn prepare_real(cx: &Context) -> Result<Prepared> {
             let (low, high) = (lows[slice], highs[slice]);
             match mode {
                 Mode::MinCombined => (code - least) * ((high - low) / (most - least)) + low,
+                Mode::MinFirst => {
+                    let step = ((high - low) / (most - least)) as f32;
+                    let first = (low as f32 / step).round() * step;
+                    f64::from((code as f32 - least as f32) * step + first)
+                }
                 Mode::Scaled if least == 0.0 => code * (high / most),
                 Mode::Scaled => code * (low / (least + narrow)).max(high / most),
             }

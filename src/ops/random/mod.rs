@@ -3,6 +3,7 @@
 //! [`State::seed`].
 
 mod bounded;
+mod crops;
 mod draws;
 mod indices;
 mod keys;
@@ -85,6 +86,19 @@ pub(super) const OPERATORS: &[Operator] = &[
         indices::infer,
         indices::prepare,
     ),
+    Operator::new(
+        &["StatelessSampleDistortedBoundingBox"],
+        &[],
+        crops::infer,
+        crops::prepare,
+    ),
+    Operator::new(
+        &["SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2"],
+        &[],
+        crops::infer,
+        crops::prepare_lasting,
+    )
+    .effect(),
     Operator::new(&["SobolSample"], &[], sobol::infer, sobol::prepare),
     Operator::new(
         &["RngReadAndSkip", "RngSkip"],
