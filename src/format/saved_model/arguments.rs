@@ -42,6 +42,10 @@ impl Parameters {
         Parameters(names.map(|(_, name)| name).collect())
     }
 
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Of a function that is saved with its names alone.
     pub fn named(names: Vec<String>) -> Parameters {
         Parameters(names)

@@ -62,7 +62,8 @@ pub fn object_graph(proto: pb::SavedObjectGraph, warnings: &mut Vec<Error>) -> O
     }
 }
 
-/// What the parameters of concrete functions are called.
+/// What the parameters of concrete functions are called. The function that a trace belongs to names them all, the trace
+/// alone only the tensors among them.
 fn parameters(nodes: &[pb::SavedObject]) -> HashMap<String, Rc<Parameters>> {
     use pb::saved_object::Kind;
     let mut found = HashMap::new();
@@ -70,15 +71,18 @@ fn parameters(nodes: &[pb::SavedObject]) -> HashMap<String, Rc<Parameters>> {
         match &node.kind {
             Some(Kind::Function(function)) => {
                 let parameters = Rc::new(Parameters::of_spec(&function.function_spec));
-                let concrete = function.concrete_functions.iter();
-                found.extend(concrete.map(|name| (name.clone(), parameters.clone())));
+                if parameters.len() > 0 {
+                    let concrete = function.concrete_functions.iter();
+                    found.extend(concrete.map(|name| (name.clone(), parameters.clone())));
+                }
             }
             Some(Kind::BareConcreteFunction(function)) => {
                 let parameters = match function.argument_keywords.is_empty() {
                     true => Parameters::of_spec(&function.function_spec),
                     false => Parameters::named(function.argument_keywords.clone()),
                 };
-                found.insert(function.concrete_function_name.clone(), Rc::new(parameters));
+                let name = function.concrete_function_name.clone();
+                found.entry(name).or_insert_with(|| Rc::new(parameters));
             }
             _ => {}
         }
@@ -349,5 +353,38 @@ mod tests {
         };
         let keys = graph.keys_of(&objects);
         assert_eq!((keys[&1], keys[&2]), ("b/value", "a/value"));
+    }
+
+    /// The trace is an object behind the function, which names its tensors alone.
+    #[test]
+    fn a_function_names_the_parameters_of_its_traces() {
+        use pb::saved_object::Kind;
+        let spec = r#"fullargspec { named_tuple_value { name: "FullArgSpec" values {
+            key: "args" value { list_value {
+                values { string_value: "x" } values { string_value: "flag" } } } } } }"#;
+        let spec = super::super::pbtxt::to_binary(spec.as_bytes(), ".mexplore.FunctionSpec");
+        let of = |kind| pb::SavedObject {
+            kind: Some(kind),
+            ..Default::default()
+        };
+        let whole = of(Kind::Function(pb::SavedFunction {
+            concrete_functions: vec!["f".to_owned()],
+            function_spec: spec.unwrap().into(),
+        }));
+        let trace = |name: &str| {
+            of(Kind::BareConcreteFunction(pb::SavedBareConcreteFunction {
+                concrete_function_name: name.to_owned(),
+                argument_keywords: vec!["x".to_owned()],
+                ..Default::default()
+            }))
+        };
+        for nodes in [
+            [whole.clone(), trace("f"), trace("alone")],
+            [trace("f"), trace("alone"), whole],
+        ] {
+            let found = parameters(&nodes);
+            let counts = ["f", "alone"].map(|name| found[name].len());
+            assert_eq!(counts, [2, 1]);
+        }
     }
 }

@@ -167,7 +167,8 @@ fn prepare_image(cx: &Context) -> Result<Prepared> {
                         for (place, by_x) in shares(x, nearest) {
                             let first = ((number * shape[1] + line) * shape[2] + place) * channels;
                             let to = out[first..][..channels].iter_mut();
-                            to.zip(gradient).for_each(|(sum, v)| *sum += v * by_y * by_x);
+                            to.zip(gradient)
+                                .for_each(|(sum, v)| *sum += v * by_y * by_x);
                         }
                     }
                 }
@@ -216,7 +217,8 @@ fn prepare_boxes(_: &Context) -> Result<Prepared> {
                         };
                         let [tl, tr] = [pixel(y.below, x.below), pixel(y.below, x.above)];
                         let [bl, br] = [pixel(y.above, x.below), pixel(y.above, x.above)];
-                        let gradient = dy[((at * rows + row) * columns + column) * channels + channel];
+                        let gradient =
+                            dy[((at * rows + row) * columns + column) * channels + channel];
                         let by_y = gradient * ((1.0 - x.share) * (bl - tl) + x.share * (br - tr));
                         let by_x = gradient * ((1.0 - y.share) * (tr - tl) + y.share * (br - bl));
                         ends[0] += by_y * last[0] * (1.0 - y.along);
