@@ -1,13 +1,18 @@
 //! TensorFlow 1's reference variables: who takes one as a value gets what it holds at that moment. Where a graph changes
 //! them, they become resource variables with a read for each taker.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::model::opdef;
 use crate::model::{DType, Graph, Node, NodeId, Shape, Value, ValueId};
 
 /// The operator on a resource that does what this one does to a reference.
-fn resource_op(op: &str) -> Option<&'static str> {
-    Some(match op {
+fn resource_op(op: &str) -> Option<Cow<'static, str>> {
+    if (op.starts_with("Apply") || op.starts_with("SparseApply")) && held(op) > 0 {
+        return Some(format!("Resource{op}").into());
+    }
+    Some(Cow::Borrowed(match op {
         "Assign" => "AssignVariableOp",
         "AssignAdd" => "AssignAddVariableOp",
         "AssignSub" => "AssignSubVariableOp",
@@ -27,6 +32,14 @@ fn resource_op(op: &str) -> Option<&'static str> {
         "CountUpTo" => "ResourceCountUpTo",
         "IsVariableInitialized" => "VarIsInitializedOp",
         _ => return None,
+    }))
+}
+
+/// How many references lead the inputs of an operator.
+fn held(op: &str) -> usize {
+    let inputs = opdef::lookup(op).map(|def| &def.inputs);
+    inputs.map_or(0, |inputs| {
+        inputs.iter().take_while(|input| input.reference).count()
     })
 }
 
@@ -47,13 +60,17 @@ pub fn resolve(graph: &mut Graph, inputs: &[ValueId], outputs: &mut [ValueId]) {
     // Values that stand for a variable: itself, and what an operator that changed it gives on.
     let mut references: HashMap<ValueId, (ValueId, Option<NodeId>)> = HashMap::new();
     for &writer in &writers {
-        let Some(handle) = variable(graph, writer) else {
+        let count = held(&graph.node(writer).op).max(1);
+        let handles: Option<Vec<ValueId>> = (0..count)
+            .map(|slot| variable(graph, writer, slot))
+            .collect();
+        let Some(handles) = handles else {
             continue;
         };
-        references.insert(handle, (handle, None));
+        references.extend(handles.iter().map(|&handle| (handle, (handle, None))));
         let node = graph.node(writer);
         if let Some(&given) = node.outputs.first().filter(|_| gives_on(&node.op)) {
-            references.insert(given, (handle, Some(writer)));
+            references.insert(given, (handles[0], Some(writer)));
         }
     }
     if references.is_empty() {
@@ -67,10 +84,10 @@ pub fn resolve(graph: &mut Graph, inputs: &[ValueId], outputs: &mut [ValueId]) {
                 continue;
             };
             let node = graph.node(id);
-            let changes = slot == 0 && resource_op(&node.op).is_some();
+            let changes = slot < held(&node.op).max(1) && resource_op(&node.op).is_some();
             if changes {
                 let node = graph.node_mut(id);
-                node.inputs[0] = Some(handle);
+                node.inputs[slot] = Some(handle);
                 node.control.extend(after);
             } else {
                 let control = node.control.iter().copied().chain(after).collect();
@@ -87,7 +104,7 @@ pub fn resolve(graph: &mut Graph, inputs: &[ValueId], outputs: &mut [ValueId]) {
     for &writer in &writers {
         let node = graph.node_mut(writer);
         if let Some(op) = resource_op(&node.op) {
-            node.op = op.into();
+            node.op = op.as_ref().into();
         }
     }
     for &(handle, _) in references.values() {
@@ -98,9 +115,9 @@ pub fn resolve(graph: &mut Graph, inputs: &[ValueId], outputs: &mut [ValueId]) {
     }
 }
 
-/// The variable that an operator changes, behind others that did.
-fn variable(graph: &Graph, writer: NodeId) -> Option<ValueId> {
-    let mut value = graph.node(writer).input(0)?;
+/// The variable that an operator changes in this input, behind others that did.
+fn variable(graph: &Graph, writer: NodeId, slot: usize) -> Option<ValueId> {
+    let mut value = graph.node(writer).input(slot)?;
     // A chain that leads back to itself is as long as the graph.
     for _ in 0..=graph.nodes.len() {
         let node = graph.producer(value)?;
@@ -192,6 +209,36 @@ mod tests {
             let outputs = session.run(&[], &Progress::new()).unwrap();
             let values: Vec<f64> = outputs.iter().flat_map(|(_, t)| t.numbers()).collect();
             assert_eq!(values, [known, 6.0, 4.0]);
+        }
+    }
+
+    /// A momentum step changes two variables: 3 - 0.5 · (0.9 · 3 + 2).
+    #[test]
+    fn optimizers_change_the_variables_that_they_refer_to() {
+        let mut net = Net::new(Dialect::Tf);
+        let attrs = |name: &str| {
+            let name = Attr::Bytes(name.as_bytes().to_vec().into());
+            let attrs = Attrs::new().with("dtype", Attr::Type(DType::Float32));
+            attrs.with("shared_name", name)
+        };
+        let of = |net: &mut Net, value: f32| net.constant(&Tensor::from_values(&[], &[value]));
+        let (start, rate) = (of(&mut net, 3.0), of(&mut net, 0.5));
+        let (gradient, momentum) = (of(&mut net, 2.0), of(&mut net, 0.9));
+        let set = |net: &mut Net, name: &str| {
+            let variable = net.op("VariableV2", &[], DType::Float32, attrs(name));
+            net.op("Assign", &[variable, start], DType::Float32, Attrs::new())
+        };
+        let (weight, slot) = (set(&mut net, "weight"), set(&mut net, "slot"));
+        let inputs = [weight, slot, rate, gradient, momentum];
+        let stepped = net.op("ApplyMomentum", &inputs, DType::Float32, Attrs::new());
+        let twice = net.op("AddV2", &[stepped, stepped], DType::Float32, Attrs::new());
+        let mut session = open(&net.finish(&[stepped, twice])).unwrap();
+        for _ in 0..2 {
+            let outputs = session.run(&[], &Progress::new()).unwrap();
+            let values: Vec<f64> = outputs.iter().flat_map(|(_, t)| t.numbers()).collect();
+            let expected = 3.0 - 0.5 * (0.9 * 3.0 + 2.0);
+            let close = |(v, times): (&f64, f64)| (v - times * expected).abs() < 1e-6;
+            assert!(values.iter().zip([1.0, 2.0]).all(close), "{values:?}");
         }
     }
 }
