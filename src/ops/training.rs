@@ -56,7 +56,9 @@ fn rule(op: &str) -> (usize, usize, usize, Step) {
     let name = op
         .trim_start_matches("Resource")
         .trim_start_matches("Sparse");
-    proximal_rule(name).unwrap_or_else(|| plain_rule(name))
+    proximal_rule(name)
+        .or_else(|| later_rule(name))
+        .unwrap_or_else(|| plain_rule(name))
 }
 
 /// Rules that draw a variable towards zero, and Ftrl's.
@@ -110,6 +112,39 @@ fn ftrl(v: &mut [f64], g: f64, shrinkage: f64, [rate, l1, l2, power]: [f64; 4], 
         false => 0.0,
     };
     v[1] = sum;
+}
+
+/// Rules that came after those of the first papers.
+fn later_rule(name: &str) -> Option<(usize, usize, usize, Step)> {
+    Some(match name {
+        "ApplyAdamWithAmsgrad" => (4, 10, 6, |v, n, g, _| {
+            let [power1, power2, rate, beta1, beta2, epsilon] =
+                [n[0], n[1], n[2], n[3], n[4], n[5]];
+            let alpha = rate * (1.0 - power2).sqrt() / (1.0 - power1);
+            v[1] += (g - v[1]) * (1.0 - beta1);
+            v[2] += (g * g - v[2]) * (1.0 - beta2);
+            v[3] = v[3].max(v[2]);
+            v[0] -= v[1] * alpha / (v[3].sqrt() + epsilon);
+        }),
+        "ApplyAddSign" => (2, 6, 4, |v, n, g, _| {
+            let [rate, alpha, decay, beta] = [n[0], n[1], n[2], n[3]];
+            v[1] = v[1] * beta + g * (1.0 - beta);
+            v[0] -= rate * (alpha + decay * sign(g) * sign(v[1])) * g;
+        }),
+        "ApplyPowerSign" => (2, 6, 4, |v, n, g, _| {
+            let [rate, log_base, decay, beta] = [n[0], n[1], n[2], n[3]];
+            v[1] = v[1] * beta + g * (1.0 - beta);
+            v[0] -= rate * (log_base * decay * sign(g) * sign(v[1])).exp() * g;
+        }),
+        "ApplyCenteredRMSProp" => (4, 8, 4, |v, n, g, _| {
+            let [rate, rho, momentum, epsilon] = [n[0], n[1], n[2], n[3]];
+            v[2] += (g * g - v[2]) * (1.0 - rho);
+            v[1] += (g - v[1]) * (1.0 - rho);
+            v[3] = v[3] * momentum + g * rate / (v[2] - v[1] * v[1] + epsilon).sqrt();
+            v[0] -= v[3];
+        }),
+        _ => return None,
+    })
 }
 
 fn plain_rule(name: &str) -> (usize, usize, usize, Step) {
@@ -167,32 +202,6 @@ fn plain_rule(name: &str) -> (usize, usize, usize, Step) {
             let update = (v[2] + epsilon).sqrt() / (v[1] + epsilon).sqrt() * g;
             v[0] -= update * rate;
             v[2] = v[2] * rho + update * update * (1.0 - rho);
-        }),
-        "ApplyAdamWithAmsgrad" => (4, 10, 6, |v, n, g, _| {
-            let [power1, power2, rate, beta1, beta2, epsilon] =
-                [n[0], n[1], n[2], n[3], n[4], n[5]];
-            let alpha = rate * (1.0 - power2).sqrt() / (1.0 - power1);
-            v[1] += (g - v[1]) * (1.0 - beta1);
-            v[2] += (g * g - v[2]) * (1.0 - beta2);
-            v[3] = v[3].max(v[2]);
-            v[0] -= v[1] * alpha / (v[3].sqrt() + epsilon);
-        }),
-        "ApplyAddSign" => (2, 6, 4, |v, n, g, _| {
-            let [rate, alpha, decay, beta] = [n[0], n[1], n[2], n[3]];
-            v[1] = v[1] * beta + g * (1.0 - beta);
-            v[0] -= rate * (alpha + decay * sign(g) * sign(v[1])) * g;
-        }),
-        "ApplyPowerSign" => (2, 6, 4, |v, n, g, _| {
-            let [rate, log_base, decay, beta] = [n[0], n[1], n[2], n[3]];
-            v[1] = v[1] * beta + g * (1.0 - beta);
-            v[0] -= rate * (log_base * decay * sign(g) * sign(v[1])).exp() * g;
-        }),
-        "ApplyCenteredRMSProp" => (4, 8, 4, |v, n, g, _| {
-            let [rate, rho, momentum, epsilon] = [n[0], n[1], n[2], n[3]];
-            v[2] += (g * g - v[2]) * (1.0 - rho);
-            v[1] += (g - v[1]) * (1.0 - rho);
-            v[3] = v[3] * momentum + g * rate / (v[2] - v[1] * v[1] + epsilon).sqrt();
-            v[0] -= v[3];
         }),
         _ => (3, 7, 4, |v, n, g, _| {
             let [rate, rho, momentum, epsilon] = [n[0], n[1], n[2], n[3]];

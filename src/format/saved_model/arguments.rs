@@ -42,8 +42,9 @@ impl Parameters {
         Parameters(names.map(|(_, name)| name).collect())
     }
 
-    pub fn len(&self) -> usize {
-        self.0.len()
+    /// Whether all names of the other are here, and more.
+    pub fn extend(&self, other: &Parameters) -> bool {
+        self.0.len() > other.0.len() && other.0.iter().all(|name| self.0.contains(name))
     }
 
     /// Of a function that is saved with its names alone.

@@ -62,8 +62,8 @@ pub fn object_graph(proto: pb::SavedObjectGraph, warnings: &mut Vec<Error>) -> O
     }
 }
 
-/// What the parameters of concrete functions are called. The function that a trace belongs to names them all, the trace
-/// alone only the tensors among them.
+/// What the parameters of concrete functions are called. A trace names only the tensors among them, as they are called
+/// there; where the function that it belongs to has these names and more, it names them all.
 fn parameters(nodes: &[pb::SavedObject]) -> HashMap<String, Rc<Parameters>> {
     use pb::saved_object::Kind;
     let mut found = HashMap::new();
@@ -71,9 +71,11 @@ fn parameters(nodes: &[pb::SavedObject]) -> HashMap<String, Rc<Parameters>> {
         match &node.kind {
             Some(Kind::Function(function)) => {
                 let parameters = Rc::new(Parameters::of_spec(&function.function_spec));
-                if parameters.len() > 0 {
-                    let concrete = function.concrete_functions.iter();
-                    found.extend(concrete.map(|name| (name.clone(), parameters.clone())));
+                for name in &function.concrete_functions {
+                    let own = found.get(name);
+                    if own.is_none_or(|own: &Rc<Parameters>| parameters.extend(own)) {
+                        found.insert(name.clone(), parameters.clone());
+                    }
                 }
             }
             Some(Kind::BareConcreteFunction(function)) => {
@@ -82,7 +84,10 @@ fn parameters(nodes: &[pb::SavedObject]) -> HashMap<String, Rc<Parameters>> {
                     false => Parameters::named(function.argument_keywords.clone()),
                 };
                 let name = function.concrete_function_name.clone();
-                found.entry(name).or_insert_with(|| Rc::new(parameters));
+                let whole = found.get(&name);
+                if whole.is_none_or(|whole| !whole.extend(&parameters)) {
+                    found.insert(name, Rc::new(parameters));
+                }
             }
             _ => {}
         }
@@ -383,8 +388,8 @@ mod tests {
             [trace("f"), trace("alone"), whole],
         ] {
             let found = parameters(&nodes);
-            let counts = ["f", "alone"].map(|name| found[name].len());
-            assert_eq!(counts, [2, 1]);
+            let extends = |name: &str| found[name].extend(&Parameters::named(vec!["x".to_owned()]));
+            assert_eq!(["f", "alone"].map(extends), [true, false]);
         }
     }
 }

@@ -93,7 +93,9 @@ fn prepare_picked(cx: &Context) -> Result<Prepared> {
         rows.sort_unstable();
         rows.dedup();
         let width: usize = rest.iter().product();
-        let (values, mut out) = (doubles(&gradients)?, vec![0.0; rows.len() * width]);
+        let shape = [&[rows.len()], rest].concat();
+        let (values, mut sums) = (doubles(&gradients)?, Tensor::zeros(DType::Float64, &shape)?);
+        let out = sums.values_mut::<f64>().unwrap_or_default();
         for (pick, id) in pairs {
             let share = match () {
                 () if op.contains("Mean") => members[id],
@@ -105,8 +107,8 @@ fn prepare_picked(cx: &Context) -> Result<Prepared> {
             to.zip(&values[id * width..][..width])
                 .for_each(|(sum, v)| *sum += v / share);
         }
-        let shape = [&[rows.len()], rest].concat();
-        let mut tensors = vec![of_doubles(dtype, &shape, &out)?];
+        let sums = sums.values::<f64>().unwrap_or_default();
+        let mut tensors = vec![of_doubles(dtype, &shape, sums)?];
         if short {
             let rows: Vec<f64> = rows.iter().map(|&row| row as f64).collect();
             tensors.push(of_doubles(index, &[rows.len()], &rows)?);

@@ -121,9 +121,11 @@ fn middle<const N: usize>(cx: &Context, name: &str) -> Result<[usize; N]> {
     let all = cx.node.attrs.ints(name).unwrap_or_else(|| vec![1; N + 2]);
     let inner = all.get(1..N + 1).filter(|_| all.len() == N + 2);
     let inner = inner.and_then(|inner| {
-        let sizes = inner
-            .iter()
-            .map(|&v| usize::try_from(v).ok().filter(|v| *v > 0));
+        let sizes = inner.iter().map(|&v| {
+            usize::try_from(v)
+                .ok()
+                .filter(|v| (1..=0x7fff_ffff).contains(v))
+        });
         sizes.collect::<Option<Vec<usize>>>()
     });
     let inner = inner.and_then(|inner| inner.try_into().ok());

@@ -35,11 +35,16 @@ impl Form {
             range("aspect_ratio_range", [0.75, 1.33])?,
             range("area_range", [0.05, 1.0])?,
         );
+        /// More attempts than these are a damaged file's.
+        const MOST: i64 = 1 << 24;
         let attempts = cx.attr_int("max_attempts", 100);
         let inside = |v: &f32| *v > 0.0 && *v <= 1.0;
-        if aspect.iter().any(|v| *v <= 0.0) || !area.iter().all(inside) || attempts < 1 {
+        if aspect.iter().any(|v| *v <= 0.0)
+            || !area.iter().all(inside)
+            || !(1..=MOST).contains(&attempts)
+        {
             return Err(cx.wrong(format!(
-                "aspects {aspect:?}, areas {area:?} and {attempts} attempts, expected more than 0, above 0 up to 1, and 1 or more"
+                "aspects {aspect:?}, areas {area:?} and {attempts} attempts, expected more than 0, above 0 up to 1, and 1 up to {MOST}"
             )));
         }
         Ok(Form {
