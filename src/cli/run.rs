@@ -40,12 +40,11 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         output::note(&format!("the model says: {line}"));
     }
     let not_finite = match are_finite(&outputs) {
-        true => None,
+        true => Vec::new(),
         // The run went well all the same.
         false => bars::with_bar(|progress| session.trace(&before, &given, None, progress))
             .map_err(|error| output::note(&format!("what is not finite was not traced: {error}")))
-            .ok()
-            .and_then(|trace| trace.not_finite),
+            .map_or(Vec::new(), |trace| trace.not_finite),
     };
     let changes = session.changes(&before);
     let state: Result<Vec<StateRow>> = changes.iter().map(StateRow::of).collect();

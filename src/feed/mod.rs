@@ -21,7 +21,7 @@ pub use files::{forms, names_a_file, neighbour, with_whole_path};
 pub use fit::{dequantized, fit};
 pub use generate::random;
 pub use labels::{labels_beside, labels_of, read_labels};
-pub use rank::{Ranked, top_k};
+pub use rank::{Ranked, top_k, top_k_of_rows};
 pub use samples::{SampleSet, samples_for};
 pub use spec::{parse, parse_told};
 pub use views::{ClassMap, Image, Signal, Trace};

@@ -1,4 +1,4 @@
-//! Where the first NaN or infinity of a run came from, in a sentence and as JSON.
+//! Where the first NaN or infinity of a run's outputs came from, in sentences and as JSON.
 
 use serde::Serialize;
 
@@ -8,8 +8,27 @@ use crate::runtime::{NotFinite, Operand, Origin, Source, What};
 /// Operands whose ranges are told.
 const OPERANDS: usize = 3;
 
+/// The names of outputs that are not finite, and where that came from: those that have it from the same place together.
+pub fn told(found: &[NotFinite]) -> Vec<(String, String)> {
+    let alike = |a: &NotFinite, b: &NotFinite| {
+        (a.origin.at, a.origin.what, a.origin.call) == (b.origin.at, b.origin.what, b.origin.call)
+    };
+    let mut places: Vec<Vec<&NotFinite>> = Vec::new();
+    for one in found {
+        match places.iter_mut().find(|place| alike(place[0], one)) {
+            Some(place) => place.push(one),
+            None => places.push(vec![one]),
+        }
+    }
+    let place = |place: &Vec<&NotFinite>| {
+        let names: Vec<&str> = place.iter().map(|one| &*one.output).collect();
+        (names.join(", "), sentence(place[0]))
+    };
+    places.iter().map(place).collect()
+}
+
 /// `NaN first made by block_3/log (Log) from -2 … 3: 12 of 400 values`, and of which infinity, if so.
-pub fn sentence(found: &NotFinite) -> String {
+fn sentence(found: &NotFinite) -> String {
     let mut words = clause(&found.origin);
     let mut cause = found.origin.cause.as_deref();
     while let Some(origin) = cause {
@@ -64,6 +83,9 @@ pub struct Json<'a> {
     output_of: usize,
     #[serde(flatten)]
     origin: OriginJson<'a>,
+    /// The same of the other outputs that have some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<Json<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,13 +116,22 @@ struct OperandJson<'a> {
     max: f64,
 }
 
-pub fn json(found: &NotFinite) -> Json<'_> {
-    Json {
-        output: &found.output,
-        output_count: found.count,
-        output_of: found.of,
-        origin: origin_json(&found.origin),
+/// `None` where all outputs are finite.
+pub fn json(found: &[NotFinite]) -> Option<Json<'_>> {
+    fn one(found: &NotFinite) -> Json<'_> {
+        Json {
+            output: &found.output,
+            output_count: found.count,
+            output_of: found.of,
+            origin: origin_json(&found.origin),
+            others: Vec::new(),
+        }
     }
+    let (first, others) = found.split_first()?;
+    Some(Json {
+        others: others.iter().map(one).collect(),
+        ..one(first)
+    })
 }
 
 fn origin_json(origin: &Origin) -> OriginJson<'_> {
@@ -196,7 +227,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn outputs_that_have_it_from_one_place_are_told_together() {
+        let mut all = [found(), found(), found()];
+        all[1].output = "z".into();
+        all[1].origin.at = (1, ValueId(4));
+        all[2].output = "w".into();
+        let told = told(&all);
+        let outputs: Vec<&str> = told.iter().map(|(outputs, _)| &**outputs).collect();
+        assert_eq!(outputs, ["y, w", "z"]);
+    }
+
+    #[test]
     fn json_has_the_same() {
-        insta::assert_snapshot!(serde_json::to_string(&json(&found())).unwrap(), @r#"{"output":"y","output_count":1,"output_of":10,"what":"nan","kind":"operator","node":"block/sub","op":"Sub","graph":"body","call":3,"count":12,"of":4000,"from":[{"name":"x","min":-2.0,"max":3.5}],"cause":{"what":"inf","kind":"operator","node":"big/exp","op":"Exp","graph":null,"call":1,"count":12,"of":4000,"from":[{"name":"x","min":0.0,"max":1000.0}]}}"#);
+        let all = [found()];
+        insta::assert_snapshot!(serde_json::to_string(&json(&all)).unwrap(), @r#"{"output":"y","output_count":1,"output_of":10,"what":"nan","kind":"operator","node":"block/sub","op":"Sub","graph":"body","call":3,"count":12,"of":4000,"from":[{"name":"x","min":-2.0,"max":3.5}],"cause":{"what":"inf","kind":"operator","node":"big/exp","op":"Exp","graph":null,"call":1,"count":12,"of":4000,"from":[{"name":"x","min":0.0,"max":1000.0}]}}"#);
+        assert!(json(&[]).is_none());
+        let two = [
+            found(),
+            NotFinite {
+                output: "z".into(),
+                ..found()
+            },
+        ];
+        let json = serde_json::to_value(json(&two)).unwrap();
+        assert_eq!(json["others"][0]["output"], "z");
+        assert_eq!(json["others"][0]["node"], "block/sub");
     }
 }

@@ -19,6 +19,8 @@ const WORDS: usize = 80;
 const SHOWN: usize = 12;
 /// Largest values that are named where nobody said how many.
 const TOP: usize = 3;
+/// Rows of an output whose largest values are named in text.
+const ROWS: usize = 8;
 /// From this many values on, a last axis of real numbers is read as scores of classes.
 const CLASSES: std::ops::RangeInclusive<usize> = 3..=100_000;
 
@@ -29,8 +31,8 @@ pub struct RunReport {
     pub millis: f64,
     /// What random numbers came from that the graph has no seed for.
     pub seed: Option<u64>,
-    /// Where the first NaN or infinity of the outputs came from.
-    pub not_finite: Option<NotFinite>,
+    /// Where the first NaN or infinity of each output came from that has any.
+    pub not_finite: Vec<NotFinite>,
     /// Variables and tables that it changed.
     pub state: Vec<StateRow>,
     outputs: Vec<Output>,
@@ -130,7 +132,11 @@ impl RunReport {
                 let own = labels.filter(|l| l.len() == row);
                 let scores = real.dtype().is_float() && CLASSES.contains(&row);
                 let k = top.unwrap_or(if scores || own.is_some() { TOP } else { 0 });
-                let top = feed::top_k(&real, own, k);
+                // Rows of more axes are no items of a batch unless somebody says so.
+                let top = match top.is_some() || stored.rank() <= 2 {
+                    true => feed::top_k_of_rows(&real, own, k),
+                    false => feed::top_k(&real, own, k),
+                };
                 let real = match real {
                     Cow::Owned(real) => Some(real),
                     Cow::Borrowed(_) => None,
@@ -153,7 +159,7 @@ impl RunReport {
             signature: signature.to_owned(),
             millis,
             seed: None,
-            not_finite: None,
+            not_finite: Vec::new(),
             state: Vec::new(),
             outputs,
             seen,
@@ -165,7 +171,7 @@ impl RunReport {
             signature: &self.signature,
             ms: self.millis,
             seed: self.seed,
-            not_finite: self.not_finite.as_ref().map(not_finite::json),
+            not_finite: not_finite::json(&self.not_finite),
             outputs: &self.outputs,
             detections: self.seen.as_ref().map(|seen| {
                 let found = seen.detections.found.iter().zip(&seen.labels);
@@ -196,29 +202,7 @@ impl RunReport {
                 output.stored.dtype()
             );
             let _ = writeln!(out, "  {}", values(output.real()));
-            let mut table = Table::new(&[
-                ("", Align::Right),
-                ("", Align::Left),
-                ("", Align::Right),
-                ("", Align::Left),
-            ]);
-            let largest = output.top.first().map_or(0.0, |r| r.value);
-            for ranked in &output.top {
-                table.row([
-                    ranked.index.to_string(),
-                    ranked.label.clone().unwrap_or_default(),
-                    human::value(ranked.value),
-                    human::bar(
-                        if largest > 0.0 {
-                            ranked.value / largest
-                        } else {
-                            0.0
-                        },
-                        20,
-                    ),
-                ]);
-            }
-            out.push_str(&table.text(style));
+            out.push_str(&top_text(&output.top, style));
         }
         if let Some(seen) = &self.seen {
             out.push_str(&seen.text(style));
@@ -226,17 +210,53 @@ impl RunReport {
         if !self.state.is_empty() {
             out.push_str(&state_text(&self.state, style));
         }
-        if let Some(found) = &self.not_finite {
-            let words = not_finite::sentence(found);
-            let _ = writeln!(
-                out,
-                "\n{}: {}",
-                style.heading(&found.output),
-                style.bad(&words)
-            );
+        for (at, (outputs, words)) in not_finite::told(&self.not_finite).iter().enumerate() {
+            let gap = if at == 0 { "\n" } else { "" };
+            let _ = writeln!(out, "{gap}{}: {}", style.heading(outputs), style.bad(words));
         }
         out
     }
+}
+
+/// The largest values of each row with their labels and bars.
+fn top_text(top: &[Ranked], style: Style) -> String {
+    const COLUMNS: [(&str, Align); 5] = [
+        ("", Align::Left),
+        ("", Align::Right),
+        ("", Align::Left),
+        ("", Align::Right),
+        ("", Align::Left),
+    ];
+    // One row needs no number.
+    let first = usize::from(top.iter().all(|ranked| ranked.row.is_none()));
+    let mut table = Table::new(&COLUMNS[first..]);
+    let mut rows = top.chunk_by(|a, b| a.row == b.row);
+    for row in rows.by_ref().take(ROWS) {
+        let largest = row[0].value;
+        for (at, ranked) in row.iter().enumerate() {
+            let share = if largest > 0.0 {
+                ranked.value / largest
+            } else {
+                0.0
+            };
+            let number = ranked.row.filter(|_| at == 0);
+            let cells = [
+                number.map_or_else(String::new, |row| format!("row {row}")),
+                ranked.index.to_string(),
+                ranked.label.clone().unwrap_or_default(),
+                human::value(ranked.value),
+                human::bar(share, 20),
+            ];
+            table.row(cells.into_iter().skip(first));
+        }
+    }
+    let mut out = table.text(style);
+    let more = rows.count();
+    if more > 0 {
+        let more = format!("  … {} more rows", human::exact(more as u64));
+        let _ = writeln!(out, "{}", style.faint(&more));
+    }
+    out
 }
 
 impl Seen {

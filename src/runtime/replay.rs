@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::model::{Tensor, ValueId};
 use crate::ops::State;
 use crate::progress::Progress;
+use crate::sort;
 
 /// What a session keeps from run to run, as it was at one time: variables, tables, generators of random numbers. Values
 /// are shared with the session until a run changes them.
@@ -94,36 +95,35 @@ impl Session {
         Ok(())
     }
 
-    /// Which output is not finite, by number, how much of it, and what of it there is.
+    /// Which outputs are not finite, by number: what of it there is, and how much. Those with NaN come first.
     fn retrace(
         &mut self,
         before: &Moment,
         given: &[&Tensor],
         progress: &Progress,
-    ) -> Result<Option<(usize, What, usize, usize)>> {
+    ) -> Result<Vec<(usize, What, usize, usize)>> {
         self.go_back(before);
         let outputs = self.invoke(given, progress)?;
-        let mut spreads = Vec::new();
+        let mut found = Vec::new();
         for at in 0..outputs.len() {
-            spreads.push(Spread::of(outputs.view(at)?));
+            let Some(spread) = Spread::of(outputs.view(at)?) else {
+                continue;
+            };
+            let counts = [What::Nan, What::Infinity].map(|what| (what, what.count(&spread)));
+            let first = counts.into_iter().find(|(_, count)| *count > 0);
+            found.extend(first.map(|(what, count)| (at, what, count, spread.count)));
         }
-        let with = |what: What| {
-            let counts = spreads.iter().enumerate().filter_map(|(at, spread)| {
-                let spread = spread.as_ref()?;
-                Some((at, what, what.count(spread), spread.count))
-            });
-            counts.into_iter().find(|(_, _, count, _)| *count > 0)
-        };
-        Ok(with(What::Nan).or_else(|| with(What::Infinity)))
+        sort::by_key(&mut found, |(_, what, ..)| *what == What::Infinity);
+        Ok(found)
     }
 
-    fn told(&self, tracer: Tracer, found: Option<(usize, What, usize, usize)>) -> Trace {
+    fn told(&self, tracer: Tracer, found: Vec<(usize, What, usize, usize)>) -> Trace {
         let main = &self.program.main().body().inputs;
         let port = |at: (usize, ValueId)| {
             let slot = main.iter().position(|&input| at == (0, input))?;
             self.inputs().get(slot).map(|port| port.name.clone())
         };
-        let not_finite = found.and_then(|(at, what, count, of)| {
+        let not_finite = found.into_iter().filter_map(|(at, what, count, of)| {
             let mut origin = tracer.of_output(at, what)?.clone();
             let mut each = Some(&mut origin);
             while let Some(origin) = each {
@@ -140,6 +140,7 @@ impl Session {
                 origin,
             })
         });
+        let not_finite = not_finite.collect();
         let mut values = tracer.values;
         for value in &mut values {
             if let Some(name) = port(value.at) {

@@ -31,9 +31,13 @@ fn trace(session: &mut Session, before: &Moment, inputs: &[Tensor]) -> Trace {
 
 /// `what, source, name, count/of` of where it came from, and of what that came from.
 fn told(trace: &Trace) -> String {
-    let Some(found) = &trace.not_finite else {
-        return "finite".to_owned();
-    };
+    match &trace.not_finite[..] {
+        [] => "finite".to_owned(),
+        all => all.iter().map(told_of).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn told_of(found: &NotFinite) -> String {
     let mut words = format!("{} {}/{}:", found.output, found.count, found.of);
     let mut each = Some(&found.origin);
     while let Some(o) = each {

@@ -13,8 +13,8 @@ pub struct Trace {
     pub values: Vec<Traced>,
     /// The value that was asked for, as it was computed last; `None` where this run did not compute it.
     pub taken: Option<Result<Tensor>>,
-    /// Where the first NaN of an output came from, else the first infinity; `None` where all outputs are finite.
-    pub not_finite: Option<NotFinite>,
+    /// For each output that is not finite where its first NaN came from, else its first infinity; those with NaN first.
+    pub not_finite: Vec<NotFinite>,
 }
 
 /// A value that a run computed.

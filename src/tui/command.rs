@@ -99,10 +99,13 @@ commands! {
     Bench "bench" ["b"] In(&[Run]), "bench", "Run many times and show how long it takes";
     NextInput "next-input" ["i"] In(&[Run, Compare, Tensors]), "next", "Take the next sample, seed or slice";
     PrevInput "prev-input" ["I"] In(&[Run, Compare, Tensors]), "previous input", "Take the previous sample, seed or slice";
+    NextItem "next-item" ["]"] In(&[Run]), "next item", "Show what the next item of a batch gave";
+    PrevItem "previous-item" ["["] In(&[Run]), "previous item", "Show what the previous item of a batch gave";
     EditInput "edit-input" ["t"] In(&[Run]), "type", "Type a value or a file for the chosen input";
     NextSignature "next-signature" ["S"] In(&[Run, Compare]), "signature", "Choose another signature or function";
     Profile "profile" ["p"] In(&[Run]), "times", "Show the time of every operator";
     Layer "layer" ["x"] In(&[Run]), "inspect", "Inspect a value inside the model, or let go of it";
+    Origin "origin" ["o"] In(&[Run]), "origin", "To the operator in the graph that made the inspected value, or the first NaN";
     Arena "arena" ["a"] In(&[Run]), "memory", "Show which values lie in memory when, and what makes the peak";
     Seed "seed" ["#"] In(&[Run]), "seed", "Type the seed of random numbers that the graph has none for";
     ResetState "reset-state" ["u"] In(&[Run]), "reset state", "Make variables and tables as stored again, after runs that changed them";

@@ -48,6 +48,11 @@ pub enum Output {
     /// The values of the last run, and what is to be seen of the chosen one.
     Layers(Vec<crate::runtime::Traced>),
     Looked(Box<super::panes::run::Watched>),
+    /// What the last run gave, as one item of its batch.
+    Item(
+        Vec<crate::tui::panes::run::Given>,
+        crate::tui::panes::run::Item,
+    ),
     Saved(std::path::PathBuf),
     Preflight(super::panes::convert::Ahead),
     Converted(Box<super::panes::convert::Done>),

@@ -7,7 +7,7 @@ use super::desk::{Desk, State};
 use super::jobs::Output;
 use crate::analysis::Locator;
 use crate::compare::Comparison;
-use crate::model::{Model, NodeId};
+use crate::model::{MetaGraph, Model, NodeId};
 use crate::ops::Block;
 use crate::runtime::OpTime;
 
@@ -46,6 +46,38 @@ impl Measured {
     }
 }
 
+/// Where the operators stand in the file that a session of a signature runs.
+pub struct InFile<'m> {
+    /// The graph of the signature.
+    start: usize,
+    named: HashMap<&'m str, usize>,
+    locator: Locator<'m>,
+}
+
+impl<'m> InFile<'m> {
+    /// `None` where the MetaGraph has no such signature.
+    pub fn new(found: &'m MetaGraph, key: &str) -> Option<InFile<'m>> {
+        let start = found.signatures.iter().find(|s| *s.key == *key)?;
+        let graphs = found.graphs.iter().enumerate();
+        Some(InFile {
+            start: start.graph,
+            named: graphs.map(|(at, graph)| (&*graph.name, at)).collect(),
+            locator: Locator::new(found),
+        })
+    }
+
+    /// As [`Locator::find`], from the graph of the file that a graph of the session is made of; `None` for the
+    /// signature's own.
+    pub fn find(&mut self, graph: Option<&Block>, node: &str) -> Option<Vec<(usize, NodeId)>> {
+        let graph = match graph {
+            None => self.start,
+            Some(Block::Subgraph(number)) => *number,
+            Some(Block::Function(name)) => *self.named.get(&**name)?,
+        };
+        Some(self.locator.find(graph, node))
+    }
+}
+
 /// What a run tells of the operators of the file.
 pub struct Run {
     times: ByNode<u64>,
@@ -56,17 +88,9 @@ impl Run {
     /// A signature of `model` in its MetaGraph `meta` has run; `None` where it is not there.
     pub fn of(model: &Model, meta: usize, key: &str, profile: &[OpTime]) -> Option<Run> {
         let found = model.meta_graphs.get(meta)?;
-        let start = found.signatures.iter().find(|s| *s.key == *key)?;
-        let graphs = found.graphs.iter().enumerate();
-        let named: HashMap<&str, usize> = graphs.map(|(at, graph)| (&*graph.name, at)).collect();
-        let mut locator = Locator::new(found);
+        let mut file = InFile::new(found, key)?;
         let row = |step: &OpTime| {
-            let graph = match &step.file_graph {
-                None => start.graph,
-                Some(Block::Subgraph(number)) => *number,
-                Some(Block::Function(name)) => *named.get(&**name)?,
-            };
-            let way = locator.find(graph, &step.node);
+            let way = file.find(step.file_graph.as_ref(), &step.node)?;
             let last = way.last().and_then(|&(graph, id)| {
                 let graph = found.graphs.get(graph)?;
                 graph.nodes.get(id.index())

@@ -121,6 +121,66 @@ fn a_nan_that_was_given_is_said_to_be_in_the_input() {
 }
 
 #[test]
+fn each_item_of_a_batch_has_its_largest_values() {
+    let run = [
+        "run",
+        "samples/digits_cnn",
+        "--input",
+        "image=random(3,8,8,1)",
+        "--top",
+        "2",
+    ];
+    let found = json(&[&run[..], &["--json"]].concat());
+    let output = &found["outputs"]["output_0"];
+    let best = |row: usize| {
+        let values = output["values"][row].as_array().unwrap().iter();
+        let values: Vec<f64> = values.map(|v| v.as_f64().unwrap()).collect();
+        (0..10).max_by(|&a, &b| values[a].total_cmp(&values[b]))
+    };
+    let top = output["top"].as_array().unwrap();
+    assert_eq!(top.len(), 6);
+    for row in 0..3 {
+        let first = &top[2 * row];
+        assert_eq!(first["row"].as_u64(), Some(row as u64));
+        assert_eq!(
+            first["index"].as_u64().map(|index| index as usize),
+            best(row)
+        );
+    }
+    let text = report(&run);
+    assert_eq!(text.matches("\n  row ").count(), 3, "{text}");
+    let many = [
+        "run",
+        "samples/digits_cnn",
+        "--input",
+        "image=random(11,8,8,1)",
+    ];
+    assert!(report(&many).contains("… 3 more rows"));
+}
+
+#[test]
+fn what_a_run_changes_is_told_before_and_after() {
+    let inputs = "tests/operators/inputs.npz";
+    let run = [
+        "run",
+        "tests/operators/saved_model",
+        "--inputs",
+        inputs,
+        "--seed",
+        "1",
+    ];
+    let found = json(&[&run[..], &["--json"]].concat());
+    let state = found["state"].as_array().unwrap();
+    assert!(!state.is_empty());
+    for row in state {
+        assert!(row["name"].is_string(), "{row}");
+        assert_ne!(row["before"], row["after"], "{row}");
+    }
+    let name = state[0]["name"].as_str().unwrap();
+    assert!(report(&run).contains(name));
+}
+
+#[test]
 fn an_input_that_is_missing_is_random_and_said_so() {
     let (code, out, err) = said(&["run", FLOAT]);
     assert_eq!(code, 0);

@@ -28,6 +28,8 @@ pub struct Form {
     recalled: Inputs,
     /// The value of the chosen input is still to be made, by a job.
     unseen: bool,
+    /// Which item of a batch is shown.
+    item: usize,
 }
 
 impl Form {
@@ -57,7 +59,7 @@ impl Form {
         let input = self.inputs.get(self.rows.at);
         self.unseen = input.is_some_and(Input::is_large);
         let small = input.filter(|_| !self.unseen).map(Input::told);
-        let small = small.map(|told| told.map(Preview::of));
+        let small = small.map(|told| told.map(|told| Preview::of(told, self.item)));
         discard(std::mem::replace(&mut self.preview, small));
     }
 
@@ -66,10 +68,23 @@ impl Form {
         if !std::mem::take(&mut self.unseen) {
             return;
         }
+        let item = self.item;
         if let Some(input) = self.inputs.get(self.rows.at).cloned() {
             cx.job("preview", "making a value", move |_| {
-                Ok(Output::Preview(Box::new(input.told().map(Preview::of))))
+                let preview = input.told().map(|told| Preview::of(told, item));
+                Ok(Output::Preview(Box::new(preview)))
             });
+        }
+    }
+
+    pub fn item(&self) -> usize {
+        self.item
+    }
+
+    /// Shows another item of a batch.
+    pub fn see(&mut self, item: usize) {
+        if std::mem::replace(&mut self.item, item) != item {
+            self.preview();
         }
     }
 

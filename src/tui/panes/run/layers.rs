@@ -5,17 +5,19 @@
 
 use std::sync::Arc;
 
-use super::outputs::{self, Given};
+use super::outputs::{self, Given, Item};
 use super::{RunPane, Values};
 use crate::error::Result;
 use crate::feed;
-use crate::model::Tensor;
+use crate::model::{Model, NodeId, Tensor, ValueId};
 use crate::progress::Progress;
 use crate::report::{human, not_finite};
 use crate::runtime::{self, Moment, NotFinite, Session, Traced};
+use crate::tui::focus::Thing;
 use crate::tui::jobs::{Output, discard};
-use crate::tui::panes::Context;
-use crate::tui::term::{Buffer, Line, Rect};
+use crate::tui::measured::InFile;
+use crate::tui::panes::{Context, PaneId};
+use crate::tui::term::{Buffer, Line, Rect, width};
 use crate::tui::text;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{panel, put};
@@ -50,16 +52,19 @@ pub struct Layers {
 /// What a watched run told.
 #[derive(Default)]
 pub struct Watched {
-    not_finite: Option<NotFinite>,
-    /// It is one of several outputs.
+    /// Of each output that has any.
+    not_finite: Vec<NotFinite>,
+    /// There are several outputs.
     several: bool,
+    /// The operator of the file, by graph, that made the chosen value, or the first that is not finite.
+    place: Option<(usize, NodeId)>,
     /// The chosen value: its real numbers, and what is stored where that is something else; or why there is none.
     looked: Option<Result<Vec<Given>, String>>,
     /// Why nothing was told.
     failed: Option<String>,
 }
 
-/// Runs once more where an output is not finite or a value is chosen.
+/// Runs once more where an output is not finite or a value is chosen. `file` is the model and the index of the MetaGraph.
 ///
 /// # Errors
 /// It was stopped. Anything else that goes wrong is told beside the outputs, which are there.
@@ -68,6 +73,7 @@ pub fn tell(
     replay: &Replay,
     outputs: &[(String, Tensor)],
     chosen: Option<&Traced>,
+    file: (&Model, usize),
     progress: &Progress,
 ) -> Result<Watched> {
     if chosen.is_none() && runtime::are_finite(outputs) {
@@ -92,12 +98,37 @@ pub fn tell(
         (_, _, Some(_)) => Some(Err("this run did not compute it".to_owned())),
         (_, _, None) => None,
     };
+    let first = trace.not_finite.first().map(|found| found.origin.at);
+    let place = (chosen.map(|value| value.at).or(first))
+        .and_then(|at| place(file, session.signature(), &trace.values, at));
     Ok(Watched {
         not_finite: trace.not_finite,
+        place,
         several: outputs.len() > 1,
         looked,
         failed: None,
     })
+}
+
+/// Where the operator stands that made the value `at`.
+fn place(
+    (model, meta): (&Model, usize),
+    key: &str,
+    values: &[Traced],
+    at: (usize, ValueId),
+) -> Option<(usize, NodeId)> {
+    let own = values.iter().position(|value| value.at == at)?;
+    let named =
+        |value: &Traced| Some((value.file_graph.clone(), value.maker.as_ref()?.node.clone()));
+    let (graph, node) = named(&values[own])?;
+    let mut file = InFile::new(model.meta_graphs.get(meta)?, key)?;
+    let mut way = file.find(graph.as_ref(), &node)?;
+    // Those before it that have its name.
+    let alike = values[..own].iter().filter_map(named);
+    for _ in alike.filter(|other| *other == (graph.clone(), node.clone())) {
+        way = file.find(graph.as_ref(), &node)?;
+    }
+    way.last().copied()
 }
 
 fn given(tensor: &Tensor, value: &Traced) -> Result<Vec<Given>> {
@@ -107,11 +138,11 @@ fn given(tensor: &Tensor, value: &Traced) -> Result<Vec<Given>> {
     if quantized {
         name += &format!(", of {}", value.dtype);
     }
-    let real = Given::of(&(name, real.into_owned()), &[])?;
+    let real = Given::of(&(name, real.into_owned()), &[], Item::default())?;
     Ok(match quantized {
         true => vec![
             real,
-            Given::of(&("stored".to_owned(), tensor.clone()), &[])?,
+            Given::of(&("stored".to_owned(), tensor.clone()), &[], Item::default())?,
         ],
         false => vec![real],
     })
@@ -154,6 +185,11 @@ impl Layers {
         !std::mem::take(&mut self.busy) && self.let_go()
     }
 
+    /// How the last run began.
+    pub fn replay(&self) -> Option<Arc<Replay>> {
+        self.replay.clone()
+    }
+
     /// There is no last run; what is chosen stays so.
     pub fn forget(&mut self) {
         discard(self.replay.take());
@@ -169,7 +205,7 @@ impl Layers {
 
     /// The list to choose from: what made the first NaN or infinity, then all in order of execution.
     fn list(&mut self, values: Vec<Traced>) -> Vec<(String, String)> {
-        let origin = self.told.not_finite.as_ref().map(|found| found.origin.at);
+        let origin = self.told.not_finite.first().map(|found| found.origin.at);
         let (first, rest): (Vec<Traced>, Vec<Traced>) = values
             .into_iter()
             .partition(|value| Some(value.at) == origin);
@@ -220,7 +256,7 @@ impl Layers {
         let words = match &self.told.looked {
             Some(Ok(given)) => {
                 render_given(own, given, look, buf);
-                note_below(own, buf, theme);
+                note_below(own, self.told.place.is_some(), buf, theme);
                 return rest;
             }
             Some(Err(words)) => words.as_str(),
@@ -240,29 +276,44 @@ impl Layers {
     }
 
     fn render_not_finite(&self, area: Rect, buf: &mut Buffer, theme: &Theme) -> Rect {
-        let words = match (&self.told.not_finite, &self.told.failed) {
-            (Some(found), _) => {
-                let hint = match self.chosen.is_none() {
-                    true => " · x looks at it",
-                    false => "",
-                };
-                let output = match self.told.several {
-                    true => format!("{}: ", found.output),
-                    false => String::new(),
-                };
-                output + &not_finite::sentence(found) + hint
+        let short: Vec<NotFinite> = self.told.not_finite.iter().map(shortened).collect();
+        let places = not_finite::told(&short);
+        let mut lines: Vec<String> = Vec::new();
+        let room = area.width.saturating_sub(2).into();
+        for (at, (outputs, words)) in places.iter().enumerate() {
+            let words = match self.told.several {
+                true => format!("{outputs}: {words}"),
+                false => words.clone(),
+            };
+            let hint = match (at, self.chosen.is_none(), self.told.place.is_some()) {
+                (0, true, true) => "x looks at it · o goes there",
+                (0, true, false) => "x looks at it",
+                _ => "",
+            };
+            let left = LINES.saturating_sub(lines.len());
+            lines.extend(text::wrap(&text::clean(&words), room, left.max(1)));
+            // Never cut.
+            match lines.last_mut() {
+                Some(last) if width(last) + 3 + width(hint) <= room && !hint.is_empty() => {
+                    *last += &format!(" · {hint}");
+                }
+                _ if hint.is_empty() => {}
+                _ => lines.push(hint.to_owned()),
             }
-            (None, Some(failed)) if self.chosen.is_none() => {
-                format!("what is not finite could not be traced: {failed}")
+        }
+        match (&self.told.failed, lines.is_empty()) {
+            (Some(failed), true) if self.chosen.is_none() => {
+                let words = format!("what is not finite could not be traced: {failed}");
+                lines = text::wrap(&text::clean(&words), room, LINES);
             }
-            _ => return area,
-        };
+            (_, true) => return area,
+            _ => {}
+        }
         let room = Rect {
             x: area.x + 1,
             width: area.width.saturating_sub(2),
             ..area
         };
-        let lines = text::wrap(&text::clean(&words), room.width.into(), LINES);
         let high = (lines.len() as u16).min(area.height / 3);
         for (row, line) in lines.into_iter().take(high.into()).enumerate() {
             put(room, row as u16, Line::styled(line, theme[Role::Warn]), buf);
@@ -275,13 +326,27 @@ impl Layers {
     }
 }
 
+/// With names that leave room for what is told of them.
+fn shortened(found: &NotFinite) -> NotFinite {
+    let mut found = found.clone();
+    let mut each = Some(&mut found.origin);
+    while let Some(origin) = each {
+        origin.name = text::fit_name(&origin.name, NAME).into();
+        each = origin.cause.as_deref_mut();
+    }
+    found
+}
+
 /// How to let go, in the lower border: the upper one has its own notes.
-fn note_below(area: Rect, buf: &mut Buffer, theme: &Theme) {
-    const WORDS: &str = " x lets go ";
-    let wide = WORDS.len() as u16;
+fn note_below(area: Rect, has_place: bool, buf: &mut Buffer, theme: &Theme) {
+    let words = match has_place {
+        true => " o in the graph · x lets go ",
+        false => " x lets go ",
+    };
+    let wide = width(words) as u16;
     if area.width > wide + 4 && area.height > 2 {
         let at = area.right() - wide - 2;
-        buf.set_string(at, area.bottom() - 1, WORDS, theme[Role::Dim]);
+        buf.set_string(at, area.bottom() - 1, words, theme[Role::Dim]);
     }
 }
 
@@ -362,6 +427,19 @@ impl RunPane {
         });
     }
 
+    /// Shows the operator in the graph that made the chosen value, or the first that is not finite.
+    pub(super) fn go_to_origin(&mut self, cx: &mut Context) {
+        let told = &self.layers.told;
+        match (told.place, told.not_finite.first()) {
+            (Some((graph, node)), _) => cx.go(PaneId::Graph, Thing::Node { graph, node }),
+            (None, Some(_)) => cx.say("no operator of the graph made it"),
+            (None, None) if self.layers.chosen.is_some() => {
+                cx.say("no operator of the graph made it");
+            }
+            (None, None) => cx.say("all outputs are finite; x inspects a value inside"),
+        }
+    }
+
     /// Everything that can be chosen is known.
     pub(super) fn offer_layers(&mut self, values: Vec<Traced>, cx: &mut Context) {
         let rows = self.layers.list(values);
@@ -380,10 +458,12 @@ impl RunPane {
             return;
         };
         let (session, outputs) = (self.session(cx), ran.outputs.clone());
+        let (model, meta) = (cx.model.clone(), cx.focus.meta);
         self.layers.busy = true;
         cx.job("look", "looking at a value", move |progress| {
             session.with(|session| {
-                let told = tell(session, &replay, &outputs, Some(&chosen), progress)?;
+                let file = (&*model, meta);
+                let told = tell(session, &replay, &outputs, Some(&chosen), file, progress)?;
                 Ok(Output::Looked(Box::new(told)))
             })
         });
@@ -415,14 +495,14 @@ mod tests {
         rows.join("\n")
     }
 
-    fn run(session: &mut Session, layers: &mut Layers, x: [f32; 3]) {
+    fn run(model: &Model, session: &mut Session, layers: &mut Layers, x: [f32; 3]) {
         let inputs = vec![("in0".to_owned(), Tensor::from_values(&[1, 3], &x))];
         let before = session.moment();
         let progress = Progress::new();
         let outputs = session.run(&inputs, &progress).unwrap();
         let replay = Replay { before, inputs };
         let chosen = layers.chosen.as_ref();
-        let told = tell(session, &replay, &outputs, chosen, &progress).unwrap();
+        let told = tell(session, &replay, &outputs, chosen, (model, 0), &progress).unwrap();
         layers.ran(Arc::new(replay), told);
     }
 
@@ -437,13 +517,19 @@ mod tests {
         let model = model(vec![main], &[x], &[out]);
         let mut session = Session::new(&model, &RunOptions::default()).unwrap();
         let mut layers = Layers::default();
-        run(&mut session, &mut layers, [0.5, 0.25, 0.75]);
+        run(&model, &mut session, &mut layers, [0.5, 0.25, 0.75]);
         assert_eq!(drawn(&layers, 60, 20), "");
-        run(&mut session, &mut layers, [0.5, 2.0, 0.25]);
+        run(&model, &mut session, &mut layers, [0.5, 2.0, 0.25]);
         insta::assert_snapshot!(drawn(&layers, 60, 20), @r"
         NaN first made by block/log (LOG) from -2 … 0.25: 1 of 3
-        values · x looks at it
+        values · x looks at it · o goes there
         ");
+        let made_it = |layers: &Layers| {
+            let (graph, node) = layers.told.place.unwrap();
+            let graphs = &model.meta_graphs[0].graphs;
+            graphs[graph].node(node).op.to_string()
+        };
+        assert_eq!(made_it(&layers), "LOG");
 
         let replay = layers.replay.clone().unwrap();
         let progress = Progress::new();
@@ -460,9 +546,10 @@ mod tests {
 
         // It stays chosen while inputs change.
         layers.chosen = layers.rows.first().map(|(_, value)| value.clone());
-        run(&mut session, &mut layers, [0.5, 2.0, 0.25]);
+        run(&model, &mut session, &mut layers, [0.5, 2.0, 0.25]);
         let first = drawn(&layers, 60, 12);
-        run(&mut session, &mut layers, [0.5, 0.5, 0.5]);
+        run(&model, &mut session, &mut layers, [0.5, 0.5, 0.5]);
+        assert_eq!(made_it(&layers), "LOG");
         assert_ne!(drawn(&layers, 60, 12), first);
         insta::assert_snapshot!(drawn(&layers, 60, 12), @r"
         ╭ block/log · LOG  float32 1×3 ───────────────── v numbers ╮
@@ -471,7 +558,7 @@ mod tests {
         │ 2                                                -1.3863 │
         │                                                          │
         │                                                          │
-        ╰────────────────────────────────────────────── x lets go ─╯
+        ╰───────────────────────────── o in the graph · x lets go ─╯
         ");
         assert!(layers.cancel() && !layers.cancel());
         assert_eq!(drawn(&layers, 60, 12), "");
@@ -500,7 +587,9 @@ mod tests {
         let all = session.trace(&replay.before, &replay.inputs, None, &progress);
         let all = all.unwrap().values;
         let chosen = all.iter().find(|value| &*value.name == "small").cloned();
-        let told = tell(&mut session, &replay, &outputs, chosen.as_ref(), &progress).unwrap();
+        let file = (&model, 0);
+        let chosen_now = chosen.as_ref();
+        let told = tell(&mut session, &replay, &outputs, chosen_now, file, &progress).unwrap();
         let layers = Layers {
             chosen,
             told,
@@ -512,7 +601,7 @@ mod tests {
         │ 2  ▇▇▇▇▇▌                     0.5000 ││ 2  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▌               6 │
         │ 1                                 -2 ││ 1                                 -4 │
         │                                      ││                                      │
-        ╰──────────────────────────────────────╯╰────────────────────────── x lets go ─╯
+        ╰──────────────────────────────────────╯╰───────── o in the graph · x lets go ─╯
         ");
     }
 }

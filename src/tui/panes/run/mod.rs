@@ -19,7 +19,8 @@ use self::form::Form;
 use self::kept::{Access, Kept};
 pub use self::layers::Watched;
 use self::layers::{Layers, Replay};
-use self::outputs::{Chosen, Given};
+use self::outputs::Chosen;
+pub use self::outputs::{Given, Item};
 pub use self::preview::Preview;
 use self::results::Times;
 pub use self::state::Changes;
@@ -51,6 +52,8 @@ pub struct Ran {
     pub times: Times,
     pub arena: ArenaReport,
     given: Vec<Given>,
+    item: Item,
+    ports: Vec<Port>,
     seed: Option<u64>,
     replay: Arc<Replay>,
     told: Watched,
@@ -104,7 +107,11 @@ impl Below {
 /// The last run without its session.
 struct Shown {
     outputs: Arc<Vec<(String, Tensor)>>,
+    /// How they are quantized.
+    ports: Vec<Port>,
     given: Vec<Given>,
+    /// Which one of the batch these show.
+    item: Item,
     nanos: u64,
     /// What random numbers came from that the graph has no seed for.
     seed: Option<u64>,
@@ -208,6 +215,7 @@ impl RunPane {
         let session = self.session(cx);
         let (model, meta) = (cx.model.clone(), cx.focus.meta);
         let chosen = self.layers.chosen.clone();
+        let at = self.form.item();
         self.layers.busy = true;
         cx.job("run", "running", move |progress| {
             session.with(|session| {
@@ -218,11 +226,16 @@ impl RunPane {
                 let (outputs, nanos) = run_once(session, &inputs, progress)?;
                 let state = Changes::since(&before, session, 1)?;
                 let replay = Replay { before, inputs };
-                let told = layers::tell(session, &replay, &outputs, chosen.as_ref(), progress)?;
-                let ports = session.outputs();
+                let file = (&*model, meta);
+                let told =
+                    layers::tell(session, &replay, &outputs, chosen.as_ref(), file, progress)?;
+                let ports = session.outputs().to_vec();
+                let item = Item::of(&replay.inputs, at);
                 let profile = session.profile();
                 Ok(Output::Ran(Box::new(Ran {
-                    given: Given::all(&outputs, ports, &replay.inputs)?,
+                    given: Given::all(&outputs, &ports, &replay.inputs, item)?,
+                    item,
+                    ports,
                     measured: measured::Run::of(&model, meta, session.signature(), profile),
                     times: Times::of(profile),
                     arena: session.arena(),
@@ -261,6 +274,25 @@ impl RunPane {
                 let state = Changes::since(&before, session, timings.runs_ns.len() + 1)?;
                 Ok(Output::Benched(timings, state))
             })
+        });
+    }
+
+    /// The next item of the batch, or the one before: of the outputs and of the inputs' values.
+    fn step_item(&mut self, on: bool, cx: &mut Context) {
+        let (Some(ran), Some(replay)) = (&self.ran, self.layers.replay()) else {
+            return cx.say("nothing has run yet");
+        };
+        let Item { at, count } = ran.item;
+        if count < 2 {
+            return cx.say("the last run was not one of several items");
+        }
+        let at = (at + if on { 1 } else { count - 1 }) % count;
+        self.form.see(at);
+        let (outputs, ports) = (ran.outputs.clone(), ran.ports.clone());
+        cx.job("item", "looking at another item", move |_| {
+            let item = Item::of(&replay.inputs, at);
+            let given = Given::all(&outputs, &ports, &replay.inputs, item)?;
+            Ok(Output::Item(given, item))
         });
     }
 
@@ -345,10 +377,13 @@ impl Pane for RunPane {
             Output::Preview(value) => self.form.previewed(*value),
             Output::Ran(ran) => {
                 let ran = *ran;
+                self.form.see(ran.item.at);
                 self.layers.ran(ran.replay, ran.told);
                 discard(self.ran.replace(Shown {
                     outputs: Arc::new(ran.outputs),
+                    ports: ran.ports,
                     given: ran.given,
+                    item: ran.item,
                     nanos: ran.nanos,
                     seed: ran.seed,
                     times: ran.times,
@@ -361,6 +396,12 @@ impl Pane for RunPane {
                 match &mut self.ran {
                     Some(ran) => ran.state = state,
                     None => self.run(cx),
+                }
+            }
+            Output::Item(given, item) => {
+                if let Some(ran) = &mut self.ran {
+                    discard(std::mem::replace(&mut ran.given, given));
+                    ran.item = item;
                 }
             }
             Output::Reset => self.was_reset(cx),
@@ -458,7 +499,11 @@ impl RunPane {
             }
             Command::NextSignature => self.choose_signature(cx),
             Command::ResetState => self.reset_state(cx),
+            Command::NextItem | Command::PrevItem => {
+                self.step_item(command == Command::NextItem, cx);
+            }
             Command::Layer => self.choose_layer(cx),
+            Command::Origin => self.go_to_origin(cx),
             Command::Cancel => return Handled::from(self.layers.cancel()),
             Command::Seed => {
                 let seed = self.seed.or(self.ran.as_ref().and_then(|ran| ran.seed));

@@ -1,6 +1,7 @@
 //! The value of the chosen input: drawn where it reads as an image or a signal, and as numbers.
 
 use super::inputs::Told;
+use super::outputs::Item;
 use crate::feed::{Image, Signal};
 use crate::model::Tensor;
 use crate::tui::term::{Buffer, Rect};
@@ -20,13 +21,17 @@ pub struct Preview {
 }
 
 impl Preview {
-    pub fn of((tensor, said): Told) -> Preview {
+    /// Of a batch what is drawn is its item `at`.
+    pub fn of((tensor, said): Told, at: usize) -> Preview {
         /// A side of what is drawn though only its sizes speak for an image: samples of digits are small.
         const MOST: usize = 512;
         let is_small = |p: &Image| p.of.0.max(p.of.1) <= MOST;
+        let count = tensor.shape().first().copied().unwrap_or(1);
+        let part = Item { at, count }.part(&tensor).filter(|_| at < count);
+        let drawn = part.as_ref().unwrap_or(&tensor);
         Preview {
-            image: Image::of(&tensor).filter(|p| p.likely || is_small(p)),
-            signal: Signal::of(&tensor).filter(|s| s.likely),
+            image: Image::of(drawn).filter(|p| p.likely || is_small(p)),
+            signal: Signal::of(drawn).filter(|s| s.likely),
             tensor,
             said,
         }

@@ -111,17 +111,58 @@ impl Way {
 pub struct Given {
     name: String,
     title: String,
-    /// As real numbers.
-    real: Tensor,
-    /// The integers that these are stored as, where they are quantized.
-    stored: Option<Tensor>,
+    own: Stored,
+    /// The one item of a batch that is looked at, where it is more than a number.
+    item: Option<Stored>,
     /// Every way that applies, the likeliest first.
     ways: Vec<Way>,
 }
 
+/// Values as a run gives them.
+struct Stored {
+    /// As real numbers.
+    real: Tensor,
+    /// The integers that these are stored as, where they are quantized.
+    raw: Option<Tensor>,
+}
+
+/// One item of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Item {
+    pub at: usize,
+    /// 1 where there is no batch.
+    pub count: usize,
+}
+
+impl Item {
+    /// Item `at`, or the last one, of what all inputs have as many of along their first axes: 2 or more.
+    pub fn of(inputs: &[(String, Tensor)], at: usize) -> Item {
+        let mut firsts = inputs.iter().map(|(_, tensor)| tensor.shape().first());
+        let count = match firsts.next().flatten() {
+            Some(&first) if firsts.all(|other| other == Some(&first)) => first.max(1),
+            _ => 1,
+        };
+        Item {
+            at: at.min(count - 1),
+            count,
+        }
+    }
+
+    /// The part of a tensor that is the item's, with a first axis of 1; `None` for a tensor that is no batch of this
+    /// size.
+    pub fn part(self, tensor: &Tensor) -> Option<Tensor> {
+        if self.count < 2 || tensor.shape().first() != Some(&self.count) {
+            return None;
+        }
+        let rest = tensor.shape()[1..].iter().map(|&size| (0, size));
+        let extents: Vec<(usize, usize)> = std::iter::once((self.at, 1)).chain(rest).collect();
+        tensor.cut(&extents).ok()
+    }
+}
+
 impl Given {
     /// Any tensor with a name; a port of this name tells how it is quantized.
-    pub fn of((name, tensor): &(String, Tensor), ports: &[Port]) -> Result<Given> {
+    pub fn of((name, tensor): &(String, Tensor), ports: &[Port], item: Item) -> Result<Given> {
         let port = ports.iter().find(|p| *p.name == **name);
         let shape: Vec<String> = tensor.shape().iter().map(usize::to_string).collect();
         let title = format!(
@@ -130,17 +171,33 @@ impl Given {
             tensor.dtype(),
             shape.join("×")
         );
+        let mut title = title.trim_end().to_owned();
         let real = feed::dequantized(tensor, port.and_then(|p| p.quantization.as_ref()))?;
-        let mut ways = ways(&real);
-        let stored = matches!(real, Cow::Owned(_)).then(|| tensor.clone());
-        ways.extend(stored.as_ref().map(|_| Way::Stored));
+        let raw = matches!(real, Cow::Owned(_)).then(|| tensor.clone());
+        let part = item.part(&real).filter(|part| part.len() > 1);
+        let mut ways = ways(&real, part.as_ref());
+        ways.extend(raw.as_ref().map(|_| Way::Stored));
+        if part.is_some() {
+            title += &format!("  item {} of {}", item.at + 1, item.count);
+        }
         Ok(Given {
             name: name.clone(),
-            title: title.trim_end().to_owned(),
+            title,
             ways,
-            real: real.into_owned(),
-            stored,
+            item: part.map(|real| Stored {
+                real,
+                raw: raw.as_ref().and_then(|raw| item.part(raw)),
+            }),
+            own: Stored {
+                real: real.into_owned(),
+                raw,
+            },
         })
+    }
+
+    /// What is looked at where one item is: that, otherwise all.
+    fn seen(&self) -> &Stored {
+        self.item.as_ref().unwrap_or(&self.own)
     }
 
     /// All outputs of a run; before those of a detector what they say together, over the image among the inputs.
@@ -148,17 +205,28 @@ impl Given {
         outputs: &[(String, Tensor)],
         ports: &[Port],
         inputs: &[(String, Tensor)],
+        item: Item,
     ) -> Result<Vec<Given>> {
-        let given = outputs.iter().map(|output| Given::of(output, ports));
+        let given = outputs.iter().map(|output| Given::of(output, ports, item));
         let mut given: Vec<Given> = given.collect::<Result<_>>()?;
-        let named: Vec<(&str, &Tensor)> = given.iter().map(|g| (&*g.name, &g.real)).collect();
-        if let Some(detections) = feed::detections(&named) {
-            let detector = Arc::new(Detector::new(detections, inputs));
+        let parts = given.iter().map(|g| item.part(&g.own.real));
+        let parts: Vec<Option<Tensor>> = parts.collect();
+        let named = given.iter().zip(&parts);
+        let named = named.map(|(g, part)| (&*g.name, part.as_ref().unwrap_or(&g.own.real)));
+        if let Some(detections) = feed::detections(&named.collect::<Vec<_>>()) {
+            let inputs = inputs.iter().map(|(name, tensor)| {
+                let part = item.part(tensor).unwrap_or_else(|| tensor.clone());
+                (name.clone(), part)
+            });
+            let detector = Arc::new(Detector::new(detections, &inputs.collect::<Vec<_>>()));
             let together = Given {
                 name: String::new(),
                 title: detector.title(),
-                real: Tensor::from_values::<f32>(&[0], &[]),
-                stored: None,
+                own: Stored {
+                    real: Tensor::from_values::<f32>(&[0], &[]),
+                    raw: None,
+                },
+                item: None,
                 ways: vec![Way::Boxes(detector.clone()), Way::List(detector)],
             };
             given.insert(0, together);
@@ -175,21 +243,24 @@ impl Given {
 
     /// Rows that it would like to have at this width.
     fn height(&self, way: &Way, wide: u16) -> u16 {
-        let row = self.real.shape().last().copied();
+        let real = &self.seen().real;
+        let row = real.shape().last().copied();
         match way {
             Way::Boxes(detector) => drawn::height(detector.extent(), wide),
             Way::List(detector) => detector.rows(),
             Way::Image(image) => drawn::height((image.height, image.width), wide),
             Way::Classes(map) => drawn::height((map.height, map.width), wide),
             Way::Line(signal) => signal.channels.len() as u16 * 10,
-            _ if self.real.len() <= 1 => 1,
-            _ => row.unwrap_or(self.real.len()).min(TOP) as u16 + 1,
+            _ if real.len() <= 1 => 1,
+            _ => row.unwrap_or(real.len()).min(TOP) as u16 + 1,
         }
     }
 }
 
-/// The ways that apply to real numbers, the likeliest first.
-fn ways(real: &Tensor) -> Vec<Way> {
+/// The ways that apply to real numbers, the likeliest first; to one item of a batch, where that is looked at, those that
+/// are of one, to all of it numbers and how they spread.
+fn ways(all: &Tensor, item: Option<&Tensor>) -> Vec<Way> {
+    let real = item.unwrap_or(all);
     if real.strings().is_some() || real.number(0).is_none() {
         return vec![Way::Numbers];
     }
@@ -197,7 +268,7 @@ fn ways(real: &Tensor) -> Vec<Way> {
         return vec![Way::Single];
     }
     let row = real.shape().last().copied().unwrap_or(1);
-    let spread = || Way::Spread(Box::new(analysis::statistics(real, BINS)));
+    let spread = || Way::Spread(Box::new(analysis::statistics(all, BINS)));
     let mut ways = match real.rank() <= 2 && row <= 100_000 && real.len() == row {
         true => {
             let mut numbers = (0..real.len()).filter_map(|at| real.number(at));
@@ -316,6 +387,7 @@ fn heights(area: Rect, outputs: &[Given], look: Look) -> Vec<u16> {
 
 /// What the key shows it as, and how many outputs there was no room for.
 fn note(area: Rect, given: &Given, look: Look, hidden: usize, buf: &mut Buffer) {
+    let item = given.item.as_ref().map(|_| "] item".to_owned());
     let next = look.chosen.after(given).filter(|_| look.key);
     let next = next.map(|next| format!("v {}", next.name()));
     let hidden = match (hidden, look.focused) {
@@ -323,14 +395,15 @@ fn note(area: Rect, given: &Given, look: Look, hidden: usize, buf: &mut Buffer) 
         (_, true) => Some(format!("↓ {hidden} more")),
         (_, false) => Some(format!("Tab ↓ {hidden} more")),
     };
-    let words: Vec<String> = next.into_iter().chain(hidden).collect();
+    let words: Vec<String> = item.into_iter().chain(next).chain(hidden).collect();
     panel_note(&words.join(" · "), area, buf, look.theme[Role::Dim]);
 }
 
 fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
     let theme = look.theme;
     let inner = panel(given.title.as_str(), area, buf, theme, look.focused);
-    let real = &given.real;
+    let all = &given.own;
+    let (real, stored) = (&given.seen().real, given.seen().raw.as_ref());
     match look.chosen.way(given) {
         Way::Boxes(detector) => detector.render(inner, look.labels, buf, theme),
         Way::List(detector) => detector.list(inner, look.labels, buf, theme),
@@ -339,14 +412,14 @@ fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
         }
         Way::Classes(map) => drawn::classes(inner, map, look.labels, buf, theme),
         Way::Line(signal) => drawn::signal(inner, signal, buf, theme),
-        Way::Numbers => grid::numbers(inner, real, Corner::default(), buf, theme),
+        Way::Numbers => grid::numbers(inner, &all.real, Corner::default(), buf, theme),
         Way::Stored => {
-            let stored = given.stored.as_ref().unwrap_or(real);
+            let stored = all.raw.as_ref().unwrap_or(&all.real);
             grid::numbers(inner, stored, Corner::default(), buf, theme);
         }
         Way::Single => {
             let mut line = Line::styled(real.element_text(0), theme[Role::Strong]);
-            if let Some(stored) = &given.stored {
+            if let Some(stored) = stored {
                 let words = format!("   stored {}", stored.element_text(0));
                 line.push_span(Span::styled(words, theme[Role::Dim]));
             }
@@ -357,10 +430,10 @@ fn one(area: Rect, given: &Given, look: Look, buf: &mut Buffer) {
             let ranked = &ranked[..ranked.len().min(rows)];
             let labels = look.labels.filter(|l| l.len() >= real.len());
             let more = real.len() - ranked.len();
-            let told = (*probabilities, given.stored.as_ref());
+            let told = (*probabilities, stored);
             values::top(inner, (ranked, more), told, labels, buf, theme);
         }
-        Way::Spread(statistics) => values::many(inner, real, statistics, buf, theme),
+        Way::Spread(statistics) => values::many(inner, &all.real, statistics, buf, theme),
     }
 }
 

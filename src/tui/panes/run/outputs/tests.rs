@@ -28,11 +28,14 @@ fn screen(outputs: &[Given], chosen: &Chosen, (wide, high): (u16, u16)) -> Strin
 }
 
 fn given(name: &str, tensor: Tensor) -> Vec<Given> {
-    Given::all(&[(name.to_owned(), tensor)], &[], &[]).unwrap()
+    Given::all(&[(name.to_owned(), tensor)], &[], &[], Item::default()).unwrap()
 }
 
 fn kinds(tensor: &Tensor) -> Vec<&'static str> {
-    ways(tensor).iter().map(|way| way.kind().name()).collect()
+    ways(tensor, None)
+        .iter()
+        .map(|way| way.kind().name())
+        .collect()
 }
 
 /// A bright disc.
@@ -43,6 +46,41 @@ fn disc(side: usize) -> Vec<f32> {
         f32::from(u8::from(y.hypot(x) < middle * 0.75))
     };
     (0..side * side).map(pixel).collect()
+}
+
+#[test]
+fn of_a_batch_one_item_is_ranked_and_all_of_it_are_the_numbers() {
+    let rows = Tensor::from_values(&[2, 3], &[0.7f32, 0.2, 0.1, 0.1, 0.3, 0.6]);
+    let name = |tensor: Tensor| ("x".to_owned(), tensor);
+    let inputs = [name(Tensor::from_values(&[2, 1], &[1.0f32, 2.0]))];
+    let second = Item::of(&inputs, 7);
+    assert_eq!(second, Item { at: 1, count: 2 });
+    let single = Tensor::from_values(&[2, 1], &[5.0f32, 6.0]);
+    let outputs = [name(rows), ("y".to_owned(), single)];
+    let outputs = Given::all(&outputs, &[], &inputs, second).unwrap();
+    insta::assert_snapshot!(screen(&outputs, &Chosen::default(), (44, 9)), @r"
+    ╭ x  float32 2×3  item 2 of 2 ───── ] item ╮
+    │ 2 dog  ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇     0.6000 │
+    │     …  2 more                            │
+    ╰──────────────────────────────────────────╯
+    ╭ y  float32 2×1 ──────────────────────────╮
+    │ 5 … 6   mean 5.5000 ± 0.5000             │
+    │             0                            │
+    │  0         5                             │
+    ╰──────────────────────────────────────────╯
+    ");
+    let mut chosen = Chosen::default();
+    assert!(chosen.next(&outputs, 0));
+    insta::assert_snapshot!(screen(&outputs[..1], &chosen, (44, 5)), @r"
+    ╭ x  float32 2×3  item 2 of 2 ───── ] item ╮
+    │             0         1         2        │
+    │  0    0.7000    0.2000    0.1000         │
+    │  1    0.1000    0.3000    0.6000         │
+    ╰──────────────────────────────────────────╯
+    ");
+    // Inputs of different lengths are no batch.
+    let other = name(Tensor::from_values(&[3], &[0.0f32; 3]));
+    assert_eq!(Item::of(&[inputs[0].clone(), other], 1).count, 1);
 }
 
 #[test]
@@ -132,7 +170,13 @@ fn a_signal_is_a_line_and_scores_are_bars() {
     let tone: Vec<f32> = (0..800).map(|i| (i as f32 / 50.0).sin()).collect();
     let audio = ("audio".to_owned(), Tensor::from_values(&[1, 800], &tone));
     let scores = Tensor::from_values(&[1, 3], &[0.25f32, 0.7, 0.05]);
-    let outputs = Given::all(&[audio, ("scores".to_owned(), scores)], &[], &[]).unwrap();
+    let outputs = Given::all(
+        &[audio, ("scores".to_owned(), scores)],
+        &[],
+        &[],
+        Item::default(),
+    )
+    .unwrap();
     insta::assert_snapshot!(screen(&outputs, &Chosen::default(), (56, 16)), @r"
     ╭ audio  float32 1×800 ───────────────────── v largest ╮
     │  1.0000   ⣠⠞⠉⠳⡄            ⢠⠞⠉⠳⣄            ⢀⡴⠋⠙⢦    │
@@ -176,7 +220,7 @@ fn detector() -> Vec<(String, Tensor)> {
 fn boxes_lie_over_the_input_and_stand_in_a_list() {
     let disc = Tensor::from_values(&[1, 40, 40, 1], &disc(40));
     let inputs = [("image".to_owned(), disc)];
-    let outputs = Given::all(&detector(), &[], &inputs).unwrap();
+    let outputs = Given::all(&detector(), &[], &inputs, Item::default()).unwrap();
     assert_eq!(outputs.len(), 5);
     let mut chosen = Chosen::default();
     insta::assert_snapshot!(screen(&outputs, &chosen, (72, 33)), @r"
@@ -233,7 +277,7 @@ fn boxes_lie_over_the_input_and_stand_in_a_list() {
 
 #[test]
 fn boxes_without_an_image_lie_in_an_empty_frame() {
-    let outputs = Given::all(&detector(), &[], &[]).unwrap();
+    let outputs = Given::all(&detector(), &[], &[], Item::default()).unwrap();
     insta::assert_snapshot!(screen(&outputs[..1], &Chosen::default(), (60, 14)), @r"
     ╭ detections  2 of 3 score ≥ 0.3 ────────────────── v list ╮
     │ ┏━━━━━━━━━━━━━━━━━━━━━━┓  ■ dog  0.90                    │
@@ -254,7 +298,7 @@ fn boxes_without_an_image_lie_in_an_empty_frame() {
 
 #[test]
 fn nothing_is_drawn_where_there_is_no_room() {
-    let outputs = Given::all(&detector(), &[], &[]).unwrap();
+    let outputs = Given::all(&detector(), &[], &[], Item::default()).unwrap();
     for (wide, high) in [(0, 0), (1, 1), (3, 3), (5, 4), (9, 3), (200, 3), (6, 60)] {
         screen(&outputs, &Chosen::default(), (wide, high));
         let tone: Vec<f32> = (0..800).map(|i| (i as f32 / 50.0).sin()).collect();

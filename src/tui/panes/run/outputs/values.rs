@@ -145,6 +145,7 @@ mod tests {
         let values = values.iter().enumerate();
         values
             .map(|(index, &value)| Ranked {
+                row: None,
                 index,
                 value,
                 label: None,
