@@ -34,19 +34,14 @@ fn for_each_window<T: Copy>(
     }
 }
 
-/// MAX_POOL_2D on f32; NaN is skipped, as in TensorFlow Lite. `clamp` [`Clamp::NONE`] gives -inf for an empty window.
+/// MAX_POOL_2D on f32; NaN is skipped, and a window of nothing else or of -inf gives the lowest number, as in TensorFlow
+/// and TensorFlow Lite.
 pub fn max_pool_f32(p: &Pool2d, input: &[f32], clamp: Clamp, output: &mut [f32]) {
     check(p, input, output);
-    let lowest = clamp.lo.max(f32::NEG_INFINITY);
-    let init = if clamp == Clamp::NONE {
-        lowest
-    } else {
-        f32::MIN
-    };
     for_each_window(
         p,
         output,
-        init,
+        f32::MIN,
         |out, from| {
             for (o, &v) in out.iter_mut().zip(&input[from..]) {
                 *o = if v > *o { v } else { *o };
@@ -172,6 +167,20 @@ mod tests {
         pad_top: 0,
         pad_left: 0,
     };
+
+    /// As TensorFlow 2.21 and LiteRT's reference have it.
+    #[test]
+    fn windows_of_nothing_but_nan_or_minus_infinity_give_the_lowest_number() {
+        let mut out = [0.0; 4];
+        for nothing in [f32::NAN, f32::NEG_INFINITY] {
+            let mut input = [nothing; 9];
+            input[8] = -5.0;
+            for clamp in [Clamp::NONE, Clamp::FINITE] {
+                max_pool_f32(&P, &input, clamp, &mut out);
+                assert_eq!(out, [f32::MIN, f32::MIN, f32::MIN, -5.0]);
+            }
+        }
+    }
 
     #[test]
     fn averages_divide_by_the_cells_inside() {

@@ -16,7 +16,7 @@ use crate::kernels::reference::pool::{
     average_pool_f32, average_pool_quantized, l2_pool_f32, max_pool_f32, max_pool_quantized,
 };
 use crate::kernels::reference::wide;
-use crate::kernels::{Clamp, Pool2d, Quantized};
+use crate::kernels::{Pool2d, Quantized};
 use crate::model::{Attr, DType, Element, Node, Shape};
 
 pub(super) use fractional::OPERATORS as FRACTIONAL;
@@ -114,11 +114,7 @@ fn prepare(cx: &Context) -> Result<Prepared> {
                 _ => average_pool_f32,
             };
             let limits = Limits {
-                init: if clamp == Clamp::NONE {
-                    clamp.lo
-                } else {
-                    f32::MIN
-                },
+                init: f32::MIN,
                 lo: clamp.lo,
                 hi: clamp.hi,
             };
@@ -148,7 +144,11 @@ fn plain(cx: &Context, windows: &Windows, p: Pool2d) -> Result<Prepared> {
     let (first, dtype) = (windows.channels_first, cx.dtype(0)?);
     if is_max(cx) {
         return with_number!(dtype, T => {
-            let init = T::from_f64(f64::NEG_INFINITY);
+            // What stays where a window has only -inf or NaN, as in TensorFlow.
+            let init = match dtype {
+                DType::BFloat16 => T::from_f64(f64::NEG_INFINITY),
+                _ => T::lowest(),
+            };
             pooled::<T>(p, first, move |p, x, out| {
                 wide::pool(p, x, out, init, |most, v| if v > most { v } else { most }, |most, _| most);
             })

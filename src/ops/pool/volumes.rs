@@ -184,13 +184,18 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
 fn prepare(cx: &Context) -> Result<Prepared> {
     let (windows, dtype) = (Windows::of(cx)?, cx.dtype(0)?);
     let most = cx.node.op.starts_with("Max");
+    // As in a plane.
+    let least = match dtype {
+        DType::Float32 => f64::from(f32::MIN),
+        _ => f64::NEG_INFINITY,
+    };
     Prepared::compute(move |inputs| {
         let x = view(inputs, 0)?;
         let (values, mut out) = (doubles(&x)?, Vec::new());
         let shape = windows.walk(x.shape, |_, window| {
             let window = window.iter().map(|&at| values[at]);
             out.push(match most {
-                true => window.fold(f64::NEG_INFINITY, f64::max),
+                true => window.fold(least, f64::max),
                 false => window.clone().sum::<f64>() / window.len() as f64,
             });
         })?;

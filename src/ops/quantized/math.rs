@@ -5,6 +5,7 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use super::{activation, range};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::binary::BinaryOp;
+use crate::kernels::elementwise::fdlibm;
 use crate::kernels::elementwise::unary::{self, UnaryOp};
 use crate::kernels::quantized::activation as kernels;
 use crate::kernels::quantized::arithmetic::{
@@ -254,6 +255,15 @@ fn real<T: Quantized>(op: UnaryOp, output: Affine) -> impl Fn(f32) -> f32 {
         match op {
             UnaryOp::Log if x <= 0.0 => return least,
             UnaryOp::Rsqrt if x <= 0.0 => return most,
+            // The float kernels' are Eigen's, tables are filled with C's.
+            UnaryOp::Gelu => {
+                return 0.5 * x * fdlibm::erfcf(x * -std::f32::consts::FRAC_1_SQRT_2);
+            }
+            UnaryOp::GeluTanh => {
+                const ROOT: f32 =
+                    (std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2) as f32;
+                return 0.5 * x * (1.0 + fdlibm::tanhf(ROOT * (x + 0.044715 * x * x * x)));
+            }
             _ => {}
         }
         let mut out = [0.0f32];
