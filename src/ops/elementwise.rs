@@ -279,6 +279,9 @@ fn arithmetic(
     clamp: Clamp,
 ) -> Result<Prepared> {
     let rules = rules(cx);
+    // Of two numbers that are in no order StableHLO's extremes are the first, those of the others the second.
+    let turned =
+        cx.node.op.starts_with("STABLEHLO_") && matches!(op, BinaryOp::Maximum | BinaryOp::Minimum);
     // Divisors and exponents are looked over first.
     let piecemeal = match op {
         BinaryOp::FloorDiv
@@ -306,6 +309,7 @@ fn arithmetic(
     }
     match dtype {
         DType::Float32 => in_place::binary::<f32>(sizes, piecemeal, move |a, b, (out, shape)| {
+            let (a, b) = if turned { (b, a) } else { (a, b) };
             binary::binary(op, rules, a, b, (&mut *out, shape))?;
             clamp.apply_all(out);
             Ok(())
@@ -318,6 +322,7 @@ fn arithmetic(
         }),
         _ => {
             with_number!(dtype, T => in_place::binary::<T>(sizes, piecemeal, move |a, b, (out, shape)| {
+            let (a, b) = if turned { (b, a) } else { (a, b) };
             binary::binary(op, rules, a, b, (&mut *out, shape))?;
             clamp_numbers(clamp, out);
             Ok(())
@@ -593,10 +598,16 @@ fn infer_select(cx: &Context) -> Result<Vec<Fact>> {
             cx.dtype(2)?
         )));
     }
-    cx.one(
-        cx.dtype(1)?,
-        broadcast::shape(cx, &[&condition, cx.shape(1)?, cx.shape(2)?])?,
-    )
+    let out = broadcast::shape(cx, &[&condition, cx.shape(1)?, cx.shape(2)?])?;
+    cx.one(cx.dtype(1)?, own_shape_of_one(cx, &out)?.unwrap_or(out))
+}
+
+/// TensorFlow Lite leaves a selected single value the shape that the file has for it.
+fn own_shape_of_one(cx: &Context, out: &Shape) -> Result<Option<Shape>> {
+    let single = |shape: &Shape| shape.elements() == Some(1);
+    let told = cx.declared(0).map(|value| &value.stored_shape);
+    let own = told.filter(|own| cx.tflite() && single(own) && single(out));
+    Ok(own.filter(|own| *own != out).cloned())
 }
 
 fn prepare_select(cx: &Context) -> Result<Prepared> {

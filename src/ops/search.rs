@@ -128,6 +128,7 @@ fn along_an_axis(cx: &Context) -> bool {
 fn prepare_unique(cx: &Context) -> Result<Prepared> {
     let (index, outputs) = (cx.out_dtype(1)?, cx.node.outputs.len());
     let axis = along_an_axis(cx);
+    let as_lite = cx.tflite() && cx.options.reference;
     if !matches!(index, DType::Int32 | DType::Int64) {
         return Err(cx.no_kernel(index));
     }
@@ -140,21 +141,27 @@ fn prepare_unique(cx: &Context) -> Result<Prepared> {
         let slices = Slices::of(&x, axis)?;
         let (first, which) = match x.data {
             Content::Strings(strings) => distinct((0..slices.count).map(|at| {
-                slices
-                    .elements(at)
-                    .map(|e| &*strings[e])
-                    .collect::<Vec<&[u8]>>()
+                let kind = slices.elements(at).map(|e| &*strings[e]);
+                Some(kind.collect::<Vec<&[u8]>>())
             })),
             Content::Bytes(bytes) => {
                 let size = bytes.len().checked_div(slices.total()).unwrap_or(0);
                 let element = |e: usize| &bytes[e * size..(e + 1) * size];
-                distinct((0..slices.count).map(|at| {
-                    slices
-                        .elements(at)
-                        .flat_map(element)
-                        .copied()
-                        .collect::<Vec<u8>>()
-                }))
+                let kind = |at| {
+                    let mut kind = Vec::with_capacity(size * slices.outer * slices.inner);
+                    for e in slices.elements(at) {
+                        let comparable = comparable(x.dtype, element(e), &mut kind);
+                        // NaN is no other's like.
+                        if !comparable {
+                            return None;
+                        }
+                    }
+                    Some(kind)
+                };
+                match (x.dtype, as_lite) {
+                    (DType::Float32, true) => distinct_of_lite(x.values()?),
+                    _ => distinct((0..slices.count).map(kind)),
+                }
             }
             _ => return Err(Error::unsupported(format!("unique values of {}", x.dtype))),
         };
@@ -178,20 +185,67 @@ fn indices(dtype: DType, values: &[i64]) -> Tensor {
     }
 }
 
-/// The first of each kind in the order of appearance, and for each item the number of its kind.
-fn distinct<K: Eq + Hash>(items: impl Iterator<Item = K>) -> (Vec<usize>, Vec<i64>) {
+/// Adds what tells a number from others to `kind`: the two zeros are one. False for NaN.
+fn comparable(dtype: DType, number: &[u8], kind: &mut Vec<u8>) -> bool {
+    let part = match dtype {
+        DType::Float16 | DType::BFloat16 => 2,
+        DType::Float32 | DType::Complex64 => 4,
+        DType::Float64 | DType::Complex128 => 8,
+        _ => {
+            kind.extend(number);
+            return true;
+        }
+    };
+    for part in number.chunks_exact(part) {
+        let value = match (dtype, part) {
+            (DType::Float16, &[a, b]) => half::f16::from_le_bytes([a, b]).to_f64(),
+            (DType::BFloat16, &[a, b]) => half::bf16::from_le_bytes([a, b]).to_f64(),
+            (_, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).into(),
+            (_, part) => part.try_into().map_or(f64::NAN, f64::from_le_bytes),
+        };
+        if value.is_nan() {
+            return false;
+        }
+        kind.extend((value + 0.0).to_le_bytes());
+    }
+    true
+}
+
+/// The first of each kind in the order of appearance, and for each item the number of its kind; an item that is `None`
+/// is a kind of its own.
+fn distinct<K: Eq + Hash>(items: impl Iterator<Item = Option<K>>) -> (Vec<usize>, Vec<i64>) {
     let (mut first, mut which, mut known) = (Vec::new(), Vec::new(), HashMap::new());
     for (at, item) in items.enumerate() {
-        let kind = match known.entry(item) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(new) => {
+        let kind = match item.map(|item| known.entry(item)) {
+            Some(Entry::Occupied(known)) => *known.get(),
+            new => {
                 first.push(at);
-                *new.insert(first.len() as i64 - 1)
+                let kind = first.len() as i64 - 1;
+                if let Some(Entry::Vacant(new)) = new {
+                    new.insert(kind);
+                }
+                kind
             }
         };
         which.push(kind);
     }
     (first, which)
+}
+
+/// The same as TensorFlow Lite looks for floats, in a tree that NaN disorders: NaN counts as the least that is known,
+/// and where it comes first, everything counts as it.
+fn distinct_of_lite(items: &[f32]) -> (Vec<usize>, Vec<i64>) {
+    if items.first().is_some_and(|item| item.is_nan()) {
+        return (vec![0], vec![0; items.len()]);
+    }
+    let mut least = f32::INFINITY;
+    let told = items.iter().map(|&item| {
+        let told = if item.is_nan() { least } else { item };
+        least = least.min(told);
+        // The two zeros are one.
+        Some((told + 0.0).to_bits())
+    });
+    distinct(told)
 }
 
 /// A tensor as `[outer, count, inner]`: `count` slices.

@@ -1,13 +1,15 @@
 //! Rows folded by segment, sorted or not, with weights picked by index.
 
 use super::complex::stored;
+use super::elementwise::rules;
 use super::halves::in_float;
 use super::types::{check_number, with_float, with_number};
 use super::{Context, Fact, Operator, Picks, Prepared, View};
 use crate::error::{Error, Result};
 use crate::kernels::elementwise::complex::{self, Complex, Stored};
 use crate::kernels::elementwise::number::Number;
-use crate::kernels::segment::{self, Fold};
+use crate::kernels::params::Rules;
+use crate::kernels::segment::{self, Begin, Fold};
 use crate::model::{DType, Element, Shape, Tensor};
 
 pub(super) const OPERATORS: &[Operator] = &[
@@ -101,7 +103,12 @@ fn prepare(cx: &Context) -> Result<Prepared> {
     let unsorted = op.starts_with("unsorted");
     // TensorFlow Lite refuses gaps between segments, TensorFlow fills them.
     let gaps = !cx.tflite();
-    let (fold, mean) = (fold(&op), op.ends_with("mean"));
+    let (fold, mean, rules) = (fold(&op), op.ends_with("mean"), rules(cx));
+    // TensorFlow's unsorted segments begin with what an empty one is, its sorted ones with their first row.
+    let begin = match unsorted {
+        true => Begin::Empty,
+        false => Begin::FirstRow,
+    };
     if matches!(dtype, DType::Complex64 | DType::Complex128) {
         if !matches!(fold, Fold::Sum | Fold::Product) {
             return Err(cx.no_kernel(dtype));
@@ -132,15 +139,15 @@ fn prepare(cx: &Context) -> Result<Prepared> {
         let share: Option<Share> = mean.then_some(|count| count);
         match dtype {
             DType::Complex64 => {
-                folded_complex::<[f32; 2]>(&rows, (&data, depth), &mut out, fold, share)?;
+                folded_complex::<[f32; 2]>(&rows, (&data, depth), (&mut out, begin), fold, share)?;
             }
             DType::Complex128 => {
-                folded_complex::<[f64; 2]>(&rows, (&data, depth), &mut out, fold, share)?;
+                folded_complex::<[f64; 2]>(&rows, (&data, depth), (&mut out, begin), fold, share)?;
             }
             _ => with_number!(dtype, T => {
                 let sorted = !unsorted && fold != Fold::Product;
                 let empty = if sorted { T::ZERO } else { nothing_of::<T>(fold) };
-                folded::<T>(&rows, (&data, depth), (&mut out, empty), fold.of())?;
+                folded::<T>(&rows, (&data, depth), (&mut out, empty, begin), fold.of(rules))?;
                 shared_numbers::<T>(&mut out, &ids, share);
             }, else {}),
         }
@@ -168,7 +175,7 @@ fn segments(dtype: DType, count: i64, row: &[usize]) -> Result<Tensor> {
 fn folded<T: Element>(
     rows: &[(i64, usize)],
     (data, depth): (&View<'_>, usize),
-    (out, empty): (&mut Tensor, T),
+    (out, empty, begin): (&mut Tensor, T, Begin),
     fold: impl Fn(T, T) -> T,
 ) -> Result<()> {
     let width = data.shape[depth..].iter().product();
@@ -176,7 +183,7 @@ fn folded<T: Element>(
     match out.values_mut::<T>() {
         Some(out) => {
             out.fill(empty);
-            segment::fold(rows, (input, width), out, fold)
+            segment::fold(rows, (input, width), out, begin, fold)
         }
         None => Ok(()),
     }
@@ -186,7 +193,7 @@ fn folded<T: Element>(
 fn folded_complex<T: Stored + Element>(
     rows: &[(i64, usize)],
     data: (&View<'_>, usize),
-    out: &mut Tensor,
+    (out, begin): (&mut Tensor, Begin),
     fold: Fold,
     share: Option<Share>,
 ) -> Result<()> {
@@ -195,7 +202,7 @@ fn folded_complex<T: Stored + Element>(
         _ => ([0.0; 2], complex::plus),
     };
     let empty = T::narrow(one);
-    folded::<T>(rows, data, (out, empty), stored(fold))?;
+    folded::<T>(rows, data, (&mut *out, empty, begin), stored(fold))?;
     let ids: Vec<i64> = rows.iter().map(|&(id, _)| id).collect();
     if let Some(share) = share {
         shared_out::<T>(out, &ids, |sum, count| {
@@ -293,8 +300,9 @@ fn prepare_picked(cx: &Context) -> Result<Prepared> {
         let sums = |data: &View<'_>| -> Result<Tensor> {
             let mut out = segments(data.dtype, count, row)?;
             with_number!(data.dtype, T => {
-                let into = (&mut out, <T as Number>::ZERO);
-                folded::<T>(&picked, (data, 1), into, Fold::Sum.of())?;
+                let into = (&mut out, <T as Number>::ZERO, Begin::FirstRow);
+                let sum = Fold::Sum.of(Rules::TensorFlow);
+                folded::<T>(&picked, (data, 1), into, sum)?;
                 shared_numbers::<T>(&mut out, &ids, share);
             }, else {});
             Ok(out)

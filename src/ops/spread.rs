@@ -55,7 +55,12 @@ fn infer(cx: &Context) -> Result<Vec<Fact>> {
     };
     let axes = dims.iter().zip(&spreads);
     let sizes = axes.map(|(&size, spread)| if size < 0 { -1 } else { spread.size(size) });
-    cx.one(dtype, Shape(Some(sizes.collect())))
+    let mut sizes: Vec<i64> = sizes.collect();
+    // TensorFlow Lite gives an output without elements no size along any axis.
+    if sizes.contains(&0) {
+        sizes.fill(0);
+    }
+    cx.one(dtype, Shape(Some(sizes)))
 }
 
 fn prepare(cx: &Context) -> Result<Prepared> {

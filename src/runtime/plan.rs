@@ -532,7 +532,7 @@ impl Plan {
     pub fn may_shape(dtype: DType, count: usize) -> bool {
         matches!(
             dtype,
-            DType::Int32 | DType::Int64 | DType::Bool | DType::Int16
+            DType::Int8 | DType::Int16 | DType::Int32 | DType::Int64 | DType::Bool
         ) && count <= MAX_SHAPE_VALUES
     }
 

@@ -38,6 +38,8 @@ pub enum UnaryOp {
     Ceil,
     /// Half to even.
     Round,
+    /// Half to even, up from the floor: between -1 and 0 the 0 has no sign.
+    RoundUp,
     Trunc,
     Erf,
     Erfc,
@@ -102,6 +104,10 @@ macro_rules! reals {
                 Floor => map(x, out, $t::floor),
                 Ceil => map(x, out, $t::ceil),
                 Round => map(x, out, $t::round_ties_even),
+                RoundUp => map(x, out, |x| match x.round_ties_even() {
+                    0.0 if x != 0.0 => 0.0,
+                    whole => whole,
+                }),
                 Trunc => map(x, out, $t::trunc),
                 Erf => map(x, out, $erf),
                 Erfc => map(x, out, $erfc),
@@ -269,6 +275,9 @@ mod tests {
         assert!(one(UnaryOp::Relu, -0.0).is_sign_negative());
         assert!(one(UnaryOp::Relu6, f32::NAN).is_nan());
         assert_eq!(one(UnaryOp::Round, 2.5), 2.0);
+        let sign = |op, x| one(op, x).is_sign_negative();
+        assert!(sign(UnaryOp::Round, -0.5) && !sign(UnaryOp::RoundUp, -0.5));
+        assert!(sign(UnaryOp::RoundUp, -0.0) && sign(UnaryOp::RoundUp, -1.5));
         assert!(one(UnaryOp::Sign, -0.0).is_sign_positive());
         assert!((one(UnaryOp::Gelu, 0.5) - 0.345_731_23).abs() < 1e-6);
         assert!((one(UnaryOp::GeluTanh, 0.5) - 0.345_714).abs() < 1e-6);

@@ -3,6 +3,7 @@
 use crate::kernels::cpu::{self, by_level};
 use crate::kernels::elementwise::map;
 use crate::kernels::fixed::Multiplier;
+use crate::kernels::params::Rules;
 use crate::kernels::requant::Quantized;
 
 /// `round(x / scale) + zero`, half away from zero, clamped. NaN and what does not fit an i32 count as the least i32, and
@@ -144,7 +145,13 @@ pub fn requantize_to_i32<T: Quantized>(
 }
 
 /// FAKE_QUANT: to `2^bits` steps between the nudged ends and back. `narrow` leaves the lowest step out. A NaN stays.
-pub fn fake_quant(x: &[f32], range: (f32, f32), bits: u32, narrow: bool, out: &mut [f32]) {
+pub fn fake_quant(
+    rules: Rules,
+    x: &[f32],
+    range: (f32, f32),
+    (bits, narrow): (u32, bool),
+    out: &mut [f32],
+) {
     // As TensorFlow does it; the nudged ends would be no numbers.
     if range == (0.0, 0.0) {
         out.fill(0.0);
@@ -155,7 +162,8 @@ pub fn fake_quant(x: &[f32], range: (f32, f32), bits: u32, narrow: bool, out: &m
     map(x, out, |x| {
         // Not `clamp`, which panics at ends that are the wrong way round or no numbers.
         let below = if x > hi { hi } else { x };
-        let shifted = if below < lo { lo } else { below } - lo;
+        let low = below < lo || (rules == Rules::Tflite && below.is_nan());
+        let shifted = if low { lo } else { below } - lo;
         (shifted * inverse + 0.5).floor() * scale + lo
     });
 }
@@ -191,6 +199,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const RULES: Rules = Rules::TensorFlow;
 
     proptest! {
         #[test]
@@ -254,17 +264,17 @@ mod tests {
     #[test]
     fn ranges_that_hold_nothing_make_no_panic() {
         let mut out = [9.0; 2];
-        fake_quant(&[-2.0, 0.3], (0.0, 0.0), 8, false, &mut out);
+        fake_quant(RULES, &[-2.0, 0.3], (0.0, 0.0), (8, false), &mut out);
         assert_eq!(out, [0.0; 2]);
         for range in [(3.0, 1.0), (2.0, 2.0), (f32::NAN, 1.0)] {
-            fake_quant(&[-1.0, f32::NAN], range, 8, false, &mut out);
+            fake_quant(RULES, &[-1.0, f32::NAN], range, (8, false), &mut out);
         }
     }
 
     #[test]
     fn fake_quant_nudges_its_ends() {
         let mut out = [0.0; 2];
-        fake_quant(&[-2.0, 0.3], (-1.0, 1.0), 8, false, &mut out);
+        fake_quant(RULES, &[-2.0, 0.3], (-1.0, 1.0), (8, false), &mut out);
         assert!((out[0] + 0.996_078_5).abs() < 1e-6 && (out[1] - 0.298_039_2).abs() < 1e-6);
     }
 }

@@ -85,7 +85,7 @@ fn extreme_of_four<T: Number>(greatest: bool, row: &[T]) -> usize {
     index
 }
 
-/// The `k` largest of each row of `length`, descending, equal ones by smaller index.
+/// The `k` largest of each row of `length`, descending, equal ones by smaller index; NaN is less than any number.
 pub fn top_k<T: Number>(
     length: usize,
     k: usize,
@@ -105,7 +105,7 @@ pub fn top_k<T: Number>(
     {
         let mut kept = 0;
         for (i, &v) in x.iter().enumerate() {
-            let place = best[..kept].partition_point(|&b| b >= v || (b.is_nan() && !v.is_nan()));
+            let place = best[..kept].partition_point(|&b| b >= v || v.is_nan());
             if place >= k {
                 continue;
             }
@@ -212,6 +212,15 @@ mod tests {
             &mut scratch,
         );
         assert_eq!((values, indices), ([5, 5, 3], [1, 3, 2]));
+    }
+
+    #[test]
+    fn top_k_has_nan_behind_all_numbers() {
+        let (mut values, mut indices) = ([0.0f32; 4], [0; 4]);
+        let mut write = |at, index| indices[at] = index;
+        let row = [f32::NAN, f32::NEG_INFINITY, f32::NAN, 1.0];
+        top_k(4, 4, &row, &mut values, &mut write, &mut [0; 4]);
+        assert_eq!(indices, [3, 1, 0, 2]);
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub trait Reducible: Copy {
     fn add(sum: Self::Sum, x: Self) -> Self::Sum;
     fn multiply(product: Self::Sum, x: Self) -> Self::Sum;
     fn total(sum: Self::Sum) -> Self;
-    /// `sum / count`: integers truncate toward zero, an empty float mean is NaN.
+    /// `sum / count`: integers truncate toward zero, after a sum that wraps at 64 bits; an empty float mean is NaN.
     fn mean(sum: Self::Sum, count: usize) -> Self;
     fn greater(self, other: Self) -> bool;
     fn is_nan(self) -> bool;
@@ -154,7 +154,10 @@ macro_rules! reducible {
             #[inline(always)]
             fn multiply(product: i128, x: Self) -> i128 { i128::from((product as $i).wrapping_mul(x)) }
             fn total(sum: i128) -> Self { sum as $i }
-            fn mean(sum: i128, count: usize) -> Self { if count == 0 { 0 } else { (sum / count as i128) as $i } }
+            fn mean(sum: i128, count: usize) -> Self {
+                let sum = if <$i>::MIN == 0 { i128::from(sum as u64) } else { i128::from(sum as i64) };
+                if count == 0 { 0 } else { (sum / count as i128) as $i }
+            }
             #[inline(always)]
             fn greater(self, other: Self) -> bool { self > other }
             #[inline(always)]

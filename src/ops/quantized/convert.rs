@@ -8,6 +8,7 @@ use crate::kernels::quantized::convert::{
     quantize_within, requantize, requantize_i32, requantize_to_i32,
 };
 use crate::model::{DType, Element, Quantization};
+use crate::ops::elementwise::rules;
 use crate::ops::types::with_type;
 use crate::ops::{Context, Fact, Operator, Prepared};
 
@@ -211,7 +212,7 @@ fn prepare_fake_quant(cx: &Context) -> Result<Prepared> {
     let bits = cx.attr_int("num_bits", if cx.tflite() { 0 } else { 8 });
     let bits = u32::try_from(bits).ok().filter(|b| (2..=16).contains(b));
     let bits = bits.ok_or_else(|| cx.wrong("a number of bits outside 2 to 16"))?;
-    let narrow = cx.attr_bool("narrow_range");
+    let (rules, as_told) = (rules(cx), (bits, cx.attr_bool("narrow_range")));
     if &*cx.node.op == "FakeQuantWithMinMaxVars" {
         return Prepared::function(move |io| {
             let (min, max) = (io.input::<f32>(1)?, io.input::<f32>(2)?);
@@ -219,7 +220,7 @@ fn prepare_fake_quant(cx: &Context) -> Result<Prepared> {
                 min.first().copied().unwrap_or(0.0),
                 max.first().copied().unwrap_or(0.0),
             );
-            fake_quant(io.input(0)?, range, bits, narrow, io.output(0)?);
+            fake_quant(rules, io.input(0)?, range, as_told, io.output(0)?);
             Ok(())
         });
     }
@@ -229,7 +230,7 @@ fn prepare_fake_quant(cx: &Context) -> Result<Prepared> {
         cx.attr_float("max", hi) as f32,
     );
     Prepared::function(move |io| {
-        fake_quant(io.input(0)?, range, bits, narrow, io.output(0)?);
+        fake_quant(rules, io.input(0)?, range, as_told, io.output(0)?);
         Ok(())
     })
 }

@@ -1,6 +1,7 @@
 //! TensorFlow's own operators around quantized values, from before the time of TFLite's.
 
 use crate::error::{Error, Result};
+use crate::kernels::params::Rules;
 use crate::kernels::quantized::convert::{Nudged, fake_quant};
 use crate::model::{DType, Tensor};
 use crate::ops::reals::{doubles, floats, of_doubles, of_floats};
@@ -420,7 +421,8 @@ fn prepare_channels(cx: &Context) -> Result<Prepared> {
                 .copied()
                 .collect();
             let mut out = vec![0.0; column.len()];
-            fake_quant(&column, (low, high), bits, narrow, &mut out);
+            let rules = Rules::TensorFlow;
+            fake_quant(rules, &column, (low, high), (bits, narrow), &mut out);
             let places = values.iter_mut().skip(channel).step_by(channels);
             places.zip(out).for_each(|(place, value)| *place = value);
         }

@@ -282,13 +282,14 @@ impl Spec {
         places
     }
 
-    /// The element of an axis that the output drops, which entry `i` tells. TensorFlow Lite keeps to its masks, and to
-    /// the first element what lies before it.
+    /// The element of an axis that the output drops, which entry `i` tells. TensorFlow Lite keeps to its masks, and
+    /// going up it takes the first element for what lies before it; beyond the axis otherwise it reads what is no part
+    /// of the tensor, which is not repeated.
     fn single(&self, i: usize, size: i64) -> i64 {
         match self.begin[i] {
             _ if self.lite && has(self.masks.begin, i) && self.strides[i] < 0 => -1,
             _ if self.lite && has(self.masks.begin, i) => 0,
-            index if self.lite && size >= 0 => index.max(-size),
+            index if self.lite && size >= 0 && self.strides[i] > 0 => index.max(-size),
             index => index,
         }
     }
