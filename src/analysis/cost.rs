@@ -234,6 +234,7 @@ impl<'m> Walk<'m> {
             variables: &self.model.variables,
             written: &[],
             bounds: Clamp::NONE,
+            room: None,
             options: Options::default(),
         }
     }

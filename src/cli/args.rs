@@ -464,6 +464,7 @@ impl SessionArgs {
             max_iterations: self.max_iterations,
             seed: self.seed,
             fusion: !self.no_fusion,
+            once: false,
         }
     }
 }

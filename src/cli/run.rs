@@ -9,7 +9,7 @@ use crate::feed;
 use crate::format::npy;
 use crate::report::run::RunReport;
 use crate::report::state::StateRow;
-use crate::runtime::{Session, are_finite};
+use crate::runtime::{RunOptions, Session, are_finite};
 
 pub fn execute(args: &RunArgs) -> Result<Answer> {
     let model = args.model.open()?;
@@ -17,7 +17,11 @@ pub fn execute(args: &RunArgs) -> Result<Answer> {
         Some(path) => Some(feed::read_labels(path)?),
         None => feed::labels_of(&model),
     };
-    let mut session = Session::new(&model, &args.session.options())?;
+    let options = RunOptions {
+        once: true,
+        ..args.session.options()
+    };
+    let mut session = Session::new(&model, &options)?;
     let given = inputs::gather(
         session.inputs(),
         &args.session.input,

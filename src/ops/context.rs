@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::fact::{Constant, Fact};
+use super::packed::Room;
 use crate::error::{Error, Result};
 use crate::kernels::Clamp;
 use crate::model::{
@@ -33,6 +34,8 @@ pub struct Context<'g> {
     /// Bounds of a product of TensorFlow's that does the work of an activation behind it, see
     /// [`Epilogue`](super::Epilogue).
     pub bounds: Clamp,
+    /// Where large weights are packed by each run that wants them; they are packed once and kept where there is none.
+    pub room: Option<&'g Arc<Room>>,
     pub options: Options,
 }
 
@@ -46,6 +49,7 @@ impl<'g> Context<'g> {
             variables: &[],
             written: &[],
             bounds: Clamp::NONE,
+            room: None,
             options: Options::default(),
         }
     }

@@ -268,6 +268,11 @@ impl Constant {
         }
     }
 
+    /// Whether the values are those of a filter times factors.
+    pub fn is_scaled(&self) -> bool {
+        matches!(&*self.0, Source::Scaled { .. })
+    }
+
     /// The values of f32 without copying them where the file holds them as memory does.
     ///
     /// # Errors

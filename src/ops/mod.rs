@@ -109,6 +109,7 @@ pub use kernel::{Compute, Content, Effect, Io, Kernel, Prepared, View, room_byte
 pub use known::{declared, facts};
 pub use matmul::{adds_a_bias, takes_a_bias};
 pub use normalization::layer_norm;
+pub use packed::Room;
 pub use picks::{HandsOn, Picks};
 pub use state::{Change, Changed, State};
 pub use tables::{Table as LookupTable, table_of};

@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use super::fact::Identity;
 use super::{Constant, Context};
 use crate::error::Result;
+use crate::kernels::fast::Aligned;
 
 /// How weights are packed, besides the type that they are packed into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +68,29 @@ impl<W> Drop for Shared<W> {
             .is_some_and(|entry| entry.strong_count() == 0)
         {
             table.remove(key);
+        }
+    }
+}
+
+/// Memory that one operator after the other packs weights into which it does not keep.
+#[derive(Default)]
+pub struct Room(Mutex<Option<Aligned>>);
+
+impl Room {
+    fn held(&self) -> MutexGuard<'_, Option<Aligned>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The memory, unless another operator has it.
+    pub fn take(&self) -> Aligned {
+        self.held().take().unwrap_or_else(Aligned::empty)
+    }
+
+    pub fn give(&self, memory: Aligned) {
+        let len = |memory: &Aligned| memory.values::<u8>().len();
+        let mut held = self.held();
+        if held.as_ref().is_none_or(|held| len(held) < len(&memory)) {
+            *held = Some(memory);
         }
     }
 }

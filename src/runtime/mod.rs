@@ -77,6 +77,9 @@ pub struct RunOptions {
     /// Operators may run as part of others: a batch normalization in the convolution before it, say. Results differ from
     /// those of the operators one by one by less than a millionth.
     pub fusion: bool,
+    /// The session is for one run: large weights are packed when an operator wants them and given up behind it, which
+    /// takes less time and memory than to keep all of them. Further runs do the same again.
+    pub once: bool,
 }
 
 impl RunOptions {
@@ -94,6 +97,7 @@ impl Default for RunOptions {
             max_iterations: Self::MAX_ITERATIONS,
             seed: None,
             fusion: true,
+            once: false,
         }
     }
 }

@@ -83,6 +83,51 @@ fn float_layers_agree() {
     }
 }
 
+/// What a session that keeps its packed weights answers, and one that packs them anew.
+fn kept_and_passing(model: &Model, input: &Tensor) -> [Tensor; 2] {
+    [false, true].map(|once| {
+        let options = RunOptions {
+            once,
+            ..RunOptions::default()
+        };
+        let mut session = open_with(model, &options).unwrap();
+        let named = [("#0".to_owned(), input.clone())];
+        let first = session.run(&named, &Progress::new()).unwrap().remove(0).1;
+        let again = session.run(&named, &Progress::new()).unwrap().remove(0).1;
+        assert_eq!(first.bytes(), again.bytes());
+        again
+    })
+}
+
+#[test]
+fn weights_that_are_not_kept_give_the_same() {
+    // By transformed windows, by panels with and without padding, and a product; one weight of the last is infinite.
+    let filters = [
+        [64, 3, 3, 32],
+        [128, 5, 1, 64],
+        [160, 1, 1, 128],
+        [33, 3, 3, 160],
+    ];
+    for infinite in [false, true] {
+        let mut net = Net::new(Dialect::Tflite);
+        let input = floats(&[1, 20, 18, 32]);
+        let mut x = net.input("x", DType::Float32, &[1, 20, 18, 32]);
+        for (at, filter) in filters.iter().enumerate() {
+            let mut weights = floats(filter);
+            if let (3, true, Some(values)) = (at, infinite, weights.values_mut::<f32>()) {
+                values[5] = f32::INFINITY;
+            }
+            let (w, b) = (net.constant(&weights), net.constant(&floats(&[filter[0]])));
+            x = net.op("CONV_2D", &[x, w, b], DType::Float32, windows(1, 1));
+        }
+        let w = net.constant(&floats(&[500, 33]));
+        let keep = Attrs::new().with("keep_num_dims", Attr::Bool(true));
+        let out = net.op("FULLY_CONNECTED", &[x, w], DType::Float32, keep);
+        let [kept, passing] = kept_and_passing(&net.finish(&[out]), &input);
+        assert_eq!(kept.bytes(), passing.bytes(), "{infinite}");
+    }
+}
+
 #[test]
 fn int8_layers_are_equal() {
     let bytes = |shape: &[usize]| Tensor::from_values(shape, &noise(shape.iter().product()));

@@ -18,7 +18,7 @@ use crate::model::{
     Attr, DType, Dialect, Graph, MetaGraph, Model, Name, NodeId, Resource, Shape, Tensor,
     TensorData, ValueId, Variable, VariableId, inline, opdef,
 };
-use crate::ops::{self, Block, Context, Fact, LookupTable, Options, State};
+use crate::ops::{self, Block, Context, Fact, LookupTable, Options, Room, State};
 
 pub struct Program {
     /// The signature's own graph, then those that its operators name.
@@ -35,6 +35,8 @@ pub struct Program {
     pub variables: Arc<[Variable]>,
     /// Variables that a run changes, in order.
     written: Vec<VariableId>,
+    /// Of a program that is run once.
+    room: Option<Arc<Room>>,
     pub options: Options,
     /// What random numbers come from that the graphs have no seed for.
     seed: Option<u64>,
@@ -97,6 +99,7 @@ impl Program {
             tables: HashMap::new(),
             variables: model.variables.clone().into(),
             written: Vec::new(),
+            room: options.once.then(Arc::default),
             options: Options {
                 reference: options.kernels == KernelChoice::Reference,
                 in_order: false,
@@ -406,6 +409,8 @@ impl<'p> Setup<'p> {
             variables: &self.program.variables,
             written: &self.program.written,
             bounds: Clamp::NONE,
+            // Other graphs may be run round after round.
+            room: self.program.room.as_ref().filter(|_| self.number == 0),
             options: self.program.options,
         }
     }

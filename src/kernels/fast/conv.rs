@@ -48,8 +48,32 @@ impl ConvWeights {
         Self::with_level(cpu::level(), p, filter, bias)
     }
 
+    /// In memory that was another's.
+    pub fn in_memory(
+        memory: Aligned,
+        p: &Conv2d,
+        filter: FilterView,
+        bias: Option<&[f32]>,
+    ) -> Self {
+        Self::packed(memory, cpu::level(), p, filter, bias)
+    }
+
+    pub fn into_memory(self) -> Aligned {
+        self.panels
+    }
+
     /// For one instruction set, which must be there.
     pub fn with_level(level: Level, p: &Conv2d, filter: FilterView, bias: Option<&[f32]>) -> Self {
+        Self::packed(Aligned::empty(), level, p, filter, bias)
+    }
+
+    fn packed(
+        memory: Aligned,
+        level: Level,
+        p: &Conv2d,
+        filter: FilterView,
+        bias: Option<&[f32]>,
+    ) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
         assert!(bias.is_none_or(|b| b.len() == p.out_c), "bias of {p:?}");
@@ -63,7 +87,7 @@ impl ConvWeights {
             out_c: p.out_c,
             depth,
             finite: true,
-            panels: Aligned::zeroed::<f32>(p.groups * group_len),
+            panels: memory.cleared::<f32>(p.groups * group_len),
             per_group: group_out.div_ceil(tiles.width),
             group_len,
             level,

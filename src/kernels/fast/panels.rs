@@ -81,6 +81,24 @@ impl Aligned {
         Aligned(Memory::zeroed(bytes.div_ceil(size_of::<Line>())))
     }
 
+    /// No values at all.
+    pub fn empty() -> Self {
+        Aligned(Memory::Lines(Vec::new()))
+    }
+
+    /// Zeros for `len` values of type `T` in this memory if it is large enough, else in other: the system clears every
+    /// page that it gives, which takes longer than to fill it.
+    #[must_use]
+    pub fn cleared<T: bytemuck::Pod>(mut self, len: usize) -> Self {
+        match self.values_mut::<T>().get_mut(..len) {
+            Some(values) => {
+                values.fill(T::zeroed());
+                self
+            }
+            None => Self::zeroed::<T>(len),
+        }
+    }
+
     /// A copy of these values.
     pub fn of<T: bytemuck::Pod>(values: &[T]) -> Self {
         let mut copy = Self::zeroed::<T>(values.len());
@@ -119,5 +137,16 @@ mod tests {
             let copy = memory.clone();
             assert_eq!(copy.values::<f32>(), memory.values::<f32>());
         }
+    }
+
+    #[test]
+    fn memory_is_used_again_where_it_is_large_enough() {
+        let full = Aligned::of(&[1.5f32; 100]);
+        let place = full.values::<u8>().as_ptr();
+        let less = full.cleared::<f32>(60);
+        assert_eq!(less.values::<u8>().as_ptr(), place);
+        assert_eq!(less.values::<f32>()[..60], [0.0; 60]);
+        let more = less.cleared::<f32>(1000);
+        assert_eq!(more.values::<f32>()[..1000], [0.0; 1000]);
     }
 }

@@ -51,8 +51,32 @@ impl WinogradWeights {
         Self::with_level(cpu::level(), p, filter, bias)
     }
 
+    /// In memory that was another's.
+    pub fn in_memory(
+        memory: Aligned,
+        p: &Conv2d,
+        filter: FilterView,
+        bias: Option<&[f32]>,
+    ) -> Self {
+        Self::packed(memory, cpu::level(), p, filter, bias)
+    }
+
+    pub fn into_memory(self) -> Aligned {
+        self.panels
+    }
+
     /// For one instruction set, which must be there.
     pub fn with_level(level: Level, p: &Conv2d, filter: FilterView, bias: Option<&[f32]>) -> Self {
+        Self::packed(Aligned::empty(), level, p, filter, bias)
+    }
+
+    fn packed(
+        memory: Aligned,
+        level: Level,
+        p: &Conv2d,
+        filter: FilterView,
+        bias: Option<&[f32]>,
+    ) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert!(
             suits(p) && filter.len() == p.filter_len(),
@@ -63,8 +87,8 @@ impl WinogradWeights {
         let (in_c, width) = (p.in_c, tiles.width);
         let matrix = (1 + in_c) * width;
         let count = p.out_c.div_ceil(width) * CELLS;
-        let mut panels = Aligned::zeroed::<f32>(count * matrix);
-        let values = panels.values_mut::<f32>();
+        let mut panels = memory.cleared::<f32>(count * matrix);
+        let values = &mut panels.values_mut::<f32>()[..count * matrix];
         let mut turned = vec![0.0; 9 * in_c * width];
         let mut finite = true;
         for (at, panel) in values.chunks_exact_mut(CELLS * matrix).enumerate() {

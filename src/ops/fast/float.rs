@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::fact::Floats;
 use super::{
-    AS_IS, Constant, Context, HELD, Io, Kernel, Prepared, Shared, channels_last, float_bias,
+    AS_IS, Constant, Context, HELD, Io, Kernel, Prepared, Room, Shared, channels_last, float_bias,
     has_room, layout, quantized, room_bytes, shared, turning_bytes, worth_panels,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::fast::{
     Aligned, ConvWeights, DepthwiseOver, FastMatMul, FilterView, PackedConv2d, PackedDepthwise,
     Place, Steps, Winograd, WinogradWeights,
@@ -149,35 +149,27 @@ impl Conv {
 
     fn winograd(self, cx: &Context, kernel: Winograd) -> Result<Option<Prepared>> {
         let p = &self.p;
-        let weights = shared(cx, HELD, layout(cx, p, self.order), || {
-            with_filter(cx, self.order, |filter| {
-                let bias = float_bias(cx, p.out_c)?;
-                Ok(bias.map(|bias| WinogradWeights::new(p, filter, Some(&bias))))
-            })
-        })?;
-        let Some(weights) = weights.filter(|weights| weights.is_finite()) else {
+        let weights = Weights::<WinogradWeights>::of(cx, p, self.order)?;
+        let Some(weights) = weights.filter(Weights::are_finite) else {
             return Ok(None);
         };
         let (room, [from, to]) = (kernel.scratch_len(), self.sizes());
         let scratch = room_bytes::<f32>(room).saturating_add(self.turning_bytes());
         Prepared::packed_with(HELD, scratch, move |io| {
             let (threads, scratch) = (io.threads, io.room(room)?);
-            channels_last(io, self.channels_first, from, to, |x, out| {
-                kernel.run(&weights, x, out, scratch, threads)
-            })
+            weights.with(|weights| {
+                channels_last(io, self.channels_first, from, to, |x, out| {
+                    kernel.run(weights, x, out, scratch, threads)
+                })
+            })?
         })
         .map(Some)
     }
 
     fn panels(self, cx: &Context) -> Result<Option<Prepared>> {
         let p = &self.p;
-        let weights = shared(cx, HELD, layout(cx, p, self.order), || {
-            with_filter(cx, self.order, |filter| {
-                let bias = float_bias(cx, p.out_c)?;
-                Ok(bias.map(|bias| float_weights(cx, p, filter, Some(&bias))))
-            })
-        })?;
-        let Some(weights) = weights.filter(|weights| weights.is_finite()) else {
+        let weights = Weights::<ConvWeights>::of(cx, p, self.order)?;
+        let Some(weights) = weights.filter(Weights::are_finite) else {
             return Ok(None);
         };
         let kernel = PackedConv2d::new(p, self.clamp);
@@ -185,9 +177,11 @@ impl Conv {
         let scratch = room_bytes::<f32>(room).saturating_add(self.turning_bytes());
         Prepared::packed_with(HELD, scratch, move |io| {
             let (threads, scratch) = (io.threads, io.room(room)?);
-            channels_last(io, self.channels_first, from, to, |x, out| {
-                kernel.run(&weights, x, out, scratch, threads)
-            })
+            weights.with(|weights| {
+                channels_last(io, self.channels_first, from, to, |x, out| {
+                    kernel.run(weights, x, out, scratch, threads)
+                })
+            })?
         })
         .map(Some)
     }
@@ -203,13 +197,7 @@ pub fn float_fully_connected(
         return Ok(None);
     }
     let p = Conv2d::product(batch, depth, units);
-    let weights = shared(cx, HELD, layout(cx, &p, AS_IS), || {
-        with_filter(cx, AS_IS, |filter| {
-            let bias = float_bias(cx, units)?;
-            Ok(bias.map(|bias| float_weights(cx, &p, filter, Some(&bias))))
-        })
-    })?;
-    float(&p, weights, clamp)
+    float(&p, Weights::of(cx, &p, AS_IS)?, clamp)
 }
 
 /// A product of f32 matrices; the sizes of the leading axes of both sides and of the output follow `p`.
@@ -225,16 +213,7 @@ pub fn matmul(
     if y_batch.is_empty() && !p.adj_x && worth_panels(1, p.n, p.k) {
         let conv = Conv2d::product(rows, p.k, p.n);
         let order = if p.adj_y { AS_IS } else { [1, 0, 2, 3] };
-        let weights = shared(cx, HELD, layout(cx, &conv, order), || {
-            with_filter(cx, order, |filter| {
-                let bias = if cx.has(2) {
-                    float_bias(cx, p.n)?
-                } else {
-                    None
-                };
-                Ok(Some(float_weights(cx, &conv, filter, bias.as_deref())))
-            })
-        })?;
+        let weights = Weights::of(cx, &conv, order)?;
         if weights.is_some() {
             return float(&conv, weights, quantized::activation(cx)?);
         }
@@ -270,26 +249,178 @@ pub fn matmul_at(cx: &Context, p: MatMul, steps: Steps, places: Vec<Place>) -> R
     })
 }
 
-/// Calls `pack` with the filter at input 1, whose axes are to be read in this order; `None` where it is no constant of
-/// floats. Another order than its own begins with the channels, which are then its last axes.
-fn with_filter<W>(
-    cx: &Context,
-    order: [usize; 4],
-    pack: impl FnOnce(FilterView) -> Result<Option<W>>,
-) -> Result<Option<W>> {
-    let Some(floats) = filter_floats(cx)? else {
-        return Ok(None);
-    };
-    let factors = floats.factors.as_deref();
-    match (order, factors) {
-        (AS_IS, None) => pack(floats.bare().into()),
-        // Factors are of the last axes.
-        (AS_IS, Some(_)) => Ok(None),
-        _ => pack(FilterView::channels_last(floats.bare(), factors)),
+/// Weights that a product reads packed.
+trait Packed: Sized + Send + Sync + 'static {
+    /// Whether one is made of several.
+    const MIXES: bool;
+
+    fn pack(memory: Aligned, p: &Conv2d, filter: FilterView, bias: &[f32], in_order: bool) -> Self;
+    fn into_memory(self) -> Aligned;
+    fn is_finite(&self) -> bool;
+}
+
+impl Packed for ConvWeights {
+    const MIXES: bool = false;
+
+    fn pack(memory: Aligned, p: &Conv2d, filter: FilterView, bias: &[f32], in_order: bool) -> Self {
+        let weights = ConvWeights::in_memory(memory, p, filter, Some(bias));
+        match in_order {
+            true => weights.in_order(),
+            false => weights,
+        }
+    }
+
+    fn into_memory(self) -> Aligned {
+        self.into_memory()
+    }
+
+    fn is_finite(&self) -> bool {
+        self.is_finite()
     }
 }
 
-/// The filter of a depthwise convolution, its channels last; as [`with_filter`].
+impl Packed for WinogradWeights {
+    const MIXES: bool = true;
+
+    fn pack(memory: Aligned, p: &Conv2d, filter: FilterView, bias: &[f32], _: bool) -> Self {
+        WinogradWeights::in_memory(memory, p, filter, Some(bias))
+    }
+
+    fn into_memory(self) -> Aligned {
+        self.into_memory()
+    }
+
+    fn is_finite(&self) -> bool {
+        self.is_finite()
+    }
+}
+
+/// The packed weights of a product.
+enum Weights<W> {
+    Kept(Arc<Shared<W>>),
+    /// Packed by every run, in memory that other operators have before and after.
+    Passing(Source, Arc<Room>),
+}
+
+/// Weights from which on packing leaves traces in memory and time.
+const MANY: usize = 1 << 14;
+/// Weights of which no transformed one is infinite, see [`WinogradWeights`].
+const MODERATE: f32 = 1e15;
+
+impl<W: Packed> Weights<W> {
+    /// Of the filter at input 1, its axes in this order, and the bias at input 2; `None` where one is no constant, or
+    /// the filter is none of floats.
+    fn of(cx: &Context, p: &Conv2d, order: [usize; 4]) -> Result<Option<Self>> {
+        let Some(filter) = filter_constant(cx) else {
+            return Ok(None);
+        };
+        let source = |bias| Source {
+            filter: filter.clone(),
+            order,
+            p: *p,
+            bias,
+            in_order: cx.options.in_order,
+        };
+        if let Some(room) = cx.room
+            && p.filter_len() >= MANY
+            && let Some(bias) = float_bias(cx, p.out_c)?
+            && let source = source(bias)
+            && source.fits()
+            && (!W::MIXES && is_bare(p) || source.is_moderate()?)
+        {
+            return Ok(Some(Weights::Passing(source, room.clone())));
+        }
+        let kept = shared(cx, HELD, layout(cx, p, order), || {
+            match float_bias(cx, p.out_c)? {
+                Some(bias) => source(bias).pack(Aligned::empty()),
+                None => Ok(None),
+            }
+        })?;
+        Ok(kept.map(Weights::Kept))
+    }
+
+    fn are_finite(&self) -> bool {
+        match self {
+            Weights::Kept(weights) => weights.is_finite(),
+            Weights::Passing(..) => true,
+        }
+    }
+
+    fn with<R>(&self, run: impl FnOnce(&W) -> R) -> Result<R> {
+        match self {
+            Weights::Kept(weights) => Ok(run(weights)),
+            Weights::Passing(source, room) => {
+                let weights: Option<W> = source.pack(room.take())?;
+                let weights = weights.ok_or_else(|| Error::unsupported("weights out of order"))?;
+                source.filter.let_go();
+                let result = run(&weights);
+                room.give(weights.into_memory());
+                Ok(result)
+            }
+        }
+    }
+}
+
+/// Whether no weight is ever multiplied by padding, which must not make a NaN of an infinite one.
+fn is_bare(p: &Conv2d) -> bool {
+    let within = |out: usize, stride: usize, size: usize| out.saturating_sub(1) * stride < size;
+    p.k_h * p.k_w == 1
+        && (p.pad_top, p.pad_left) == (0, 0)
+        && within(p.out_h, p.stride_h, p.in_h)
+        && within(p.out_w, p.stride_w, p.in_w)
+}
+
+/// What weights are packed from.
+struct Source {
+    filter: Constant,
+    /// In which the filter's axes are read.
+    order: [usize; 4],
+    p: Conv2d,
+    bias: Vec<f32>,
+    in_order: bool,
+}
+
+impl Source {
+    /// Another order than its own begins with the channels, which are then the filter's last axes. `None` where factors
+    /// are not of these.
+    fn pack<W: Packed>(&self, memory: Aligned) -> Result<Option<W>> {
+        let floats = self.filter.floats()?;
+        let filter = match (self.order, floats.factors.as_deref()) {
+            (AS_IS, None) => floats.bare().into(),
+            (AS_IS, Some(_)) => return Ok(None),
+            (_, factors) => FilterView::channels_last(floats.bare(), factors),
+        };
+        let packed = W::pack(memory, &self.p, filter, &self.bias, self.in_order);
+        Ok(Some(packed))
+    }
+
+    /// Whether it can be packed, see [`Source::pack`].
+    fn fits(&self) -> bool {
+        self.order != AS_IS || !self.filter.is_scaled()
+    }
+
+    /// Whether no number of it is infinite, NaN, or near that.
+    fn is_moderate(&self) -> Result<bool> {
+        let floats = self.filter.floats()?;
+        let most = MODERATE.to_bits() as i32;
+        // A whole comparison of bits, which compilers put into vectors.
+        let moderate = |values: &[f32]| {
+            let mut beyond = 0;
+            for value in values {
+                let magnitude = (value.to_bits() & 0x7FFF_FFFF) as i32;
+                beyond |= i32::from(magnitude > most);
+            }
+            beyond == 0
+        };
+        let factors = match floats.factors.as_deref() {
+            Some(factors) => factors.iter().all(|f| f.abs() <= f64::from(MODERATE)),
+            None => true,
+        };
+        Ok(factors && moderate(&self.bias) && moderate(floats.bare()))
+    }
+}
+
+/// The filter of a depthwise convolution, its channels last.
 fn depthwise_filter(cx: &Context) -> Result<Option<Aligned>> {
     let Some(floats) = filter_floats(cx)? else {
         return Ok(None);
@@ -307,28 +438,18 @@ fn depthwise_filter(cx: &Context) -> Result<Option<Aligned>> {
 }
 
 fn filter_floats(cx: &Context) -> Result<Option<Floats>> {
-    let fact = cx.inputs.get(1).and_then(Option::as_ref);
-    let fact = fact.filter(|fact| fact.dtype == DType::Float32);
-    let constant = fact.and_then(|fact| fact.constant.as_ref());
-    constant.map(Constant::floats).transpose()
+    filter_constant(cx).map(Constant::floats).transpose()
 }
 
-fn float_weights(
-    cx: &Context,
-    p: &Conv2d,
-    filter: FilterView,
-    bias: Option<&[f32]>,
-) -> ConvWeights {
-    let weights = ConvWeights::new(p, filter, bias);
-    match cx.options.in_order {
-        true => weights.in_order(),
-        false => weights,
-    }
+fn filter_constant<'g>(cx: &Context<'g>) -> Option<&'g Constant> {
+    let fact = cx.inputs.get(1).and_then(Option::as_ref);
+    let fact = fact.filter(|fact| fact.dtype == DType::Float32);
+    fact.and_then(|fact| fact.constant.as_ref())
 }
 
 fn float(
     p: &Conv2d,
-    weights: Option<Arc<Shared<ConvWeights>>>,
+    weights: Option<Weights<ConvWeights>>,
     clamp: Clamp,
 ) -> Result<Option<Prepared>> {
     let Some(weights) = weights else {
@@ -338,8 +459,8 @@ fn float(
     let padded = kernel.scratch_len();
     Prepared::packed_with(HELD, room_bytes::<f32>(padded), move |io| {
         let scratch = io.room(padded)?;
-        kernel.run(&weights, io.input(0)?, io.output(0)?, scratch, io.threads);
-        Ok(())
+        let (x, out, threads) = (io.input(0)?, io.output(0)?, io.threads);
+        weights.with(|weights| kernel.run(weights, x, out, scratch, threads))
     })
     .map(Some)
 }

@@ -7,7 +7,7 @@ mod integer;
 
 use std::sync::Arc;
 
-use super::packed::{Layout, Shared, shared};
+use super::packed::{Layout, Room, Shared, shared};
 use super::quantized::{self, Bias, Product};
 use super::windows::{channels_last, turning_bytes};
 use super::{Constant, Context, Io, Kernel, Prepared, fact, room_bytes};
