@@ -528,9 +528,12 @@ fn integer_fully_connected<X: Quantized + Element, W: Quantized + Element>(
     }
     let (_, depth, units) = sizes;
     let product = quantized::product::<X>(cx, (0, 1, 2), units, Style::Double, clamp)?;
-    if X::DTYPE == DType::Int8
-        && let Some(ready) = fast::int8_fully_connected(cx, sizes, &product)?
-    {
+    let ready = match X::DTYPE {
+        DType::Int8 => fast::int8_fully_connected::<i8>(cx, sizes, &product)?,
+        DType::UInt8 => fast::int8_fully_connected::<u8>(cx, sizes, &product)?,
+        _ => None,
+    };
+    if let Some(ready) = ready {
         return Ok(ready);
     }
     let packed: &[usize] = if matches!(product.bias, Bias::Ready(_)) {

@@ -1,4 +1,4 @@
-//! DEPTHWISE_CONV_2D on int8 with AVX-512 VNNI.
+//! DEPTHWISE_CONV_2D on int8 and uint8 with AVX-512 VNNI.
 //!
 //! Of each column of the input four rows lie side by side, byte by byte, so that one `vpdpbusd` takes four taps of a
 //! channel; neighbouring outputs use a column again, and so does the row of outputs below where windows step by one row:
@@ -10,8 +10,11 @@
 
 use std::arch::x86_64::*;
 
+use super::byte::Byte;
 use super::finish::{Finish, Rows, each_row, first_bits};
+use super::int8::{in_layer, layers};
 use super::panels::Aligned;
+use super::tile_int8::Form;
 use crate::kernels::params::Conv2d;
 
 /// Channels at a time: one vector of bytes, four of sums.
@@ -27,34 +30,42 @@ const COLUMNS: usize = 64;
 /// A filter as the kernel wants it.
 #[derive(Clone)]
 pub struct Packed {
-    /// Twice, the second time moved down by a row: `[channels / 64][kx][part][64][4]`, the four of them rows.
+    /// Twice, the second time moved down by a row: `[channels / 64][layer][kx][part][64][4]`, the four of them rows.
     weights: [Aligned; 2],
+    /// See [`Int8Weights`](super::int8::Int8Weights).
+    layers: usize,
     parts: usize,
     k_h: usize,
     k_w: usize,
 }
 
 impl Packed {
-    /// Packs a filter `[k_h, k_w, out_c]`. `None` for windows too high and for channels with several outputs.
-    pub fn new(p: &Conv2d, filter: &[i8]) -> Option<Self> {
+    /// Packs a filter `[k_h, k_w, out_c]` of numbers up to 255 in size. `None` for windows too high and for channels with several outputs.
+    pub fn new(p: &Conv2d, filter: &[i16]) -> Option<Self> {
         let parts = (p.k_h + 1).div_ceil(ROWS);
         if p.in_c != p.out_c || parts > PARTS || p.k_h == 0 || p.k_w == 0 {
             return None;
         }
         let blocks = p.out_c.div_ceil(CHANNELS);
+        let layers = layers(filter.iter().map(|&w| i32::from(w)), Form::Bytes);
+        let layer = p.k_w * parts;
         let moved = |down: usize| {
-            let mut weights = Aligned::zeroed::<i8>(blocks * p.k_w * parts * CHANNELS * ROWS);
+            let mut weights = Aligned::zeroed::<i8>(blocks * layers * layer * CHANNELS * ROWS);
             let to = weights.values_mut::<i8>();
             for (number, &weight) in filter.iter().enumerate() {
                 let (tap, c) = (number / p.out_c, number % p.out_c);
                 let (row, kx) = (tap / p.k_w + down, tap % p.k_w);
-                let step = (c / CHANNELS * p.k_w + kx) * parts + row / ROWS;
-                to[(step * CHANNELS + c % CHANNELS) * ROWS + row % ROWS] = weight;
+                for at in 0..layers {
+                    let step = (c / CHANNELS * layers + at) * layer + kx * parts + row / ROWS;
+                    let weight = in_layer(i32::from(weight), at);
+                    to[(step * CHANNELS + c % CHANNELS) * ROWS + row % ROWS] = weight;
+                }
             }
             weights
         };
         Some(Packed {
             weights: [moved(0), moved(1)],
+            layers,
             parts,
             k_h: p.k_h,
             k_w: p.k_w,
@@ -70,11 +81,11 @@ impl Packed {
 
     /// Output rows from `first` on, images counted through. `zero` is the zero point plus 128, which is what the sums
     /// hold for every value: they are too large by it times the sum of the weights.
-    pub fn run<F: Finish>(
+    pub fn run<B: Byte, F: Finish>(
         &self,
         p: &Conv2d,
         zero: u8,
-        input: &[i8],
+        input: &[B],
         (first, out): (usize, &mut [F::Out]),
         finish: &F,
     ) {
@@ -85,7 +96,8 @@ impl Packed {
             packed: self,
             p,
             zero,
-            input,
+            input: bytemuck::cast_slice(input),
+            flip: B::FLIP,
             finish,
         };
         // SAFETY: the instruction set is there (asserted).
@@ -105,6 +117,8 @@ struct Job<'a, F> {
     p: &'a Conv2d,
     zero: u8,
     input: &'a [i8],
+    /// What makes numbers that are 128 more of the input's bytes.
+    flip: u8,
     finish: &'a F,
 }
 
@@ -184,13 +198,14 @@ impl<F: Finish> Job<'_, F> {
             }
             for (at, out) in out.chunks_exact_mut(p.out_w * p.out_c).enumerate() {
                 let weights = self.packed.weights[at].values::<i8>();
-                let block = k_w * P * CHANNELS * ROWS;
+                let block = self.packed.layers * k_w * P * CHANNELS * ROWS;
                 let cells = Cells {
                     columns: &columns[..held * V * P],
                     weights: &weights[place.c / CHANNELS * block..][..block],
                     step: p.stride_w * V * P,
                     tap: p.dilation_w * V * P,
                     out_c: p.out_c,
+                    layers: self.packed.layers,
                 };
                 let cell = (place.row + at) * p.out_w + x;
                 let out = &mut out[x * p.out_c + place.c..];
@@ -218,7 +233,7 @@ impl<F: Finish> Job<'_, F> {
         let (image, y) = (place.row / p.out_h, place.row % p.out_h);
         let image = &self.input[image * p.in_h * p.in_w * p.in_c..][..p.in_h * p.in_w * p.in_c];
         // Rows outside the image are one vector of the zero point again and again.
-        let outside = [(self.zero ^ 0x80) as i8; CHANNELS];
+        let outside = [(self.zero ^ self.flip) as i8; CHANNELS];
         let mut from = [(outside.as_ptr(), 0); ROWS * PARTS];
         for (line, from) in from.iter_mut().enumerate().take(lines) {
             let at = (y * p.stride_h + line * p.dilation_h).checked_sub(p.pad_top);
@@ -250,7 +265,7 @@ impl<F: Finish> Job<'_, F> {
                         }
                         // SAFETY: the instruction set is there; rows hold `channels` values at every column (asserted),
                         // or stand still.
-                        bytes[i] = unsafe { turned::<V>(pixels, mask) };
+                        bytes[i] = unsafe { turned::<V>(pixels, mask, self.flip) };
                     }
                 }
                 let [a, b, c, d] = bytes;
@@ -273,8 +288,9 @@ impl<F: Finish> Job<'_, F> {
 /// Neighbouring outputs of one row.
 struct Cells<'a> {
     columns: &'a [__m512i],
-    /// `[kx][part][64][4]`
+    /// `[layer][kx][part][64][4]`
     weights: &'a [i8],
+    layers: usize,
     /// Vectors between the columns of neighbouring outputs, and of neighbouring taps.
     step: usize,
     tap: usize,
@@ -325,21 +341,24 @@ impl Cells<'_> {
             let taps = if KW > 0 {
                 KW
             } else {
-                self.weights.len() / (P * CHANNELS * ROWS)
+                self.weights.len() / (self.layers * P * CHANNELS * ROWS)
             };
-            let weights = self.weights.as_ptr().cast::<__m512i>();
+            let mut weights = self.weights.as_ptr().cast::<__m512i>();
             let from = self.columns.as_ptr().add(x * self.step);
             let mut sums = [finish.begin::<V>(channel); N];
-            for kx in 0..taps {
-                for part in 0..P {
-                    for v in 0..V {
-                        let w = weights.add((kx * P + part) * VECTORS + v).read();
-                        each_row!(n in N {
-                            let bytes = from.add(n * self.step + kx * self.tap + part * V + v);
-                            sums[n][v] = _mm512_dpbusd_epi32(sums[n][v], bytes.read(), w);
-                        });
+            for _ in 0..self.layers {
+                for kx in 0..taps {
+                    for part in 0..P {
+                        for v in 0..V {
+                            let w = weights.add((kx * P + part) * VECTORS + v).read();
+                            each_row!(n in N {
+                                let bytes = from.add(n * self.step + kx * self.tap + part * V + v);
+                                sums[n][v] = _mm512_dpbusd_epi32(sums[n][v], bytes.read(), w);
+                            });
+                        }
                     }
                 }
+                weights = weights.add(taps * P * VECTORS);
             }
             let to = Rows {
                 first: out.add(x * self.out_c),
@@ -350,13 +369,13 @@ impl Cells<'_> {
     }
 }
 
-/// 64 bytes of one pixel, of two or of four, each 128 more, so turned that unpacking within lanes gives them in order:
+/// 64 bytes of one pixel, of two or of four, each with the bits of `flip` flipped, so turned that unpacking within lanes gives them in order:
 /// dword 4j + i goes to 4i + j.
 ///
 /// # Safety
 /// AVX-512 F, BW and VL must be there; bytes of the mask must be readable of each of the `4 / V` pixels.
 #[inline(always)]
-unsafe fn turned<const V: usize>(pixels: [*const i8; VECTORS], mask: u64) -> __m512i {
+unsafe fn turned<const V: usize>(pixels: [*const i8; VECTORS], mask: u64, flip: u8) -> __m512i {
     // SAFETY: promised by the caller.
     unsafe {
         let bytes = match V {
@@ -376,6 +395,6 @@ unsafe fn turned<const V: usize>(pixels: [*const i8; VECTORS], mask: u64) -> __m
             }
         };
         let turn = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-        _mm512_permutexvar_epi32(turn, _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)))
+        _mm512_permutexvar_epi32(turn, _mm512_xor_si512(bytes, _mm512_set1_epi8(flip as i8)))
     }
 }

@@ -469,7 +469,7 @@ mod tests {
             let (mut want, mut image) = (vec![0.0; p.output_len()], vec![0; p.in_h * p.in_w * p.in_c]);
             hybrid::conv2d(&p, &x, plain, RELU6, &mut image, &mut want);
             for level in cpu::levels() {
-                let weights = Int8Weights::with_level(level, &p, &filter);
+                let weights = Int8Weights::with_level(level, &p, &filter, 0);
                 let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::of_conv(scales.len()), RELU6);
                 let kernel = PackedHybrid::new(&p, &weights, epilogue, per_channel, p.out_h * p.out_w);
                 let mut got = vec![0.0; p.output_len()];
@@ -494,7 +494,7 @@ mod tests {
             let (mut want, mut image) = (vec![0.0; p.output_len()], vec![0; p.in_h * p.in_w * p.in_c]);
             hybrid::conv2d(&p, &x, plain, RELU6, &mut image, &mut want);
             for level in cpu::levels() {
-                let weights = Int8Weights::with_level(level, &p, &filter);
+                let weights = Int8Weights::with_level(level, &p, &filter, 0);
                 let epilogue = HybridEpilogue::new(p.out_c, &[0.3], None, Scaling::of_conv(1), RELU6);
                 let kernel = PackedHybrid::new(&p, &weights, epilogue, false, p.out_h * p.out_w);
                 let mut got = vec![0.0; p.output_len()];
@@ -516,7 +516,7 @@ mod tests {
             hybrid::fully_connected(depth, asymmetric, &x, plain, Clamp::FINITE, &mut vec![0; depth], &mut want);
             let p = Conv2d::product(batch, depth, units);
             for level in cpu::levels() {
-                let weights = Int8Weights::with_level(level, &p, &filter);
+                let weights = Int8Weights::with_level(level, &p, &filter, 0);
                 let epilogue = HybridEpilogue::new(units, &scales, None, Scaling::Together, Clamp::FINITE);
                 let kernel = PackedHybrid::new(&p, &weights, epilogue, asymmetric, 1);
                 let mut got = vec![0.0; batch * units];
@@ -536,7 +536,7 @@ mod tests {
             hybrid::depthwise(&p, &x, plain, RELU6, &mut image, &mut want);
             for level in cpu::levels() {
                 let epilogue = HybridEpilogue::new(p.out_c, &scales, Some(&bias), Scaling::Together, RELU6);
-                let weights = DepthwiseInt8Weights::with_level(level, &p, &filter);
+                let weights = DepthwiseInt8Weights::with_level(level, &p, &filter, 0);
                 let mut got = vec![0.0; p.output_len()];
                 HybridDepthwise::new(&p, epilogue).run(&weights, &x, &mut got, &mut image, &Threads::new(2));
                 prop_assert_eq!(&got, &want);

@@ -1,5 +1,6 @@
-//! CONV_2D and FULLY_CONNECTED on int8 with packed weights; answers equal the reference's to the bit.
+//! CONV_2D and FULLY_CONNECTED on int8 and uint8 with packed weights; answers equal the reference's to the bit.
 
+use super::byte::Byte;
 use super::epilogue::Epilogue;
 use super::finish::table;
 use super::int8_sums::Int8Sums;
@@ -11,41 +12,53 @@ use crate::kernels::params::Conv2d;
 use crate::kernels::requant::Requant;
 use crate::kernels::threads::Threads;
 
-/// An int8 filter in panels for this processor; kernels of any input sizes share it.
+/// An 8-bit filter in panels for this processor; kernels of any input sizes share it.
+///
+/// Weights less their zero point, up to 255 in size, that don't fit the tile's numbers are sums of two or three that do:
+/// these are layers, and the window goes over its inputs once for each of them.
 #[derive(Clone)]
 pub struct Int8Weights {
     pub(super) groups: usize,
     pub(super) out_c: usize,
     pub(super) taps: usize,
     pub(super) run: usize,
+    pub(super) layers: usize,
     pub(super) panels: Aligned,
     /// Of each output channel's weights.
     pub(super) sums: Vec<i32>,
+    /// The largest sum of each output channel, without its bias.
+    largest: Vec<i64>,
     pub(super) level: Level,
     pub(super) choice: Choice,
 }
 
 impl Int8Weights {
-    /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` (zero point 0).
-    pub fn new(p: &Conv2d, filter: &[i8]) -> Self {
-        Self::with_level(cpu::level(), p, filter)
+    /// Packs a filter `[out_c, k_h, k_w, in_c / groups]` with this zero point, a number of its type.
+    pub fn new<B: Byte>(p: &Conv2d, filter: &[B], zero: i32) -> Self {
+        Self::with_level(cpu::level(), p, filter, zero)
     }
 
     /// For one instruction set, which must be there.
-    pub fn with_level(level: Level, p: &Conv2d, filter: &[i8]) -> Self {
+    pub fn with_level<B: Byte>(level: Level, p: &Conv2d, filter: &[B], zero: i32) -> Self {
         assert!(level <= cpu::level(), "{level:?} is not there");
         assert_eq!(filter.len(), p.filter_len(), "filter of {p:?}");
         let choice = choose(level);
         let window = Window::new(p);
         let depth = (p.k_h * p.k_w * (p.in_c / p.groups)).max(1);
-        let sum = |weights: &[i8]| weights.iter().map(|&w| i32::from(w)).sum();
+        let weight = |&w: &B| w.into() - zero;
+        let sum = |weights: &[B]| weights.iter().map(weight).sum();
+        let size = |weights: &[B]| weights.iter().map(|w| i64::from(weight(w).abs())).sum();
+        let sizes = filter.chunks_exact(depth).map(size);
+        let layers = layers(filter.iter().map(weight), choice.form);
         Int8Weights {
             groups: p.groups,
             out_c: p.out_c,
             taps: window.taps.len(),
             run: window.run,
-            panels: pack(&window, filter, choice.form, choice.width),
+            layers,
+            panels: pack(&window, |at| weight(&filter[at]), layers, choice),
             sums: table(filter.chunks_exact(depth).map(sum), 0),
+            largest: sizes.map(|size: i64| size.saturating_mul(255)).collect(),
             level,
             choice,
         }
@@ -70,7 +83,8 @@ pub struct PackedConv2dInt8 {
 }
 
 impl PackedConv2dInt8 {
-    /// With a bias `[out_c]`; `zero` is the input's zero point. `None` for 64-bit sums.
+    /// With a bias `[out_c]`; `zero` is the input's zero point, and that of `requant` the output's, in int8. `None` for
+    /// 64-bit sums, and for sums that leave 32 bits.
     pub fn new(
         p: &Conv2d,
         weights: &Int8Weights,
@@ -82,16 +96,16 @@ impl PackedConv2dInt8 {
         let sums = Int8Sums::new(p, weights);
         let own = |c: usize| bias.map_or(0, |b| b[c]);
         let less = |c: usize| sums.excess(zero).wrapping_mul(weights.sums[c]);
+        let largest = |c: usize| own(c).abs().saturating_add(weights.largest[c]);
+        if (0..p.out_c).any(|c| largest(c) > i64::from(i32::MAX)) {
+            return None;
+        }
         let epilogue = Epilogue::new(
             weights.level,
             requant,
             p.out_c,
             |c| (own(c) as i32).wrapping_sub(less(c)),
-            |c| {
-                own(c)
-                    .abs()
-                    .saturating_add(largest_sum(weights.taps * weights.run))
-            },
+            largest,
         )?;
         Some(PackedConv2dInt8 {
             sums,
@@ -107,11 +121,11 @@ impl PackedConv2dInt8 {
 
     /// Convolves `input` into `output` with the weights that the kernel was made for; `scratch` has at least
     /// [`PackedConv2dInt8::scratch_len`] bytes.
-    pub fn run(
+    pub fn run<B: Byte>(
         &self,
         weights: &Int8Weights,
-        input: &[i8],
-        output: &mut [i8],
+        input: &[B],
+        output: &mut [B],
         scratch: &mut [u8],
         threads: &Threads,
     ) {
@@ -119,8 +133,10 @@ impl PackedConv2dInt8 {
         assert_eq!(input.len(), p.input_len(), "input of {p:?}");
         let scratch = &mut scratch[..self.scratch_len()];
         self.sums.prepare(input, |_| self.zero, scratch, threads);
+        let out = bytemuck::cast_slice_mut(output);
         self.sums
-            .run(weights, scratch, output, threads, &self.epilogue);
+            .run(weights, scratch, out, threads, &self.epilogue);
+        B::restore(weights.level, output);
     }
 }
 
@@ -129,14 +145,42 @@ pub(super) fn largest_sum(depth: usize) -> i64 {
     i64::try_from(depth).map_or(i64::MAX, |depth| depth.saturating_mul(255 * 128))
 }
 
-/// `[panel][tap][group of k][width]` groups of 4 bytes; runs are filled up to whole groups with zeros.
-fn pack(window: &Window, filter: &[i8], form: Form, width: usize) -> Aligned {
+/// How many numbers of the form it takes to add up to each of these weights.
+pub(super) fn layers(weights: impl Iterator<Item = i32>, form: Form) -> usize {
+    match form {
+        Form::Words => 1,
+        Form::Bytes | Form::Signed => {
+            let (lo, hi) = weights.fold((0, 0), |(lo, hi), w| (w.min(lo), w.max(hi)));
+            let of = |size: i32, most: i32| size.unsigned_abs().div_ceil(most.unsigned_abs());
+            of(lo, -128).max(of(hi, 127)).max(1) as usize
+        }
+    }
+}
+
+/// The int8 of a weight in this layer.
+pub(super) fn in_layer(weight: i32, layer: usize) -> i8 {
+    let taken = |most: i32| most * layer as i32;
+    let left = match weight {
+        0.. => (weight - taken(127)).max(0),
+        _ => (weight + taken(128)).min(0),
+    };
+    left.clamp(-128, 127) as i8
+}
+
+/// `[panel][layer][tap][group of k][width]` groups of 4 bytes; runs are filled up to whole groups with zeros.
+fn pack(
+    window: &Window,
+    weight: impl Fn(usize) -> i32,
+    layers: usize,
+    Choice { form, width, .. }: Choice,
+) -> Aligned {
     let p = &window.p;
     let group_out = p.out_c / p.groups;
     let per_group = group_out.div_ceil(width);
     let (taps, run) = (window.taps.len(), window.run);
     let k_groups = run.div_ceil(form.group());
-    let panel = taps * k_groups * width * 4;
+    let layer_groups = taps * k_groups;
+    let panel = layers * layer_groups * width * 4;
     let mut panels = Aligned::zeroed::<u8>(p.groups * per_group * panel);
     let bytes = panels.values_mut::<u8>();
     for c in 0..p.out_c {
@@ -148,10 +192,14 @@ fn pack(window: &Window, filter: &[i8], form: Form, width: usize) -> Aligned {
                 let at = start
                     + (group * width + in_group % width) * 4
                     + k % form.group() * form.bytes();
-                let w = filter[(c * taps + tap) * run + k];
+                let w = weight((c * taps + tap) * run + k);
                 match form {
-                    Form::Bytes | Form::Signed => bytes[at] = w as u8,
-                    Form::Words => bytes[at..at + 2].copy_from_slice(&i16::from(w).to_ne_bytes()),
+                    Form::Bytes | Form::Signed => {
+                        for layer in 0..layers {
+                            bytes[at + layer * layer_groups * width * 4] = in_layer(w, layer) as u8;
+                        }
+                    }
+                    Form::Words => bytes[at..at + 2].copy_from_slice(&(w as i16).to_ne_bytes()),
                 }
             }
         }
@@ -178,6 +226,10 @@ mod tests {
         small.iter().map(|&b| i64::from(b) * 100).collect()
     }
 
+    fn unsigned(values: &[i8]) -> Vec<u8> {
+        values.iter().map(|&v| v as u8).collect()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -191,10 +243,35 @@ mod tests {
             let mut want = vec![0i8; p.output_len()];
             conv2d_quantized(&p, &input, &filter, Some(&bias), zeros, &requant, &mut want);
             for level in cpu::levels() {
-                let weights = Int8Weights::with_level(level, &p, &filter);
+                let weights = Int8Weights::with_level(level, &p, &filter, 0);
                 let packed = PackedConv2dInt8::new(&p, &weights, Some(&bias), zero, &requant).unwrap();
                 let mut scratch = vec![0xaa; packed.scratch_len()];
                 let mut got = vec![0i8; p.output_len()];
+                packed.run(&weights, &input, &mut got, &mut scratch, &Threads::new(2));
+                prop_assert_eq!(&got, &want);
+            }
+        }
+
+        #[test]
+        fn unsigned_bytes_equal_the_reference_to_the_bit(
+            p in any_conv(),
+            seed in any::<u32>(),
+            (zero, filter_zero) in (0i32..256, prop_oneof![0i32..256, Just(0), Just(255)]),
+        ) {
+            let input = unsigned(&bytes(seed, p.input_len()));
+            let mut filter = unsigned(&bytes(seed ^ 1, p.filter_len()));
+            filter[0] = !(filter_zero as u8);
+            let bias = bias(seed ^ 2, p.out_c);
+            let requant = Requant::fixed(&[3e-4], 99, (30, 250));
+            let zeros = ZeroPoints { input: zero, filter: filter_zero };
+            let mut want = vec![0u8; p.output_len()];
+            conv2d_quantized(&p, &input, &filter, Some(&bias), zeros, &requant, &mut want);
+            let requant = Requant::fixed(&[3e-4], 99 - 128, (30 - 128, 250 - 128));
+            for level in cpu::levels() {
+                let weights = Int8Weights::with_level(level, &p, &filter, filter_zero);
+                let packed = PackedConv2dInt8::new(&p, &weights, Some(&bias), zero - 128, &requant).unwrap();
+                let mut scratch = vec![0xaa; packed.scratch_len()];
+                let mut got = vec![0u8; p.output_len()];
                 packed.run(&weights, &input, &mut got, &mut scratch, &Threads::new(2));
                 prop_assert_eq!(&got, &want);
             }
@@ -213,7 +290,7 @@ mod tests {
             fully_connected_quantized(depth, &input, &filter, None, zeros, &requant, &mut want);
             let p = Conv2d::product(batch, depth, units);
             for level in cpu::levels() {
-                let weights = Int8Weights::with_level(level, &p, &filter);
+                let weights = Int8Weights::with_level(level, &p, &filter, 0);
                 let packed = PackedConv2dInt8::new(&p, &weights, None, zero, &requant).unwrap();
                 let mut scratch = vec![0; packed.scratch_len()];
                 let mut got = vec![0i8; batch * units];
@@ -224,12 +301,34 @@ mod tests {
     }
 
     #[test]
+    fn layers_add_up_to_the_weight() {
+        for weight in -255..=255 {
+            let count = layers([weight].into_iter(), Form::Bytes);
+            let sum: i32 = (0..count)
+                .map(|layer| i32::from(in_layer(weight, layer)))
+                .sum();
+            assert_eq!(sum, weight);
+            assert_eq!(in_layer(weight, count), 0, "{weight} in {count}");
+        }
+    }
+
+    #[test]
+    fn sums_beyond_32_bits_are_refused() {
+        let p = Conv2d::product(1, 4, 1);
+        let weights = Int8Weights::new(&p, &[1i8, -1, 2, 0], 0);
+        let requant = Requant::fixed(&[0.1], 0, (-128, 127));
+        let kernel = |bias: i64| PackedConv2dInt8::new(&p, &weights, Some(&[bias]), 0, &requant);
+        let most = i64::from(i32::MAX) - 4 * 255;
+        assert!(kernel(most).is_some() && kernel(-most).is_some() && kernel(most + 1).is_none());
+    }
+
+    #[test]
     fn one_wide_row_is_split_by_columns() {
         let (depth, units) = (600, 1000);
         let (input, filter) = (bytes(1, depth), bytes(2, depth * units));
         let requant = Requant::double(&[7e-4], 2, (-128, 127));
         let p = Conv2d::product(1, depth, units);
-        let weights = Int8Weights::new(&p, &filter);
+        let weights = Int8Weights::new(&p, &filter, 0);
         let packed = PackedConv2dInt8::new(&p, &weights, None, 9, &requant).unwrap();
         let mut scratch = vec![0; packed.scratch_len()];
         let (mut one, mut four) = (vec![0i8; units], vec![0i8; units]);

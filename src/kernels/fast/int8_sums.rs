@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::byte::Byte;
 use super::finish::Finish;
 use super::grid::{Grid, SharedOut};
 use super::int8::Int8Weights;
@@ -26,7 +27,7 @@ const SLACK: usize = 4;
 #[derive(Clone)]
 pub struct Int8Sums {
     window: Window,
-    /// The window's offsets in bytes of the prepared activations.
+    /// The window's offsets in bytes of the prepared activations, once for each layer of the weights.
     taps: Vec<usize>,
     form: Form,
 }
@@ -34,8 +35,9 @@ pub struct Int8Sums {
 impl Int8Sums {
     pub fn new(p: &Conv2d, weights: &Int8Weights) -> Self {
         let (window, form) = (Window::new(p), weights.choice.form);
+        let taps = window.taps.iter().map(|tap| tap * form.bytes());
         Int8Sums {
-            taps: window.taps.iter().map(|tap| tap * form.bytes()).collect(),
+            taps: taps.collect::<Vec<_>>().repeat(weights.layers),
             window,
             form,
         }
@@ -58,10 +60,10 @@ impl Int8Sums {
         }
     }
 
-    /// Lays the activations out for the tiles; `zero` is the zero point of each image.
-    pub fn prepare(
+    /// Lays the activations out for the tiles; `zero` is the zero point of each image, in int8.
+    pub fn prepare<B: Byte>(
         &self,
-        input: &[i8],
+        input: &[B],
         zero: impl Fn(usize) -> i32 + Sync,
         prepared: &mut [u8],
         threads: &Threads,
@@ -69,13 +71,17 @@ impl Int8Sums {
         let (window, level) = (&self.window, cpu::level());
         match self.form {
             Form::Bytes => self.prepare_bytes(input, zero, prepared, threads, |from, to| {
-                flip(level, from, to);
+                B::raise(level, from, to);
             }),
             Form::Signed => {
                 let (body, slack) = prepared.split_at_mut(self.prepared_len() - SLACK);
                 slack.fill(0);
                 let zero = |image| zero(image) as i8;
-                let copy = |from: &[i8], to: &mut [i8]| to.copy_from_slice(from);
+                let copy = |from: &[B], to: &mut [i8]| {
+                    for (to, &value) in to.iter_mut().zip(from) {
+                        *to = value.signed();
+                    }
+                };
                 window.copy_rows(input, (0, bytemuck::cast_slice_mut(body)), zero, copy);
             }
             Form::Words => {
@@ -83,9 +89,9 @@ impl Int8Sums {
                 slack.fill(0);
                 let words = body.as_chunks_mut::<2>().0;
                 let zero = |image| (zero(image) as i16).to_ne_bytes();
-                let copy = |from: &[i8], to: &mut [[u8; 2]]| {
+                let copy = |from: &[B], to: &mut [[u8; 2]]| {
                     for (to, &value) in to.iter_mut().zip(from) {
-                        *to = i16::from(value).to_ne_bytes();
+                        *to = i16::from(value.signed()).to_ne_bytes();
                     }
                 };
                 window.copy_rows(input, (0, words), zero, copy);
@@ -159,7 +165,8 @@ impl Int8Sums {
     ) {
         let p = &self.window.p;
         assert_eq!(output.len(), p.output_len(), "output of {p:?}");
-        let packed = (weights.groups, weights.out_c, weights.taps, weights.run);
+        let taps = weights.taps * weights.layers;
+        let packed = (weights.groups, weights.out_c, taps, weights.run);
         let own = (p.groups, p.out_c, self.taps.len(), self.window.run);
         assert!(
             packed == own && weights.choice.form == self.form,
@@ -361,4 +368,16 @@ fn flip_each(from: &[i8], to: &mut [u8]) {
 by_level! {
     /// From i8 to u8, 128 more.
     pub fn flip(from: &[i8], to: &mut [u8]) = flip_each
+}
+
+#[inline(always)]
+fn flip_each_here(values: &mut [u8]) {
+    for value in values {
+        *value ^= 0x80;
+    }
+}
+
+by_level! {
+    /// The bits of an i8 become those of the u8 that is 128 more.
+    pub fn flip_here(values: &mut [u8]) = flip_each_here
 }

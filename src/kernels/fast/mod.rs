@@ -3,6 +3,7 @@
 //! Constant weights are packed once, when a plan is made, for the processor at hand; `run` then reads activations where
 //! they lie. Float answers stay within 1e-5 of the reference's (sums are taken in blocks); integer answers are equal.
 
+mod byte;
 pub mod conv;
 pub mod depthwise;
 pub mod depthwise_int8;
@@ -32,6 +33,7 @@ mod window;
 pub mod winograd;
 mod winograd_tiles;
 
+pub use byte::Byte;
 pub use conv::{ConvWeights, PackedConv2d};
 pub use depthwise::PackedDepthwise;
 pub use depthwise_int8::{DepthwiseInt8Weights, PackedDepthwiseInt8};

@@ -334,10 +334,13 @@ fn integer<X: Quantized + Element, W: Quantized + Element>(
     let operands = (roles.input, roles.filter, roles.bias);
     let product = quantized::product::<X>(cx, operands, p.out_c, Style::Fixed, clamp)?;
     let depthwise = roles.kind == Kind::Depthwise;
-    if X::DTYPE == DType::Int8
-        && roles.kind != Kind::Transposed
-        && let Some(ready) = fast::int8_conv(cx, depthwise, p, &product)?
-    {
+    let ready = match X::DTYPE {
+        _ if roles.kind == Kind::Transposed => None,
+        DType::Int8 => fast::int8_conv::<i8>(cx, depthwise, p, &product)?,
+        DType::UInt8 => fast::int8_conv::<u8>(cx, depthwise, p, &product)?,
+        _ => None,
+    };
+    if let Some(ready) = ready {
         return Ok(ready);
     }
     let sums = match roles.kind {

@@ -55,7 +55,7 @@ pub fn hybrid_conv(
         let epilogue = HybridEpilogue::new(p.out_c, scales, Some(&bias), scaling, clamp);
         return hybrid(cx, &p, epilogue, scales.len() > 1, p.out_h * p.out_w);
     }
-    let Some(weights) = int8_depthwise_weights(cx, &p)? else {
+    let Some(weights) = int8_depthwise_weights::<i8>(cx, &p, 0)? else {
         return Ok(None);
     };
     let epilogue = HybridEpilogue::new(p.out_c, scales, Some(&bias), Scaling::Together, clamp);
@@ -77,7 +77,7 @@ fn hybrid(
     asymmetric: bool,
     rows: usize,
 ) -> Result<Option<Prepared>> {
-    let Some(weights) = int8_weights(cx, p)? else {
+    let Some(weights) = int8_weights::<i8>(cx, p, 0)? else {
         return Ok(None);
     };
     let kernel = PackedHybrid::new(p, &weights, epilogue, asymmetric, rows);

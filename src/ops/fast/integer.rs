@@ -1,59 +1,57 @@
-//! Products and convolutions of int8.
+//! Products and convolutions of int8 and uint8.
 
 use super::{
-    Bias, Context, HELD, MAX_DEPTH, Prepared, Product, has_room, int8_depthwise_weights,
-    int8_weights, room_bytes, worth_panels,
+    Bias, Context, HELD, Prepared, Product, has_room, int8_depthwise_weights, int8_weights,
+    room_bytes, worth_panels,
 };
 use crate::error::Result;
-use crate::kernels::fast::{MatMulInt8, PackedConv2dInt8, PackedDepthwiseInt8};
+use crate::kernels::fast::{Byte, MatMulInt8, PackedConv2dInt8, PackedDepthwiseInt8};
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::{Conv2d, Requant};
+use crate::model::Element;
 
-/// Largest bias beside sums of [`MAX_DEPTH`] products.
-pub const MAX_BIAS: i64 = 1 << 30;
-
-/// An int8 convolution or depthwise convolution.
-pub fn int8_conv(
+/// An int8 or uint8 convolution or depthwise convolution.
+pub fn int8_conv<B: Byte + Element>(
     cx: &Context,
     depthwise: bool,
     p: Conv2d,
     product: &Product,
 ) -> Result<Option<Prepared>> {
-    if !takes(cx, product) || !has_room(&p) {
+    if !takes::<B>(cx, product) || !has_room(&p) {
         return Ok(None);
     }
     if !depthwise {
         if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
             return Ok(None);
         }
-        return int8(cx, &p, product);
+        return int8::<B>(cx, &p, product);
     }
-    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
-    let Some(weights) = int8_depthwise_weights(cx, &p)? else {
+    let Some(weights) = int8_depthwise_weights::<B>(cx, &p, product.zero.filter)? else {
         return Ok(None);
     };
-    let kernel = PackedDepthwiseInt8::new(&p, &weights, bias, zero, &product.requant);
+    let (bias, requant) = (int8_bias(&product.bias), in_int8::<B>(&product.requant));
+    let zero = product.zero.input - B::MORE;
+    let kernel = PackedDepthwiseInt8::new(&p, &weights, bias, zero, &requant);
     let Some(kernel) = kernel else {
         return Ok(None);
     };
     Prepared::packed(HELD, move |io| {
-        kernel.run(&weights, io.input(0)?, io.output(0)?, io.threads);
+        kernel.run::<B>(&weights, io.input(0)?, io.output(0)?, io.threads);
         Ok(())
     })
     .map(Some)
 }
 
-/// FULLY_CONNECTED on int8 for `batch` rows, with the reference's rounding in f64.
-pub fn int8_fully_connected(
+/// FULLY_CONNECTED on int8 or uint8 for `batch` rows, with the reference's rounding in f64.
+pub fn int8_fully_connected<B: Byte + Element>(
     cx: &Context,
     (batch, depth, units): (usize, usize, usize),
     product: &Product,
 ) -> Result<Option<Prepared>> {
-    // Beyond this depth the reference's sums are wider than the packed kernel's.
-    if !takes(cx, product) || batch == 0 || depth > MAX_DEPTH || !worth_panels(1, units, depth) {
+    if !takes::<B>(cx, product) || batch == 0 || !worth_panels(1, units, depth) {
         return Ok(None);
     }
-    int8(cx, &Conv2d::product(batch, depth, units), product)
+    int8::<B>(cx, &Conv2d::product(batch, depth, units), product)
 }
 
 /// A product of int8 matrices with these zero points; the sizes as in [`matmul`].
@@ -80,18 +78,23 @@ pub fn int8_matmul(
     .map(Some)
 }
 
-fn int8(cx: &Context, p: &Conv2d, product: &Product) -> Result<Option<Prepared>> {
-    let Some(weights) = int8_weights(cx, p)? else {
+fn int8<B: Byte + Element>(
+    cx: &Context,
+    p: &Conv2d,
+    product: &Product,
+) -> Result<Option<Prepared>> {
+    let Some(weights) = int8_weights::<B>(cx, p, product.zero.filter)? else {
         return Ok(None);
     };
-    let (bias, zero) = (int8_bias(&product.bias), product.zero.input);
-    let Some(kernel) = PackedConv2dInt8::new(p, &weights, bias, zero, &product.requant) else {
+    let (bias, requant) = (int8_bias(&product.bias), in_int8::<B>(&product.requant));
+    let zero = product.zero.input - B::MORE;
+    let Some(kernel) = PackedConv2dInt8::new(p, &weights, bias, zero, &requant) else {
         return Ok(None);
     };
     let room = kernel.scratch_len();
     Prepared::packed_with(HELD, room_bytes::<u8>(room), move |io| {
         let scratch = io.room(room)?;
-        kernel.run(&weights, io.input(0)?, io.output(0)?, scratch, io.threads);
+        kernel.run::<B>(&weights, io.input(0)?, io.output(0)?, scratch, io.threads);
         Ok(())
     })
     .map(Some)
@@ -104,15 +107,21 @@ fn int8_bias(bias: &Bias) -> Option<&[i64]> {
     }
 }
 
-/// Whether the packed int8 kernels follow this arithmetic.
-fn takes(cx: &Context, product: &Product) -> bool {
-    let small_bias = match &product.bias {
-        Bias::None => true,
-        Bias::Ready(values) => values.iter().all(|b| b.abs() <= MAX_BIAS),
-        Bias::Input(..) => false,
-    };
+/// With the zero point and the bounds of the int8 that the output is taken for.
+fn in_int8<B: Byte>(requant: &Requant) -> Requant {
+    Requant {
+        zero_point: requant.zero_point - B::MORE,
+        lo: requant.lo - B::MORE,
+        hi: requant.hi - B::MORE,
+        ..requant.clone()
+    }
+}
+
+/// Whether the packed kernels follow this arithmetic.
+fn takes<B: Byte>(cx: &Context, product: &Product) -> bool {
+    let is_value = |zero: i32| (-128..=127).contains(&(zero - B::MORE));
     !cx.options.reference
-        && small_bias
-        && product.zero.filter == 0
-        && (-128..=127).contains(&product.zero.input)
+        && !matches!(product.bias, Bias::Input(..))
+        && is_value(product.zero.input)
+        && is_value(product.zero.filter)
 }

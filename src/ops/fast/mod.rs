@@ -13,7 +13,8 @@ use super::windows::{channels_last, turning_bytes};
 use super::{Constant, Context, Io, Kernel, Prepared, fact, room_bytes};
 use crate::error::Result;
 use crate::kernels::Conv2d;
-use crate::kernels::fast::{DepthwiseInt8Weights, Int8Weights};
+use crate::kernels::fast::{Byte, DepthwiseInt8Weights, Int8Weights};
+use crate::model::Element;
 
 pub use float::{float_conv, float_fully_connected, matmul, matmul_at};
 pub use hybrid::{hybrid_conv, hybrid_fully_connected};
@@ -22,7 +23,7 @@ pub use integer::{int8_conv, int8_fully_connected, int8_matmul};
 /// Operands that the packed kernels hold: weights and bias.
 const HELD: &[usize] = &[1, 2];
 
-/// Longest sums whose products of bytes can't leave 31 bits, with a bias of up to [`integer::MAX_BIAS`].
+/// Longest sums of products of bytes that can't leave 31 bits.
 const MAX_DEPTH: usize = 1 << 15;
 
 /// The filter's axes as the file has them.
@@ -39,22 +40,28 @@ fn layout(cx: &Context, p: &Conv2d, order: [usize; 4]) -> Layout {
     }
 }
 
-fn int8_weights(cx: &Context, p: &Conv2d) -> Result<Option<Arc<Shared<Int8Weights>>>> {
+/// `zero` is the filter's zero point.
+fn int8_weights<B: Byte + Element>(
+    cx: &Context,
+    p: &Conv2d,
+    zero: i32,
+) -> Result<Option<Arc<Shared<Int8Weights>>>> {
     shared(cx, &[1], layout(cx, p, AS_IS), || {
         let tensor = cx.constant(1)?;
-        let filter = tensor.as_ref().and_then(|t| t.values::<i8>());
-        Ok(filter.map(|filter| Int8Weights::new(p, filter)))
+        let filter = tensor.as_ref().and_then(|t| t.values::<B>());
+        Ok(filter.map(|filter| Int8Weights::new(p, filter, zero)))
     })
 }
 
-fn int8_depthwise_weights(
+fn int8_depthwise_weights<B: Byte + Element>(
     cx: &Context,
     p: &Conv2d,
+    zero: i32,
 ) -> Result<Option<Arc<Shared<DepthwiseInt8Weights>>>> {
     shared(cx, &[1], layout(cx, p, AS_IS), || {
         let tensor = cx.constant(1)?;
-        let filter = tensor.as_ref().and_then(|t| t.values::<i8>());
-        Ok(filter.map(|filter| DepthwiseInt8Weights::new(p, filter)))
+        let filter = tensor.as_ref().and_then(|t| t.values::<B>());
+        Ok(filter.map(|filter| DepthwiseInt8Weights::new(p, filter, zero)))
     })
 }
 
