@@ -1,8 +1,9 @@
 //! What LiteRT calls its perception operators: custom ones of segmentation models, pooling with places, unpooling,
 //! transposed convolution with a bias. Their options are C structs, as the runtime's delegates read them.
 
+use super::fast::Transposed;
 use super::windows::{Pad, Windows, dims4};
-use super::{Context, Fact, Operator, Prepared};
+use super::{Context, Fact, Operator, Prepared, room_bytes};
 use crate::error::{Error, Result};
 use crate::kernels::Clamp;
 use crate::kernels::reference::argmax_pool::{max_pool_places, unpool};
@@ -196,6 +197,14 @@ fn prepare_transposed(cx: &Context) -> Result<Prepared> {
         (out_w, before(in_w, k_w, stride_w, out_w)),
     ];
     let p = windows.conv([batch, in_h, in_w, in_c], [k_h, k_w], out_c, 1, placed);
+    if let Some(fast) = Transposed::of(cx, &p, (1, 2), [1, 2, 0, 3], Clamp::NONE)? {
+        let room = fast.scratch_len();
+        return Prepared::packed_with(&[1, 2], room_bytes::<f32>(room), move |io| {
+            let (threads, scratch) = (io.threads, io.room(room)?);
+            fast.run(io.input(0)?, io.output(0)?, scratch, threads);
+            Ok(())
+        });
+    }
     Prepared::function(move |io| {
         let (x, weights, bias) = (io.input(0)?, io.input(1)?, io.optional(2)?);
         transpose_conv_f32(&p, x, weights, bias, Clamp::NONE, io.output(0)?);

@@ -221,6 +221,21 @@ impl PackedConv2d {
         });
     }
 
+    /// Where the geometry is [`Conv2d::product`]: at most its rows, in this thread.
+    pub(super) fn some_rows(&self, weights: &ConvWeights, input: &[f32], output: &mut [f32]) {
+        let p = &self.window.p;
+        let rows = output.len() / p.out_c;
+        assert!(self.window.is_plain() && p.k_h * p.k_w == 1 && rows <= p.out_w);
+        assert_eq!(
+            (weights.out_c, weights.depth),
+            (p.out_c, p.in_c),
+            "weights of {p:?}"
+        );
+        assert_eq!((input.len(), output.len()), (rows * p.in_c, rows * p.out_c));
+        let out = SharedOut::new(output);
+        self.block(weights, input, 0..rows, 0..weights.panel_count(), &out);
+    }
+
     /// These rows of the output, for the panels given.
     fn block(
         &self,

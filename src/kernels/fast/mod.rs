@@ -26,6 +26,7 @@ pub mod pool;
 mod testing;
 mod tile;
 mod tile_int8;
+pub mod transposed;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
@@ -46,4 +47,5 @@ pub use pack::FilterView;
 pub use panels::Aligned;
 #[cfg(target_arch = "aarch64")]
 pub use tile_int8::arm::dot;
+pub use transposed::{PackedTransposed, TransposedWeights};
 pub use winograd::{Winograd, WinogradWeights};

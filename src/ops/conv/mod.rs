@@ -462,34 +462,63 @@ fn float_transposed(
     clamp: Clamp,
 ) -> Result<Prepared> {
     check_bias(cx, roles.bias, &p)?;
-    let filter = Filter::of(cx, &roles)?;
     let first = windows.channels_first;
+    let (from, to) = (
+        [p.batch, p.in_h, p.in_w, p.in_c],
+        [p.batch, p.out_h, p.out_w, p.out_c],
+    );
+    let turning = turning_bytes::<f32>(first, from, to);
+    // TensorFlow's filters lie as the packed kernel wants them.
+    let order = if cx.tflite() {
+        [1, 2, 0, 3]
+    } else {
+        fast::AS_IS
+    };
+    let operands = (roles.filter, roles.bias);
+    if let Some(fast) = fast::Transposed::of(cx, &p, operands, order, clamp)? {
+        let room = fast.scratch_len();
+        let scratch = room_bytes::<f32>(room).saturating_add(turning);
+        return Prepared::packed_with(&[0, 1, 3], scratch, move |io| {
+            let (threads, scratch) = (io.threads, io.room(room)?);
+            of_input(io, roles.input, |io| {
+                channels_last(io, first, from, to, |x, out| {
+                    fast.run(x, out, scratch, threads);
+                })
+            })
+        });
+    }
+    let filter = Filter::of(cx, &roles)?;
     let packed: &[usize] = if matches!(filter, Filter::Ready(_)) {
         &[0, 1]
     } else {
         &[0]
     };
-    let (from, to) = (
-        [p.batch, p.in_h, p.in_w, p.in_c],
-        [p.batch, p.out_h, p.out_w, p.out_c],
-    );
-    let scratch = filter
-        .room_bytes()
-        .saturating_add(turning_bytes::<f32>(first, from, to));
+    let scratch = filter.room_bytes().saturating_add(turning);
     Prepared::packed_with(packed, scratch, move |io| {
         let weights = filter.get(io, roles.filter)?;
-        let (x, bias) = (io.view(roles.input)?, io.optional(roles.bias)?);
-        let inputs = [Some(x)];
-        let mut inner = Io {
-            inputs: &inputs,
-            outputs: &mut *io.outputs,
-            threads: io.threads,
-            scratch: std::mem::take(&mut io.scratch),
-        };
-        channels_last(&mut inner, first, from, to, |x, out| {
-            transpose_conv_f32(&p, x, weights, bias, clamp, out)
+        let bias = io.optional(roles.bias)?;
+        of_input(io, roles.input, |io| {
+            channels_last(io, first, from, to, |x, out| {
+                transpose_conv_f32(&p, x, weights, bias, clamp, out)
+            })
         })
     })
+}
+
+/// With this input as the first.
+fn of_input<R>(
+    io: &mut Io<'_, '_>,
+    input: usize,
+    run: impl FnOnce(&mut Io) -> Result<R>,
+) -> Result<R> {
+    let inputs = [Some(io.view(input)?)];
+    let mut inner = Io {
+        inputs: &inputs,
+        outputs: &mut *io.outputs,
+        threads: io.threads,
+        scratch: std::mem::take(&mut io.scratch),
+    };
+    run(&mut inner)
 }
 
 /// Float activations, integer weights.

@@ -10,9 +10,11 @@ use super::{
 use crate::error::{Error, Result};
 use crate::kernels::fast::{
     Aligned, ConvWeights, DepthwiseOver, FastMatMul, FilterView, PackedConv2d, PackedDepthwise,
-    Place, Steps, Winograd, WinogradWeights,
+    PackedTransposed, Place, Steps, TransposedWeights, Winograd, WinogradWeights,
 };
+use crate::kernels::movement::transpose;
 use crate::kernels::reference::matmul::MatMul;
+use crate::kernels::threads::Threads;
 use crate::kernels::{Clamp, Conv2d};
 use crate::model::DType;
 
@@ -184,6 +186,70 @@ impl Conv {
             })?
         })
         .map(Some)
+    }
+}
+
+/// Products of a row of pixels with all taps, from which on memory for them is better left alone.
+const MOST: usize = 1 << 24;
+
+/// A transposed convolution of floats whose filter and bias never change.
+pub struct Transposed {
+    kernel: PackedTransposed,
+    weights: Arc<Shared<TransposedWeights>>,
+}
+
+impl Transposed {
+    /// `order` makes `[k_h, k_w, out_c, in_c]` of the filter's axes.
+    pub fn of(
+        cx: &Context,
+        p: &Conv2d,
+        (filter, bias): (usize, usize),
+        order: [usize; 4],
+        clamp: Clamp,
+    ) -> Result<Option<Self>> {
+        // Where the order of the sums matters, products can't be summed up first.
+        let row = [p.k_h, p.k_w, p.out_c]
+            .into_iter()
+            .fold(p.in_w, usize::saturating_mul);
+        if cx.options.reference || cx.options.in_order || row > MOST {
+            return Ok(None);
+        }
+        let sizes = cx.sizes(filter)?;
+        let weights = shared(cx, &[filter], layout(cx, p, order), || {
+            let tensor = cx.constant(filter)?;
+            let Some(values) = tensor.as_ref().and_then(|t| t.values::<f32>()) else {
+                return Ok(None);
+            };
+            let mut turned = vec![0f32; values.len()];
+            let to = bytemuck::cast_slice_mut(&mut turned);
+            transpose(
+                size_of::<f32>(),
+                bytemuck::cast_slice(values),
+                &sizes,
+                &order,
+                to,
+            );
+            Ok(Some(TransposedWeights::new(p, &turned)))
+        })?;
+        let bias = match cx.has(bias) {
+            true => cx
+                .constant(bias)?
+                .and_then(|t| t.values::<f32>().map(<[f32]>::to_vec)),
+            false => Some(vec![0.0; p.out_c]),
+        };
+        Ok(weights.zip(bias).map(|(weights, bias)| Transposed {
+            kernel: PackedTransposed::new(p, Some(&bias), clamp),
+            weights,
+        }))
+    }
+
+    /// Elements of scratch that [`Transposed::run`] wants.
+    pub fn scratch_len(&self) -> usize {
+        self.kernel.scratch_len()
+    }
+
+    pub fn run(&self, x: &[f32], out: &mut [f32], scratch: &mut [f32], threads: &Threads) {
+        self.kernel.run(&self.weights, x, out, scratch, threads);
     }
 }
 

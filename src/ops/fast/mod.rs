@@ -16,7 +16,7 @@ use crate::kernels::Conv2d;
 use crate::kernels::fast::{Byte, DepthwiseInt8Weights, Int8Weights};
 use crate::model::Element;
 
-pub use float::{float_conv, float_fully_connected, matmul, matmul_at};
+pub use float::{Transposed, float_conv, float_fully_connected, matmul, matmul_at};
 pub use hybrid::{hybrid_conv, hybrid_fully_connected};
 pub use integer::{int8_conv, int8_fully_connected, int8_matmul};
 
