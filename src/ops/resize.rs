@@ -5,9 +5,9 @@ use super::types::with_number;
 use super::windows::dims4;
 use super::{Context, Fact, Operator, Prepared, room_bytes};
 use crate::error::Result;
-use crate::kernels::Quantized;
 use crate::kernels::elementwise::map;
 use crate::kernels::elementwise::number::Number;
+use crate::kernels::fast::{Bilinear, Blend, Nearest, has_tables};
 use crate::kernels::reference::resize::{
     Resize, resize_bilinear_f32, resize_bilinear_quantized, resize_bilinear_u8, resize_nearest,
 };
@@ -92,8 +92,15 @@ fn prepare_nearest(cx: &Context) -> Result<Prepared> {
     let Some(p) = geometry(cx)? else {
         return super::later();
     };
+    if cx.options.reference || !has_tables(&p) {
+        return Prepared::function(move |io| {
+            resize_nearest(&p, size, io.view(0)?.bytes(), io.output_bytes(0)?);
+            Ok(())
+        });
+    }
+    let kernel = Nearest::new(&p, size);
     Prepared::function(move |io| {
-        resize_nearest(&p, size, io.view(0)?.bytes(), io.output_bytes(0)?);
+        kernel.run(io.view(0)?.bytes(), io.output_bytes(0)?, io.threads);
         Ok(())
     })
 }
@@ -104,32 +111,50 @@ fn prepare_bilinear(cx: &Context) -> Result<Prepared> {
     };
     let count = cx.sizes(0)?.iter().product();
     match cx.dtype(0)? {
-        DType::Float32 => Prepared::function(move |io| {
-            resize_bilinear_f32(&p, io.input(0)?, io.output(0)?);
+        DType::Float32 => bilinear(cx, p, resize_bilinear_f32),
+        DType::UInt8 if cx.tflite() => bilinear(cx, p, resize_bilinear_u8),
+        DType::Int8 if cx.tflite() => bilinear(cx, p, resize_bilinear_quantized::<i8>),
+        DType::Int16 if cx.tflite() => Prepared::function(move |io| {
+            resize_bilinear_quantized::<i16>(&p, io.input(0)?, io.output(0)?);
             Ok(())
         }),
-        DType::UInt8 if cx.tflite() => Prepared::function(move |io| {
-            resize_bilinear_u8(&p, io.input(0)?, io.output(0)?);
-            Ok(())
-        }),
-        DType::Int8 if cx.tflite() => integer::<i8>(p),
-        DType::Int16 if cx.tflite() => integer::<i16>(p),
-        dtype if !cx.tflite() => with_number!(
-            dtype, T => Prepared::with_room(room_bytes::<f32>(count), move |io| {
-                let wide = io.room(count)?;
-                map(io.input::<T>(0)?, wide, |v| v.to_f64() as f32);
-                resize_bilinear_f32(&p, wide, io.output(0)?);
-                Ok(())
-            }),
-            else Err(cx.no_kernel(dtype))
-        ),
+        _ if !cx.tflite() && !has_tables(&p) => {
+            let (h, w) = (p.out_h, p.out_w);
+            Err(cx.unsupported(format!("an image of {h} x {w} x {}", p.channels)))
+        }
+        dtype if !cx.tflite() => {
+            let kernel = Bilinear::<f32>::new(&p);
+            let room = kernel.scratch_len();
+            let scratch = room_bytes::<f32>(count).saturating_add(room_bytes::<f32>(room));
+            with_number!(
+                dtype, T => Prepared::with_room(scratch, move |io| {
+                    let (wide, room) = (io.room(count)?, io.room(room)?);
+                    map(io.input::<T>(0)?, wide, |v| v.to_f64() as f32);
+                    kernel.run(wide, io.output(0)?, room, io.threads);
+                    Ok(())
+                }),
+                else Err(cx.no_kernel(dtype))
+            )
+        }
         other => Err(cx.no_kernel(other)),
     }
 }
 
-fn integer<T: Quantized + Element>(p: Resize) -> Result<Prepared> {
-    Prepared::function(move |io| {
-        resize_bilinear_quantized::<T>(&p, io.input(0)?, io.output(0)?);
+fn bilinear<T>(cx: &Context, p: Resize, plain: fn(&Resize, &[T], &mut [T])) -> Result<Prepared>
+where
+    T: Blend + Element,
+{
+    if cx.options.reference || !has_tables(&p) {
+        return Prepared::function(move |io| {
+            plain(&p, io.input(0)?, io.output(0)?);
+            Ok(())
+        });
+    }
+    let kernel = Bilinear::<T>::new(&p);
+    let room = kernel.scratch_len();
+    Prepared::with_room(room_bytes::<T::Wide>(room), move |io| {
+        let (threads, room) = (io.threads, io.room(room)?);
+        kernel.run(io.input(0)?, io.output(0)?, room, threads);
         Ok(())
     })
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::depthwise_lines::{self, Lines};
 use super::depthwise_tiles::{self, Plane};
 use super::vector::{InOrder, Plain, Vector};
 use crate::kernels::cpu::{self, Level};
@@ -215,16 +216,29 @@ impl PackedDepthwise {
         first: usize,
         out: &mut [f32],
     ) {
+        let plane = Plane {
+            p,
+            input,
+            filter,
+            bias: &self.bias,
+            clamp: self.clamp,
+        };
         if depthwise_tiles::takes::<V>(p) {
-            let plane = Plane {
-                p,
-                input,
-                filter,
-                bias: &self.bias,
-                clamp: self.clamp,
-            };
             // SAFETY: the caller promises the instruction set.
             return unsafe { plane.rows::<V>(first, out) };
+        }
+        if depthwise_lines::takes::<V>(p) {
+            let lines = Lines::new::<V>(&plane);
+            for (row, out) in (first..).zip(out.chunks_exact_mut(p.out_w * p.out_c)) {
+                let ky = Cell::at(p, row, 0).ky;
+                // SAFETY: the caller promises the instruction set.
+                unsafe { lines.row::<V>(row, ky, out) };
+                for x in (0..p.out_w).filter(|x| !lines.columns.contains(x)) {
+                    let out = &mut out[x * p.out_c..][..p.out_c];
+                    self.plain_cell(p, input, filter, out, &Cell::at(p, row, x));
+                }
+            }
+            return;
         }
         let vectors = p.out_c == p.in_c && p.out_c >= V::LANES;
         for (i, out) in out.chunks_exact_mut(p.out_c).enumerate() {
@@ -349,6 +363,36 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn few_channels_equal_the_reference(
+            p in any_conv(), channels in 1usize..40, wide in 0usize..40, one in any::<bool>(), seed in any::<u32>()
+        ) {
+            let k = |k: usize| if one { 1 } else { k };
+            let p = Conv2d {
+                in_c: channels,
+                out_c: channels,
+                groups: 1,
+                stride_w: 1,
+                in_w: p.in_w + wide,
+                out_w: p.out_w + wide,
+                k_h: k(p.k_h),
+                k_w: k(p.k_w),
+                ..p
+            };
+            let (input, filter) = (values(seed, p.input_len()), values(seed ^ 1, p.k_h * p.k_w * p.out_c));
+            let bias = values(seed ^ 2, p.out_c);
+            let mut want = vec![0.0; p.output_len()];
+            depthwise_f32(&p, &input, &filter, Some(&bias), Clamp::RELU6, &mut want);
+            for level in cpu::levels() {
+                let packed = PackedDepthwise::with_level(level, &p, Some(&bias), Clamp::RELU6);
+                let mut got = vec![f32::NAN; p.output_len()];
+                packed.run(&filter, &input, &mut got, &Threads::new(2));
+                close(&got, &want)?;
+                packed.in_order().run(&filter, &input, &mut got, &Threads::new(2));
+                prop_assert_eq!(&got, &want);
+            }
+        }
 
         #[test]
         fn float_equals_the_reference(p in any_conv(), multiplier in 1usize..3, seed in any::<u32>()) {

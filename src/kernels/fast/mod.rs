@@ -7,6 +7,7 @@ mod byte;
 pub mod conv;
 pub mod depthwise;
 pub mod depthwise_int8;
+mod depthwise_lines;
 pub mod depthwise_over;
 mod depthwise_tiles;
 #[cfg(target_arch = "x86_64")]
@@ -22,6 +23,7 @@ pub mod matmul_int8;
 pub(in crate::kernels) mod pack;
 mod panels;
 pub mod pool;
+pub mod resize;
 #[cfg(test)]
 mod testing;
 mod tile;
@@ -45,6 +47,7 @@ pub use matmul::{FastMatMul, Place, Steps};
 pub use matmul_int8::MatMulInt8;
 pub use pack::FilterView;
 pub use panels::Aligned;
+pub use resize::{Bilinear, Blend, Nearest, has_tables};
 #[cfg(target_arch = "aarch64")]
 pub use tile_int8::arm::dot;
 pub use transposed::{PackedTransposed, TransposedWeights};

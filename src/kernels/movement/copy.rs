@@ -272,6 +272,14 @@ pub fn broadcast_to(size: usize, src: &[u8], shape: &[usize], dst: &mut [u8], ou
     copy_strided(size, out_shape, (src, from), (dst, Side::whole(out_shape)));
 }
 
+/// Each value so many times, one copy after the other.
+pub fn repeat_each<T: Copy>(values: &[T], times: usize, out: &mut [T]) {
+    assert_eq!(Some(out.len()), values.len().checked_mul(times));
+    for (value, out) in values.iter().zip(out.chunks_exact_mut(times.max(1))) {
+        out.fill(*value);
+    }
+}
+
 /// The input `multiples[i]` times along axis `i`; each at most half of [`MAX_RANK`] axes.
 pub fn tile(size: usize, src: &[u8], shape: &[usize], multiples: &[usize], dst: &mut [u8]) {
     assert_eq!(multiples.len(), shape.len());

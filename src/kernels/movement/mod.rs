@@ -16,7 +16,8 @@ pub mod turn;
 pub use blocks::{batch_to_space, depth_to_space, space_to_batch, space_to_depth};
 pub use concat::Joint;
 pub use copy::{
-    broadcast_to, copy_strided, reverse, reverse_sequence, roll, tile, transpose, transpose_part,
+    broadcast_to, copy_strided, repeat_each, reverse, reverse_sequence, roll, tile, transpose,
+    transpose_part,
 };
 pub use gather::{
     Named, Places, by_element, gather, gather_nd, one_hot, scatter_nd_update, scatter_nd_with,

@@ -24,7 +24,7 @@ impl Resize {
         }
     }
 
-    fn nearest(&self, at: usize, input: usize, output: usize) -> usize {
+    pub(in crate::kernels) fn nearest(&self, at: usize, input: usize, output: usize) -> usize {
         let scale = self.scale(input, output);
         let offset = if self.half_pixel { 0.5 } else { 0.0 };
         let position = (at as f32 + offset) * scale;
@@ -37,7 +37,12 @@ impl Resize {
     }
 
     /// Lower and upper neighbour and the distance from the lower one.
-    fn between(&self, at: usize, input: usize, output: usize) -> (usize, usize, f32) {
+    pub(in crate::kernels) fn between(
+        &self,
+        at: usize,
+        input: usize,
+        output: usize,
+    ) -> (usize, usize, f32) {
         let scale = self.scale(input, output);
         let position = if self.half_pixel {
             (at as f32 + 0.5) * scale - 0.5
@@ -50,7 +55,12 @@ impl Resize {
     }
 
     /// [`Resize::between`] in 10-bit fixed point.
-    fn between_fixed(&self, at: usize, input: usize, output: usize) -> (usize, usize, i64) {
+    pub(in crate::kernels) fn between_fixed(
+        &self,
+        at: usize,
+        input: usize,
+        output: usize,
+    ) -> (usize, usize, i64) {
         let (input_len, output_len) = (input as i64, output as i64);
         let scale = if self.align_corners && output > 1 {
             (1024 * (input_len - 1) + (output_len - 1) / 2) / (output_len - 1)
@@ -76,7 +86,7 @@ impl Resize {
         ((b * self.in_h + y) * self.in_w + x) * self.channels
     }
 
-    fn check(&self, input: usize, output: usize, size: usize) {
+    pub(in crate::kernels) fn check(&self, input: usize, output: usize, size: usize) {
         let (b, c) = (self.batch, self.channels * size);
         assert_eq!(input, b * self.in_h * self.in_w * c, "input of {self:?}");
         assert_eq!(

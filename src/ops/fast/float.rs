@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use super::fact::Floats;
 use super::{
-    AS_IS, Constant, Context, HELD, Io, Kernel, Prepared, Room, Shared, channels_last, float_bias,
-    has_room, layout, quantized, room_bytes, shared, turning_bytes, worth_panels,
+    AS_IS, Constant, Context, HELD, Io, Kernel, ONE_CHANNEL, Prepared, Room, Shared, channels_last,
+    float_bias, has_room, layout, quantized, repeated, room_bytes, shared, turning_bytes,
+    worth_panels,
 };
 use crate::error::{Error, Result};
 use crate::kernels::fast::{
     Aligned, ConvWeights, DepthwiseOver, FastMatMul, FilterView, PackedConv2d, PackedDepthwise,
     PackedTransposed, Place, Steps, TransposedWeights, Winograd, WinogradWeights,
 };
-use crate::kernels::movement::transpose;
+use crate::kernels::movement::{repeat_each, transpose};
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::threads::Threads;
 use crate::kernels::{Clamp, Conv2d};
@@ -116,7 +117,13 @@ impl Conv {
     }
 
     fn depthwise(self, cx: &Context) -> Result<Option<Prepared>> {
-        let p = &self.p;
+        if self.p.in_c == 1 && self.p.out_c > 1 {
+            return self.of_one_channel().panels(cx);
+        }
+        let Some((repeated, times, room)) = repeated(&self.p) else {
+            return Ok(None);
+        };
+        let p = &repeated;
         let aligned = || depthwise_filter(cx);
         let (Some(weights), Some(bias)) = (
             shared(cx, &[1], layout(cx, p, self.order), aligned)?,
@@ -130,7 +137,7 @@ impl Conv {
         if cx.options.in_order {
             kernel = kernel.in_order();
         }
-        let large = !self.channels_first && p.output_len() >= LARGE;
+        let large = !self.channels_first && times == 1 && p.output_len() >= LARGE;
         if let (true, Some(over)) = (large, DepthwiseOver::new(&kernel)) {
             return Prepared::kernel(LargeDepthwise {
                 filter,
@@ -140,13 +147,29 @@ impl Conv {
             .map(Some);
         }
         let [from, to] = self.sizes();
-        Prepared::packed_with(HELD, self.turning_bytes(), move |io| {
-            let threads = io.threads;
+        let scratch = room_bytes::<f32>(room).saturating_add(self.turning_bytes());
+        Prepared::packed_with(HELD, scratch, move |io| {
+            let (threads, room) = (io.threads, io.room(room)?);
             channels_last(io, self.channels_first, from, to, |x, out| {
+                let x = match times {
+                    1 => x,
+                    _ => {
+                        repeat_each(x, times, room);
+                        room
+                    }
+                };
                 kernel.run(filter.values(), x, out, threads)
             })
         })
         .map(Some)
+    }
+
+    /// A depthwise convolution of one channel as the plain one that it is: `[k_h, k_w, out_c]` is `[k_h, k_w, 1, out_c]`.
+    fn of_one_channel(self) -> Self {
+        Conv {
+            order: ONE_CHANNEL,
+            ..self
+        }
     }
 
     fn winograd(self, cx: &Context, kernel: Winograd) -> Result<Option<Prepared>> {

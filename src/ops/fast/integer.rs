@@ -1,11 +1,14 @@
 //! Products and convolutions of int8 and uint8.
 
+use std::sync::Arc;
+
 use super::{
-    Bias, Context, HELD, Prepared, Product, has_room, int8_depthwise_weights, int8_weights,
-    room_bytes, worth_panels,
+    Bias, Context, HELD, Prepared, Product, Shared, has_room, int8_depthwise_weights, int8_weights,
+    int8_weights_of_one_channel, repeated, room_bytes, worth_panels,
 };
 use crate::error::Result;
-use crate::kernels::fast::{Byte, MatMulInt8, PackedConv2dInt8, PackedDepthwiseInt8};
+use crate::kernels::fast::{Byte, Int8Weights, MatMulInt8, PackedConv2dInt8, PackedDepthwiseInt8};
+use crate::kernels::movement::repeat_each;
 use crate::kernels::reference::matmul::MatMul;
 use crate::kernels::{Conv2d, Requant};
 use crate::model::Element;
@@ -24,8 +27,16 @@ pub fn int8_conv<B: Byte + Element>(
         if !worth_panels(p.groups, p.out_c, p.k_h * p.k_w * p.in_c) {
             return Ok(None);
         }
-        return int8::<B>(cx, &p, product);
+        let weights = int8_weights::<B>(cx, &p, product.zero.filter)?;
+        return int8::<B>(weights, &p, product);
     }
+    if p.in_c == 1 && p.out_c > 1 {
+        let weights = int8_weights_of_one_channel::<B>(cx, &p, product.zero.filter)?;
+        return int8::<B>(weights, &p, product);
+    }
+    let Some((p, times, room)) = repeated(&p) else {
+        return Ok(None);
+    };
     let Some(weights) = int8_depthwise_weights::<B>(cx, &p, product.zero.filter)? else {
         return Ok(None);
     };
@@ -35,8 +46,13 @@ pub fn int8_conv<B: Byte + Element>(
     let Some(kernel) = kernel else {
         return Ok(None);
     };
-    Prepared::packed(HELD, move |io| {
-        kernel.run::<B>(&weights, io.input(0)?, io.output(0)?, io.threads);
+    Prepared::packed_with(HELD, room_bytes::<B>(room), move |io| {
+        let (mut x, room) = (io.input(0)?, io.room(room)?);
+        if times > 1 {
+            repeat_each(x, times, room);
+            x = room;
+        }
+        kernel.run::<B>(&weights, x, io.output(0)?, io.threads);
         Ok(())
     })
     .map(Some)
@@ -51,7 +67,8 @@ pub fn int8_fully_connected<B: Byte + Element>(
     if !takes::<B>(cx, product) || batch == 0 || !worth_panels(1, units, depth) {
         return Ok(None);
     }
-    int8::<B>(cx, &Conv2d::product(batch, depth, units), product)
+    let p = Conv2d::product(batch, depth, units);
+    int8::<B>(int8_weights::<B>(cx, &p, product.zero.filter)?, &p, product)
 }
 
 /// A product of int8 matrices with these zero points; the sizes as in [`matmul`].
@@ -79,11 +96,11 @@ pub fn int8_matmul(
 }
 
 fn int8<B: Byte + Element>(
-    cx: &Context,
+    weights: Option<Arc<Shared<Int8Weights>>>,
     p: &Conv2d,
     product: &Product,
 ) -> Result<Option<Prepared>> {
-    let Some(weights) = int8_weights::<B>(cx, p, product.zero.filter)? else {
+    let Some(weights) = weights else {
         return Ok(None);
     };
     let (bias, requant) = (int8_bias(&product.bias), in_int8::<B>(&product.requant));

@@ -29,6 +29,9 @@ const MAX_DEPTH: usize = 1 << 15;
 /// The filter's axes as the file has them.
 pub const AS_IS: [usize; 4] = [0, 1, 2, 3];
 
+/// Those of `[k_h, k_w, channels]` where a depthwise convolution has one input channel and so is a plain one.
+const ONE_CHANNEL: [usize; 4] = [3, 0, 1, 2];
+
 fn layout(cx: &Context, p: &Conv2d, order: [usize; 4]) -> Layout {
     Layout {
         order,
@@ -50,6 +53,23 @@ fn int8_weights<B: Byte + Element>(
         let tensor = cx.constant(1)?;
         let filter = tensor.as_ref().and_then(|t| t.values::<B>());
         Ok(filter.map(|filter| Int8Weights::new(p, filter, zero)))
+    })
+}
+
+/// Of a depthwise convolution of one input channel, as the plain one that it is.
+fn int8_weights_of_one_channel<B: Byte + Element>(
+    cx: &Context,
+    p: &Conv2d,
+    zero: i32,
+) -> Result<Option<Arc<Shared<Int8Weights>>>> {
+    shared(cx, &[1], layout(cx, p, ONE_CHANNEL), || {
+        let tensor = cx.constant(1)?;
+        let filter = tensor.as_ref().and_then(|t| t.values::<B>());
+        Ok(filter.map(|filter| {
+            let channel = |c: usize| filter[c..].iter().step_by(p.out_c).copied();
+            let turned: Vec<B> = (0..p.out_c).flat_map(channel).collect();
+            Int8Weights::new(p, &turned, zero)
+        }))
     })
 }
 
@@ -91,6 +111,21 @@ fn has_room(p: &Conv2d) -> bool {
     };
     let empty = p.input_len() == 0 || p.output_len() == 0 || p.groups == 0;
     !empty && padded().is_some_and(|len| len <= p.input_len().saturating_mul(16) + (1 << 16))
+}
+
+/// The depthwise convolution that this one is once each input channel is there as often as it has outputs; how often,
+/// and the elements of that input where it has to be made. `None` where it would be far larger than the output.
+fn repeated(p: &Conv2d) -> Option<(Conv2d, usize, usize)> {
+    let times = p.out_c / p.in_c;
+    let len = p.input_len().checked_mul(times)?;
+    let p = Conv2d {
+        in_c: p.out_c,
+        ..*p
+    };
+    match times {
+        1 => Some((p, times, 0)),
+        _ => (len <= p.output_len().saturating_mul(16)).then_some((p, times, len)),
+    }
 }
 
 /// Whether panels, which hold up to 32 output channels of one group each, are full enough not to waste memory;
