@@ -5,6 +5,7 @@ use half::{bf16, f16};
 use super::map;
 use super::special;
 use super::wide;
+use crate::kernels::cpu::{self, by_level};
 
 /// Functions of one real number.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -252,12 +253,22 @@ pub fn logical_not(x: &[u8], out: &mut [u8]) {
 
 /// PRELU on f32: `x` where not negative, else `x * alpha`, alpha broadcast against the last axes of `x`.
 pub fn prelu_f32(x: (&[f32], &[usize]), alpha: (&[f32], &[usize]), out: &mut [f32]) {
-    super::zip(
-        x,
-        alpha,
-        (out, x.1),
-        |x, a| if x >= 0.0 { x } else { x * a },
-    );
+    let level = cpu::level();
+    super::zip_rows(x, alpha, (out, x.1), &|x, a, out| {
+        prelu_row(level, x, a, out)
+    });
+}
+
+by_level! {
+    fn prelu_row(x: &[f32], alpha: &[f32], out: &mut [f32]) = prelu_of_row
+}
+
+#[inline(always)]
+fn prelu_of_row(x: &[f32], alpha: &[f32], out: &mut [f32]) {
+    let (x, alpha) = (&x[..out.len()], &alpha[..out.len()]);
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = if x[i] >= 0.0 { x[i] } else { x[i] * alpha[i] };
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod testing;
 mod tile;
 mod tile_int8;
 pub mod transposed;
+pub mod transposed_in_order;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod vnni;

@@ -118,7 +118,7 @@ fn turned<const N: usize>(
     let Some((rows, [_, to])) = walk.axes().nth(across) else {
         return false;
     };
-    if from <= 1 || to <= 1 || rows.min(columns) < TILE || src.is_empty() || dst.is_empty() {
+    if from <= 1 || to <= 1 || rows * columns < TILE || src.is_empty() || dst.is_empty() {
         return false;
     }
     let (mut sizes, mut strides, mut rank) = ([1; MAX_RANK], [[0; MAX_RANK]; 2], 0);
@@ -138,6 +138,13 @@ fn turned<const N: usize>(
         let mut at = run.at;
         for _ in 0..run.len {
             let (src, dst) = (&src[at[0]..], &mut dst[at[1]..]);
+            if rows.min(columns) < TILE {
+                turn_few(cpu::level(), src, dst, (rows, from), (columns, to));
+                for (at, step) in at.iter_mut().zip(run.step) {
+                    *at = at.wrapping_add_signed(step);
+                }
+                continue;
+            }
             #[cfg(target_arch = "x86_64")]
             if N == size_of::<f32>() && cpu::level() == Level::Avx512 {
                 turn_words(src, dst, (rows, from), (columns, to));
@@ -177,6 +184,60 @@ fn turn_words<const N: usize>(
     for row in 0..rows {
         for column in if row < high { wide } else { 0 }..columns {
             dst[row * to + column] = src[column * from + row];
+        }
+    }
+}
+
+by_level! {
+    /// [`turn`] of fewer rows or columns than a tile has.
+    fn turn_few<T: Copy>(src: &[T], dst: &mut [T], rows: (usize, usize), columns: (usize, usize)) = turn_lines
+}
+
+#[inline(always)]
+fn turn_lines<T: Copy>(
+    src: &[T],
+    dst: &mut [T],
+    (rows, from): (usize, usize),
+    (columns, to): (usize, usize),
+) {
+    match (rows, columns) {
+        (_, 2) => turn_columns::<T, 2>(src, dst, (rows, from), to),
+        (_, 3) => turn_columns::<T, 3>(src, dst, (rows, from), to),
+        (_, 4) => turn_columns::<T, 4>(src, dst, (rows, from), to),
+        (_, 8) => turn_columns::<T, 8>(src, dst, (rows, from), to),
+        // Along the longer side.
+        _ if rows > columns => {
+            for column in 0..columns {
+                let src = &src[column * from..][..rows];
+                for (row, value) in src.iter().enumerate() {
+                    dst[row * to + column] = *value;
+                }
+            }
+        }
+        _ => {
+            for row in 0..rows {
+                let dst = &mut dst[row * to..][..columns];
+                for (column, value) in dst.iter_mut().enumerate() {
+                    *value = src[column * from + row];
+                }
+            }
+        }
+    }
+}
+
+/// So few columns that each row of them is written at once.
+#[inline(always)]
+fn turn_columns<T: Copy, const COLUMNS: usize>(
+    src: &[T],
+    dst: &mut [T],
+    (rows, from): (usize, usize),
+    to: usize,
+) {
+    let src: [&[T]; COLUMNS] = std::array::from_fn(|column| &src[column * from..][..rows]);
+    for row in 0..rows {
+        let dst = &mut dst[row * to..][..COLUMNS];
+        for column in 0..COLUMNS {
+            dst[column] = src[column][row];
         }
     }
 }

@@ -10,7 +10,6 @@ mod convert512;
 #[cfg(test)]
 mod golden;
 pub mod hybrid;
-pub mod hybrid_transposed;
 pub mod placing;
 #[cfg(target_arch = "x86_64")]
 mod reals512;

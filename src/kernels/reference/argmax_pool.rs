@@ -4,27 +4,49 @@
 //! live. They are bits of an unsigned number in tensors that call themselves float.
 
 use crate::kernels::Pool2d;
+use crate::kernels::cpu::{self, by_level};
 
 /// Maxima of `[batch, in_h, in_w, channels]` and their places, the first of equals. Cells outside count as those at the
 /// edge.
 pub fn max_pool_places(p: &Pool2d, x: &[f32], out: &mut [f32], places: &mut [f32]) {
+    assert_eq!(x.len(), p.input_len(), "input of {p:?}");
+    assert_eq!((out.len(), places.len()), (p.output_len(), p.output_len()));
     let inside = |at: usize, pad: usize, size: usize| at.saturating_sub(pad).min(size - 1);
-    for (number, (out, place)) in out.iter_mut().zip(places).enumerate() {
-        let [image, row, column, channel] = apart(number, [p.out_h, p.out_w, p.channels]);
-        let value = |spot: usize| {
+    let level = cpu::level();
+    let cells = out.chunks_exact_mut(p.channels.max(1));
+    let cells = cells.zip(places.chunks_exact_mut(p.channels.max(1)));
+    for (cell, (out, places)) in cells.enumerate() {
+        let (row, column) = (cell / p.out_w, cell % p.out_w);
+        let (image, row) = (row / p.out_h, row % p.out_h);
+        for spot in 0..p.k_h * p.k_w {
             let y = inside(row * p.stride_h + spot % p.k_h, p.pad_top, p.in_h);
             let x_at = inside(column * p.stride_w + spot / p.k_h, p.pad_left, p.in_w);
-            x[((image * p.in_h + y) * p.in_w + x_at) * p.channels + channel]
-        };
-        let mut best = (value(0), 0);
-        for spot in 1..p.k_h * p.k_w {
-            let next = value(spot);
-            if next > best.0 {
-                best = (next, spot);
+            let from = ((image * p.in_h + y) * p.in_w + x_at) * p.channels;
+            let x = &x[from..][..p.channels];
+            match spot {
+                0 => {
+                    out.copy_from_slice(x);
+                    places.fill(0.0);
+                }
+                _ => better(level, x, spot as u32, out, places),
             }
         }
-        *out = best.0;
-        *place = f32::from_bits(best.1 as u32);
+    }
+}
+
+by_level! {
+    /// Takes what is greater, with its place.
+    fn better(x: &[f32], spot: u32, out: &mut [f32], places: &mut [f32]) = better_here
+}
+
+#[inline(always)]
+fn better_here(x: &[f32], spot: u32, out: &mut [f32], places: &mut [f32]) {
+    let (x, places) = (&x[..out.len()], &mut places[..out.len()]);
+    let spot = f32::from_bits(spot);
+    for (i, out) in out.iter_mut().enumerate() {
+        let greater = x[i] > *out;
+        *out = if greater { x[i] } else { *out };
+        places[i] = if greater { spot } else { places[i] };
     }
 }
 
@@ -38,22 +60,21 @@ pub fn unpool(
     out: &mut [f32],
 ) -> Result<(), usize> {
     out.fill(0.0);
-    for (number, (&value, place)) in x.iter().zip(places).enumerate() {
-        let [image, row, column, channel] = apart(number, [in_h, in_w, channels]);
-        let spot = place.to_bits() as usize;
-        if spot >= k_h * k_w {
-            return Err(number);
+    for cell in 0..x.len() / channels.max(1) {
+        let (row, column) = (cell / in_w, cell % in_w);
+        let (image, row) = (row / in_h, row % in_h);
+        let corner = (image * in_h * k_h + row * k_h) * in_w * k_w + column * k_w;
+        for channel in 0..channels {
+            let number = cell * channels + channel;
+            let spot = places[number].to_bits() as usize;
+            if spot >= k_h * k_w {
+                return Err(number);
+            }
+            let at = corner + spot % k_h * in_w * k_w + spot / k_h;
+            out[at * channels + channel] = x[number];
         }
-        let (y, x) = (row * k_h + spot % k_h, column * k_w + spot / k_h);
-        out[((image * in_h * k_h + y) * in_w * k_w + x) * channels + channel] = value;
     }
     Ok(())
-}
-
-/// Image, row, column and channel of the value `number` among images of `[h, w, channels]`.
-fn apart(number: usize, [h, w, channels]: [usize; 3]) -> [usize; 4] {
-    let (cell, row) = (number / channels, number / channels / w);
-    [row / h, row % h, cell % w, number % channels]
 }
 
 #[cfg(test)]

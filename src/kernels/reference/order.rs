@@ -1,5 +1,6 @@
 //! Operators about order along an axis: ARG_MAX, ARG_MIN, TOPK_V2, CUMSUM.
 
+use crate::kernels::cpu::{self, by_level};
 use crate::kernels::elementwise::number::Number;
 use crate::kernels::params::Rules;
 
@@ -45,6 +46,11 @@ pub fn arg_extreme<T: Number>(
                 continue;
             }
         }
+        if axis.inner == 1 && T::INTEGER {
+            let row = &input[first..][..axis.length];
+            write(at, extreme_of_row(cpu::level(), greatest, row));
+            continue;
+        }
         let mut best = 0;
         for step in 1..axis.length {
             let (x, old) = (
@@ -59,6 +65,21 @@ pub fn arg_extreme<T: Number>(
         }
         write(at, best);
     }
+}
+
+by_level! {
+    /// The first of the extremes of a row without NaN.
+    fn extreme_of_row<T: Number>(greatest: bool, row: &[T]) -> usize = extreme_of
+}
+
+#[inline(always)]
+fn extreme_of<T: Number>(greatest: bool, row: &[T]) -> usize {
+    let mut extreme = row[0];
+    for &x in row {
+        let better = if greatest { x > extreme } else { x < extreme };
+        extreme = if better { x } else { extreme };
+    }
+    row.iter().position(|&x| x == extreme).unwrap_or(0)
 }
 
 /// TensorFlow Lite's extreme of a row of at least four with a NaN in it: four lanes that a NaN never wins, but where

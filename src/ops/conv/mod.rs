@@ -8,9 +8,9 @@ use super::quantized::{self, Style, live_bias};
 use super::windows::{Windows, channels_last, dims4, turning_bytes};
 use super::{Context, Fact, Io, Operator, Prepared, room_bytes};
 use crate::error::Result;
+use crate::kernels::fast::transposed_in_order::{self, TransposedInOrder};
 use crate::kernels::movement::transpose;
 use crate::kernels::quantized::hybrid::{self, HybridWeights};
-use crate::kernels::quantized::hybrid_transposed::{HybridTransposed, turned_len};
 use crate::kernels::reference::conv::{
     conv2d_f32, conv2d_quantized, depthwise_f32, depthwise_quantized, transpose_conv_f32,
     transpose_conv_quantized,
@@ -493,13 +493,24 @@ fn float_transposed(
     } else {
         &[0]
     };
-    let scratch = filter.room_bytes().saturating_add(turning);
+    let reference = cx.options.reference;
+    let room = match reference {
+        true => 0,
+        false => transposed_in_order::scratch_len(&p),
+    };
+    let scratch = [room_bytes::<f32>(room), filter.room_bytes(), turning];
+    let scratch = scratch.into_iter().fold(0, usize::saturating_add);
     Prepared::packed_with(packed, scratch, move |io| {
         let weights = filter.get(io, roles.filter)?;
-        let bias = io.optional(roles.bias)?;
+        let (threads, bias, room) = (io.threads, io.optional(roles.bias)?, io.room(room)?);
         of_input(io, roles.input, |io| {
             channels_last(io, first, from, to, |x, out| {
-                transpose_conv_f32(&p, x, weights, bias, clamp, out)
+                if reference {
+                    return transpose_conv_f32(&p, x, weights, bias, clamp, out);
+                }
+                let filter = transposed_in_order::Filter::Floats(weights, bias);
+                let kernel = TransposedInOrder { p, filter, clamp };
+                kernel.run(x, (&mut [], room), out, threads);
             })
         })
     })
@@ -525,16 +536,20 @@ fn of_input<R>(
 fn hybrid_transposed(cx: &Context, roles: Roles, p: Conv2d, clamp: Clamp) -> Result<Prepared> {
     check_bias(cx, roles.bias, &p)?;
     let scales = quantized::weight_scales(cx, roles.filter, p.out_c)?;
-    let (image, turned) = (p.in_h * p.in_w * p.in_c, turned_len(&p));
-    let room = room_bytes::<i8>(image).saturating_add(room_bytes::<f32>(turned));
-    Prepared::with_room(room, move |io| {
+    let (image, room) = (
+        p.in_h * p.in_w * p.in_c,
+        transposed_in_order::scratch_len(&p),
+    );
+    let scratch = room_bytes::<i8>(image).saturating_add(room_bytes::<f32>(room));
+    Prepared::with_room(scratch, move |io| {
         let weights = HybridWeights {
             values: io.input(roles.filter)?,
             scales: &scales,
             bias: io.optional(roles.bias)?,
         };
-        let kernel = HybridTransposed { p, weights, clamp };
-        let scratch = (io.room(image)?, io.room(turned)?);
+        let filter = transposed_in_order::Filter::Hybrid(weights);
+        let kernel = TransposedInOrder { p, filter, clamp };
+        let scratch = (io.room(image)?, io.room(room)?);
         kernel.run(io.input(roles.input)?, scratch, io.output(0)?, io.threads);
         Ok(())
     })
