@@ -1,6 +1,9 @@
 //! A float depthwise convolution of few channels: where windows step by one pixel, a row of the output is one line of
 //! numbers, and every tap adds the input's row, shifted by some pixels, times weights that come again with each pixel.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use super::depthwise_tiles::Plane;
@@ -77,14 +80,17 @@ impl<'a> Lines<'a> {
         let (b, y) = (row / p.out_h, row % p.out_h);
         let image = b * p.in_h * p.in_w * p.in_c;
         let left = (self.columns.start - p.pad_left) * p.in_c;
-        let line = |ky: usize| {
-            let y = y * p.stride_h + ky * p.dilation_h - p.pad_top;
-            image + y * p.in_w * p.in_c + left
-        };
+        let below = p.dilation_h * p.in_w * p.in_c;
+        // May wrap around, above the image, where the window's first rows are not asked for.
+        let top = (y * p.stride_h).wrapping_sub(p.pad_top);
+        let line = top.wrapping_mul(p.in_w * p.in_c).wrapping_add(image + left);
         if !ky.is_empty() {
             let reach = (p.k_w - 1) * p.dilation_w * p.in_c;
-            assert!(line(ky.end - 1) + reach + len <= self.plane.input.len());
+            let first = line.wrapping_add(ky.start * below);
+            let last = line.wrapping_add((ky.end - 1) * below);
+            assert!(first <= last && last + reach + len <= self.plane.input.len());
         }
+        let line = (line, below);
         assert!(self.row == p.out_c + V::LANES && len >= V::LANES);
         let mut at = 0;
         while at < len {
@@ -103,7 +109,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// `N` vectors from `at` on; `line` is where in the input the first column's first tap of a row lies.
+    /// `N` vectors from `at` on; `line` is where in the input the first column's first tap of the window's row 0 lies, or
+    /// would lie, and how much further that of the next row.
     ///
     /// # Safety
     /// As [`Lines::row`]; `at + N * LANES` elements of the line must be there.
@@ -112,21 +119,31 @@ impl<'a> Lines<'a> {
         &self,
         at: usize,
         ky: Range<usize>,
-        line: impl Fn(usize) -> usize,
+        (line, below): (usize, usize),
         out: &mut [f32],
     ) {
         let p = self.plane.p;
-        let channels: [usize; N] = std::array::from_fn(|v| (at + v * V::LANES) % p.out_c);
+        let mut channels = [at % p.out_c; N];
+        for v in 1..N {
+            channels[v] = (channels[v - 1] + V::LANES) % p.out_c;
+        }
         // SAFETY: `channel + LANES` is less than a row of the weights and of the bias; the input's elements up to the
         // last tap's and those of `out` are there (asserted by `row`).
         unsafe {
-            let bias = channels.map(|c| V::load(self.bias.as_ptr().add(c)));
+            let mut bias = [V::splat(0.0); N];
+            for v in 0..N {
+                bias[v] = V::load(self.bias.as_ptr().add(channels[v]));
+            }
             let mut sums = match V::IN_ORDER {
                 true => [V::splat(0.0); N],
                 false => bias,
             };
             for ky in ky {
-                let from = self.plane.input.as_ptr().add(line(ky) + at);
+                let from = self
+                    .plane
+                    .input
+                    .as_ptr()
+                    .add(line.wrapping_add(ky * below) + at);
                 let weights = self.weights.as_ptr().add(ky * p.k_w * self.row);
                 for kx in 0..p.k_w {
                     let from = from.add(kx * p.dilation_w * p.in_c);

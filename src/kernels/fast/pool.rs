@@ -96,6 +96,10 @@ fn rows_of<T: Ordered>(p: &Pool2d, input: &[T], limits: Limits<T>, first: usize,
                 block::<T, { BLOCK / 4 }>(&cells, input, limits, done, out);
                 done += BLOCK / 4;
             }
+            while done + BLOCK / 16 <= channels {
+                block::<T, { BLOCK / 16 }>(&cells, input, limits, done, out);
+                done += BLOCK / 16;
+            }
             while done < channels {
                 block::<T, 1>(&cells, input, limits, done, out);
                 done += 1;

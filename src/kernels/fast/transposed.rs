@@ -1,6 +1,9 @@
 //! TRANSPOSE_CONV on f32 with packed weights: a product of some rows of pixels with all taps at once, whose parts are
 //! then added where they belong.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
+
 use super::conv::{ConvWeights, PackedConv2d};
 use super::pack::FilterView;
 use crate::kernels::cpu::{self, Level, by_level};
@@ -129,9 +132,7 @@ impl PackedTransposed {
         held: &mut [f32],
     ) {
         let p = &self.p;
-        for cell in out.chunks_exact_mut(p.out_c) {
-            cell.copy_from_slice(&self.bias);
-        }
+        begin(self.level, &self.bias, out);
         let row = p.out_w * p.out_c;
         let end = first + out.len() / row;
         // Row y of the input goes to rows from `y * stride - pad` on, `reach` further.
@@ -169,8 +170,8 @@ by_level! {
 #[inline(always)]
 fn add_here(p: &Conv2d, ky: usize, held: &[f32], out: &mut [f32]) {
     let (c, taps) = (p.out_c, p.k_h * p.k_w);
-    for (x, held) in held.chunks_exact(taps * c).enumerate() {
-        let held = &held[ky * p.k_w * c..][..p.k_w * c];
+    for x in 0..p.in_w {
+        let held = &held[(x * taps + ky * p.k_w) * c..][..p.k_w * c];
         let (at, pad) = (x * p.stride_w, p.pad_left);
         // Taps inside the output.
         let kx = pad.saturating_sub(at).div_ceil(p.dilation_w);
@@ -193,8 +194,25 @@ fn add_here(p: &Conv2d, ky: usize, held: &[f32], out: &mut [f32]) {
 
 #[inline(always)]
 fn sum(from: &[f32], to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to += from;
+    let from = &from[..to.len()];
+    for i in 0..to.len() {
+        to[i] += from[i];
+    }
+}
+
+by_level! {
+    /// The same values again and again.
+    fn begin(values: &[f32], out: &mut [f32]) = begin_here
+}
+
+#[inline(always)]
+fn begin_here(values: &[f32], out: &mut [f32]) {
+    let n = values.len();
+    for cell in 0..out.len() / n.max(1) {
+        let out = &mut out[cell * n..(cell + 1) * n];
+        for i in 0..n {
+            out[i] = values[i];
+        }
     }
 }
 

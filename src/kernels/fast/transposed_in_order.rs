@@ -8,14 +8,16 @@
 // By index: iterators are functions of their own, compiled without the instruction set of these loops.
 #![allow(clippy::needless_range_loop)]
 
-use crate::kernels::cpu::{self, by_level};
+use super::vector::{Plain, Vector};
+use crate::kernels::cpu::{self, Level};
 use crate::kernels::params::{Clamp, Conv2d};
 use crate::kernels::quantized::hybrid::HybridWeights;
 use crate::kernels::quantized::row_scale::plain::quantize_asymmetric;
 use crate::kernels::threads::Threads;
 
-/// Output channels, or cells, that are worked on at once.
+/// Numbers of the widest vector, of output channels or of cells, and of the vectors that are worked on at once.
 const LANES: usize = 16;
+const MOST: usize = 4 * LANES;
 
 /// A filter `[out_c, k_h, k_w, in_c]`.
 #[derive(Clone, Copy)]
@@ -220,81 +222,166 @@ fn place<'t>(
     room
 }
 
-by_level! {
-    /// A row of the output.
-    fn line(kernel: &TransposedInOrder<'_>, image: Image<'_>, y: usize, out: &mut [f32]) = line_here
-}
-
-#[inline(always)]
-fn line_here(kernel: &TransposedInOrder<'_>, image: Image<'_>, y: usize, out: &mut [f32]) {
-    let hybrid = matches!(kernel.filter, Filter::Hybrid(_));
-    match (image.planes, hybrid) {
-        (Some(planes), true) => neighbours::<true>(kernel, image, planes, y, out),
-        (Some(planes), false) => neighbours::<false>(kernel, image, planes, y, out),
-        (None, true) => cells::<true>(kernel, image, y, out),
-        (None, false) => cells::<false>(kernel, image, y, out),
+/// A row of the output.
+fn line(level: Level, kernel: &TransposedInOrder, image: Image, y: usize, out: &mut [f32]) {
+    assert!(level <= cpu::level(), "{level:?} is not there");
+    // SAFETY: the level is there (asserted).
+    unsafe {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => line_avx512(kernel, image, y, out),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => line_avx2(kernel, image, y, out),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon | Level::NeonDot => {
+                line_of::<super::vector::arm::Neon>(kernel, image, y, out);
+            }
+            _ => line_of::<Plain>(kernel, image, y, out),
+        }
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn line_avx512(kernel: &TransposedInOrder, image: Image, y: usize, out: &mut [f32]) {
+    // SAFETY: the caller promises the instruction set.
+    unsafe { line_of::<super::vector::x86::Avx512>(kernel, image, y, out) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn line_avx2(kernel: &TransposedInOrder, image: Image, y: usize, out: &mut [f32]) {
+    // SAFETY: the caller promises the instruction set.
+    unsafe { line_of::<super::vector::x86::Avx2>(kernel, image, y, out) }
+}
+
+/// # Safety
+/// The instruction set of `V` must be there.
 #[inline(always)]
-fn cells<const HYBRID: bool>(
-    kernel: &TransposedInOrder<'_>,
-    image: Image<'_>,
+unsafe fn line_of<V: Vector>(kernel: &TransposedInOrder, image: Image, y: usize, out: &mut [f32]) {
+    let hybrid = matches!(kernel.filter, Filter::Hybrid(_));
+    // SAFETY: promised by the caller.
+    unsafe {
+        match (image.planes, hybrid) {
+            (Some(planes), true) => neighbours::<V, true>(kernel, image, planes, y, out),
+            (Some(planes), false) => neighbours::<V, false>(kernel, image, planes, y, out),
+            (None, true) => cells::<V, true>(kernel, image, y, out),
+            (None, false) => cells::<V, false>(kernel, image, y, out),
+        }
+    }
+}
+
+/// # Safety
+/// The instruction set of `V` must be there.
+#[inline(always)]
+unsafe fn cells<V: Vector, const HYBRID: bool>(
+    kernel: &TransposedInOrder,
+    image: Image,
     y: usize,
     out: &mut [f32],
 ) {
     let p = &kernel.p;
-    for (x, out) in out.chunks_exact_mut(p.out_c).enumerate() {
+    for x in 0..p.out_w {
+        let out = &mut out[x * p.out_c..(x + 1) * p.out_c];
         let mut first = 0;
         while first < p.out_c {
-            let left = (p.out_c - first).div_ceil(LANES);
-            first += match left {
-                4.. => block::<HYBRID, { 4 * LANES }>(kernel, image, (y, x), first, out),
-                2.. => block::<HYBRID, { 2 * LANES }>(kernel, image, (y, x), first, out),
-                _ => block::<HYBRID, LANES>(kernel, image, (y, x), first, out),
+            let left = (p.out_c - first).div_ceil(V::LANES);
+            // SAFETY: promised by the caller.
+            first += unsafe {
+                match left {
+                    4.. => block::<V, HYBRID, 4>(kernel, image, (y, x), first, out),
+                    2.. => block::<V, HYBRID, 2>(kernel, image, (y, x), first, out),
+                    _ => block::<V, HYBRID, 1>(kernel, image, (y, x), first, out),
+                }
             };
         }
     }
 }
 
-/// `N` channels of a cell, from `first` on; gives how many.
+/// A product, scaled where the filter is hybrid.
+///
+/// # Safety
+/// The instruction set of `V` must be there.
 #[inline(always)]
-fn block<const HYBRID: bool, const N: usize>(
-    kernel: &TransposedInOrder<'_>,
-    image: Image<'_>,
+unsafe fn product<V: Vector, const HYBRID: bool>(x: V, w: V, scale: V, own: V) -> V {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match HYBRID {
+            true => x.mul(w).mul(scale).mul(own),
+            false => x.mul(w),
+        }
+    }
+}
+
+/// `N` vectors of channels of a cell, from `first` on; gives how many channels.
+///
+/// # Safety
+/// The instruction set of `V` must be there.
+#[inline(always)]
+unsafe fn block<V: Vector, const HYBRID: bool, const N: usize>(
+    kernel: &TransposedInOrder,
+    image: Image,
     (y, x): (usize, usize),
     first: usize,
     out: &mut [f32],
 ) -> usize {
     let (p, channels) = (&kernel.p, image.scales.len());
-    let mut sums = [0f32; N];
-    let mut scales = [0f32; N];
-    scales.copy_from_slice(&image.scales[first..first + N]);
-    for_each_source(p, (y, x), |cell, tap| {
-        let values = &image.values[cell..cell + p.in_c];
-        let filter = &image.filter[tap * p.in_c * channels + first..];
-        for (i, &v) in values.iter().enumerate() {
-            let filter: &[f32; N] = filter[i * channels..].first_chunk().expect("a block");
-            for c in 0..N {
-                let product = v * filter[c];
-                sums[c] += match HYBRID {
-                    true => product * scales[c] * image.scale,
-                    false => product,
+    assert!(first + N * V::LANES <= channels);
+    let mut sums = [0f32; MOST];
+    // SAFETY: the caller promises the instruction set; whole vectors of channels are there (asserted), of the scales, of
+    // each pixel's weights (the slice of them is asserted), and `sums` holds `N` of the widest.
+    unsafe {
+        let scales: [V; N] = V::load_all(image.scales.as_ptr().add(first));
+        let own = V::splat(image.scale);
+        let mut vectors = [V::splat(0.0); N];
+        // Loops, not an iterator: closures are functions of their own, without the instruction set of the caller.
+        let depth = p.in_c * channels;
+        for ky in (0..p.k_h).rev() {
+            let Some(from_y) = source(y, p.pad_top, ky, p.dilation_h, p.stride_h) else {
+                continue;
+            };
+            if from_y >= p.in_h {
+                continue;
+            }
+            for kx in (0..p.k_w).rev() {
+                let Some(from_x) = source(x, p.pad_left, kx, p.dilation_w, p.stride_w) else {
+                    continue;
                 };
+                if from_x >= p.in_w {
+                    continue;
+                }
+                let tap = ky * p.k_w + kx;
+                let values = &image.values[(from_y * p.in_w + from_x) * p.in_c..][..p.in_c];
+                let filter = image.filter[tap * depth..(tap + 1) * depth].as_ptr();
+                for i in 0..p.in_c {
+                    let x = V::splat(values[i]);
+                    for v in 0..N {
+                        let w = V::load(filter.add(i * channels + first + v * V::LANES));
+                        let product = product::<V, HYBRID>(x, w, scales[v], own);
+                        vectors[v] = vectors[v].add(product);
+                    }
+                }
             }
         }
-    });
-    for (c, (out, sum)) in out[first..].iter_mut().zip(sums).enumerate() {
-        *out = kernel.clamp.apply(sum + kernel.filter.bias(first + c));
+        for v in 0..N {
+            vectors[v].store(sums.as_mut_ptr().add(v * V::LANES));
+        }
     }
-    N
+    let count = (N * V::LANES).min(p.out_c - first);
+    for c in first..first + count {
+        out[c] = kernel.clamp.apply(sums[c - first] + kernel.filter.bias(c));
+    }
+    N * V::LANES
 }
 
 /// Few channels of each cell: cells that are a stride apart see the same taps, and neighbouring inputs through them.
+///
+/// # Safety
+/// The instruction set of `V` must be there.
 #[inline(always)]
-fn neighbours<const HYBRID: bool>(
-    kernel: &TransposedInOrder<'_>,
-    image: Image<'_>,
+unsafe fn neighbours<V: Vector, const HYBRID: bool>(
+    kernel: &TransposedInOrder,
+    image: Image,
     planes: Planes,
     y: usize,
     out: &mut [f32],
@@ -302,27 +389,34 @@ fn neighbours<const HYBRID: bool>(
     let p = &kernel.p;
     for phase in 0..p.stride_w.min(p.out_w) {
         let count = (p.out_w - phase).div_ceil(p.stride_w);
-        for first in (0..count).step_by(LANES) {
+        for first in (0..count).step_by(V::LANES) {
             let place = (y, phase, first);
             let mut c = 0;
             while c < p.out_c {
-                let sums = (c, LANES.min(count - first));
-                c += match p.out_c - c {
-                    4.. => some::<HYBRID, 4>(kernel, image, planes, place, sums, out),
-                    3 => some::<HYBRID, 3>(kernel, image, planes, place, sums, out),
-                    2 => some::<HYBRID, 2>(kernel, image, planes, place, sums, out),
-                    _ => some::<HYBRID, 1>(kernel, image, planes, place, sums, out),
+                let sums = (c, V::LANES.min(count - first));
+                // SAFETY: promised by the caller.
+                c += unsafe {
+                    match p.out_c - c {
+                        4.. => some::<V, HYBRID, 4>(kernel, image, planes, place, sums, out),
+                        3 => some::<V, HYBRID, 3>(kernel, image, planes, place, sums, out),
+                        2 => some::<V, HYBRID, 2>(kernel, image, planes, place, sums, out),
+                        _ => some::<V, HYBRID, 1>(kernel, image, planes, place, sums, out),
+                    }
                 };
             }
         }
     }
 }
 
-/// `N` channels from `c` on of at most [`LANES`] cells, the first of them number `first` of its phase; gives `N`.
+/// `N` channels from `c` on of a vector of cells, `count` of which are there, the first of them number `first` of its
+/// phase; gives `N`.
+///
+/// # Safety
+/// The instruction set of `V` must be there.
 #[inline(always)]
-fn some<const HYBRID: bool, const N: usize>(
-    kernel: &TransposedInOrder<'_>,
-    image: Image<'_>,
+unsafe fn some<V: Vector, const HYBRID: bool, const N: usize>(
+    kernel: &TransposedInOrder,
+    image: Image,
     planes: Planes,
     (y, phase, first): (usize, usize, usize),
     (c, count): (usize, usize),
@@ -330,41 +424,51 @@ fn some<const HYBRID: bool, const N: usize>(
 ) -> usize {
     let (p, channels) = (&kernel.p, image.scales.len());
     let mut sums = [[0f32; LANES]; N];
-    for ky in (0..p.k_h).rev() {
-        let Some(from_y) = source(y, p.pad_top, ky, p.dilation_h, p.stride_h) else {
-            continue;
-        };
-        if from_y >= p.in_h {
-            continue;
+    // SAFETY: the caller promises the instruction set; a vector from the last channel's plane lies inside the row
+    // (asserted), and `sums` holds the widest.
+    unsafe {
+        let own = V::splat(image.scale);
+        let mut vectors = [V::splat(0.0); N];
+        let mut scales = [own; N];
+        for n in 0..N {
+            scales[n] = V::splat(image.scales[c + n]);
         }
-        let row = &image.values[from_y * p.in_c * planes.width..][..p.in_c * planes.width];
-        for kx in (0..p.k_w).rev() {
-            // Of cell `first`; never before the zeros on the left.
-            let from = (planes.left + first) * p.stride_w + phase + p.pad_left;
-            let Some(from) = source(from, 0, kx, p.dilation_w, p.stride_w) else {
+        for ky in (0..p.k_h).rev() {
+            let Some(from_y) = source(y, p.pad_top, ky, p.dilation_h, p.stride_h) else {
                 continue;
             };
-            let filter = &image.filter[(ky * p.k_w + kx) * p.in_c * channels + c..];
-            for i in 0..p.in_c {
-                let x: &[f32; LANES] = row[i * planes.width + from..].first_chunk().expect("lanes");
-                for n in 0..N {
-                    let (w, scale) = (filter[i * channels + n], image.scales[c + n]);
-                    for j in 0..LANES {
-                        let product = x[j] * w;
-                        sums[n][j] += match HYBRID {
-                            true => product * scale * image.scale,
-                            false => product,
-                        };
+            if from_y >= p.in_h {
+                continue;
+            }
+            let row = &image.values[from_y * p.in_c * planes.width..][..p.in_c * planes.width];
+            for kx in (0..p.k_w).rev() {
+                // Of cell `first`; never before the zeros on the left.
+                let from = (planes.left + first) * p.stride_w + phase + p.pad_left;
+                let Some(from) = source(from, 0, kx, p.dilation_w, p.stride_w) else {
+                    continue;
+                };
+                assert!(from + V::LANES <= planes.width);
+                let tap = (ky * p.k_w + kx) * p.in_c * channels;
+                let filter = &image.filter[tap..tap + p.in_c * channels];
+                for i in 0..p.in_c {
+                    let x = V::load(row.as_ptr().add(i * planes.width + from));
+                    for n in 0..N {
+                        let w = V::splat(filter[i * channels + c + n]);
+                        let product = product::<V, HYBRID>(x, w, scales[n], own);
+                        vectors[n] = vectors[n].add(product);
                     }
                 }
             }
         }
+        for n in 0..N {
+            vectors[n].store(sums[n].as_mut_ptr());
+        }
     }
-    for (n, sums) in sums.iter().enumerate() {
+    for n in 0..N {
         let bias = kernel.filter.bias(c + n);
-        for (j, sum) in sums[..count].iter().enumerate() {
+        for j in 0..count {
             let x = (first + j) * p.stride_w + phase;
-            out[x * p.out_c + c + n] = kernel.clamp.apply(sum + bias);
+            out[x * p.out_c + c + n] = kernel.clamp.apply(sums[n][j] + bias);
         }
     }
     N
@@ -375,23 +479,6 @@ fn some<const HYBRID: bool, const N: usize>(
 fn source(at: usize, pad: usize, tap: usize, dilation: usize, stride: usize) -> Option<usize> {
     let at = (at + pad).checked_sub(tap * dilation)?;
     at.is_multiple_of(stride).then_some(at / stride)
-}
-
-/// Calls `f(first channel of the input cell, tap)` for what meets in an output cell, input cells in their order.
-#[inline(always)]
-fn for_each_source(p: &Conv2d, (y, x): (usize, usize), mut f: impl FnMut(usize, usize)) {
-    for ky in (0..p.k_h).rev() {
-        let from_y = source(y, p.pad_top, ky, p.dilation_h, p.stride_h);
-        let Some(from_y) = from_y.filter(|&at| at < p.in_h) else {
-            continue;
-        };
-        for kx in (0..p.k_w).rev() {
-            let from_x = source(x, p.pad_left, kx, p.dilation_w, p.stride_w);
-            if let Some(from_x) = from_x.filter(|&at| at < p.in_w) {
-                f((from_y * p.in_w + from_x) * p.in_c, ky * p.k_w + kx);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

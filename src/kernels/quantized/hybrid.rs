@@ -4,9 +4,11 @@
 use super::row_scale::RowScale;
 use super::row_scale::plain::{quantize_asymmetric, quantize_symmetric};
 use crate::error::Result;
+use crate::kernels::cpu::{self, by_level};
 use crate::kernels::movement::gather::index;
 use crate::kernels::params::{Clamp, Conv2d};
 use crate::kernels::reference::matmul::MatMul;
+use crate::kernels::threads::Threads;
 
 #[inline]
 pub(crate) fn dot(x: &[i8], w: &[i8], zero: i32) -> i32 {
@@ -90,25 +92,69 @@ pub fn fully_connected_in_blocks(
     clamp: Clamp,
     row: &mut [i8],
     output: &mut [f32],
+    threads: &Threads,
 ) {
     let units = filter.len() / depth.max(1);
     assert_eq!(output.len(), input.len() / depth.max(1) * units);
-    let block = depth / scales.per_row.max(1);
+    let block = (depth / scales.per_row.max(1)).max(1);
+    let level = cpu::level();
     for (x, out) in input
         .chunks_exact(depth.max(1))
         .zip(output.chunks_exact_mut(units.max(1)))
     {
         let RowScale { scale, zero } = quantize_asymmetric(x, row);
-        for (u, out) in out.iter_mut().enumerate() {
-            let weights = filter[u * depth..(u + 1) * depth].chunks_exact(block.max(1));
-            let blocks = row.chunks_exact(block.max(1)).zip(weights);
-            let sum: f32 = blocks
-                .zip(scales.row(u))
+        let row = &*row;
+        threads.rows(out, 1, ENOUGH.div_ceil(depth.max(1)), |first, out| {
+            for (u, out) in (first..).zip(out) {
+                let weights = &filter[u * depth..(u + 1) * depth];
+                let sum = sum_of_blocks(level, (row, zero), weights, block, scales.row(u));
+                *out = clamp.apply(sum * scale + bias.map_or(0.0, |b| b[u]));
+            }
+        });
+    }
+}
+
+/// Products from which on another thread gains.
+const ENOUGH: usize = 1 << 16;
+
+by_level! {
+    /// The sum of the scaled sums of blocks.
+    fn sum_of_blocks(x: (&[i8], i32), weights: &[i8], block: usize, scales: &[f32]) -> f32 = blocks_here
+}
+
+#[inline(always)]
+fn blocks_here((x, zero): (&[i8], i32), weights: &[i8], block: usize, scales: &[f32]) -> f32 {
+    // Blocks of a size that the compiler knows become a few vectors.
+    match block {
+        32 => blocks_of::<32>(x, zero, weights, scales),
+        64 => blocks_of::<64>(x, zero, weights, scales),
+        128 => blocks_of::<128>(x, zero, weights, scales),
+        _ => {
+            let blocks = x.chunks_exact(block).zip(weights.chunks_exact(block));
+            let scaled = blocks.zip(scales);
+            scaled
                 .map(|((x, w), scale)| dot(x, w, zero) as f32 * scale)
-                .sum();
-            *out = clamp.apply(sum * scale + bias.map_or(0.0, |b| b[u]));
+                .sum()
         }
     }
+}
+
+#[inline(always)]
+fn blocks_of<const N: usize>(x: &[i8], zero: i32, weights: &[i8], scales: &[f32]) -> f32 {
+    let (x, weights) = (x.as_chunks::<N>().0, weights.as_chunks::<N>().0);
+    let mut total = 0.0;
+    let count = scales.len();
+    let (x, weights) = (&x[..count], &weights[..count]);
+    for (block, scale) in scales.iter().enumerate() {
+        let (x, w) = (&x[block], &weights[block]);
+        // A value less its zero point is at most 255: products of 16 bits, two of them added up in 32.
+        let mut sum = 0;
+        for i in 0..N {
+            sum += i32::from(i16::from(x[i]) - zero as i16) * i32::from(w[i]);
+        }
+        total += sum as f32 * scale;
+    }
+    total
 }
 
 /// EMBEDDING_LOOKUP: rows of an integer table `[.., width]` as real numbers. Fails on an index outside the table.
@@ -412,6 +458,32 @@ mod tests {
         )
     }
 
+    #[test]
+    fn blocks_of_every_size_are_summed_up_alike() {
+        for block in [8usize, 32, 64, 128, 256] {
+            let depth = 3 * block;
+            let x: Vec<i8> = (0..depth).map(|i| (i * 37 % 256) as u8 as i8).collect();
+            let weights: Vec<i8> = (0..depth).map(|i| (i * 91 % 256) as u8 as i8).collect();
+            let scales = [0.5, 0.25, 2.0];
+            for zero in [-128, 0, 127] {
+                let sum = |b: usize| {
+                    dot(
+                        &x[b * block..][..block],
+                        &weights[b * block..][..block],
+                        zero,
+                    )
+                };
+                let want: f32 = (0..3).map(|b| sum(b) as f32 * scales[b]).sum();
+                for level in cpu::levels() {
+                    assert_eq!(
+                        sum_of_blocks(level, (&x, zero), &weights, block, &scales),
+                        want
+                    );
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn blocks_have_scales_of_their_own(case in case()) {
@@ -430,7 +502,7 @@ mod tests {
             let mut found = wanted.clone();
             fully_connected_f32(depth, &inputs, &weights, None, Clamp::NONE, &mut wanted);
             let mut row = vec![0; depth];
-            fully_connected_in_blocks(depth, &x, matrix, None, Clamp::NONE, &mut row, &mut found);
+            fully_connected_in_blocks(depth, &x, matrix, None, Clamp::NONE, &mut row, &mut found, &Threads::new(2));
             close(&found, &wanted);
 
             let picks: Vec<i32> = (0..units as i32).rev().collect();

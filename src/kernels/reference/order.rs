@@ -73,13 +73,27 @@ by_level! {
 }
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop)]
 fn extreme_of<T: Number>(greatest: bool, row: &[T]) -> usize {
+    // By index, as in `elementwise::map`.
     let mut extreme = row[0];
-    for &x in row {
-        let better = if greatest { x > extreme } else { x < extreme };
-        extreme = if better { x } else { extreme };
+    match greatest {
+        true => {
+            for i in 0..row.len() {
+                extreme = if row[i] > extreme { row[i] } else { extreme };
+            }
+        }
+        false => {
+            for i in 0..row.len() {
+                extreme = if row[i] < extreme { row[i] } else { extreme };
+            }
+        }
     }
-    row.iter().position(|&x| x == extreme).unwrap_or(0)
+    let mut first = 0;
+    while row[first] != extreme {
+        first += 1;
+    }
+    first
 }
 
 /// TensorFlow Lite's extreme of a row of at least four with a NaN in it: four lanes that a NaN never wins, but where

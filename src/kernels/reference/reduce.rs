@@ -256,6 +256,19 @@ pub fn reduce_numbers<T: Reducible>(
 
 /// Any (`all` false) or all of bools held as bytes.
 pub fn reduce_bools(all: bool, input: &[u8], shape: &[usize], reduced: &[bool], output: &mut [u8]) {
+    // Whole rows: the first byte that decides ends the search.
+    if let ([kept @ .., true], Some(depth @ 1..)) = (reduced, shape.last())
+        && !kept.contains(&true)
+    {
+        for (row, out) in input.chunks_exact(*depth).zip(output) {
+            let decides = match all {
+                true => row.contains(&0),
+                false => row.iter().any(|&x| x != 0),
+            };
+            *out = u8::from(decides != all);
+        }
+        return;
+    }
     let fold = |so_far: bool, x: u8| {
         if all {
             so_far && x != 0
@@ -281,6 +294,21 @@ mod tests {
         let mut out = vec![0.0; kept];
         reduce_numbers(op, Rules::Tflite, &input, &shape, reduced, &mut out);
         out
+    }
+
+    #[test]
+    fn rows_of_bools() {
+        let input = [1, 1, 1, 1, 0, 1, 0, 0, 0];
+        for (reduced, rows) in [([false, true], [1, 0, 0]), ([true, false], [0, 0, 0])] {
+            let mut out = [9; 3];
+            reduce_bools(true, &input, &[3, 3], &reduced, &mut out);
+            assert_eq!(out, rows);
+        }
+        for (reduced, rows) in [([false, true], [1, 1, 0]), ([true, false], [1, 1, 1])] {
+            let mut out = [9; 3];
+            reduce_bools(false, &input, &[3, 3], &reduced, &mut out);
+            assert_eq!(out, rows);
+        }
     }
 
     #[test]

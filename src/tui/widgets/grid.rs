@@ -108,14 +108,26 @@ impl Steps {
 
 const CELL: usize = 10;
 
-/// Numbers in columns with the indices on both edges.
+/// Columns of a line of a vector: a number that one counts on with.
+fn folded(shown: usize) -> usize {
+    match shown {
+        0..5 => shown,
+        5..10 => 5,
+        _ => shown / 10 * 10,
+    }
+}
+
+/// Numbers in columns with the indices on both edges. What has one row only goes on in the lines below.
 pub fn numbers(area: Rect, tensor: &Tensor, corner: Corner, buf: &mut Buffer, theme: &Theme) {
     let (rows, columns, _) = extent(tensor, corner);
     let steps = Steps::of(tensor, corner);
     if area.height < 2 || rows == 0 || columns == 0 {
         return;
     }
-    let edge = rows.to_string().len().max(2);
+    let edge = match rows {
+        1 => columns.to_string().len().max(2),
+        _ => rows.to_string().len().max(2),
+    };
     let cell = if tensor.dtype() == DType::String {
         (area.width as usize)
             .saturating_sub(edge + 2)
@@ -126,22 +138,39 @@ pub fn numbers(area: Rect, tensor: &Tensor, corner: Corner, buf: &mut Buffer, th
         CELL
     };
     let shown = ((area.width as usize).saturating_sub(edge + 1) / cell).max(1);
-    let column_range = corner.column.min(columns - 1)..columns.min(corner.column + shown);
+    let folds = rows == 1 && columns > shown;
+    let shown = if folds { folded(shown) } else { shown };
+    let start = corner.column.min(columns - 1);
+    let column_range = match folds {
+        true => 0..shown,
+        false => start..columns.min(corner.column + shown),
+    };
     let mut head = vec![Span::raw(" ".repeat(edge + 1))];
     for column in column_range.clone() {
-        head.push(Span::styled(
-            text::right(&column.to_string(), cell),
-            theme[Role::Column],
-        ));
+        let name = match folds {
+            true => format!("+{column}"),
+            false => column.to_string(),
+        };
+        head.push(Span::styled(text::right(&name, cell), theme[Role::Column]));
     }
     super::put(area, 0, Line::from(head), buf);
     let first = corner.row.min(rows - 1);
-    for (line, row) in (first..rows).take(area.height as usize - 1).enumerate() {
+    // Of each line the name and the index of its first element, and how many there are.
+    let across = column_range.len();
+    let lines: Box<dyn Iterator<Item = (usize, (usize, usize), usize)>> = match folds {
+        true => Box::new(
+            (start..columns)
+                .step_by(shown)
+                .map(|column| (column, (0, column), across.min(columns - column))),
+        ),
+        false => Box::new((first..rows).map(|row| (row, (row, start), across))),
+    };
+    for (line, (name, (row, column), count)) in lines.take(area.height as usize - 1).enumerate() {
         let mut spans = vec![Span::styled(
-            text::right(&row.to_string(), edge) + " ",
+            text::right(&name.to_string(), edge) + " ",
             theme[Role::Column],
         )];
-        for column in column_range.clone() {
+        for column in column..column + count {
             let index = steps.at(row, column);
             let (words, role) = match tensor.number(index) {
                 Some(0.0) => ("0".to_owned(), Role::Dim),
@@ -211,6 +240,43 @@ pub fn heat(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn drawn(tensor: &Tensor, (wide, high): (u16, u16), column: usize) -> String {
+        let area = Rect::new(0, 0, wide, high);
+        let mut buf = Buffer::empty(area);
+        let theme = Theme::named("dark", None).unwrap();
+        let corner = Corner {
+            column,
+            ..Corner::default()
+        };
+        numbers(area, tensor, corner, &mut buf, &theme);
+        let row = |y: u16| -> String { (0..wide).map(|x| buf[(x, y)].symbol()).collect() };
+        let rows = (0..high).map(|y| row(y).trim_end().to_owned());
+        rows.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_vector_goes_on_in_the_lines_below() {
+        let values: Vec<i8> = (0..23).collect();
+        let tensor = Tensor::from_values(&[1, 23], &values);
+        insta::assert_snapshot!(drawn(&tensor, (40, 5), 0), @r"
+              +0   +1   +2   +3   +4
+         0    0    1    2    3    4
+         5    5    6    7    8    9
+        10   10   11   12   13   14
+        15   15   16   17   18   19
+        ");
+        insta::assert_snapshot!(drawn(&tensor, (40, 5), 16), @r"
+              +0   +1   +2   +3   +4
+        16   16   17   18   19   20
+        21   21   22
+        ");
+        let few = Tensor::from_values(&[3], &[1i8, 2, 3]);
+        insta::assert_snapshot!(drawn(&few, (40, 5), 0), @r"
+               0    1    2
+         0    1    2    3
+        ");
+    }
 
     #[test]
     fn slices_are_named_by_their_indices() {

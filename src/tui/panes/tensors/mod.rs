@@ -204,7 +204,16 @@ impl TensorsPane {
         };
         let (rows, columns, slices) = grid::extent(tensor, self.corner);
         let corner = &mut self.corner;
+        // A vector goes on in the lines below.
+        let command = match (rows, command) {
+            (1, Command::Up) => Command::PageUp,
+            (1, Command::Down) => Command::PageDown,
+            (_, command) => command,
+        };
         match command {
+            Command::PageUp if rows == 1 => corner.column = corner.column.saturating_sub(10),
+            Command::PageDown if rows == 1 => corner.column += 10,
+            Command::Bottom if rows == 1 => corner.column = columns.saturating_sub(10),
             Command::Up => corner.row = corner.row.saturating_sub(1),
             Command::Down => corner.row += 1,
             Command::Left => corner.column = corner.column.saturating_sub(1),
