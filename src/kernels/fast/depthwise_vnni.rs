@@ -47,7 +47,9 @@ impl Packed {
             return None;
         }
         let blocks = p.out_c.div_ceil(CHANNELS);
-        let layers = layers(filter.iter().map(|&w| i32::from(w)), Form::Bytes);
+        let end = |end: Option<&i16>| end.map_or(0, |&w| i32::from(w));
+        let (lo, hi) = (end(filter.iter().min()), end(filter.iter().max()));
+        let layers = layers(lo.min(0), hi.max(0), Form::Bytes);
         let layer = p.k_w * parts;
         let moved = |down: usize| {
             let mut weights = Aligned::zeroed::<i8>(blocks * layers * layer * CHANNELS * ROWS);

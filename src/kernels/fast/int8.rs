@@ -1,5 +1,8 @@
 //! CONV_2D and FULLY_CONNECTED on int8 and uint8 with packed weights; answers equal the reference's to the bit.
 
+// By index: iterators are functions of their own, compiled without the instruction set of these loops.
+#![allow(clippy::needless_range_loop)]
+
 use super::byte::Byte;
 use super::epilogue::Epilogue;
 use super::finish::table;
@@ -7,7 +10,7 @@ use super::int8_sums::Int8Sums;
 use super::panels::Aligned;
 use super::tile_int8::{Choice, Form, choose};
 use super::window::Window;
-use crate::kernels::cpu::{self, Level};
+use crate::kernels::cpu::{self, Level, by_level};
 use crate::kernels::params::Conv2d;
 use crate::kernels::requant::Requant;
 use crate::kernels::threads::Threads;
@@ -45,20 +48,23 @@ impl Int8Weights {
         let choice = choose(level);
         let window = Window::new(p);
         let depth = (p.k_h * p.k_w * (p.in_c / p.groups)).max(1);
-        let weight = |&w: &B| w.into() - zero;
-        let sum = |weights: &[B]| weights.iter().map(weight).sum();
-        let size = |weights: &[B]| weights.iter().map(|w| i64::from(weight(w).abs())).sum();
-        let sizes = filter.chunks_exact(depth).map(size);
-        let layers = layers(filter.iter().map(weight), choice.form);
+        let rows = filter.chunks_exact(depth);
+        let traits: Vec<Traits> = rows.map(|row| traits(level, row, zero)).collect();
+        let lo = traits.iter().map(|row| row.lo).min().unwrap_or(0);
+        let hi = traits.iter().map(|row| row.hi).max().unwrap_or(0);
+        let layers = layers(lo, hi, choice.form);
         Int8Weights {
             groups: p.groups,
             out_c: p.out_c,
             taps: window.taps.len(),
             run: window.run,
             layers,
-            panels: pack(&window, |at| weight(&filter[at]), layers, choice),
-            sums: table(filter.chunks_exact(depth).map(sum), 0),
-            largest: sizes.map(|size: i64| size.saturating_mul(255)).collect(),
+            panels: pack(&window, (filter, zero), layers, choice),
+            sums: table(traits.iter().map(|row| row.sum), 0),
+            largest: traits
+                .iter()
+                .map(|row| row.size.saturating_mul(255))
+                .collect(),
             level,
             choice,
         }
@@ -145,12 +151,47 @@ pub(super) fn largest_sum(depth: usize) -> i64 {
     i64::try_from(depth).map_or(i64::MAX, |depth| depth.saturating_mul(255 * 128))
 }
 
-/// How many numbers of the form it takes to add up to each of these weights.
-pub(super) fn layers(weights: impl Iterator<Item = i32>, form: Form) -> usize {
+/// What there is to know of the weights of an output channel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Traits {
+    sum: i32,
+    /// The sum of their sizes.
+    size: i64,
+    lo: i32,
+    hi: i32,
+}
+
+by_level! {
+    fn traits<B: Byte>(row: &[B], zero: i32) -> Traits = traits_of
+}
+
+#[inline(always)]
+fn traits_of<B: Byte>(row: &[B], zero: i32) -> Traits {
+    /// Sizes of so many weights fit 32 bits.
+    const PART: usize = 1 << 16;
+    let mut all = Traits::default();
+    let mut done = 0;
+    while done < row.len() {
+        let part = &row[done..row.len().min(done + PART)];
+        let mut size = 0;
+        for i in 0..part.len() {
+            let weight = part[i].into() - zero;
+            all.sum = all.sum.wrapping_add(weight);
+            size += weight.abs();
+            all.lo = all.lo.min(weight);
+            all.hi = all.hi.max(weight);
+        }
+        all.size += i64::from(size);
+        done += PART;
+    }
+    all
+}
+
+/// How many numbers of the form it takes to add up to each weight between these.
+pub(super) fn layers(lo: i32, hi: i32, form: Form) -> usize {
     match form {
         Form::Words => 1,
         Form::Bytes | Form::Signed => {
-            let (lo, hi) = weights.fold((0, 0), |(lo, hi), w| (w.min(lo), w.max(hi)));
             let of = |size: i32, most: i32| size.unsigned_abs().div_ceil(most.unsigned_abs());
             of(lo, -128).max(of(hi, 127)).max(1) as usize
         }
@@ -158,6 +199,7 @@ pub(super) fn layers(weights: impl Iterator<Item = i32>, form: Form) -> usize {
 }
 
 /// The int8 of a weight in this layer.
+#[inline(always)]
 pub(super) fn in_layer(weight: i32, layer: usize) -> i8 {
     let taken = |most: i32| most * layer as i32;
     let left = match weight {
@@ -168,43 +210,58 @@ pub(super) fn in_layer(weight: i32, layer: usize) -> i8 {
 }
 
 /// `[panel][layer][tap][group of k][width]` groups of 4 bytes; runs are filled up to whole groups with zeros.
-fn pack(
+fn pack<B: Byte>(
     window: &Window,
-    weight: impl Fn(usize) -> i32,
+    (filter, zero): (&[B], i32),
     layers: usize,
     Choice { form, width, .. }: Choice,
 ) -> Aligned {
     let p = &window.p;
     let group_out = p.out_c / p.groups;
     let per_group = group_out.div_ceil(width);
-    let (taps, run) = (window.taps.len(), window.run);
-    let k_groups = run.div_ceil(form.group());
-    let layer_groups = taps * k_groups;
-    let panel = layers * layer_groups * width * 4;
-    let mut panels = Aligned::zeroed::<u8>(p.groups * per_group * panel);
-    let bytes = panels.values_mut::<u8>();
+    let (taps, run, together) = (window.taps.len(), window.run, form.group());
+    let k_groups = run.div_ceil(together);
+    let layer = taps * k_groups * width;
+    let panel = layers * layer;
+    let mut panels = Aligned::zeroed::<u8>(p.groups * per_group * panel * 4);
+    let groups = panels.values_mut::<u8>().as_chunks_mut::<4>().0;
     for c in 0..p.out_c {
         let (g, in_group) = (c / group_out, c % group_out);
-        let start = (g * per_group + in_group / width) * panel;
+        let start = (g * per_group + in_group / width) * panel + in_group % width;
         for tap in 0..taps {
-            for k in 0..run {
-                let group = tap * k_groups + k / form.group();
-                let at = start
-                    + (group * width + in_group % width) * 4
-                    + k % form.group() * form.bytes();
-                let w = weight((c * taps + tap) * run + k);
-                match form {
-                    Form::Bytes | Form::Signed => {
-                        for layer in 0..layers {
-                            bytes[at + layer * layer_groups * width * 4] = in_layer(w, layer) as u8;
-                        }
-                    }
-                    Form::Words => bytes[at..at + 2].copy_from_slice(&(w as i16).to_ne_bytes()),
+            let weights = &filter[(c * taps + tap) * run..][..run];
+            for k in 0..k_groups {
+                let some = &weights[k * together..run.min((k + 1) * together)];
+                for at in 0..layers {
+                    let to = start + at * layer + (tap * k_groups + k) * width;
+                    groups[to] = group_of(some, zero, (at, layers), form);
                 }
             }
         }
     }
     panels
+}
+
+/// A group of weights in this layer, filled up with zeros.
+#[inline(always)]
+fn group_of<B: Byte>(
+    weights: &[B],
+    zero: i32,
+    (layer, layers): (usize, usize),
+    form: Form,
+) -> [u8; 4] {
+    let mut group = [0; 4];
+    for i in 0..weights.len() {
+        let weight = weights[i].into() - zero;
+        match form {
+            Form::Bytes | Form::Signed if layers == 1 => group[i] = weight as u8,
+            Form::Bytes | Form::Signed => group[i] = in_layer(weight, layer) as u8,
+            Form::Words => {
+                [group[2 * i], group[2 * i + 1]] = (weight as i16).to_ne_bytes();
+            }
+        }
+    }
+    group
 }
 
 impl std::fmt::Debug for PackedConv2dInt8 {
@@ -303,7 +360,7 @@ mod tests {
     #[test]
     fn layers_add_up_to_the_weight() {
         for weight in -255..=255 {
-            let count = layers([weight].into_iter(), Form::Bytes);
+            let count = layers(weight.min(0), weight.max(0), Form::Bytes);
             let sum: i32 = (0..count)
                 .map(|layer| i32::from(in_layer(weight, layer)))
                 .sum();
