@@ -488,9 +488,8 @@ fn hybrid_fully_connected(cx: &Context, sizes: (usize, usize, usize)) -> Result<
             let (x, row) = (io.input(0)?, io.room(depth)?);
             let weights = (filter, scales.get());
             let output = io.output(0)?;
-            hybrid::fully_connected_in_blocks(
-                depth, x, weights, bias, clamp, row, output, io.threads,
-            );
+            let room = (row, io.threads);
+            hybrid::fully_connected_in_blocks(depth, x, weights, bias, clamp, room, output);
             finish(output);
             Ok(())
         });

@@ -90,9 +90,8 @@ pub fn fully_connected_in_blocks(
     (filter, scales): (&[i8], MatrixScales),
     bias: Option<&[f32]>,
     clamp: Clamp,
-    row: &mut [i8],
+    (row, threads): (&mut [i8], &Threads),
     output: &mut [f32],
-    threads: &Threads,
 ) {
     let units = filter.len() / depth.max(1);
     assert_eq!(output.len(), input.len() / depth.max(1) * units);
@@ -502,7 +501,7 @@ mod tests {
             let mut found = wanted.clone();
             fully_connected_f32(depth, &inputs, &weights, None, Clamp::NONE, &mut wanted);
             let mut row = vec![0; depth];
-            fully_connected_in_blocks(depth, &x, matrix, None, Clamp::NONE, &mut row, &mut found, &Threads::new(2));
+            fully_connected_in_blocks(depth, &x, matrix, None, Clamp::NONE, (&mut row, &Threads::new(2)), &mut found);
             close(&found, &wanted);
 
             let picks: Vec<i32> = (0..units as i32).rev().collect();
