@@ -109,6 +109,9 @@ fn prepare_bilinear(cx: &Context) -> Result<Prepared> {
     let Some(p) = geometry(cx)? else {
         return super::later();
     };
+    if p.align_corners && p.half_pixel {
+        return Err(cx.wrong("both align_corners and half_pixel_centers, expected one at most"));
+    }
     let count = cx.sizes(0)?.iter().product();
     match cx.dtype(0)? {
         DType::Float32 => bilinear(cx, p, resize_bilinear_f32),

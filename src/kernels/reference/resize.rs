@@ -49,7 +49,7 @@ impl Resize {
         } else {
             at as f32 * scale
         };
-        let lower = position.floor().max(0.0);
+        let lower = position.floor().clamp(0.0, (input - 1) as f32);
         let upper = (position.ceil().max(0.0) as usize).min(input - 1);
         (lower as usize, upper, position - lower)
     }
@@ -71,7 +71,7 @@ impl Resize {
         if self.half_pixel {
             position += scale / 2 - 512;
         }
-        let lower = (position / 1024).max(0);
+        let lower = (position / 1024).clamp(0, input_len - 1);
         let upper = ((position + 1023) / 1024).min(input_len - 1).max(0);
         (lower as usize, upper as usize, position - 1024 * lower)
     }
@@ -191,6 +191,22 @@ mod tests {
         align_corners: false,
         half_pixel: false,
     };
+
+    #[test]
+    fn nothing_is_read_behind_the_last_cell() {
+        let p = Resize {
+            out_w: 2,
+            align_corners: true,
+            half_pixel: true,
+            ..P
+        };
+        let mut out = [0.0; 2];
+        resize_bilinear_f32(&p, &[0.0, 4.0], &mut out);
+        assert_eq!(out, [0.0, 4.0]);
+        let mut out = [0i8; 2];
+        resize_bilinear_quantized(&p, &[0, 4], &mut out);
+        assert_eq!(out, [0, 4]);
+    }
 
     #[test]
     fn grids() {
